@@ -1,0 +1,1 @@
+"""spikeweft finds out, from spikes alone, which neurons drive which."""

@@ -1,0 +1,148 @@
+"""Connectivity: who drives whom. The truth of a simulation and an inferred answer share this type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float
+
+from spikeweft.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connectivity:
+    """Synaptic weights between neurons, `weights[post, pre]`.
+
+    A positive weight excites: a spike of the presynaptic neuron raises the rate of the
+    postsynaptic one. `weights @ activity` is the synaptic drive. The diagonal is never scored.
+
+    Attributes
+    ----------
+    weights
+        Row receives, column sends.
+    neuron_ids
+        A name per neuron; their indices where not given.
+    standard_error
+        Standard error of each weight, in the weights' unit, where known.
+    angle_rad
+        Position of each neuron on the ring (its preferred direction), where known.
+    metadata
+        Where the weights come from: strings and numbers only.
+    """
+
+    weights: Float[np.ndarray, "post pre"]
+    neuron_ids: tuple[str, ...] = ()
+    standard_error: Float[np.ndarray, "post pre"] | None = None
+    angle_rad: Float[np.ndarray, " neuron"] | None = None
+    metadata: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.weights)
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise InputError(f"weights must be a square matrix [post, pre], not of shape {shape}")
+        if not np.all(np.isfinite(self.weights)):
+            raise InputError("weights must be finite; some are NaN or infinite")
+        if not self.neuron_ids:
+            object.__setattr__(self, "neuron_ids", tuple(str(i) for i in range(shape[0])))
+        if len(self.neuron_ids) != shape[0]:
+            raise InputError(
+                f"{len(self.neuron_ids)} neuron ids were given for {shape[0]} neurons; "
+                "give one id per neuron"
+            )
+
+    @property
+    def n_neurons(self) -> int:
+        """How many neurons the matrix relates."""
+        return len(self.neuron_ids)
+
+    @property
+    def off_diagonal(self) -> Bool[np.ndarray, "post pre"]:
+        """The entries that count: all but those from a neuron to itself."""
+        return ~np.eye(self.n_neurons, dtype=bool)
+
+    def select(self, neurons: np.ndarray) -> Self:
+        """Connectivity among some neurons, in the order given."""
+        chosen = np.asarray(neurons)
+        error, angle = self.standard_error, self.angle_rad
+        return replace(
+            self,
+            weights=self.weights[np.ix_(chosen, chosen)],
+            neuron_ids=tuple(self.neuron_ids[i] for i in chosen),
+            standard_error=None if error is None else error[np.ix_(chosen, chosen)],
+            angle_rad=None if angle is None else angle[chosen],
+        )
+
+    def to_xarray(self) -> xr.Dataset:
+        """Labelled arrays with dims `post` and `pre`, the inverse of `from_xarray`."""
+        ids = np.array(self.neuron_ids)
+        data = xr.Dataset(
+            {"weights": (("post", "pre"), self.weights)},
+            coords={"post": ids, "pre": ids},
+            attrs=dict(self.metadata),
+        )
+        if self.standard_error is not None:
+            data["standard_error"] = (("post", "pre"), self.standard_error)
+        if self.angle_rad is not None:
+            data["angle_rad"] = (("post",), self.angle_rad, {"units": "rad"})
+        return data
+
+    @classmethod
+    def from_xarray(cls, data: xr.Dataset) -> Self:
+        """Connectivity from labelled arrays.
+
+        Raises
+        ------
+        InputError
+            Where there is no `weights` variable with dims `post` and `pre`.
+        """
+        if "weights" not in data or set(data["weights"].dims) != {"post", "pre"}:
+            raise InputError(
+                "the data set has no variable 'weights' with dims 'post' and 'pre'; "
+                "it was not written by spikeweft"
+            )
+        return cls(
+            weights=data["weights"].transpose("post", "pre").values.astype(float),
+            neuron_ids=tuple(str(name) for name in data["post"].values),
+            standard_error=_values(data, "standard_error"),
+            angle_rad=_values(data, "angle_rad"),
+            metadata={str(key): _plain(value) for key, value in data.attrs.items()},
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write a netCDF file that `xarray.open_dataset` reads."""
+        self.to_xarray().to_netcdf(path, engine="scipy")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file written by `save`.
+
+        Raises
+        ------
+        InputError
+            Where the file is missing or is not such a file.
+        """
+        if not Path(path).is_file():
+            raise InputError(f"there is no connectivity file {path}; run 'spikeweft infer' first")
+        try:
+            with xr.open_dataset(path, engine="scipy") as data:
+                return cls.from_xarray(data.load())
+        except (OSError, TypeError, ValueError, KeyError, IndexError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"{path} is not a readable netCDF file ({error}); write it again with "
+                "'spikeweft infer'"
+            ) from error
+
+
+def _values(data: xr.Dataset, name: str) -> np.ndarray | None:
+    return data[name].values.astype(float) if name in data else None
+
+
+def _plain(value: object) -> str | int | float:
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, (str, int, float)) else str(value)

@@ -1,0 +1,8 @@
+"""The one exception a user's mistake raises."""
+
+
+class InputError(ValueError):
+    """An input that cannot be used, said in one sentence with the value and the remedy.
+
+    The command line prints the sentence and exits with code 2; in Python it is a `ValueError`.
+    """
