@@ -1,0 +1,1 @@
+"""Networks with known wiring, and the recordings they make."""

@@ -1,0 +1,149 @@
+"""Model neurons: how a synaptic drive becomes spikes, and the exact conditional rate of the same law."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtr
+
+from spikeweft.errors import InputError
+from spikeweft.simulate.spiking import Spikes, lnp_spikes, threshold_spikes
+
+SPARSE_NOISE = float(ndtr(-1.5))
+"""Noise is present where an independent standard normal exceeds 1.5 (Das & Fiete 2020)."""
+DENSE_NOISE = 1.0
+"""Noise is present at every neuron and tick, as Yoon (2025) words it."""
+
+
+class Neuron(ABC):
+    """What turns a synaptic drive r·W·s into spikes."""
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def spikes(
+        self,
+        weights: Float[np.ndarray, "post pre"],
+        trace: Float[np.ndarray, " pre"],
+        n_ticks: int,
+        decay: float,
+        rng: np.random.Generator,
+    ) -> Spikes:
+        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+
+    @abstractmethod
+    def spikes_per_tick(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Expected spikes in a tick, given the synaptic drive at its start."""
+
+    @abstractmethod
+    def spikes_per_tick_slope(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Derivative of `spikes_per_tick` with respect to the drive, where it exists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdNeuron(Neuron):
+    """Fires at most once a tick, wherever drive + bias·(1 + ξ) exceeds the threshold.
+
+    No reset and no refractory time (Das & Fiete 2020). ξ is Gaussian, and present only on a
+    fraction of neurons and ticks: `SPARSE_NOISE`, for which the published thresholds were tuned,
+    or `DENSE_NOISE`.
+    """
+
+    name: ClassVar[str] = "threshold"
+
+    threshold: float
+    bias: float = 1e-3
+    noise_sd: float = 0.3
+    noise_fraction: float = SPARSE_NOISE
+
+    def spikes(
+        self,
+        weights: Float[np.ndarray, "post pre"],
+        trace: Float[np.ndarray, " pre"],
+        n_ticks: int,
+        decay: float,
+        rng: np.random.Generator,
+    ) -> Spikes:
+        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+        noise_sd = self.bias * self.noise_sd
+        critical = self.threshold - self.bias
+        return threshold_spikes(
+            weights, trace, n_ticks, decay, critical, noise_sd, self.noise_fraction, rng
+        )
+
+    def spikes_per_tick(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Probability of a spike: noise-free ticks are decided, the others by the noise's tail."""
+        above = synaptic_drive + self.bias - self.threshold
+        noisy = ndtr(above / (self.bias * self.noise_sd))
+        return (1.0 - self.noise_fraction) * (above > 0) + self.noise_fraction * noisy
+
+    def spikes_per_tick_slope(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Slope of the noise's tail; the jump of the noise-free ticks at the threshold is left out."""
+        sd = self.bias * self.noise_sd
+        above = (synaptic_drive + self.bias - self.threshold) / sd
+        return self.noise_fraction * np.exp(-0.5 * above**2) / (np.sqrt(2 * np.pi) * sd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LNPNeuron(Neuron):
+    """Linear-nonlinear-Poisson: Poisson(gain·max(drive + bias - threshold, 0)) spikes a tick."""
+
+    name: ClassVar[str] = "lnp"
+
+    threshold: float
+    bias: float = 1e-3
+    gain: float = 32.0
+
+    def spikes(
+        self,
+        weights: Float[np.ndarray, "post pre"],
+        trace: Float[np.ndarray, " pre"],
+        n_ticks: int,
+        decay: float,
+        rng: np.random.Generator,
+    ) -> Spikes:
+        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+        critical = self.threshold - self.bias
+        return lnp_spikes(weights, trace, n_ticks, decay, critical, self.gain, rng)
+
+    def spikes_per_tick(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Mean of the Poisson law."""
+        return self.gain * np.maximum(synaptic_drive + self.bias - self.threshold, 0.0)
+
+    def spikes_per_tick_slope(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """The gain above threshold, zero below."""
+        return self.gain * (synaptic_drive + self.bias > self.threshold)
+
+
+def neuron_from_metadata(metadata: Mapping[str, str | int | float]) -> Neuron:
+    """The neuron that `Network.to_metadata` described.
+
+    Raises
+    ------
+    InputError
+        Where the metadata name no neuron model known here.
+    """
+    for kind in (ThresholdNeuron, LNPNeuron):
+        if metadata.get("neuron") == kind.name:
+            fields = kind.__dataclass_fields__
+            return kind(**{f: float(metadata[f]) for f in fields if f in metadata})
+    raise InputError(
+        f"the neuron model {metadata.get('neuron')!r} is not one of 'threshold' and 'lnp'"
+    )

@@ -1,0 +1,218 @@
+"""Spikes of a network with known synapses, tick by tick: the fast kernels and their plain twins.
+
+One tick of the networks of Das & Fiete (2020): every neuron reads its drive `weights @ trace`,
+spikes or not, and only then do the traces decay and take up the new spikes,
+`trace ← trace·decay + spikes`. A spike therefore acts from the next tick on.
+
+The kernels carry the drive along instead of multiplying by the weights in every tick: it decays
+as the traces do, and each spike adds one column of the weights. Random numbers are drawn only
+where they can matter, without approximation: for threshold neurons at the ticks on which noise is
+present, found by geometric gaps; for LNP neurons once per spike, as the events of a Poisson
+process whose intensity is the sum over neurons.
+"""
+
+from typing import NamedTuple, no_type_check
+
+import numpy as np
+from jaxtyping import Float, Int
+from numba import njit
+
+
+class Spikes(NamedTuple):
+    """Tick and neuron of every spike, in order of ticks counted from the start of the call."""
+
+    ticks: Int[np.ndarray, " spike"]
+    neurons: Int[np.ndarray, " spike"]
+
+
+def threshold_spikes(
+    weights: Float[np.ndarray, "post pre"],
+    trace: Float[np.ndarray, " pre"],
+    n_ticks: int,
+    decay: float,
+    critical_drive: float,
+    noise_sd: float,
+    noise_fraction: float,
+    rng: np.random.Generator,
+) -> Spikes:
+    """Spikes of neurons that fire whenever drive + noise exceeds a critical value.
+
+    Parameters
+    ----------
+    weights
+        Synaptic weights including the recurrent strength.
+    trace
+        Summed, decaying spikes of each neuron; left as it is after the last tick.
+    noise_sd
+        Standard deviation of the Gaussian noise, in units of the drive.
+    noise_fraction
+        Fraction of neurons and ticks on which the noise is present.
+    """
+    spikes = _threshold_kernel(
+        np.ascontiguousarray(weights.T),
+        weights @ trace,
+        trace,
+        n_ticks,
+        decay,
+        critical_drive,
+        noise_sd,
+        _mean_gap(noise_fraction),
+        rng,
+    )
+    return Spikes(*spikes)
+
+
+def lnp_spikes(
+    weights: Float[np.ndarray, "post pre"],
+    trace: Float[np.ndarray, " pre"],
+    n_ticks: int,
+    decay: float,
+    critical_drive: float,
+    gain: float,
+    rng: np.random.Generator,
+) -> Spikes:
+    """Spikes of linear-nonlinear-Poisson neurons: Poisson(gain·max(drive - critical, 0)) a tick.
+
+    A neuron may fire more than once in a tick. Parameters as in `threshold_spikes`.
+    """
+    spikes = _lnp_kernel(
+        np.ascontiguousarray(weights.T),
+        weights @ trace,
+        trace,
+        n_ticks,
+        decay,
+        critical_drive,
+        gain,
+        rng,
+    )
+    return Spikes(*spikes)
+
+
+def threshold_spikes_plain(
+    weights: Float[np.ndarray, "post pre"],
+    trace: Float[np.ndarray, " pre"],
+    n_ticks: int,
+    decay: float,
+    critical_drive: float,
+    noise_sd: float,
+    noise_fraction: float,
+    rng: np.random.Generator,
+) -> Spikes:
+    """The plain twin of `threshold_spikes`: the same spikes from the same random numbers."""
+    n, mean_gap = len(trace), _mean_gap(noise_fraction)
+    noisy = int(rng.standard_exponential() * mean_gap)
+    ticks, neurons = [], []
+    for tick in range(n_ticks):
+        drive = weights @ trace
+        while noisy < n:
+            drive[noisy] += noise_sd * rng.standard_normal()
+            noisy += 1 + int(rng.standard_exponential() * mean_gap)
+        noisy -= n
+        fired = drive > critical_drive
+        trace[:] = trace * decay + fired
+        ticks += [tick] * int(fired.sum())
+        neurons += list(np.flatnonzero(fired))
+    return Spikes(np.array(ticks, dtype=np.int64), np.array(neurons, dtype=np.int64))
+
+
+def lnp_spikes_plain(
+    weights: Float[np.ndarray, "post pre"],
+    trace: Float[np.ndarray, " pre"],
+    n_ticks: int,
+    decay: float,
+    critical_drive: float,
+    gain: float,
+    rng: np.random.Generator,
+) -> Spikes:
+    """The plain twin of `lnp_spikes`: the same spikes from the same random numbers."""
+    wait = rng.standard_exponential()
+    ticks, neurons = [], []
+    for tick in range(n_ticks):
+        cumulative = np.cumsum(np.maximum(weights @ trace - critical_drive, 0.0)) * gain
+        trace *= decay
+        wait -= cumulative[-1]
+        while wait < 0:
+            neuron = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+            trace[neuron] += 1
+            ticks.append(tick)
+            neurons.append(neuron)
+            wait += rng.standard_exponential()
+    return Spikes(np.array(ticks, dtype=np.int64), np.array(neurons, dtype=np.int64))
+
+
+def _mean_gap(fraction: float) -> float:
+    """Factor that turns a standard exponential, rounded down, into geometric gaps."""
+    return -1.0 / np.log1p(-fraction) if fraction < 1.0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+@no_type_check  # numba compiles these; their callers above are checked
+def _threshold_kernel(
+    columns, drive, trace, n_ticks, decay, critical_drive, noise_sd, mean_gap, rng
+):
+    n = len(trace)
+    ticks, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    fired = np.empty(n, np.bool_)
+    noisy = int(rng.standard_exponential() * mean_gap)
+    for tick in range(n_ticks):
+        for i in range(n):
+            fired[i] = drive[i] > critical_drive
+        while noisy < n:
+            fired[noisy] = drive[noisy] + noise_sd * rng.standard_normal() > critical_drive
+            noisy += 1 + int(rng.standard_exponential() * mean_gap)
+        noisy -= n
+        for i in range(n):
+            drive[i] *= decay
+            trace[i] *= decay
+        if count + n > len(ticks):
+            ticks, neurons = _longer(ticks, n), _longer(neurons, n)
+        for j in range(n):
+            if fired[j]:
+                ticks[count], neurons[count] = tick, j
+                count += 1
+                _receive(drive, trace, columns, j)
+    return ticks[:count], neurons[:count]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _lnp_kernel(columns, drive, trace, n_ticks, decay, critical_drive, gain, rng):
+    n = len(trace)
+    ticks, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    cumulative = np.empty(n)
+    wait = rng.standard_exponential()
+    for tick in range(n_ticks):
+        total = 0.0
+        for i in range(n):
+            total += max(drive[i] - critical_drive, 0.0)
+            cumulative[i] = total
+        for i in range(n):
+            drive[i] *= decay
+            trace[i] *= decay
+        wait -= gain * total
+        while wait < 0:
+            j = np.searchsorted(cumulative, rng.random() * total, side="right")
+            if count == len(ticks):
+                ticks, neurons = _longer(ticks, 1), _longer(neurons, 1)
+            ticks[count], neurons[count] = tick, j
+            count += 1
+            _receive(drive, trace, columns, j)
+            wait += rng.standard_exponential()
+    return ticks[:count], neurons[:count]
+
+
+@njit(cache=True, nogil=True, inline="always")
+@no_type_check
+def _receive(drive, trace, columns, j):
+    """Deliver one spike of neuron j to everyone."""
+    trace[j] += 1.0
+    for i in range(len(drive)):
+        drive[i] += columns[j, i]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _longer(buffer, spare):
+    longer = np.empty(2 * len(buffer) + spare, buffer.dtype)
+    longer[: len(buffer)] = buffer
+    return longer
