@@ -1,11 +1,22 @@
-"""What several tests need: shape checks on every call, and the data that may not be in the repository."""
+"""What several tests need: shape checks on every call, and data that may not be redistributed."""
 
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
+from beartype import beartype
 from jaxtyping import install_import_hook
 
-install_import_hook("spikeweft", "beartype.beartype")
+
+def check_types(function):
+    """Check what a call takes and returns; beartype knows no `Self` outside a decorated class."""
+    hints = getattr(function, "__annotations__", {})
+    if not isinstance(function, type):
+        hints.update({name: Any for name, hint in hints.items() if hint is Self})
+    return beartype(function)
+
+
+install_import_hook("spikeweft", "conftest.check_types")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

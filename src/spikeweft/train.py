@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -32,6 +32,7 @@ class Progress:
     """Time spent on training so far, interruptions left out."""
 
 
+@runtime_checkable
 class Trainable(Protocol):
     """A fit that advances in steps and can be put down and taken up again."""
 
