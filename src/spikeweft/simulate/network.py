@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -16,51 +17,83 @@ from spikeweft.simulate.spiking import Spikes
 BURN_IN_S = 2.0
 """Time simulated before a recording starts, so that the bumps of activity have formed."""
 
+_DRIVE_SAMPLE_S = 1e-3
+
 
 class Stretch(NamedTuple):
-    """Ticks from `start` to `stop` during which neuron j sends along the weights of j - shift."""
+    """Ticks from `start` to before `stop`, in which all columns are shifted by `shift` neurons."""
 
     start: int
     stop: int
     shift: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network(ABC):
-    """Neurons with known synapses: drive = r·W·s, traces s decaying with `tau_s`."""
+    """Neurons with known synapses: drive r·W·s, in which each spike leaves a decaying trace s.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    neuron
+        The neuron model, the same for all neurons.
+    recurrent_strength
+        Factor r of all weights.
+    tau_s, tick_s
+        Decay time of the traces, and the time step.
+    """
 
     neuron: Neuron
-    recurrent_strength: float
-    tau_s: float
-    tick_s: float
+    recurrent_strength: float = 0.025
+    tau_s: float = 0.01
+    tick_s: float = 1e-4
 
     @property
     @abstractmethod
     def connectivity(self) -> Connectivity:
-        """The true circuit, its metadata enough to build the network again."""
+        """The true circuit; its metadata are enough to build the network again."""
 
-    def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
-        """Parts of these ticks in which the external drive does not change."""
-        yield Stretch(start, stop, 0)
-
-    def covariates(self, duration_s: float) -> dict[str, Covariate]:
-        """Variables to store beside the spikes; none without an external drive."""
-        return {}
-
-    @property
-    def decay(self) -> float:
-        """Factor by which a trace decays in a tick."""
-        return 1.0 - self.tick_s / self.tau_s
+    def drive_rad(self, times_s: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+        """External drive θ(t) in radians; none here."""
+        return np.zeros_like(times_s)
 
     @property
     def synapses(self) -> Float[np.ndarray, "post pre"]:
         """Weights times recurrent strength: what one spike adds to the drive."""
         return self.recurrent_strength * self.connectivity.weights
 
+    @property
+    def decay(self) -> float:
+        """Factor by which a trace decays in a tick."""
+        return 1.0 - self.tick_s / self.tau_s
+
+    def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
+        """Parts of these ticks in which the external drive shifts the columns equally.
+
+        The shift is k = floor(N·θ/2π) (Yoon 2025): neuron j sends along column j - k.
+        """
+        theta = self.drive_rad(np.arange(start, stop) * self.tick_s)
+        shift = np.floor(self.connectivity.n_neurons * theta / (2 * np.pi)).astype(np.int64)
+        change = np.flatnonzero(np.diff(shift)) + 1
+        for first, last in zip([0, *change], [*change, len(shift)], strict=True):
+            yield Stretch(start + int(first), start + int(last), int(shift[first]))
+
+    def to_metadata(self) -> dict[str, str | int | float]:
+        """Strings and numbers from which the network can be built again."""
+        metadata: dict[str, str | int | float] = {"network": type(self).__name__}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, int | float):
+                metadata[f.name] = value
+            else:
+                metadata |= {f.name: type(value).__name__, **asdict(value)}
+        return metadata
+
 
 def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> Recording:
-    """Spikes of a network in equilibrium, from 0 to `duration_s` seconds.
+    """Spikes of a network that has settled, from 0 to `duration_s` seconds.
+
+    An external drive is stored beside them as the covariate "drive": θ(t) in radians, sampled
+    every millisecond.
 
     Raises
     ------
@@ -75,6 +108,9 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
         )
     circuit = network.connectivity
     spikes = _run(network, -round(BURN_IN_S / network.tick_s), n_ticks, rng)
+    sample_s = np.arange(0.0, duration_s, _DRIVE_SAMPLE_S)
+    theta = network.drive_rad(sample_s)
+    drive = Covariate(times_s=sample_s, values=theta, is_angle=True)
     return Recording.from_arrays(
         spikes.ticks * network.tick_s,
         spikes.neurons,
@@ -82,13 +118,13 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
         epochs_s=np.array([[0.0, n_ticks * network.tick_s]]),
         tick_s=network.tick_s,
         neuron_ids=circuit.neuron_ids,
-        covariates=network.covariates(duration_s),
+        covariates={"drive": drive} if theta.any() else {},
         preferred_angle_rad=circuit.angle_rad,
     )
 
 
 def _run(network: Network, start: int, stop: int, rng: np.random.Generator) -> Spikes:
-    """All spikes from tick `start` to tick `stop`, from silence."""
+    """All spikes from tick `start` to before tick `stop`, starting from silence."""
     synapses = network.synapses
     trace = np.zeros(len(synapses))
     ticks, neurons = [], []

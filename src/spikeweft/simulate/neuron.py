@@ -1,15 +1,12 @@
-"""Model neurons: how a synaptic drive becomes spikes, and the exact conditional rate of the same law."""
+"""Model neurons: how a drive becomes spikes, and the exact conditional rate of the same law."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr
 
-from spikeweft.errors import InputError
 from spikeweft.simulate.spiking import Spikes, lnp_spikes, threshold_spikes
 
 SPARSE_NOISE = float(ndtr(-1.5))
@@ -18,12 +15,9 @@ DENSE_NOISE = 1.0
 """Noise is present at every neuron and tick, as Yoon (2025) words it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Neuron(ABC):
     """What turns a synaptic drive r·W·s into spikes."""
-
-    __slots__ = ()
-
-    name: ClassVar[str]
 
     @abstractmethod
     def spikes(
@@ -58,8 +52,6 @@ class ThresholdNeuron(Neuron):
     or `DENSE_NOISE`.
     """
 
-    name: ClassVar[str] = "threshold"
-
     threshold: float
     bias: float = 1e-3
     noise_sd: float = 0.3
@@ -91,7 +83,7 @@ class ThresholdNeuron(Neuron):
     def spikes_per_tick_slope(
         self, synaptic_drive: Float[np.ndarray, "tick neuron"]
     ) -> Float[np.ndarray, "tick neuron"]:
-        """Slope of the noise's tail; the jump of the noise-free ticks at the threshold is left out."""
+        """Slope of the noise's tail; the jump of noise-free ticks at the threshold is left out."""
         sd = self.bias * self.noise_sd
         above = (synaptic_drive + self.bias - self.threshold) / sd
         return self.noise_fraction * np.exp(-0.5 * above**2) / (np.sqrt(2 * np.pi) * sd)
@@ -100,8 +92,6 @@ class ThresholdNeuron(Neuron):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LNPNeuron(Neuron):
     """Linear-nonlinear-Poisson: Poisson(gain·max(drive + bias - threshold, 0)) spikes a tick."""
-
-    name: ClassVar[str] = "lnp"
 
     threshold: float
     bias: float = 1e-3
@@ -130,20 +120,3 @@ class LNPNeuron(Neuron):
     ) -> Float[np.ndarray, "tick neuron"]:
         """The gain above threshold, zero below."""
         return self.gain * (synaptic_drive + self.bias > self.threshold)
-
-
-def neuron_from_metadata(metadata: Mapping[str, str | int | float]) -> Neuron:
-    """The neuron that `Network.to_metadata` described.
-
-    Raises
-    ------
-    InputError
-        Where the metadata name no neuron model known here.
-    """
-    for kind in (ThresholdNeuron, LNPNeuron):
-        if metadata.get("neuron") == kind.name:
-            fields = kind.__dataclass_fields__
-            return kind(**{f: float(metadata[f]) for f in fields if f in metadata})
-    raise InputError(
-        f"the neuron model {metadata.get('neuron')!r} is not one of 'threshold' and 'lnp'"
-    )

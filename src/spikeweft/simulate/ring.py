@@ -1,18 +1,15 @@
-"""Ring networks with bumps of activity (Das & Fiete 2020; Yoon 2025): wiring that looks like its activity."""
+"""Ring networks with bumps of activity (Das & Fiete 2020; Yoon 2025)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import ClassVar, Self
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.recording import Covariate
-from spikeweft.simulate.network import Network, Stretch
-from spikeweft.simulate.neuron import LNPNeuron, Neuron, ThresholdNeuron, neuron_from_metadata
+from spikeweft.simulate.network import Network
+from spikeweft.simulate.neuron import LNPNeuron, Neuron, ThresholdNeuron
 
 PUBLISHED_THRESHOLDS: dict[float, dict[type[Neuron], float]] = {
     strength: {ThresholdNeuron: threshold, LNPNeuron: lnp}
@@ -33,11 +30,9 @@ PUBLISHED_THRESHOLDS: dict[float, dict[type[Neuron], float]] = {
 """Thresholds for 62.5 Hz at each recurrent strength (Das & Fiete 2020), of the Mexican hat."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile(ABC):
     """Weight from one neuron to another as a function of their distance on the ring."""
-
-    __slots__ = ()
-    name: ClassVar[str]
 
     @abstractmethod
     def weight(self, distance: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -50,8 +45,6 @@ class MexicanHat(Profile):
 
     With the published parameters (Das & Fiete 2020) 100 neurons show four bumps of activity.
     """
-
-    name: ClassVar[str] = "mexican hat"
 
     narrow_sd: float = 6.98
     broad_sd: float = 7.00
@@ -71,8 +64,6 @@ class FlatInhibition(Profile):
     A stand-in for "Profile II" of Yoon (2025), whose formula is not published.
     """
 
-    name: ClassVar[str] = "profile ii"
-
     strength: float = 2.3e-3
     excitation_sd: float = 8.0
 
@@ -85,34 +76,27 @@ class FlatInhibition(Profile):
 class RingNetwork(Network):
     """Neurons on a ring, each connected to the others by the same profile.
 
+    `threshold_ring` and `lnp_ring` make those with published thresholds.
+
     Attributes
     ----------
-    neuron
-        Neuron model with its threshold; `threshold_ring` and `lnp_ring` fill in published ones.
     profile
         Weight by distance.
-    recurrent_strength
-        Factor r of all weights.
-    tau_s, tick_s
-        Decay time of the synaptic traces, and the time step.
+    n_neurons
+        How many neurons; neuron i prefers the angle 2πi/N.
     drive_amplitude_neurons, drive_period_s
-        External drive θ(t), a sinusoid of this amplitude (in neurons of 2π/N) and period: the
-        columns of the weights are shifted by floor(N·θ(t)/2π) neurons (Yoon 2025). The true
-        circuit is the unshifted one.
+        The external drive θ(t) is a sinusoid of this amplitude, in neurons of 2π/N each, and this
+        period (Yoon 2025, without numbers). The true circuit is the one without drive.
     """
 
-    neuron: Neuron
-    profile: Profile = MexicanHat()
+    profile: Profile
     n_neurons: int = 100
-    recurrent_strength: float = 0.025
-    tau_s: float = 0.01
-    tick_s: float = 1e-4
     drive_amplitude_neurons: float = 0.0
     drive_period_s: float = 10.0
 
     @property
     def connectivity(self) -> Connectivity:
-        """The true circuit, its metadata enough to build the network again."""
+        """The true circuit; its metadata are enough to build the network again."""
         neuron = np.arange(self.n_neurons)
         apart = np.abs(neuron[:, None] - neuron[None, :])
         return Connectivity(
@@ -126,72 +110,26 @@ class RingNetwork(Network):
         amplitude = 2 * np.pi * self.drive_amplitude_neurons / self.n_neurons
         return amplitude * np.sin(2 * np.pi * times_s / self.drive_period_s)
 
-    def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
-        """Parts of these ticks in which the weights are shifted by the same number of neurons."""
-        if self.drive_amplitude_neurons == 0:
-            yield Stretch(start, stop, 0)
-            return
-        theta = self.drive_rad(np.arange(start, stop) * self.tick_s)
-        shift = np.floor(self.n_neurons * theta / (2 * np.pi)).astype(np.int64)
-        change = np.flatnonzero(np.diff(shift)) + 1
-        for first, last in zip([0, *change], [*change, len(shift)], strict=True):
-            yield Stretch(start + int(first), start + int(last), int(shift[first]))
-
-    def covariates(self, duration_s: float) -> dict[str, Covariate]:
-        """The external drive "drive": θ(t) in radians, sampled every millisecond."""
-        if self.drive_amplitude_neurons == 0:
-            return {}
-        times_s = np.arange(0.0, duration_s, 1e-3)
-        return {"drive": Covariate(times_s=times_s, values=self.drive_rad(times_s), is_angle=True)}
-
-    def to_metadata(self) -> dict[str, str | int | float]:
-        """Strings and numbers from which `from_metadata` builds the same network."""
-        own = {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.name not in ("neuron", "profile")
-        }
-        return {
-            "network": "ring",
-            "neuron": self.neuron.name,
-            "profile": self.profile.name,
-            **own,
-            **asdict(self.neuron),
-            **asdict(self.profile),
-        }
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str | int | float]) -> Self:
-        """The network that `to_metadata` described.
-
-        Raises
-        ------
-        InputError
-            Where the metadata do not describe a ring network.
-        """
-        if metadata.get("network") != "ring":
-            raise InputError(
-                f"the metadata describe no ring network but {metadata.get('network')!r}; "
-                "read them from a circuit that spikeweft simulated"
-            )
-        own = {f.name: metadata[f.name] for f in fields(cls) if f.name not in ("neuron", "profile")}
-        return cls(
-            neuron=neuron_from_metadata(metadata), profile=_profile_from_metadata(metadata), **own
-        )
-
 
 def threshold_ring(recurrent_strength: float = 0.025) -> RingNetwork:
     """Mexican-hat ring of threshold neurons with the published threshold for 62.5 Hz."""
     threshold = _published_threshold(ThresholdNeuron, recurrent_strength)
-    return RingNetwork(
-        neuron=ThresholdNeuron(threshold=threshold), recurrent_strength=recurrent_strength
-    )
+    neuron = ThresholdNeuron(threshold=threshold)
+    return RingNetwork(neuron=neuron, profile=MexicanHat(), recurrent_strength=recurrent_strength)
 
 
 def lnp_ring(recurrent_strength: float = 0.025) -> RingNetwork:
     """Mexican-hat ring of LNP neurons with the published threshold for 62.5 Hz."""
     threshold = _published_threshold(LNPNeuron, recurrent_strength)
-    return RingNetwork(neuron=LNPNeuron(threshold=threshold), recurrent_strength=recurrent_strength)
+    neuron = LNPNeuron(threshold=threshold)
+    return RingNetwork(neuron=neuron, profile=MexicanHat(), recurrent_strength=recurrent_strength)
+
+
+def profile_ii_ring() -> RingNetwork:
+    """LNP ring with one bump of activity, at 32 Hz, moved about by an external drive."""
+    return RingNetwork(
+        neuron=LNPNeuron(threshold=0.0), profile=FlatInhibition(), drive_amplitude_neurons=2.0
+    )
 
 
 def _published_threshold(neuron: type[Neuron], recurrent_strength: float) -> float:
@@ -202,12 +140,3 @@ def _published_threshold(neuron: type[Neuron], recurrent_strength: float) -> flo
             "with a threshold of your own"
         )
     return PUBLISHED_THRESHOLDS[recurrent_strength][neuron]
-
-
-def _profile_from_metadata(metadata: Mapping[str, str | int | float]) -> Profile:
-    for kind in (MexicanHat, FlatInhibition):
-        if metadata.get("profile") == kind.name:
-            return kind(**{f.name: float(metadata[f.name]) for f in fields(kind)})
-    raise InputError(
-        f"the profile {metadata.get('profile')!r} is not one of 'mexican hat' and 'profile ii'"
-    )

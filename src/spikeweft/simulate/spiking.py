@@ -48,18 +48,20 @@ def threshold_spikes(
     noise_fraction
         Fraction of neurons and ticks on which the noise is present.
     """
-    spikes = _threshold_kernel(
-        np.ascontiguousarray(weights.T),
-        weights @ trace,
-        trace,
-        n_ticks,
-        decay,
-        critical_drive,
-        noise_sd,
-        _mean_gap(noise_fraction),
-        rng,
+    spikes = Spikes(
+        *_threshold_kernel(
+            np.ascontiguousarray(weights.T),
+            weights @ trace,
+            n_ticks,
+            decay,
+            critical_drive,
+            noise_sd,
+            _mean_gap(noise_fraction),
+            rng,
+        )
     )
-    return Spikes(*spikes)
+    _leave_trace(trace, spikes, n_ticks, decay)
+    return spikes
 
 
 def lnp_spikes(
@@ -75,17 +77,19 @@ def lnp_spikes(
 
     A neuron may fire more than once in a tick. Parameters as in `threshold_spikes`.
     """
-    spikes = _lnp_kernel(
-        np.ascontiguousarray(weights.T),
-        weights @ trace,
-        trace,
-        n_ticks,
-        decay,
-        critical_drive,
-        gain,
-        rng,
+    spikes = Spikes(
+        *_lnp_kernel(
+            np.ascontiguousarray(weights.T),
+            weights @ trace,
+            n_ticks,
+            decay,
+            critical_drive,
+            gain,
+            rng,
+        )
     )
-    return Spikes(*spikes)
+    _leave_trace(trace, spikes, n_ticks, decay)
+    return spikes
 
 
 def threshold_spikes_plain(
@@ -140,6 +144,12 @@ def lnp_spikes_plain(
     return Spikes(np.array(ticks, dtype=np.int64), np.array(neurons, dtype=np.int64))
 
 
+def _leave_trace(trace: np.ndarray, spikes: Spikes, n_ticks: int, decay: float) -> None:
+    """Bring the traces to the end of the call."""
+    left = decay ** (n_ticks - 1 - spikes.ticks)
+    trace[:] = trace * decay**n_ticks + np.bincount(spikes.neurons, left, minlength=len(trace))
+
+
 def _mean_gap(fraction: float) -> float:
     """Factor that turns a standard exponential, rounded down, into geometric gaps."""
     return -1.0 / np.log1p(-fraction) if fraction < 1.0 else 0.0
@@ -147,10 +157,8 @@ def _mean_gap(fraction: float) -> float:
 
 @njit(cache=True, nogil=True)
 @no_type_check  # numba compiles these; their callers above are checked
-def _threshold_kernel(
-    columns, drive, trace, n_ticks, decay, critical_drive, noise_sd, mean_gap, rng
-):
-    n = len(trace)
+def _threshold_kernel(columns, drive, n_ticks, decay, critical_drive, noise_sd, mean_gap, rng):
+    n = len(drive)
     ticks, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
     fired = np.empty(n, np.bool_)
     noisy = int(rng.standard_exponential() * mean_gap)
@@ -163,21 +171,20 @@ def _threshold_kernel(
         noisy -= n
         for i in range(n):
             drive[i] *= decay
-            trace[i] *= decay
         if count + n > len(ticks):
             ticks, neurons = _longer(ticks, n), _longer(neurons, n)
         for j in range(n):
             if fired[j]:
                 ticks[count], neurons[count] = tick, j
                 count += 1
-                _receive(drive, trace, columns, j)
+                _receive(drive, columns, j)
     return ticks[:count], neurons[:count]
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _lnp_kernel(columns, drive, trace, n_ticks, decay, critical_drive, gain, rng):
-    n = len(trace)
+def _lnp_kernel(columns, drive, n_ticks, decay, critical_drive, gain, rng):
+    n = len(drive)
     ticks, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
     cumulative = np.empty(n)
     wait = rng.standard_exponential()
@@ -188,7 +195,6 @@ def _lnp_kernel(columns, drive, trace, n_ticks, decay, critical_drive, gain, rng
             cumulative[i] = total
         for i in range(n):
             drive[i] *= decay
-            trace[i] *= decay
         wait -= gain * total
         while wait < 0:
             j = np.searchsorted(cumulative, rng.random() * total, side="right")
@@ -196,16 +202,15 @@ def _lnp_kernel(columns, drive, trace, n_ticks, decay, critical_drive, gain, rng
                 ticks, neurons = _longer(ticks, 1), _longer(neurons, 1)
             ticks[count], neurons[count] = tick, j
             count += 1
-            _receive(drive, trace, columns, j)
+            _receive(drive, columns, j)
             wait += rng.standard_exponential()
     return ticks[:count], neurons[:count]
 
 
 @njit(cache=True, nogil=True, inline="always")
 @no_type_check
-def _receive(drive, trace, columns, j):
+def _receive(drive, columns, j):
     """Deliver one spike of neuron j to everyone."""
-    trace[j] += 1.0
     for i in range(len(drive)):
         drive[i] += columns[j, i]
 
