@@ -4,13 +4,13 @@ import csv
 import io
 import json
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
-from zlib import error as ZlibError
 
 import numpy as np
 import xarray as xr
@@ -35,7 +35,7 @@ _DECODER_ERRORS = (
     SafetensorError,
     BadZipFile,
     csv.Error,
-    ZlibError,
+    zlib.error,
 )
 """What the decoders of netCDF, zip, safetensors, JSON and CSV raise on damaged bytes."""
 
@@ -268,7 +268,6 @@ def _write_sample(path: Path, sample: Recording) -> None:
 
 
 def _read_sample(path: Path) -> Recording:
-    angle = "preferred_angle_rad"
     # From memory: NumPy leaves the file open where the archive is damaged.
     with _reading(path), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
         return Recording(
@@ -286,5 +285,5 @@ def _read_sample(path: Path) -> Recording:
                 )
                 for number, name in enumerate(arrays["covariates"])
             },
-            preferred_angle_rad=arrays[angle] if angle in arrays else None,
+            preferred_angle_rad=arrays.get("preferred_angle_rad"),
         )
