@@ -205,13 +205,31 @@ class Recording:
         )
 
     def between(self, start: float, stop: float) -> Self:
-        """The part from fraction `start` to fraction `stop` of the time recorded."""
+        """The part from fraction `start` to fraction `stop` of the time recorded.
+
+        Parts that share a fraction as their border hold each spike once.
+
+        Raises
+        ------
+        InputError
+            Where no time lies between the two fractions.
+        """
+        first, last = self._clock_at(start), self._clock_at(stop)
+        if not np.any(last > first):
+            raise InputError(
+                f"no time lies between {start:g} and {stop:g} of a recording of "
+                f"{self.duration_s:g} s; choose a start below the stop, both from 0 to 1"
+            )
+        return self.restrict(np.column_stack([first, last])[last > first])
+
+    def _clock_at(self, fraction: float) -> Float[np.ndarray, " epoch"]:
+        """Where in each epoch this fraction of all recorded time has passed."""
         length = self.epochs_s[:, 1] - self.epochs_s[:, 0]
-        before = np.concatenate([[0.0], np.cumsum(length)])
-        low = np.clip(start * before[-1] - before[:-1], 0.0, length)
-        high = np.clip(stop * before[-1] - before[:-1], 0.0, length)
-        epochs = np.column_stack([self.epochs_s[:, 0] + low, self.epochs_s[:, 0] + high])
-        return self.restrict(epochs[high - low > self.tick_s])
+        end = np.cumsum(length)
+        passed = fraction * end[-1]
+        inside = self.epochs_s[:, 0] + np.clip(passed - (end - length), 0.0, length)
+        # The stop itself, not start + length, which rounding may put before the last spike.
+        return np.where(passed >= end, self.epochs_s[:, 1], inside)
 
     def first_minutes(self, minutes: float) -> Self:
         """The first minutes of recorded time, gaps left out."""

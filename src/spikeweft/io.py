@@ -1,0 +1,592 @@
+"""Files and other libraries' objects to recordings and back: NWB, pynapple and NumPy's `.npz`.
+
+A recording in an `.npz` holds `spike_times` (seconds) and `spike_units` (whole numbers from 0), and
+may hold
+
+- `n_units`, where the last units are silent;
+- `start` and `stop` in seconds, or `epoch_start` and `epoch_stop` where there are gaps, with
+  `epoch_names`;
+- `neuron_ids`, `angle_rad` (preferred direction of each neuron) and `tick_s`;
+- `covariates`, a list of names, with `covariate_0_times_s`, `covariate_0_values` and
+  `covariate_0_is_angle` for the first of them, and so on;
+- `weights[post, pre]`, the true circuit, and `network`, the settings of the network that was
+  simulated, in JSON.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.connectivity import Connectivity
+from spikeweft.errors import InputError
+from spikeweft.recording import Covariate, Recording
+
+if TYPE_CHECKING:
+    import pynapple
+    import pynwb
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ZIP_MAGIC = b"PK"
+_ANGLE_WORDS = ("angle", "direction", "heading", "azimuth", "orientation", "phase")
+_RADIANS = ("rad", "radian", "radians")
+_SHOWN = 12
+
+
+class LoadedRecording(NamedTuple):
+    """What a file holds: the spikes, the true circuit where it is known, and what was left out."""
+
+    recording: Recording
+    truth: Connectivity | None
+    warnings: tuple[str, ...]
+
+
+class _Epoch(NamedTuple):
+    start_s: float
+    stop_s: float
+    labels: frozenset[str]
+
+
+class _NWBContent(NamedTuple):
+    """What is used of an NWB file, read in full so that the file can be closed."""
+
+    spikes: "pynapple.TsGroup"
+    observed_s: list[np.ndarray]
+    tables: dict[str, list[_Epoch]]
+    epoch_table: str | None
+    covariates: dict[str, Covariate]
+
+
+def load(path: str | Path, *, epochs: str | None = None) -> LoadedRecording:
+    """Read a recording from an NWB file, a saved pynapple `TsGroup`, or arrays in an `.npz`.
+
+    Parameters
+    ----------
+    path
+        The file; its content, not its name, decides how it is read.
+    epochs
+        Name of the epochs to keep, such as "wake": a tag, another label in a table of intervals,
+        or a table's name. Without it, all epochs of the file are kept: its table of epochs, else
+        the intervals in which its units were observed, else the span of its spikes.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, is of another kind, holds no usable spikes, or knows no such
+        epochs.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; check the path to the recording")
+    with _unreadable(path):
+        start = path.open("rb").read(8)
+    if start.startswith(_ZIP_MAGIC):
+        return _load_npz(path, epochs)
+    if start == _HDF5_MAGIC:
+        return _load_nwb(path, epochs)
+    kind = "an .npz" if path.suffix == ".npz" else "an NWB"
+    raise InputError(f"{path} is not {kind} file; give a recording in NWB or in an .npz")
+
+
+def load_truth(path: str | Path) -> Connectivity:
+    """The true circuit in the `weights[post, pre]` of an `.npz`, with or without spikes.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing or holds no weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; check the path to the true circuit")
+    arrays = _read_arrays(path)
+    if "weights" not in arrays:
+        raise InputError(
+            f"{path} holds {_list(arrays)} but no 'weights'; give the true circuit as "
+            "weights[post, pre]"
+        )
+    return _truth(arrays, path)
+
+
+def save_simulation(
+    path: str | Path, recording: Recording, truth: Connectivity, *, force: bool = False
+) -> None:
+    """Write spikes and true circuit into one `.npz` that `load` reads, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        Where the file exists and `force` is not set, or cannot be written.
+    """
+    path = check_new_npz(path, force=force)
+    unfinished = path.with_name(path.name + ".partial")
+    arrays = {
+        **_recording_arrays(recording),
+        "weights": truth.weights,
+        "network": np.array(json.dumps(dict(truth.metadata))),
+    }
+    try:
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written ({error.strerror}); choose another") from error
+
+
+def check_new_npz(path: str | Path, *, force: bool = False) -> Path:
+    """The path, where a new `.npz` may be written there.
+
+    Raises
+    ------
+    InputError
+        Where it has another ending, exists and `force` is not set, or lies in no folder.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise InputError(f"the recording is written as .npz, but {path} ends otherwise; rename it")
+    if path.is_dir() or (path.exists() and not force):
+        raise InputError(f"{path} exists already; choose another name or use --force")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} into; create it")
+    return path
+
+
+def from_pynapple(
+    spikes: "pynapple.TsGroup",
+    epochs: "pynapple.IntervalSet | None" = None,
+    covariates: "Mapping[str, pynapple.Tsd] | None" = None,
+) -> Recording:
+    """Recording from a pynapple `TsGroup`, its epochs (else its time support) and covariates.
+
+    Neurons are named by the metadata column `neuron_id` where there is one, else by their index,
+    and a column `angle_rad` is their preferred direction. A covariate is an angle where its name
+    says so and its values are radians.
+
+    Raises
+    ------
+    InputError
+        Where there are no spikes, or none inside the epochs.
+    """
+    support = spikes.time_support if epochs is None else epochs
+    sampled = {
+        name: _covariate(name, "", tsd.index.values, tsd.values)
+        for name, tsd in (covariates or {}).items()
+    }
+    return _from_tsgroup(spikes, np.column_stack([support.start, support.end]), sampled)
+
+
+def to_pynapple(recording: Recording) -> "tuple[pynapple.TsGroup, dict[str, pynapple.Tsd]]":
+    """The recording's spikes, with its epochs as their time support, and its covariates."""
+    import pynapple as nap
+
+    support = nap.IntervalSet(recording.epochs_s[:, 0], recording.epochs_s[:, 1])
+    metadata: dict[str, Any] = {"neuron_id": np.array(recording.neuron_ids)}
+    if recording.preferred_angle_rad is not None:
+        metadata["angle_rad"] = recording.preferred_angle_rad
+    trains = {
+        neuron: nap.Ts(
+            recording.spike_times_s[recording.spike_neurons == neuron], time_support=support
+        )
+        for neuron in range(recording.n_neurons)
+    }
+    spikes = nap.TsGroup(trains, time_support=support, metadata=metadata)
+    return spikes, {
+        name: nap.Tsd(covariate.times_s, covariate.values)
+        for name, covariate in recording.covariates.items()
+    }
+
+
+def _from_tsgroup(
+    spikes: "pynapple.TsGroup",
+    spans_s: Float[np.ndarray, "epoch 2"],
+    covariates: Mapping[str, Covariate],
+) -> Recording:
+    trains = [np.asarray(spikes[key].index.values, dtype=float) for key in spikes.index]
+    times = np.concatenate(trains) if trains else np.zeros(0)
+    known = spikes.metadata_columns
+    named = spikes["neuron_id"] if "neuron_id" in known else spikes.index
+    return Recording.from_arrays(
+        times,
+        np.repeat(np.arange(len(trains)), [len(train) for train in trains]),
+        n_neurons=len(trains),
+        epochs_s=_closed(_union(spans_s), times),
+        neuron_ids=tuple(str(name) for name in named),
+        covariates=covariates,
+        preferred_angle_rad=(
+            np.asarray(spikes["angle_rad"], dtype=float) if "angle_rad" in known else None
+        ),
+    )
+
+
+def _left_out(n_spikes: int, recording: Recording) -> tuple[str, ...]:
+    """The warning about spikes outside the epochs, where there are any."""
+    n_left_out = n_spikes - len(recording.spike_times_s)
+    if n_left_out == 0:
+        return ()
+    return (f"{n_left_out} of {n_spikes} spikes lie outside the epochs and are left out",)
+
+
+def _covariate(name: str, unit: str, times_s: np.ndarray, values: np.ndarray) -> Covariate:
+    """A covariate without its missing samples; an angle where name or unit and values say so."""
+    values = np.asarray(values, dtype=float)
+    present = np.isfinite(values)
+    times_s, values = np.asarray(times_s, dtype=float)[present], values[present]
+    called_angle = unit.lower() in _RADIANS or any(word in name.lower() for word in _ANGLE_WORDS)
+    in_radians = len(values) > 0 and -np.pi <= values.min() and values.max() <= 2 * np.pi + 1e-6
+    return Covariate(times_s=times_s, values=values, is_angle=bool(called_angle and in_radians))
+
+
+def _union(spans_s: Float[np.ndarray, "span 2"]) -> Float[np.ndarray, "epoch 2"]:
+    """Disjoint epochs that cover the same time; spans that touch become one."""
+    epochs: list[list[float]] = []
+    for start, stop in sorted(spans_s.tolist()):
+        if epochs and start <= epochs[-1][1]:
+            epochs[-1][1] = max(epochs[-1][1], stop)
+        else:
+            epochs.append([start, stop])
+    return np.array(epochs, dtype=float).reshape(-1, 2)
+
+
+def _closed(
+    epochs_s: Float[np.ndarray, "epoch 2"], times_s: Float[np.ndarray, " spike"]
+) -> Float[np.ndarray, "epoch 2"]:
+    """Epochs whose stop includes a spike at exactly that time.
+
+    Files and pynapple mean intervals with both ends; in a `Recording` the stop is excluded.
+    """
+    stop = epochs_s[:, 1]
+    return np.column_stack(
+        [epochs_s[:, 0], np.where(np.isin(stop, times_s), np.nextafter(stop, np.inf), stop)]
+    )
+
+
+def _choose(tables: Mapping[str, list[_Epoch]], label: str, path: Path) -> list[_Epoch]:
+    """The epochs with this label, or all of the table with this name."""
+    chosen = [
+        epoch
+        for name, epochs in tables.items()
+        for epoch in epochs
+        if label == name or label in epoch.labels
+    ]
+    if chosen:
+        return chosen
+    known = sorted(
+        {*tables, *(label for rows in tables.values() for row in rows for label in row.labels)}
+        - {""}
+    )
+    if not known:
+        raise InputError(f"{path} names no epochs, so '{label}' cannot be chosen; leave it out")
+    raise InputError(f"{path} has no epochs '{label}'; choose from {_list(known)}")
+
+
+def _spans(epochs: Iterable[_Epoch]) -> Float[np.ndarray, "epoch 2"]:
+    return np.array([[epoch.start_s, epoch.stop_s] for epoch in epochs], dtype=float).reshape(-1, 2)
+
+
+def _list(names: Iterable[str]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    shown = ", ".join(quoted[:_SHOWN]) or "nothing"
+    return shown + (f" and {len(quoted) - _SHOWN} more" if len(quoted) > _SHOWN else "")
+
+
+# ---- .npz -----------------------------------------------------------------------------------
+
+
+def _load_npz(path: Path, label: str | None) -> LoadedRecording:
+    arrays = _read_arrays(path)
+    if {"t", "index", "start", "end"} <= arrays.keys():
+        arrays = _from_saved_tsgroup(arrays)
+    missing = [key for key in ("spike_times", "spike_units") if key not in arrays]
+    if missing:
+        raise InputError(
+            f"{path} holds {_list(arrays)} but not {_list(missing)}; give spike_times in seconds "
+            "and spike_units as whole numbers"
+        )
+    times = _numbers(arrays, "spike_times", path)
+    recording = Recording.from_arrays(
+        times,
+        _numbers(arrays, "spike_units", path),
+        n_neurons=_whole(arrays, "n_units", path),
+        epochs_s=_npz_epochs(arrays, times, label, path),
+        tick_s=float(_numbers(arrays, "tick_s", path)) if "tick_s" in arrays else 0.0,
+        neuron_ids=tuple(str(name) for name in np.ravel(arrays.get("neuron_ids", ()))),
+        covariates=_npz_covariates(arrays, path),
+        preferred_angle_rad=_numbers(arrays, "angle_rad", path) if "angle_rad" in arrays else None,
+    )
+    truth = _truth(arrays, path) if "weights" in arrays else None
+    if truth is not None and truth.n_neurons != recording.n_neurons:
+        raise InputError(
+            f"the truth in {path} has {truth.n_neurons} neurons but the recording has "
+            f"{recording.n_neurons}; give the weights of the neurons recorded, or n_units"
+        )
+    return LoadedRecording(recording, truth, _left_out(len(times), recording))
+
+
+@contextmanager
+def _unreadable(path: Path) -> Iterator[None]:
+    """Turn whatever a library says about a damaged file into one sentence."""
+    try:
+        # pynwb and pynapple warn about many harmless things in files that are not ours.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except InputError:
+        raise
+    except Exception as error:  # the libraries raise nearly every type there is
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path} cannot be read ({reason}); check that it is whole") from error
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an `.npz` but those that are pickled Python objects, which are never opened."""
+    with _unreadable(path), np.load(path, allow_pickle=False) as file:
+        arrays = {}
+        for key in file.files:
+            try:
+                arrays[key] = file[key]
+            except ValueError as error:
+                if "allow_pickle" not in str(error):
+                    raise
+    return {key: array for key, array in arrays.items() if isinstance(array, np.ndarray)}
+
+
+def _from_saved_tsgroup(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays that `TsGroup.save` wrote, under our names; its pickled metadata stay closed."""
+    keys = np.unique(arrays.get("keys", arrays["index"]))
+    return {
+        "spike_times": arrays["t"],
+        "spike_units": np.searchsorted(keys, arrays["index"]),
+        "n_units": np.array(len(keys)),
+        "epoch_start": arrays["start"],
+        "epoch_stop": arrays["end"],
+        "neuron_ids": keys.astype(np.str_),
+    }
+
+
+def _numbers(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+    array = arrays[key]
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"'{key}' in {path} holds no numbers but {array.dtype}; store numbers")
+    return array if key == "spike_units" else array.astype(float)
+
+
+def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None:
+    if key not in arrays:
+        return None
+    number = _numbers(arrays, key, path)
+    if number.size != 1 or not float(number.item()).is_integer():
+        raise InputError(f"'{key}' in {path} is {number}, not one whole number; correct it")
+    return int(number.item())
+
+
+def _npz_epochs(
+    arrays: Mapping[str, np.ndarray], times_s: np.ndarray, label: str | None, path: Path
+) -> np.ndarray | None:
+    """Epochs that an `.npz` states; None where it states none."""
+    start, stop = ("epoch_start", "epoch_stop") if "epoch_start" in arrays else ("start", "stop")
+    names = np.ravel(arrays.get("epoch_names", ())).astype(str)
+    if start not in arrays and stop not in arrays:
+        if label is not None:
+            raise InputError(f"{path} names no epochs, so '{label}' cannot be chosen; leave it out")
+        return None
+    first = (
+        _numbers(arrays, start, path).ravel() if start in arrays else np.array([np.min(times_s)])
+    )
+    last = _numbers(arrays, stop, path).ravel() if stop in arrays else np.array([np.max(times_s)])
+    if len(first) != len(last) or (len(names) and len(names) != len(first)):
+        raise InputError(
+            f"{path} has {len(first)} epoch starts, {len(last)} stops and {len(names)} names; "
+            "give one of each per epoch"
+        )
+    labels = [frozenset({str(name)}) for name in names] or [frozenset[str]()] * len(first)
+    rows = [_Epoch(*row) for row in zip(first, last, labels, strict=True)]
+    chosen = rows if label is None else _choose({"": rows}, label, path)
+    return _closed(_union(_spans(chosen)), times_s)
+
+
+def _npz_covariates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, Covariate]:
+    covariates = {}
+    for number, name in enumerate(np.ravel(arrays.get("covariates", ()))):
+        key = f"covariate_{number}"
+        wanted = [f"{key}_times_s", f"{key}_values"]
+        if not set(wanted) <= arrays.keys():
+            raise InputError(
+                f"{path} lists a covariate '{name}' but lacks {_list(wanted)}; add them"
+            )
+        covariates[str(name)] = Covariate(
+            times_s=_numbers(arrays, wanted[0], path),
+            values=_numbers(arrays, wanted[1], path),
+            is_angle=bool(np.all(arrays.get(f"{key}_is_angle", False))),
+        )
+    return covariates
+
+
+def _truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:
+    try:
+        settings = json.loads(str(arrays["network"])) if "network" in arrays else {}
+    except ValueError as error:
+        raise InputError(f"'network' in {path} is not JSON ({error}); leave it out") from error
+    return Connectivity(
+        weights=_numbers(arrays, "weights", path),
+        neuron_ids=tuple(str(name) for name in np.ravel(arrays.get("neuron_ids", ()))),
+        angle_rad=_numbers(arrays, "angle_rad", path) if "angle_rad" in arrays else None,
+        metadata=settings,
+    )
+
+
+def _recording_arrays(recording: Recording) -> dict[str, np.ndarray]:
+    arrays = {
+        "spike_times": recording.spike_times_s,
+        "spike_units": recording.spike_neurons,
+        "n_units": np.array(recording.n_neurons),
+        "epoch_start": recording.epochs_s[:, 0],
+        "epoch_stop": recording.epochs_s[:, 1],
+        "tick_s": np.array(recording.tick_s),
+        "neuron_ids": np.array(recording.neuron_ids),
+        "covariates": np.array(list(recording.covariates), dtype=np.str_),
+    }
+    if recording.preferred_angle_rad is not None:
+        arrays["angle_rad"] = recording.preferred_angle_rad
+    for number, covariate in enumerate(recording.covariates.values()):
+        arrays[f"covariate_{number}_times_s"] = covariate.times_s
+        arrays[f"covariate_{number}_values"] = covariate.values
+        arrays[f"covariate_{number}_is_angle"] = np.array(covariate.is_angle)
+    return arrays
+
+
+# ---- NWB ------------------------------------------------------------------------------------
+
+
+def _load_nwb(path: Path, label: str | None) -> LoadedRecording:
+    content = _read_nwb(path)
+    chosen = content.epoch_table if label is None else label
+    if chosen is not None:
+        spans = _spans(_choose(content.tables, chosen, path))
+    elif content.observed_s:
+        spans = content.observed_s[0]
+    else:
+        support = content.spikes.time_support
+        spans = np.column_stack([support.start, support.end])
+    recording = _from_tsgroup(content.spikes, spans, content.covariates)
+    for observed_s in content.observed_s:
+        recording = recording.restrict(_closed(_union(observed_s), recording.spike_times_s))
+    n_spikes = sum(len(train) for train in content.spikes.values())
+    return LoadedRecording(recording, None, _left_out(n_spikes, recording))
+
+
+def _read_nwb(path: Path) -> _NWBContent:
+    with _unreadable(path):
+        import pynapple as nap
+        import pynwb
+
+        # Opened here, because pynapple leaves a file open that it fails to read.
+        with pynwb.NWBHDF5IO(path=path, mode="r") as opened:
+            nwb: Any = opened.read()
+            file = nap.NWBFile(nwb)
+            kinds = {key: file.data[key]["type"] for key in file.keys()}  # noqa: SIM118
+            objects = {key: nwb.objects[file.key_to_id[key]] for key in kinds}
+            units = _units_key(nwb, objects, kinds, path)
+            _check_unit_times(objects[units], path)
+            spikes = file[units]
+            if not isinstance(spikes, nap.TsGroup):
+                raise InputError(f"the units table '{units}' of {path} cannot be read; repair it")
+            return _NWBContent(
+                spikes=spikes,
+                observed_s=_observed(objects[units]),
+                tables={
+                    key: _labelled(objects[key])
+                    for key, kind in kinds.items()
+                    if kind == "IntervalSet"
+                },
+                epoch_table=_key_of(nwb.epochs, objects),
+                covariates={
+                    key: _nwb_covariate(key, file[key], objects[key])
+                    for key, kind in kinds.items()
+                    if kind == "Tsd" and _is_covariate(objects[key])
+                },
+            )
+
+
+def _units_key(
+    nwb: "pynwb.NWBFile", objects: Mapping[str, Any], kinds: Mapping[str, str], path: Path
+) -> str:
+    """The file's own table of units, else its only group of spike trains."""
+    groups = [key for key, kind in kinds.items() if kind == "TsGroup"]
+    own = _key_of(nwb.units, objects)
+    if own in groups:
+        return own
+    if len(groups) == 1:
+        return groups[0]
+    if groups:
+        raise InputError(
+            f"{path} has several tables of spike trains, {_list(groups)}, and none is its units; "
+            "give the one wanted as arrays in an .npz"
+        )
+    raise InputError(
+        f"{path} has no units, so there are no spikes to read; choose a file with sorted units"
+    )
+
+
+def _key_of(wanted: Any, objects: Mapping[str, Any]) -> str | None:
+    return next((key for key, value in objects.items() if value is wanted), None)
+
+
+def _check_unit_times(units: Any, path: Path) -> None:
+    """Refuse what pynapple would fail at or drop in silence."""
+    times = np.asarray(units["spike_times"].target.data[:], dtype=float)
+    if len(times) == 0:
+        raise InputError(f"the units of {path} hold no spikes; choose a recording with spikes")
+    n_bad = int(np.sum(~np.isfinite(times)))
+    if n_bad:
+        raise InputError(f"{n_bad} spike times in {path} are not finite; remove them from the file")
+
+
+def _observed(units: Any) -> list[np.ndarray]:
+    """The different lists of intervals in which units were observed."""
+    if "obs_intervals" not in units.colnames:
+        return []
+    lists = [
+        np.asarray(units["obs_intervals"][unit], dtype=float).reshape(-1, 2)
+        for unit in range(len(units))
+    ]
+    return list({intervals.tobytes(): intervals for intervals in lists if len(intervals)}.values())
+
+
+def _labelled(table: Any) -> list[_Epoch]:
+    """Rows of a table of intervals; every string in a row is a label of it."""
+    start, stop = table["start_time"][:], table["stop_time"][:]
+    columns = [
+        table[name]
+        for name in table.colnames
+        if name not in ("start_time", "stop_time", "timeseries")
+    ]
+    return [
+        _Epoch(
+            float(start[row]),
+            float(stop[row]),
+            frozenset(label for column in columns for label in _strings(column[row])),
+        )
+        for row in range(len(start))
+    ]
+
+
+def _strings(cell: Any) -> list[str]:
+    return [str(part) for part in np.ravel(np.asarray(cell, dtype=object)) if isinstance(part, str)]
+
+
+def _is_covariate(series: Any) -> bool:
+    """Whether a series is a variable of its own, and not a voltage trace or text."""
+    kind = np.dtype(getattr(series.data, "dtype", type(None))).kind
+    return kind in "iuf" and len(series.data) > 0 and series.neurodata_type != "ElectricalSeries"
+
+
+def _nwb_covariate(name: str, tsd: Any, series: Any) -> Covariate:
+    values = np.asarray(tsd.values, dtype=float) * series.conversion + series.offset
+    return _covariate(name, series.unit or "", tsd.index.values, values)
