@@ -81,7 +81,7 @@ class Connectivity:
         data = xr.Dataset(
             {"weights": (("post", "pre"), self.weights)},
             coords={"post": ids, "pre": ids},
-            attrs=dict(self.metadata),
+            attrs={key: _storable(value) for key, value in self.metadata.items()},
         )
         if self.standard_error is not None:
             data["standard_error"] = (("post", "pre"), self.standard_error)
@@ -140,6 +140,12 @@ class Connectivity:
 
 def _values(data: xr.Dataset, name: str) -> np.ndarray | None:
     return data[name].values.astype(float) if name in data else None
+
+
+def _storable(value: str | int | float) -> str | int | float:
+    """The value as netCDF 3 can hold it, which has no integers beyond 32 bits."""
+    too_long = isinstance(value, int) and not -(2**31) <= value < 2**31
+    return float(value) if too_long else value
 
 
 def _plain(value: object) -> str | int | float:

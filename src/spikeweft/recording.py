@@ -154,7 +154,7 @@ class Recording:
         if not inside.any():
             raise InputError(
                 f"no spike lies inside the epochs ({epochs[0, 0]:g} to {epochs[-1, 1]:g} s), while "
-                f"the spikes span {times[0]:g} to {times[-1]:g} s; check the epochs' unit and origin"
+                f"the spikes span {times[0]:g} to {times[-1]:g} s; check the epochs' unit"
             )
         return cls(
             spike_times_s=times[inside],
@@ -291,11 +291,11 @@ class Recording:
             _name_neurons(
                 self,
                 (spikes > 0) & (spikes < _FEW_SPIKES),
-                f"fire fewer than {_FEW_SPIKES} spikes, so their weights are little more than a guess",
+                f"fire fewer than {_FEW_SPIKES} spikes, and their weights are little but a guess",
             ),
             *(
-                f"neurons {self.neuron_ids[i]} and {self.neuron_ids[j]} have identical spike trains; "
-                "one unit may have been counted twice"
+                f"neurons {self.neuron_ids[i]} and {self.neuron_ids[j]} have the same spike train, "
+                "and one unit may have been counted twice"
                 for i, j in self.duplicates()
             ),
         ]

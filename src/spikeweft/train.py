@@ -1,5 +1,6 @@
 """Training: one loop in the open that yields its progress, saves it, and takes it up again."""
 
+import hashlib
 import json
 import os
 import time
@@ -84,12 +85,14 @@ def write_checkpoint(
     state: Mapping[str, np.ndarray],
 ) -> None:
     """Write a checkpoint whole or not at all."""
+    # np.asarray keeps arrays without dims as they are; np.ascontiguousarray would add one.
+    arrays = {name: np.asarray(value, order="C") for name, value in state.items()}
     header = {
         "settings": json.dumps(dict(settings), sort_keys=True),
         "history": json.dumps([asdict(progress) for progress in history]),
     }
+    header["sha256"] = _digest(header, arrays)
     unfinished = path.with_name(path.name + ".tmp")
-    arrays = {name: np.ascontiguousarray(value) for name, value in state.items()}
     save_file(arrays, unfinished, metadata=header)
     os.replace(unfinished, path)
 
@@ -108,6 +111,8 @@ def read_checkpoint(
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if header["sha256"] != _digest(header, state):
+            raise ValueError("its content does not fit its checksum")
         history = [Progress(**row) for row in json.loads(header["history"])]
         made_with = json.loads(header["settings"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
@@ -120,7 +125,17 @@ def read_checkpoint(
             key for key in {*made_with, *wanted} if made_with.get(key) != wanted.get(key)
         )
         raise InputError(
-            f"the checkpoint {path} was made with another {', '.join(differ)}; resume with the same "
-            "settings and data, or use --force to start over"
+            f"the checkpoint {path} was made with another {', '.join(differ)}; resume with the "
+            "same settings and data, or use --force to start over"
         )
     return history, state
+
+
+def _digest(header: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
+    """Checksum of a checkpoint: the file format itself does not notice a changed number."""
+    digest = hashlib.sha256(header["settings"].encode() + header["history"].encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

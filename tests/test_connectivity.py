@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from spikeweft.connectivity import Connectivity
+from spikeweft.errors import InputError
+
+few = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+weights = hnp.arrays(float, st.integers(1, 5).map(lambda n: (n, n)), elements=st.floats(-1e6, 1e6))
+names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
+metadata = st.dictionaries(
+    st.from_regex(r"[a-z][a-z_]{0,9}", fullmatch=True),
+    st.one_of(names, st.floats(allow_nan=False), st.integers(-(2**53), 2**53)),
+    max_size=4,
+)
+
+
+@few
+@given(st.data(), weights, metadata)
+def test_a_circuit_survives_being_kept_in_a_file(tmp_path, data, weights, metadata):
+    n = len(weights)
+    circuit = Connectivity(
+        weights=weights,
+        neuron_ids=tuple(data.draw(st.lists(names, min_size=n, max_size=n, unique=True))),
+        standard_error=np.abs(weights) if data.draw(st.booleans()) else None,
+        angle_rad=np.linspace(0, 6, n) if data.draw(st.booleans()) else None,
+        metadata=metadata,
+    )
+    circuit.save(tmp_path / "circuit.nc")
+    found = Connectivity.load(tmp_path / "circuit.nc")
+    assert np.array_equal(found.weights, circuit.weights)
+    assert found.neuron_ids == circuit.neuron_ids
+    assert dict(found.metadata) == dict(metadata)
+    for name in ("standard_error", "angle_rad"):
+        kept, given_ = getattr(found, name), getattr(circuit, name)
+        assert (kept is None) == (given_ is None)
+        assert given_ is None or np.array_equal(kept, given_)
+
+
+def test_rows_receive_and_columns_send_in_the_file_too(tmp_path):
+    circuit = Connectivity(weights=np.array([[0.0, 2.0], [0.0, 0.0]]), neuron_ids=("a", "b"))
+    circuit.save(tmp_path / "circuit.nc")
+    with xr.open_dataset(tmp_path / "circuit.nc") as data:
+        assert float(data["weights"].sel(post="a", pre="b")) == 2.0
+
+
+def test_a_file_with_its_dims_interchanged_is_read_by_name():
+    circuit = Connectivity(weights=np.array([[0.0, 2.0], [1.0, 0.0]]))
+    turned = circuit.to_xarray().transpose("pre", "post")
+    assert np.array_equal(Connectivity.from_xarray(turned).weights, circuit.weights)
+
+
+@few
+@given(weights, st.integers(0, 2**32 - 1))
+def test_relabelling_the_neurons_relabels_the_circuit(weights, seed):
+    circuit = Connectivity(weights=weights)
+    order = np.random.default_rng(seed).permutation(circuit.n_neurons)
+    relabelled = circuit.select(order)
+    assert np.array_equal(relabelled.weights, weights[order][:, order])
+    assert np.array_equal(relabelled.select(np.argsort(order)).weights, weights)
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({"weights": np.array([[0.0, np.nan], [0.0, 0.0]])}, "finite"),
+        ({"weights": np.zeros((2, 2)), "neuron_ids": ("a",)}, "one id per neuron"),
+    ],
+)
+def test_a_circuit_that_makes_no_sense_is_refused(parts, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Connectivity(**parts)
+
+
+def test_a_file_that_holds_no_circuit_is_refused(tmp_path):
+    with pytest.raises(InputError, match="there is no connectivity file"):
+        Connectivity.load(tmp_path / "none.nc")
+    (tmp_path / "text.nc").write_text("no netCDF")
+    with pytest.raises(InputError, match="not a readable netCDF file"):
+        Connectivity.load(tmp_path / "text.nc")
+    with pytest.raises(InputError, match="no variable 'weights'"):
+        Connectivity.from_xarray(xr.Dataset({"weights": ("x", [1.0])}))
