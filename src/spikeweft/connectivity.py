@@ -1,4 +1,4 @@
-"""Connectivity: who drives whom. The truth of a simulation and an inferred answer share this type."""
+"""Connectivity: who drives whom. A simulation's truth and an inferred answer share this type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -56,7 +56,8 @@ class _Epoch(NamedTuple):
 class _NWBContent(NamedTuple):
     """What is used of an NWB file, read in full so that the file can be closed."""
 
-    spikes: "pynapple.TsGroup"
+    trains: list[np.ndarray]
+    unit_ids: tuple[str, ...]
     observed_s: list[np.ndarray]
     tables: dict[str, list[_Epoch]]
     epoch_table: str | None
@@ -84,8 +85,8 @@ def load(path: str | Path, *, epochs: str | None = None) -> LoadedRecording:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}; check the path to the recording")
-    with _unreadable(path):
-        start = path.open("rb").read(8)
+    with _unreadable(path), path.open("rb") as file:
+        start = file.read(8)
     if start.startswith(_ZIP_MAGIC):
         return _load_npz(path, epochs)
     if start == _HDF5_MAGIC:
@@ -179,7 +180,16 @@ def from_pynapple(
         name: _covariate(name, "", tsd.index.values, tsd.values)
         for name, tsd in (covariates or {}).items()
     }
-    return _from_tsgroup(spikes, np.column_stack([support.start, support.end]), sampled)
+    known = spikes.metadata_columns
+    return _from_trains(
+        [np.asarray(spikes[key].index.values, dtype=float) for key in spikes.index],
+        tuple(
+            str(name) for name in (spikes["neuron_id"] if "neuron_id" in known else spikes.index)
+        ),
+        np.column_stack([support.start, support.end]),
+        sampled,
+        np.asarray(spikes["angle_rad"], dtype=float) if "angle_rad" in known else None,
+    )
 
 
 def to_pynapple(recording: Recording) -> "tuple[pynapple.TsGroup, dict[str, pynapple.Tsd]]":
@@ -203,25 +213,22 @@ def to_pynapple(recording: Recording) -> "tuple[pynapple.TsGroup, dict[str, pyna
     }
 
 
-def _from_tsgroup(
-    spikes: "pynapple.TsGroup",
+def _from_trains(
+    trains: list[np.ndarray],
+    neuron_ids: tuple[str, ...],
     spans_s: Float[np.ndarray, "epoch 2"],
     covariates: Mapping[str, Covariate],
+    preferred_angle_rad: Float[np.ndarray, " neuron"] | None = None,
 ) -> Recording:
-    trains = [np.asarray(spikes[key].index.values, dtype=float) for key in spikes.index]
-    times = np.concatenate(trains) if trains else np.zeros(0)
-    known = spikes.metadata_columns
-    named = spikes["neuron_id"] if "neuron_id" in known else spikes.index
+    times = np.concatenate([*trains, np.zeros(0)])
     return Recording.from_arrays(
         times,
         np.repeat(np.arange(len(trains)), [len(train) for train in trains]),
         n_neurons=len(trains),
         epochs_s=_closed(_union(spans_s), times),
-        neuron_ids=tuple(str(name) for name in named),
+        neuron_ids=neuron_ids,
         covariates=covariates,
-        preferred_angle_rad=(
-            np.asarray(spikes["angle_rad"], dtype=float) if "angle_rad" in known else None
-        ),
+        preferred_angle_rad=preferred_angle_rad,
     )
 
 
@@ -315,7 +322,7 @@ def _load_npz(path: Path, label: str | None) -> LoadedRecording:
         _numbers(arrays, "spike_units", path),
         n_neurons=_whole(arrays, "n_units", path),
         epochs_s=_npz_epochs(arrays, times, label, path),
-        tick_s=float(_numbers(arrays, "tick_s", path)) if "tick_s" in arrays else 0.0,
+        tick_s=_tick(arrays, path),
         neuron_ids=tuple(str(name) for name in np.ravel(arrays.get("neuron_ids", ()))),
         covariates=_npz_covariates(arrays, path),
         preferred_angle_rad=_numbers(arrays, "angle_rad", path) if "angle_rad" in arrays else None,
@@ -346,7 +353,11 @@ def _unreadable(path: Path) -> Iterator[None]:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an `.npz` but those that are pickled Python objects, which are never opened."""
-    with _unreadable(path), np.load(path, allow_pickle=False) as file:
+    with (
+        _unreadable(path),
+        path.open("rb") as opened,  # NumPy leaves a file open that it fails to read
+        np.load(opened, allow_pickle=False) as file,
+    ):
         arrays = {}
         for key in file.files:
             try:
@@ -384,6 +395,16 @@ def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None
     if number.size != 1 or not float(number.item()).is_integer():
         raise InputError(f"'{key}' in {path} is {number}, not one whole number; correct it")
     return int(number.item())
+
+
+def _tick(arrays: Mapping[str, np.ndarray], path: Path) -> float:
+    """The stated grid of the spike times; 0 where it is to be found from them."""
+    if "tick_s" not in arrays:
+        return 0.0
+    tick = _numbers(arrays, "tick_s", path)
+    if tick.size != 1 or not 0 < tick.item() < np.inf:
+        raise InputError(f"the tick_s in {path} is {tick}, not one positive number; leave it out")
+    return float(tick.item())
 
 
 def _npz_epochs(
@@ -472,12 +493,12 @@ def _load_nwb(path: Path, label: str | None) -> LoadedRecording:
     elif content.observed_s:
         spans = content.observed_s[0]
     else:
-        support = content.spikes.time_support
-        spans = np.column_stack([support.start, support.end])
-    recording = _from_tsgroup(content.spikes, spans, content.covariates)
+        spikes = np.concatenate(content.trains)
+        spans = np.array([[spikes.min(), spikes.max()]])
+    recording = _from_trains(content.trains, content.unit_ids, spans, content.covariates)
     for observed_s in content.observed_s:
         recording = recording.restrict(_closed(_union(observed_s), recording.spike_times_s))
-    n_spikes = sum(len(train) for train in content.spikes.values())
+    n_spikes = sum(len(train) for train in content.trains)
     return LoadedRecording(recording, None, _left_out(n_spikes, recording))
 
 
@@ -492,14 +513,11 @@ def _read_nwb(path: Path) -> _NWBContent:
             file = nap.NWBFile(nwb)
             kinds = {key: file.data[key]["type"] for key in file.keys()}  # noqa: SIM118
             objects = {key: nwb.objects[file.key_to_id[key]] for key in kinds}
-            units = _units_key(nwb, objects, kinds, path)
-            _check_unit_times(objects[units], path)
-            spikes = file[units]
-            if not isinstance(spikes, nap.TsGroup):
-                raise InputError(f"the units table '{units}' of {path} cannot be read; repair it")
+            units = objects[_units_key(nwb, objects, kinds, path)]
             return _NWBContent(
-                spikes=spikes,
-                observed_s=_observed(objects[units]),
+                trains=_trains(units, path),
+                unit_ids=tuple(str(name) for name in units.id[:]),
+                observed_s=_observed(units),
                 tables={
                     key: _labelled(objects[key])
                     for key, kind in kinds.items()
@@ -538,14 +556,16 @@ def _key_of(wanted: Any, objects: Mapping[str, Any]) -> str | None:
     return next((key for key, value in objects.items() if value is wanted), None)
 
 
-def _check_unit_times(units: Any, path: Path) -> None:
-    """Refuse what pynapple would fail at or drop in silence."""
-    times = np.asarray(units["spike_times"].target.data[:], dtype=float)
+def _trains(units: Any, path: Path) -> list[np.ndarray]:
+    """Spike times of each unit; taken from the table, since pynapple drops what it cannot use."""
+    trains = [np.asarray(units["spike_times"][unit], dtype=float) for unit in range(len(units))]
+    times = np.concatenate([*trains, np.zeros(0)])
     if len(times) == 0:
         raise InputError(f"the units of {path} hold no spikes; choose a recording with spikes")
     n_bad = int(np.sum(~np.isfinite(times)))
     if n_bad:
         raise InputError(f"{n_bad} spike times in {path} are not finite; remove them from the file")
+    return trains
 
 
 def _observed(units: Any) -> list[np.ndarray]:
