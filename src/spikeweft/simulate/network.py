@@ -36,6 +36,8 @@ class Network(ABC):
     ----------
     neuron
         The neuron model, the same for all neurons.
+    n_neurons
+        How many neurons there are.
     recurrent_strength
         Factor r of all weights.
     tau_s, tick_s
@@ -43,9 +45,19 @@ class Network(ABC):
     """
 
     neuron: Neuron
+    n_neurons: int = 100
     recurrent_strength: float = 0.025
     tau_s: float = 0.01
     tick_s: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if self.n_neurons < 2:
+            raise InputError(f"a network needs at least two neurons, not {self.n_neurons}")
+        if not 0 < self.tick_s < self.tau_s:
+            raise InputError(
+                f"a tick of {self.tick_s:g} s does not resolve traces that decay in "
+                f"{self.tau_s:g} s; choose a positive tick below the decay time"
+            )
 
     @property
     @abstractmethod
@@ -72,7 +84,7 @@ class Network(ABC):
         The shift is k = floor(N·θ/2π) (Yoon 2025): neuron j sends along column j - k.
         """
         theta = self.drive_rad(np.arange(start, stop) * self.tick_s)
-        shift = np.floor(self.connectivity.n_neurons * theta / (2 * np.pi)).astype(np.int64)
+        shift = np.floor(self.n_neurons * theta / (2 * np.pi)).astype(np.int64)
         change = np.flatnonzero(np.diff(shift)) + 1
         for first, last in zip([0, *change], [*change, len(shift)], strict=True):
             yield Stretch(start + int(first), start + int(last), int(shift[first]))
@@ -114,7 +126,7 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
     return Recording.from_arrays(
         spikes.ticks * network.tick_s,
         spikes.neurons,
-        n_neurons=circuit.n_neurons,
+        n_neurons=network.n_neurons,
         epochs_s=np.array([[0.0, n_ticks * network.tick_s]]),
         tick_s=network.tick_s,
         neuron_ids=circuit.neuron_ids,
@@ -126,7 +138,7 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
 def _run(network: Network, start: int, stop: int, rng: np.random.Generator) -> Spikes:
     """All spikes from tick `start` to before tick `stop`, starting from silence."""
     synapses = network.synapses
-    trace = np.zeros(len(synapses))
+    trace = np.zeros(network.n_neurons)
     ticks, neurons = [], []
     for part in network.stretches(start, stop):
         shifted = np.roll(synapses, part.shift, axis=1)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr
 
+from spikeweft.errors import InputError
 from spikeweft.simulate.spiking import Spikes, lnp_spikes, threshold_spikes
 
 SPARSE_NOISE = float(ndtr(-1.5))
@@ -56,6 +57,13 @@ class ThresholdNeuron(Neuron):
     bias: float = 1e-3
     noise_sd: float = 0.3
     noise_fraction: float = SPARSE_NOISE
+
+    def __post_init__(self) -> None:
+        if not (0 < self.noise_fraction <= 1 and self.noise_sd > 0):
+            raise InputError(
+                f"noise of sd {self.noise_sd:g} on a fraction {self.noise_fraction:g} of ticks is "
+                "none; choose a positive sd and a fraction above 0 and at most 1"
+            )
 
     def spikes(
         self,

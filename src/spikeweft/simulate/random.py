@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from spikeweft.connectivity import Connectivity
+from spikeweft.errors import InputError
 from spikeweft.simulate.network import Network
 from spikeweft.simulate.neuron import LNPNeuron
 
@@ -24,7 +25,14 @@ class Wiring(ABC):
     """
 
     connection_probability: float = 0.2
-    weight_sd: float = 1.5e-3
+    weight_sd: float = 1.2e-3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.connection_probability <= 1:
+            raise InputError(
+                f"a connection probability of {self.connection_probability:g} does not connect "
+                "neurons; choose one above 0 and at most 1"
+            )
 
     @abstractmethod
     def weights(self, n_neurons: int, rng: np.random.Generator) -> Float[np.ndarray, "post pre"]:
@@ -63,6 +71,11 @@ class ExcitatoryInhibitoryWiring(Wiring):
     def weights(self, n_neurons: int, rng: np.random.Generator) -> Float[np.ndarray, "post pre"]:
         """One weight matrix; the last columns are the inhibitory neurons."""
         n_excitatory = round(self.excitatory_fraction * n_neurons)
+        if not 0 < n_excitatory < n_neurons:
+            raise InputError(
+                f"an excitatory fraction of {self.excitatory_fraction:g} leaves only one kind "
+                f"among {n_neurons} neurons; choose one that leaves some of each"
+            )
         balance = n_excitatory / (n_neurons - n_excitatory)
         sign = np.where(np.arange(n_neurons) < n_excitatory, 1.0, -balance)
         return sign * np.abs(_directed(self, n_neurons, rng))

@@ -76,23 +76,27 @@ class FlatInhibition(Profile):
 class RingNetwork(Network):
     """Neurons on a ring, each connected to the others by the same profile.
 
-    `threshold_ring` and `lnp_ring` make those with published thresholds.
+    Neuron i prefers the angle 2πi/N. `threshold_ring` and `lnp_ring` make the published networks.
 
     Attributes
     ----------
     profile
         Weight by distance.
-    n_neurons
-        How many neurons; neuron i prefers the angle 2πi/N.
     drive_amplitude_neurons, drive_period_s
         The external drive θ(t) is a sinusoid of this amplitude, in neurons of 2π/N each, and this
         period (Yoon 2025, without numbers). The true circuit is the one without drive.
     """
 
     profile: Profile
-    n_neurons: int = 100
     drive_amplitude_neurons: float = 0.0
     drive_period_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        Network.__post_init__(self)
+        if not self.drive_period_s > 0:
+            raise InputError(
+                f"a drive period of {self.drive_period_s:g} s is not a time; choose a positive one"
+            )
 
     @property
     def connectivity(self) -> Connectivity:
@@ -125,11 +129,22 @@ def lnp_ring(recurrent_strength: float = 0.025) -> RingNetwork:
     return RingNetwork(neuron=neuron, profile=MexicanHat(), recurrent_strength=recurrent_strength)
 
 
-def profile_ii_ring() -> RingNetwork:
-    """LNP ring with one bump of activity, at 32 Hz, moved about by an external drive."""
-    return RingNetwork(
-        neuron=LNPNeuron(threshold=0.0), profile=FlatInhibition(), drive_amplitude_neurons=2.0
-    )
+def profile_ii_threshold_ring() -> RingNetwork:
+    """Ring of threshold neurons with one bump of activity, moved about by an external drive.
+
+    They fire at 22 Hz. Neither their threshold nor the drive is published: at this threshold a
+    neuron without inhibition fires on noise alone.
+    """
+    return _profile_ii_ring(ThresholdNeuron(threshold=1e-3))
+
+
+def profile_ii_lnp_ring() -> RingNetwork:
+    """Ring of LNP neurons with one bump of activity at 32 Hz, moved about by an external drive."""
+    return _profile_ii_ring(LNPNeuron(threshold=0.0))
+
+
+def _profile_ii_ring(neuron: Neuron) -> RingNetwork:
+    return RingNetwork(neuron=neuron, profile=FlatInhibition(), drive_amplitude_neurons=2.0)
 
 
 def _published_threshold(neuron: type[Neuron], recurrent_strength: float) -> float:
