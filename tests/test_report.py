@@ -103,6 +103,7 @@ def ring_result(n=100) -> Result:
             "n_spikes": 2998731,
             "duration_s": 480.0,
             "null": "the mean rate of each neuron in the training part",
+            "scored_on": "the last tenth of the recorded time",
             "bits_per_spike_per_neuron": list(1.286 + 0.04 * rng.normal(size=n)),
             "glm_bits_per_spike_per_neuron": list(0.895 + 0.05 * rng.normal(size=n)),
         },
@@ -245,6 +246,7 @@ def test_the_numbers_of_a_known_circuit_are_in_the_page(ring_html):
     assert "2,998,731 spikes" in text
     assert "99.4 % of it" in text
     assert "100 of 100 neurons" in text
+    assert "Scored on: the last tenth of the recorded time." in text
     assert "side troughs" in text
     assert "Before you believe this" not in text
 

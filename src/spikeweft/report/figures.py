@@ -94,10 +94,12 @@ def _matrices_caption(view: View, limits: list[float]) -> str:
     )
     saturate = " and ".join(f"±{limit:.2g}" for limit in dict.fromkeys(limits))
     if view.truth is None:
+        text += f"Colours saturate at {saturate}, the 99th percentile of |weight|"
+        if view.glm is None:
+            return f"{text}, in the model's own unit."
         return (
-            f"{text}Colours saturate at {saturate}, the 99th percentile of |weight|: each matrix "
-            "is in its own unit, so compare patterns, not shades. Look for structure that only "
-            "one of them has."
+            f"{text}: each matrix is in its own unit, so compare patterns, not shades. Look for "
+            "structure that only one of them has."
         )
     return (
         f"{text}Weights are known up to one factor, so the inferred ones are multiplied by the α "
@@ -168,6 +170,9 @@ def bits(view: View) -> Figure | None:
     (ax,) = plots.panels([""], width_in=_FULL_WIDTH_IN, height_in=3.0)
     plots.draw_bits_per_spike(ours, glm, oracle, view.order, view.inferred.neuron_ids, ax)
     text = "How well each neuron's held-out spikes are predicted from the others' and its own past."
+    scored_on, null = view.statement("scored_on"), view.statement("null")
+    if scored_on is not None and null is not None:
+        text += f" Scored on: {scored_on}. The zero line: {null}."
     if glm is not None:
         better = np.sum(ours > glm)
         scored = np.sum(np.isfinite(ours) & np.isfinite(glm))

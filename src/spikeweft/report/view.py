@@ -67,6 +67,11 @@ class View:
         """A metric, where it is there and finite."""
         return finite(self.result.metrics.get(name))
 
+    def statement(self, name: str) -> str | None:
+        """A metric that is a sentence or a part of one."""
+        value = self.result.metrics.get(name)
+        return value if isinstance(value, str) else None
+
     def per_neuron(self, name: str) -> Float[np.ndarray, " neuron"] | None:
         """A metric with one number per neuron, NaN where one is missing."""
         values = self.result.metrics.get(name)
@@ -120,7 +125,7 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 def _text(value: object) -> str:
     if value is None:
-        return "not known"
+        return "–"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
