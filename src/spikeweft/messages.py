@@ -56,24 +56,24 @@ class _Messages(torch.autograd.Function):
     def forward(ctx: Any, *inputs: Any) -> Any:
         receiver, sender, weights = (tensor.detach().contiguous() for tensor in inputs)
         ctx.save_for_backward(receiver, sender, weights)
-        summed = torch.zeros_like(receiver)
-        a, b, w, s = receiver.numpy(), sender.numpy(), weights.numpy(), summed.numpy()
-        _share_batch(len(a), lambda _, start, stop: _send(a, b, w, s, start, stop))
-        return summed
+        a, b, w = receiver.numpy(), sender.numpy(), weights.numpy()
+        # NumPy's zeros come from the system; PyTorch would wake all its threads to write them.
+        summed = np.zeros_like(a)
+        _share_batch(len(a), lambda _, start, stop: _send(a, b, w, summed, start, stop))
+        return torch.from_numpy(summed)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyrefly: ignore[bad-override]
-        receiver, sender, weights = ctx.saved_tensors
-        a, b, w = receiver.numpy(), sender.numpy(), weights.numpy()
-        grad_s = grad_outputs[0].contiguous().numpy()
+        a, b, w = (tensor.numpy() for tensor in ctx.saved_tensors)
+        grad = grad_outputs[0].contiguous().numpy()
         grad_a, grad_b = np.zeros_like(a), np.zeros_like(b)
         # The batch shares the weights, so every thread adds up their gradient on its own.
         grad_w = np.zeros((torch.get_num_threads(), *w.shape), w.dtype)
         _share_batch(
             len(a),
             lambda part, start, stop: _send_back(
-                grad_s, a, b, w, grad_a, grad_b, grad_w[part], start, stop
+                grad, a, b, w, grad_a, grad_b, grad_w[part], start, stop
             ),
         )
         return torch.from_numpy(grad_a), torch.from_numpy(grad_b), torch.from_numpy(grad_w.sum(0))
@@ -88,11 +88,12 @@ def _share_batch(n_samples: int, kernel: Callable[[int, int, int], None]) -> Non
     """
     n_parts = torch.get_num_threads()
     bounds = [part * n_samples // n_parts for part in range(n_parts + 1)]
-    if n_parts == 1:
-        kernel(0, 0, n_samples)
-        return
+    parts = list(zip(range(n_parts), bounds[:-1], bounds[1:], strict=True))
     with ThreadPoolExecutor(n_parts) as threads:
-        list(threads.map(kernel, range(n_parts), bounds[:-1], bounds[1:]))
+        others = [threads.submit(kernel, *part) for part in parts[1:]]
+        kernel(*parts[0])
+        for other in others:
+            other.result()
 
 
 @njit(cache=True, nogil=True, fastmath=_FASTMATH)
