@@ -1,0 +1,381 @@
+"""The command line: parse, call, print."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter, Token
+from cyclopts.validators import Number
+
+from spikeweft.errors import InputError
+
+if TYPE_CHECKING:
+    from spikeweft.infer import Inference
+    from spikeweft.metrics import InferenceError
+    from spikeweft.result import Result
+    from spikeweft.train import Progress
+
+_DEMO_MINUTES = 2.0
+_SECONDS_BETWEEN_LINES = 10.0
+
+app = App(
+    name="spikeweft",
+    version=lambda: version("spikeweft"),
+    help_format="markdown",
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+    default_parameter=Parameter(negative=()),
+    help="""Finds out, from spikes alone, which neurons drive which.
+
+    **Start here:** `spikeweft demo` simulates a small network, infers its wiring from the spikes
+    and shows how close it came.
+
+    **Your own data:** `spikeweft infer recording.nwb` makes a folder with the inferred
+    connectivity, its scores, and a page to read: `report.html`.
+
+    Every command explains itself: `spikeweft infer --help`.
+    """,
+)
+simulate_app = App(name="simulate", help="Make recordings of networks whose wiring is known.")
+app.command(simulate_app)
+
+
+def _finite_and_positive(_: type, value: float | None) -> None:
+    if value is not None and not 0 < value < float("inf"):
+        raise ValueError(f"{value:g} is not a positive number")
+
+
+def _whole_number(_: type, tokens: Sequence[Token]) -> int:
+    # cyclopts itself would round 1.5.
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value} is not a whole number") from None
+
+
+Minutes = Parameter(validator=_finite_and_positive)
+Count = Parameter(converter=_whole_number, validator=Number(gte=0))
+
+
+@simulate_app.command
+def ring(
+    out: Path,
+    /,
+    *,
+    neuron_model: Literal["threshold", "lnp"] = "threshold",
+    minutes: Annotated[float, Minutes] = 8.0,
+    seed: Annotated[int, Count] = 0,
+    recurrent_strength: float = 0.025,
+    drive_amplitude: float = 0.0,
+    force: bool = False,
+) -> None:
+    """Simulate a ring of 100 neurons with bumps of activity; spikes and truth go into one file.
+
+    Example: `spikeweft simulate ring ring.npz --neuron-model lnp --minutes 8 --seed 1`
+
+    Neurons in different bumps fire together without being connected, which is what misleads
+    methods that look at correlations. The file holds `spike_times` (s), `spike_units`, and the
+    true `weights[post, pre]`.
+
+    Parameters
+    ----------
+    out
+        File to write, ending in .npz.
+    neuron_model
+        Threshold-crossing neurons with noise, or linear-nonlinear-Poisson ones.
+    minutes
+        Length of the recording.
+    seed
+        The same seed gives the same spikes.
+    recurrent_strength
+        Factor on all weights; 0.025 is the strongest published, 0.0025 is weak.
+    drive_amplitude
+        Amplitude in neurons of a slow external drive that moves the bumps.
+    force
+        Overwrite a file that exists.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from spikeweft.io import check_new_npz, save_simulation
+    from spikeweft.simulate.network import simulate
+    from spikeweft.simulate.ring import lnp_ring, threshold_ring
+
+    check_new_npz(out, force=force)
+    published = {"threshold": threshold_ring, "lnp": lnp_ring}[neuron_model]
+    network = replace(published(recurrent_strength), drive_amplitude_neurons=drive_amplitude)
+    recording = simulate(network, 60.0 * minutes, np.random.default_rng(seed))
+    save_simulation(out, recording, network.connectivity, force=force)
+    print(f"{out}: {recording.n_neurons} neurons, {len(recording.spike_times_s):,} spikes")
+
+
+@app.command(usage="Usage: spikeweft infer RECORDING [OUT_DIR] [OPTIONS]")
+def infer(
+    recording: Path,
+    out_dir: Path | None = None,
+    /,
+    *,
+    hidden: Annotated[int, Count] = 0,
+    seed: Annotated[int, Count] = 0,
+    epochs: str | None = None,
+    minutes: Annotated[float | None, Minutes] = None,
+    resume: bool = False,
+    force: bool = False,
+) -> None:
+    """Infer who drives whom from a recording, and write a folder with the answer.
+
+    Example: `spikeweft infer recording.nwb result --hidden 10 --epochs wake`
+
+    The folder holds `connectivity.nc` (weights[post, pre]; positive excites), `metrics.json`,
+    `history.csv`, the model (`model.safetensors`, `model.json`) and `report.html`, the page to
+    open first. The last tenth of the recording only scores. Where the file holds the true wiring,
+    the answer is scored against it too.
+
+    Until it is whole, the folder is called OUT_DIR.partial; interrupted, it can be resumed.
+
+    Parameters
+    ----------
+    recording
+        NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
+    out_dir
+        Folder to make. Without it, the recording's name in the current folder.
+    hidden
+        Neurons the model may place between the recorded ones.
+    seed
+        The same seed on the same machine gives the same answer.
+    epochs
+        Use only epochs with this name, such as "wake".
+    minutes
+        Use only the first minutes.
+    resume
+        Go on with an inference that was interrupted, to the result it would have had.
+    force
+        Replace a result that exists, or start an interrupted inference over.
+    """
+    from spikeweft.infer import Inference
+
+    _infer(
+        Inference(
+            recording=recording,
+            folder=Path(recording.stem) if out_dir is None else out_dir,
+            n_hidden=hidden,
+            seed=seed,
+            epochs=epochs,
+            minutes=minutes,
+            resume=resume,
+            force=force,
+        )
+    )
+
+
+@app.command
+def score(out_dir: Path, truth: Path, /) -> None:
+    """Measure how far an inferred circuit is from the true one.
+
+    Example: `spikeweft score result ring.npz`
+
+    Δ is the distance of the inferred weights from the true ones after bringing them to the same
+    scale: 0 is perfect, 1 is no better than no connections. On a ring it splits into bias, the
+    error that more data would not remove, and variance. "Δ (profile)" finds the scale from the mean
+    profile of weights (Yoon 2025) instead of all weights (Das & Fiete 2020).
+
+    Parameters
+    ----------
+    out_dir
+        Folder that `spikeweft infer` made.
+    truth
+        .npz with the true `weights[post, pre]`, such as `spikeweft simulate` writes.
+    """
+    from spikeweft.infer import score
+
+    _print_errors(score(out_dir, truth))
+
+
+@app.command
+def report(out_dir: Path, /) -> None:
+    """Write `report.html` of a result folder again.
+
+    Example: `spikeweft report result`
+
+    Parameters
+    ----------
+    out_dir
+        Folder that `spikeweft infer` made.
+    """
+    from spikeweft.infer import write_report
+
+    print(write_report(out_dir))
+
+
+@app.command
+def demo(out_dir: Path = Path("demo"), /, *, force: bool = False) -> None:
+    """Simulate a small network, infer its wiring from the spikes, and score the answer.
+
+    Example: `spikeweft demo`
+
+    It runs the other commands one after the other, and shows each before it runs.
+
+    Parameters
+    ----------
+    out_dir
+        Folder to make; it holds the simulated recording too, as `ring.npz`.
+    force
+        Replace a result that exists.
+    """
+    import shutil
+    from tempfile import TemporaryDirectory
+
+    from spikeweft.infer import Inference, check_folder
+
+    with TemporaryDirectory() as scratch:
+        made = Path(scratch) / "ring.npz"
+        inference = Inference(recording=made, folder=out_dir, force=force)
+        check_folder(inference)
+        options = f"--neuron-model lnp --minutes {_DEMO_MINUTES:g} --seed 1"
+        print(f"$ spikeweft simulate ring ring.npz {options}")
+        ring(made, neuron_model="lnp", minutes=_DEMO_MINUTES, seed=1)
+        print(f"\n$ spikeweft infer ring.npz {out_dir}")
+        _infer(inference)
+        shutil.move(made, out_dir / "ring.npz")
+    print(f"\n$ spikeweft score {out_dir} {out_dir / 'ring.npz'}")
+    score(out_dir, out_dir / "ring.npz")
+    print(f"\n$ spikeweft report {out_dir}")
+    report(out_dir)
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run one command; 0 where it went well, 2 where the user has to change something."""
+    words = sys.argv[1:] if tokens is None else list(tokens)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # some terminals have no Δ
+    try:
+        app(words, exit_on_error=False, print_error=False)
+    except (InputError, CycloptsError) as error:
+        print(f"spikeweft: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        remedy = "; run the same command with --resume to go on" if words[:1] == ["infer"] else ""
+        print(f"\nspikeweft: interrupted{remedy}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _infer(inference: "Inference") -> None:
+    from spikeweft.infer import infer
+
+    with _progress_display() as (on_progress, on_stage):
+        result = infer(inference, on_progress, on_stage)
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    _print_scores(result)
+    print(f"open {inference.folder / 'report.html'}")
+
+
+@contextmanager
+def _progress_display() -> Iterator[tuple[Callable[["Progress"], None], Callable[[str], None]]]:
+    """Two functions that show where an inference stands: after a step, and at a new stage."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _progress_lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[scores]}"),
+    )
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task("starting", total=None, scores="")
+
+        def on_progress(progress: "Progress") -> None:
+            bar.update(
+                task,
+                description=progress.stage,
+                completed=progress.step,
+                total=progress.n_steps,
+                scores=_describe(progress),
+            )
+
+        yield on_progress, lambda stage: bar.update(task, description=stage)
+
+
+def _progress_lines() -> tuple[Callable[["Progress"], None], Callable[[str], None]]:
+    """The same for a file or a pipe: a line for each new stage, and one now and then."""
+    last = {"stage": "", "shown": 0.0}
+
+    def show(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def on_progress(progress: "Progress") -> None:
+        is_due = time.monotonic() - last["shown"] > _SECONDS_BETWEEN_LINES
+        if is_due or progress.stage != last["stage"]:
+            last.update(stage=progress.stage, shown=time.monotonic())
+            place = f"step {progress.step} of {progress.n_steps}"
+            show(f"{progress.stage}: {place}, {_describe(progress)}")
+
+    return on_progress, show
+
+
+def _describe(progress: "Progress") -> str:
+    left_s = progress.seconds / max(progress.step, 1) * (progress.n_steps - progress.step)
+    return (
+        f"loss {progress.loss:.4f} nats/spike, held out {progress.held_out_bits_per_spike:.4f} "
+        f"bits/spike, about {int(left_s // 60)}:{int(left_s % 60):02d} left"
+    )
+
+
+def _print_scores(result: "Result") -> None:
+    metrics = result.metrics
+    rows = [
+        ("bits per spike", "bits_per_spike", "glm_bits_per_spike", "oracle_bits_per_spike"),
+        ("Δ", "delta", "glm_delta", ""),
+    ]
+    known = [[name, *(_number(metrics.get(key)) for key in keys)] for name, *keys in rows]
+    _print_table(["", "spikeweft", "Poisson GLM", "oracle"], [row for row in known if any(row[1:])])
+
+
+def _print_errors(errors: dict[str, "InferenceError"]) -> None:
+    parts = {
+        "Δ": "delta",
+        "  bias": "bias",
+        "  variance": "variance",
+        "Δ (profile)": "delta_profile",
+        "scale α": "scale",
+    }
+    rows = [
+        [label, *(_number(getattr(error, part)) for error in errors.values())]
+        for label, part in parts.items()
+    ]
+    _print_table(["", *errors], rows)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "not defined" if math.isnan(value) else f"{value:.4g}"
+
+
+def _print_table(header: list[str], rows: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

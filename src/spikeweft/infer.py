@@ -1,0 +1,496 @@
+"""From one recording to one result folder: load, check, split, fit, compare, score, write."""
+
+import hashlib
+import json
+import os
+import platform
+import resource
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikeweft.connectivity import Connectivity
+from spikeweft.errors import InputError
+from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
+from spikeweft.estimators.circuit_gnn import CircuitGNN
+from spikeweft.estimators.poisson_glm import PoissonGLM
+from spikeweft.io import load, load_truth
+from spikeweft.limits import oracle_bits_per_spike
+from spikeweft.metrics import InferenceError, PredictionScore, inference_error
+from spikeweft.recording import Recording, preferred_directions
+from spikeweft.report import build_report
+from spikeweft.result import Result, read_result, write_result
+from spikeweft.simulate.stored import network_from_metadata
+from spikeweft.train import Progress
+from spikeweft.windows import scored_epochs
+
+TEST_FRACTION = 0.1
+"""Last part of the recorded time, on which the fitted models are scored."""
+
+_SAMPLE_SPIKES = 4000
+_SAMPLE_S = (1.0, 60.0)
+_LARGEST_SEED = 2**32 - 1
+_PACKAGES = ("spikeweft", "numpy", "scipy", "torch", "numba", "xarray", "pynapple", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """What to infer from, how, and where to put the result.
+
+    Attributes
+    ----------
+    recording
+        File to read.
+    folder
+        Result folder to make. Until it is whole it is called `folder` + ".partial".
+    n_hidden
+        Hidden neurons of the model.
+    seed
+        Seed of all random numbers.
+    epochs
+        Name of the epochs to use; all where None.
+    minutes
+        Use only the first minutes of recorded time; all where None.
+    resume
+        Take up an inference that was interrupted, if there is one.
+    force
+        Replace a result that exists, once the new one is whole, or start an interrupted one over.
+    """
+
+    recording: Path
+    folder: Path
+    n_hidden: int = 0
+    seed: int = 0
+    epochs: str | None = None
+    minutes: float | None = None
+    resume: bool = False
+    force: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command line that asks for it."""
+        options = {
+            "--hidden": self.n_hidden,
+            "--seed": self.seed,
+            "--epochs": self.epochs,
+            "--minutes": self.minutes,
+        }
+        words = [str(self.recording), str(self.folder)]
+        for option, value in options.items():
+            words += [option, str(value)] if value is not None else []
+        return shlex.join(["spikeweft", "infer", *words])
+
+
+def infer(
+    inference: Inference,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Infer the circuit of a recording and write it, beside a GLM's and all scores, to a folder.
+
+    The first 90 % of the recorded time are for fitting, which holds out a part of them itself; the
+    last 10 % are for scoring alone. The true circuit, where the file holds it, only scores.
+
+    Parameters
+    ----------
+    inference
+        What to infer from, how, and where to put the result.
+    on_progress
+        Called after each step of training, with the past ones too where training is resumed.
+    on_stage
+        Called with a few words when something else begins that takes time, after training.
+
+    Raises
+    ------
+    InputError
+        Where the input or the folder cannot be used. What is wrong with the input is found before
+        anything is written.
+    """
+    started = time.perf_counter()
+    _check_settings(inference)
+    folder = check_folder(inference)
+    loaded = load(inference.recording, epochs=inference.epochs)
+    recording = _chosen_part(loaded.recording, inference.minutes)
+    model = CircuitGNN(n_hidden=inference.n_hidden, random_state=inference.seed)
+    glm = PoissonGLM()
+    training, test = _split(recording, max(model.history_window_s, glm.history_window_s))
+    if loaded.truth is not None:
+        inference_error(loaded.truth, loaded.truth)  # refuses a truth that cannot be scored
+    settings = _settings(inference)
+    with _partial_folder(folder, settings, inference) as partial:
+        fit_started = time.perf_counter()
+        model.fit(training, checkpoint=_checkpoint(partial), on_progress=on_progress)
+        before_resuming = _seconds_before(model.history_, time.perf_counter() - fit_started)
+        on_stage("fitting a Poisson GLM to compare with")
+        glm.fit(training)
+        on_stage("scoring")
+        result = Result(
+            connectivity=model.connectivity_,
+            glm=glm.connectivity_,
+            truth=loaded.truth,
+            metrics=_metrics(recording, test, model, glm, loaded.truth),
+            history=list(model.history_),
+            sample=_sample(replace(recording, preferred_angle_rad=training.preferred_angle_rad)),
+            warnings=[*loaded.warnings, *recording.warnings(), *_test_warnings(test)],
+            provenance=_provenance(settings, inference),
+            model_arrays=model.model_arrays(),
+            model_settings=model.model_settings(),
+        )
+        result = _with_costs(result, time.perf_counter() - started + before_resuming)
+        on_stage("writing the result")
+        _write(partial, result)
+    return result
+
+
+def score(folder: str | Path, truth: str | Path) -> dict[str, InferenceError]:
+    """Inference error of a result folder's circuits, "spikeweft" and "GLM", against a true one.
+
+    Raises
+    ------
+    InputError
+        Where either cannot be read, or they are circuits of different size.
+    """
+    result, true_circuit = read_result(folder), load_truth(truth)
+    circuits = {"spikeweft": result.connectivity, "GLM": result.glm}
+    return {
+        name: inference_error(circuit, true_circuit)
+        for name, circuit in circuits.items()
+        if circuit is not None
+    }
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write `report.html` of a result folder again.
+
+    Raises
+    ------
+    InputError
+        Where the folder is not a whole result, or cannot be written to.
+    """
+    page = build_report(read_result(folder))
+    path = Path(folder) / "report.html"
+    with _written_to(path.parent):
+        _write_text(path, page)
+    return path
+
+
+# ---- the recording --------------------------------------------------------------------------
+
+
+def _check_settings(inference: Inference) -> None:
+    if inference.n_hidden < 0:
+        raise InputError(f"{inference.n_hidden} hidden neurons are too few; give 0 or more")
+    if inference.minutes is not None and not 0 < inference.minutes < np.inf:
+        raise InputError(f"{inference.minutes:g} minutes cannot be used; give a positive number")
+    if not 0 <= inference.seed <= _LARGEST_SEED:
+        raise InputError(f"the seed {inference.seed} is not between 0 and {_LARGEST_SEED}")
+    if inference.resume and inference.force:
+        raise InputError(
+            "--resume goes on with an interrupted inference and --force starts over; give one"
+        )
+
+
+def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
+    part = recording if minutes is None else recording.first_minutes(minutes)
+    check_enough_neurons(part)
+    if len(part.spike_times_s) == 0:
+        raise InputError(f"the first {minutes:g} minutes hold no spikes; use more of the recording")
+    return part
+
+
+def _split(recording: Recording, history_window_s: float) -> tuple[Recording, Recording]:
+    """The parts for fitting and for scoring; what the first one tells is all the model knows."""
+    training = recording.between(0.0, 1.0 - TEST_FRACTION)
+    test = recording.between(1.0 - TEST_FRACTION, 1.0)
+    if any(len(scored_epochs(part, history_window_s)) == 0 for part in (training, test)):
+        raise InputError(
+            f"the recording of {recording.duration_s:g} s is too short: its last "
+            f"{100 * TEST_FRACTION:g} % hold no stretch longer than the history window of "
+            f"{history_window_s:g} s; use a longer recording or longer epochs"
+        )
+    if len(training.spike_times_s) == 0:
+        raise InputError(
+            f"the first {training.duration_s:g} s of the recording hold no spikes, so nothing can "
+            "be fitted; choose other epochs"
+        )
+    direction = next((c for c in training.covariates.values() if c.is_angle), None)
+    if training.preferred_angle_rad is None and direction is not None:
+        angle = preferred_directions(training, direction)
+        training = replace(training, preferred_angle_rad=angle)
+    return training, test
+
+
+def _sample(recording: Recording) -> Recording:
+    """A few seconds to look at, from the stretch with most spikes."""
+    starts = np.searchsorted(recording.spike_times_s, recording.epochs_s[:, 0])
+    n_spikes = np.diff(np.append(starts, len(recording.spike_times_s)))
+    start, stop = recording.epochs_s[np.argmax(n_spikes)]
+    rate_hz = n_spikes.max() / (stop - start)
+    length_s = np.clip(_SAMPLE_SPIKES / rate_hz, *_SAMPLE_S)
+    return recording.restrict(np.array([[start, min(start + length_s, stop)]]))
+
+
+# ---- scores ---------------------------------------------------------------------------------
+
+
+def _metrics(
+    recording: Recording,
+    test: Recording,
+    model: CircuitEstimator,
+    glm: CircuitEstimator,
+    truth: Connectivity | None,
+) -> dict[str, Any]:
+    """All scores of a result by name."""
+    return {
+        "n_neurons": recording.n_neurons,
+        "n_spikes": len(recording.spike_times_s),
+        "duration_s": recording.duration_s,
+        "test_duration_s": test.duration_s,
+        "n_test_spikes": len(test.spike_times_s),
+        "resolution_s": recording.tick_s,
+        "scored_on": f"last {100 * TEST_FRACTION:g} % of the recorded time, not used for fitting",
+        "null": "each neuron's mean rate in the rest of the recorded time",
+        **_prediction("", model.evaluate(test), model.history_window_s),
+        **_prediction("glm_", glm.evaluate(test), glm.history_window_s),
+        **_oracle(model, test, truth),
+        **_errors(model.connectivity_, glm.connectivity_, truth),
+    }
+
+
+def _prediction(prefix: str, score: PredictionScore, history_window_s: float) -> dict[str, Any]:
+    return {
+        f"{prefix}bits_per_spike": score.mean,
+        f"{prefix}bits_per_spike_pooled": score.pooled,
+        f"{prefix}bits_per_spike_per_neuron": score.per_neuron.tolist(),
+        f"{prefix}history_window_s": history_window_s,
+    }
+
+
+def _oracle(model: CircuitEstimator, test: Recording, truth: Connectivity | None) -> dict[str, Any]:
+    """Bits per spike of the network itself, where all of it is known and was recorded."""
+    if truth is None or "network" not in truth.metadata:
+        return {}
+    network = network_from_metadata(truth.metadata)
+    if not np.array_equal(network.connectivity.weights, truth.weights):
+        return {}  # some of its neurons were not observed
+    score = oracle_bits_per_spike(network, test, model.null_rate_hz_, model.history_window_s)
+    return _prediction("oracle_", score, model.history_window_s)
+
+
+def _errors(
+    inferred: Connectivity, glm: Connectivity, truth: Connectivity | None
+) -> dict[str, Any]:
+    if truth is None:
+        return {}
+    ours, theirs = inference_error(inferred, truth), inference_error(glm, truth)
+    return {
+        "delta": ours.delta,
+        "delta_bias": ours.bias,
+        "delta_variance": ours.variance,
+        "delta_profile": ours.delta_profile,
+        "scale": ours.scale,
+        "glm_delta": theirs.delta,
+        "glm_delta_bias": theirs.bias,
+        "glm_delta_variance": theirs.variance,
+        "glm_delta_profile": theirs.delta_profile,
+        "glm_scale": theirs.scale,
+    }
+
+
+def _test_warnings(test: Recording) -> list[str]:
+    n_silent = int(np.sum(test.n_spikes == 0))
+    if n_silent == 0:
+        return []
+    return [
+        f"{n_silent} of {test.n_neurons} neurons are silent in the last {test.duration_s:.3g} s, "
+        "on which the models are scored, so they have no bits per spike"
+    ]
+
+
+def _with_costs(result: Result, seconds: float) -> Result:
+    # ru_maxrss is in KiB on Linux and in bytes on macOS.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    costs = {"seconds": seconds, "peak_memory_mb": peak_memory_mb}
+    return replace(
+        result,
+        metrics={**result.metrics, **costs},
+        provenance={**result.provenance, "seconds": seconds},
+    )
+
+
+def _seconds_before(history: Sequence[Progress], fit_s: float) -> float:
+    """Time spent on training before it was interrupted."""
+    return max(0.0, history[-1].seconds - fit_s) if history else 0.0
+
+
+# ---- provenance and files -------------------------------------------------------------------
+
+
+def _settings(inference: Inference) -> dict[str, Any]:
+    """What decides the result: an interrupted inference goes on only with the same."""
+    with inference.recording.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "recording": inference.recording.name,
+        "sha256": digest,
+        "n_hidden": inference.n_hidden,
+        "seed": inference.seed,
+        "epochs": inference.epochs,
+        "minutes": inference.minutes,
+        "spikeweft": version("spikeweft"),
+    }
+
+
+def _provenance(settings: Mapping[str, Any], inference: Inference) -> dict[str, Any]:
+    return {
+        **settings,
+        "command": inference.command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in _PACKAGES},
+        },
+    }
+
+
+def _checkpoint(partial: Path) -> Path:
+    return partial / "checkpoint.safetensors"
+
+
+def partial_of(folder: str | Path) -> Path:
+    """Where the folder is made until it is whole."""
+    folder = Path(folder)
+    return folder.with_name(folder.name + ".partial")
+
+
+def check_folder(inference: Inference) -> Path:
+    """The result folder's place, where nothing is in the way of making it."""
+    folder = Path(os.path.abspath(inference.folder))
+    partial = partial_of(folder)
+    if folder.exists() and not inference.force:
+        raise InputError(
+            f"the folder {inference.folder} exists already; choose another or use --force"
+        )
+    if folder.exists() and not _is_result(folder):
+        raise InputError(
+            f"{inference.folder} is not a result of spikeweft, so it is not replaced; choose "
+            "another folder"
+        )
+    if partial.exists() and not (inference.resume or inference.force):
+        raise InputError(
+            f"an inference into {inference.folder} was interrupted; go on with --resume or start "
+            "over with --force"
+        )
+    if not folder.parent.is_dir():
+        raise InputError(f"there is no folder {folder.parent} to write into; create it first")
+    if not os.access(folder.parent, os.W_OK):
+        raise InputError(f"the folder {folder.parent} cannot be written to; choose another")
+    return folder
+
+
+def _is_result(folder: Path) -> bool:
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    return not names or {"connectivity.nc", "metrics.json"} <= names
+
+
+@contextmanager
+def _partial_folder(
+    folder: Path, settings: Mapping[str, Any], inference: Inference
+) -> Iterator[Path]:
+    """A folder to work in that becomes the result folder once all went well.
+
+    After an interruption it stays, to be resumed; after an error of the user's that was found
+    before training began, it goes.
+    """
+    partial = partial_of(folder)
+    with _written_to(partial):
+        if inference.force and partial.exists():
+            shutil.rmtree(partial)
+        is_new = not partial.exists()
+        if not is_new:
+            _check_same_run(partial, settings)
+        partial.mkdir(exist_ok=True)
+        if not (partial / "run.json").exists():
+            _write_text(partial / "run.json", json.dumps(dict(settings), indent=2))
+    try:
+        yield partial
+    except InputError:
+        if is_new and not _checkpoint(partial).exists():
+            shutil.rmtree(partial)
+        raise
+    with _written_to(folder):
+        _put_in_place(partial, folder)
+
+
+def _check_same_run(partial: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse to go on with what was begun with other settings or another file."""
+    try:
+        begun = dict(json.loads((partial / "run.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        begun = dict(settings)  # interrupted before it was written, and so before any training
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{partial / 'run.json'} is damaged ({error}); start over with --force"
+        ) from error
+    differ = [key for key in {**begun, **settings} if begun.get(key) != settings.get(key)]
+    if differ:
+        raise InputError(
+            f"the interrupted inference in {partial} was begun with another {', '.join(differ)}; "
+            "resume with the same, or start over with --force"
+        )
+
+
+def _write(partial: Path, result: Result) -> None:
+    with _written_to(partial):
+        write_result(partial, result)
+        _write_text(partial / "report.html", build_report(result))
+
+
+def _put_in_place(partial: Path, folder: Path) -> None:
+    """Rename the finished folder; an old result goes only once the new one is in its place.
+
+    The checkpoint goes last: until the folder has its name, an interruption can be resumed.
+    """
+    replaced = folder.with_name(folder.name + ".replaced")
+    if replaced.exists():
+        shutil.rmtree(replaced)
+    if folder.exists():
+        folder.rename(replaced)
+    partial.rename(folder)
+    if replaced.exists():
+        shutil.rmtree(replaced)
+    for name in ("checkpoint.safetensors", "checkpoint.safetensors.tmp", "run.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+@contextmanager
+def _written_to(folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written to ({error.strerror or error}); check its permissions and "
+            "the free space"
+        ) from error

@@ -1,0 +1,487 @@
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import spikeweft.infer as infer_module
+from spikeweft.connectivity import Connectivity
+from spikeweft.errors import InputError
+from spikeweft.estimators.base import CircuitEstimator
+from spikeweft.infer import Inference, infer, partial_of, score, write_report
+from spikeweft.io import save_simulation
+from spikeweft.metrics import inference_error
+from spikeweft.recording import Covariate, Recording
+from spikeweft.result import read_result
+from spikeweft.simulate.network import simulate
+from spikeweft.simulate.ring import lnp_ring
+from spikeweft.train import Progress, train
+from spikeweft.windows import scored_epochs
+
+N_STEPS = 5
+
+
+class SpikeCorrelation(CircuitEstimator):
+    """Weights from spike counts of a bin and the one before: quick to fit, and honest to score."""
+
+    history_window_s = 0.02
+    bin_s = 0.02
+
+    def fit(self, X, y=None):
+        self.null_rate_hz_ = X.rate_hz
+        counts = X.counts(self.bin_s).counts.astype(float)
+        counts -= counts.mean(axis=0)
+        self.connectivity_ = Connectivity(
+            weights=counts[1:].T @ counts[:-1] / len(counts), neuron_ids=X.neuron_ids
+        )
+        return self
+
+    def log_likelihood(self, X):
+        scored = X.restrict(scored_epochs(X, self.history_window_s))
+        with np.errstate(divide="ignore"):
+            log_rate = np.where(self.null_rate_hz_ > 0, np.log(self.null_rate_hz_), 0.0)
+        return scored.n_spikes * log_rate - self.null_rate_hz_ * scored.duration_s
+
+    def predict(self, X, bin_s=0.01):
+        return np.tile(self.null_rate_hz_ * bin_s, (len(X.counts(bin_s).counts), 1))
+
+
+class SteppingCorrelation(SpikeCorrelation):
+    """The same, reached step by step, with everything that the model offers to the pipeline."""
+
+    seen: Recording
+
+    def __init__(self, *, n_hidden=0, random_state=0):
+        self.n_hidden = n_hidden
+        self.random_state = random_state
+
+    def fit(self, X, y=None, *, checkpoint=None, on_progress=None):
+        super().fit(X)
+        type(self).seen = X
+        self.step = 0
+        self.noise = np.zeros((X.n_neurons, X.n_neurons))
+        settings = {"random_state": self.random_state, "n_spikes": len(X.spike_times_s)}
+        self.history_ = []
+        for progress in train(self, settings, checkpoint):
+            self.history_.append(progress)
+            if on_progress is not None:
+                on_progress(progress)
+        return self
+
+    def advance(self):
+        if self.step == N_STEPS:
+            return None
+        self.step += 1
+        rng = np.random.default_rng([self.random_state, self.step])
+        self.noise = self.noise / 2 + rng.normal(size=self.noise.shape)
+        return Progress(
+            stage="averaging",
+            step=self.step,
+            n_steps=N_STEPS,
+            loss=float(self.noise.mean()),
+            held_out_bits_per_spike=0.0,
+        )
+
+    def state(self):
+        return {"noise": self.noise, "step": np.array(self.step)}
+
+    def restore(self, state):
+        self.noise, self.step = state["noise"].copy(), int(state["step"])
+
+    def model_arrays(self):
+        return {"noise": self.noise}
+
+    def model_settings(self):
+        return {"n_hidden": self.n_hidden, "random_state": self.random_state}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Estimators that take no time, for tests of what happens around them."""
+    monkeypatch.setattr(infer_module, "CircuitGNN", SteppingCorrelation)
+    monkeypatch.setattr(infer_module, "PoissonGLM", SpikeCorrelation)
+    monkeypatch.setattr(infer_module, "build_report", lambda result: f"<p>{len(result.history)}")
+
+
+def ring_of(n: int) -> Connectivity:
+    apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    return Connectivity(weights=-np.exp(-np.minimum(apart, n - apart) / 2.0))
+
+
+def spikes(n=4, duration_s=20.0, rate_hz=30.0, **options) -> Recording:
+    rng = np.random.default_rng(0)
+    times = rng.integers(0, int(duration_s * 1e4), int(n * rate_hz * duration_s)) * 1e-4
+    options = {"epochs_s": np.array([[0.0, duration_s]]), "n_neurons": n, **options}
+    return Recording.from_arrays(times, rng.integers(n, size=len(times)), **options)
+
+
+@pytest.fixture
+def recording_file(tmp_path):
+    path = tmp_path / "ring.npz"
+    save_simulation(path, spikes(), ring_of(4))
+    return path
+
+
+@pytest.fixture
+def inference(tmp_path, recording_file):
+    return Inference(recording=recording_file, folder=tmp_path / "result", seed=3)
+
+
+def but(inference, **changes):
+    return replace(inference, **changes)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def interrupt(step):
+    """An observer that stops the run as Ctrl-C does, after a step of training."""
+
+    def on_progress(progress):
+        if progress.step == step:
+            raise KeyboardInterrupt
+
+    return on_progress
+
+
+# ---- what is written
+
+
+def test_a_result_folder_holds_all_that_was_found(quick, inference):
+    result = infer(inference)
+    assert {path.name for path in inference.folder.iterdir()} == {
+        "connectivity.nc",
+        "glm.nc",
+        "truth.nc",
+        "model.safetensors",
+        "model.json",
+        "metrics.json",
+        "history.csv",
+        "provenance.json",
+        "report.html",
+        "sample.npz",
+    }
+    assert not partial_of(inference.folder).exists()
+    read = read_result(inference.folder)
+    assert np.array_equal(read.connectivity.weights, result.connectivity.weights)
+    assert len(read.history) == N_STEPS
+
+
+def test_the_scores_are_those_of_the_circuits(quick, inference):
+    result = infer(inference)
+    metrics = json.loads((inference.folder / "metrics.json").read_text())
+    error = inference_error(result.connectivity, result.truth)
+    assert metrics["delta"] == pytest.approx(error.delta)
+    assert metrics["delta_bias"] == pytest.approx(error.bias)
+    assert metrics["glm_delta"] == pytest.approx(inference_error(result.glm, result.truth).delta)
+    assert metrics["seconds"] > 0
+    assert 10 < metrics["peak_memory_mb"] < 100_000
+    assert {"bits_per_spike", "glm_bits_per_spike", "delta_variance", "delta_profile"} <= {*metrics}
+    assert len(metrics["bits_per_spike_per_neuron"]) == 4
+
+
+def test_the_last_tenth_is_never_seen_in_training(quick, inference):
+    infer(inference)
+    seen = SteppingCorrelation.seen
+    assert seen.epochs_s.tolist() == [[0.0, 18.0]]
+    assert seen.spike_times_s.max() < 18.0
+
+
+def test_constant_rates_gain_about_nothing_on_spikes_without_structure(quick, inference):
+    metrics = infer(inference).metrics
+    assert metrics["bits_per_spike"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_without_a_truth_nothing_is_scored_against_it(quick, tmp_path):
+    recording = spikes()
+    path = tmp_path / "plain.npz"
+    np.savez(path, spike_times=recording.spike_times_s, spike_units=recording.spike_neurons)
+    metrics = infer(Inference(recording=path, folder=tmp_path / "result")).metrics
+    assert not any("delta" in name or "oracle" in name for name in metrics)
+    assert not (tmp_path / "result" / "truth.nc").exists()
+
+
+def test_the_oracle_is_there_where_the_whole_network_is_known(quick, tmp_path):
+    network = lnp_ring()
+    recording = simulate(network, 3.0, np.random.default_rng(0))
+    save_simulation(tmp_path / "all.npz", recording, network.connectivity)
+    metrics = infer(Inference(recording=tmp_path / "all.npz", folder=tmp_path / "a")).metrics
+    assert metrics["oracle_bits_per_spike"] > metrics["bits_per_spike"]
+    some = np.arange(60)
+    save_simulation(
+        tmp_path / "some.npz", recording.select(some), network.connectivity.select(some)
+    )
+    metrics = infer(Inference(recording=tmp_path / "some.npz", folder=tmp_path / "b")).metrics
+    assert "oracle_bits_per_spike" not in metrics
+
+
+def test_provenance_tells_how_to_get_the_same_result(quick, inference, recording_file):
+    infer(but(inference, minutes=0.2))
+    provenance = read_result(inference.folder).provenance
+    assert provenance["sha256"] == hashlib.sha256(recording_file.read_bytes()).hexdigest()
+    assert provenance["seed"] == 3
+    assert provenance["command"].startswith(f"spikeweft infer {recording_file}")
+    assert "--seed 3 --minutes 0.2" in provenance["command"]
+    assert {"python", "spikeweft", "numpy", "torch"} <= {*provenance["versions"]}
+
+
+def test_the_same_seed_gives_the_same_circuit(quick, inference, tmp_path):
+    first, second = infer(inference), infer(but(inference, folder=tmp_path / "again"))
+    assert np.array_equal(first.connectivity.weights, second.connectivity.weights)
+    assert np.array_equal(first.model_arrays["noise"], second.model_arrays["noise"])
+
+
+def test_only_the_first_minutes_are_used(quick, inference):
+    assert infer(but(inference, minutes=0.1)).metrics["duration_s"] == pytest.approx(6.0)
+
+
+def test_a_heading_gives_every_neuron_a_place_on_the_ring(quick, tmp_path):
+    """Neurons that fire in one quarter of a turn each are placed in its middle."""
+    times = np.arange(0.0, 20.0, 0.01)
+    heading = Covariate(times_s=times, values=np.mod(times, 1.0) * 2 * np.pi, is_angle=True)
+    quarter = (np.mod(times, 1.0) * 4).astype(int)
+    recording = Recording.from_arrays(
+        times, quarter, epochs_s=np.array([[0.0, 20.0]]), covariates={"heading": heading}
+    )
+    save_simulation(tmp_path / "hd.npz", recording, ring_of(4))
+    result = infer(Inference(recording=tmp_path / "hd.npz", folder=tmp_path / "result"))
+    middles = np.deg2rad([45.0, 135.0, 225.0, 315.0])
+    assert SteppingCorrelation.seen.preferred_angle_rad == pytest.approx(middles, abs=0.1)
+    assert result.sample.preferred_angle_rad == pytest.approx(middles, abs=0.1)
+
+
+def test_doubts_about_the_data_are_kept_with_the_result(quick, tmp_path):
+    recording = spikes(n=5, duration_s=20.0, rate_hz=30.0)
+    kept = (recording.spike_neurons != 4) | (recording.spike_times_s < 1.0)
+    np.savez(
+        tmp_path / "doubtful.npz",
+        spike_times=np.append(recording.spike_times_s[kept], 25.0),
+        spike_units=np.append(recording.spike_neurons[kept], 0),
+        n_units=6,
+        epoch_start=[0.0, 10.0],
+        epoch_stop=[9.0, 20.0],
+    )
+    infer(Inference(recording=tmp_path / "doubtful.npz", folder=tmp_path / "result"))
+    said = " | ".join(read_result(tmp_path / "result").warnings)
+    for words in ("lie outside the epochs", "never fire", "fewer than 100", "1 gaps", "silent in"):
+        assert words in said
+
+
+# ---- what is refused, with nothing written
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"n_hidden": -1}, "-1 hidden neurons"),
+        ({"minutes": 0.0}, "0 minutes"),
+        ({"minutes": -2.0}, "-2 minutes"),
+        ({"minutes": float("nan")}, "nan minutes"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**32}, "seed 4294967296"),
+        ({"minutes": 1e-6}, "no spikes|too short"),
+        ({"epochs": "wake"}, "no epochs 'wake'|names no epochs"),
+        ({"resume": True, "force": True}, "give one"),
+    ],
+)
+def test_settings_that_cannot_be_used_leave_nothing_behind(quick, inference, changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        infer(but(inference, **changes))
+    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"spike_units": np.zeros(600, int)}, "at least two neurons"),
+        ({"weights": np.eye(4)}, "no connection"),
+        ({"weights": np.ones((5, 5))}, "truth .* has 5 neurons"),
+        ({"spike_times": np.full(600, np.nan)}, "not finite"),
+        ({"epoch_start": np.arange(20.0), "epoch_stop": np.arange(20.0) + 0.01}, "too short"),
+    ],
+)
+def test_a_recording_that_cannot_be_used_leaves_nothing_behind(quick, tmp_path, arrays, sentence):
+    recording = spikes(rate_hz=7.5)
+    plain = {"spike_times": recording.spike_times_s, "spike_units": recording.spike_neurons}
+    np.savez(tmp_path / "bad.npz", **{**plain, **arrays})
+    with pytest.raises(InputError, match=sentence):
+        infer(Inference(recording=tmp_path / "bad.npz", folder=tmp_path / "result"))
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.npz"]
+
+
+def test_an_error_of_the_fit_itself_leaves_nothing_behind(quick, inference, monkeypatch):
+    def refuse(self, X, **options):
+        raise InputError("these spikes cannot be fitted; record others")
+
+    monkeypatch.setattr(SteppingCorrelation, "fit", refuse)
+    with pytest.raises(InputError, match="cannot be fitted"):
+        infer(inference)
+    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
+
+
+def test_a_result_is_replaced_only_when_forced_and_only_by_a_whole_one(quick, inference):
+    infer(inference)
+    before = contents(inference.folder)
+    with pytest.raises(InputError, match="exists already"):
+        infer(inference)
+    with pytest.raises(KeyboardInterrupt):
+        infer(but(inference, force=True, seed=4), interrupt(2))
+    assert contents(inference.folder) == before
+    infer(but(inference, force=True, seed=4))
+    assert read_result(inference.folder).provenance["seed"] == 4
+    assert {path.name for path in inference.folder.parent.iterdir()} == {"ring.npz", "result"}
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_that_is_no_result_is_never_replaced(quick, inference, force):
+    inference.folder.mkdir()
+    (inference.folder / "thesis.tex").write_text("precious")
+    with pytest.raises(InputError, match=r"exists already|not a result of spikeweft"):
+        infer(but(inference, force=force))
+    assert contents(inference.folder) == {"thesis.tex": b"precious"}
+
+
+def test_a_result_needs_a_folder_to_lie_in(quick, inference, tmp_path):
+    with pytest.raises(InputError, match="no folder"):
+        infer(but(inference, folder=tmp_path / "none" / "result"))
+
+
+def test_a_full_disk_is_one_sentence(quick, inference, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(infer_module, "write_result", refuse)
+    with pytest.raises(InputError, match="No space left on device"):
+        infer(inference)
+
+
+# ---- interruptions
+
+
+@pytest.mark.parametrize("step", [1, 3, N_STEPS])
+def test_an_interrupted_inference_goes_on_to_the_same_result(quick, inference, tmp_path, step):
+    whole = infer(but(inference, folder=tmp_path / "whole"))
+    with pytest.raises(KeyboardInterrupt):
+        infer(inference, interrupt(step))
+    assert not inference.folder.exists()
+    with pytest.raises(InputError, match="--resume or start over with --force"):
+        infer(inference)
+    resumed = infer(but(inference, resume=True))
+    assert np.array_equal(resumed.model_arrays["noise"], whole.model_arrays["noise"])
+    for name in ("connectivity.nc", "glm.nc", "model.safetensors", "model.json"):
+        assert contents(inference.folder)[name] == contents(tmp_path / "whole")[name]
+    assert "checkpoint.safetensors" not in contents(inference.folder)
+
+
+def test_resuming_with_nothing_to_resume_begins(quick, inference):
+    infer(but(inference, resume=True))
+    assert inference.folder.exists()
+
+
+@pytest.mark.parametrize("changes", [{"seed": 9}, {"n_hidden": 2}, {"minutes": 0.2}])
+def test_another_inference_is_not_resumed(quick, inference, changes):
+    with pytest.raises(KeyboardInterrupt):
+        infer(inference, interrupt(2))
+    before = contents(partial_of(inference.folder))
+    with pytest.raises(InputError, match=f"begun with another {next(iter(changes))}"):
+        infer(but(inference, resume=True, **changes))
+    assert contents(partial_of(inference.folder)) == before
+
+
+def test_another_recording_is_not_resumed(quick, inference, recording_file):
+    with pytest.raises(KeyboardInterrupt):
+        infer(inference, interrupt(2))
+    save_simulation(recording_file, spikes(rate_hz=20.0), ring_of(4), force=True)
+    with pytest.raises(InputError, match="begun with another sha256"):
+        infer(but(inference, resume=True))
+
+
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "run.json"])
+def test_a_corrupt_checkpoint_is_refused_and_left_alone(quick, inference, name):
+    with pytest.raises(KeyboardInterrupt):
+        infer(inference, interrupt(2))
+    partial = partial_of(inference.folder)
+    damaged = bytearray((partial / name).read_bytes())
+    damaged[len(damaged) // 2 :] = b"?" * 7
+    (partial / name).write_bytes(damaged)
+    before = contents(partial)
+    with pytest.raises(InputError, match=r"damaged.*--force"):
+        infer(but(inference, resume=True))
+    assert contents(partial) == before
+    assert not inference.folder.exists()
+    infer(but(inference, force=True))
+    assert not partial.exists()
+
+
+def test_an_interruption_while_writing_loses_no_training(quick, inference, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(infer_module, "_put_in_place", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            infer(inference)
+    steps = []
+    monkeypatch.setattr(
+        SteppingCorrelation, "advance", lambda self: steps.append(self.step) or None
+    )
+    infer(but(inference, resume=True))
+    assert steps == [N_STEPS]
+
+
+def test_a_killed_inference_goes_on_to_the_same_result(tmp_path):
+    """The real model, stopped without warning while it trains, in a process of its own."""
+    network = replace(lnp_ring(), n_neurons=40)
+    recording = simulate(network, 20.0, np.random.default_rng(0))
+    save_simulation(tmp_path / "ring.npz", recording, network.connectivity)
+
+    def start(*words):
+        code = "from spikeweft.cli import main; raise SystemExit(main())"
+        return subprocess.Popen(
+            [sys.executable, "-c", code, "infer", "ring.npz", *words],
+            cwd=tmp_path,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    assert start("whole").wait() == 0
+    process = start("killed")
+    while not (tmp_path / "killed.partial" / "checkpoint.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed").exists()
+    assert start("killed", "--resume").wait() == 0
+    whole, resumed = contents(tmp_path / "whole"), contents(tmp_path / "killed")
+    for name in ("connectivity.nc", "model.safetensors", "model.json", "glm.nc"):
+        assert resumed[name] == whole[name]
+
+
+# ---- afterwards
+
+
+def test_a_result_is_scored_against_any_truth_of_its_size(quick, inference, tmp_path):
+    result = infer(inference)
+    np.savez(tmp_path / "truth.npz", weights=ring_of(4).weights)
+    errors = score(inference.folder, tmp_path / "truth.npz")
+    assert errors["spikeweft"].delta == result.metrics["delta"]
+    assert errors["GLM"].delta == result.metrics["glm_delta"]
+    np.savez(tmp_path / "other.npz", weights=ring_of(5).weights)
+    with pytest.raises(InputError, match="truth has 5 neurons but the inferred circuit has 4"):
+        score(inference.folder, tmp_path / "other.npz")
+
+
+def test_a_report_is_written_again(quick, inference):
+    infer(inference)
+    (inference.folder / "report.html").unlink()
+    path = write_report(inference.folder)
+    assert path.read_text() == f"<p>{N_STEPS}"
+    with pytest.raises(InputError, match="no result folder"):
+        write_report(inference.folder.parent / "none")
