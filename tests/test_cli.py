@@ -131,12 +131,12 @@ def test_the_demo_shows_every_command_it_runs(elsewhere, capsys, monkeypatch):
     monkeypatch.setattr("spikeweft.cli._DEMO_MINUTES", 0.05)
     assert main(["demo"]) == 0
     printed = capsys.readouterr().out
-    for words in ("simulate ring", "infer ring.npz demo", "score demo demo/ring.npz", "report"):
+    for words in ("simulate ring", "infer demo.npz demo", "score demo demo.npz", "report"):
         assert f"$ spikeweft {words}" in printed
-    assert {"ring.npz", "report.html", "metrics.json"} <= {
-        path.name for path in (elsewhere / "demo").iterdir()
-    }
-    assert [path.name for path in elsewhere.iterdir()] == ["demo"]
+    assert (elsewhere / "demo" / "report.html").exists()
+    assert {path.name for path in elsewhere.iterdir()} == {"demo", "demo.npz"}
+    assert main(["demo"]) == 2
+    assert main(["demo", "--force"]) == 0
 
 
 def test_an_interrupted_inference_says_how_to_go_on(ring_file, elsewhere, capsys, monkeypatch):
@@ -204,6 +204,11 @@ def test_the_version_is_printed(capsys):
         "infer ring.npz ring.npz",
         "infer ring.npz ring.npz --force",
         "infer . result",
+        "infer .",
+        "infer ring.npz . --force",
+        "infer ring.npz / --force",
+        "demo / --force",
+        "demo .",
         "simulate ring",
         "simulate ring out.npz --neuron-model hodgkin-huxley",
         "simulate ring out.npz --minutes -8",

@@ -225,27 +225,22 @@ def demo(out_dir: Path = Path("demo"), /, *, force: bool = False) -> None:
     Parameters
     ----------
     out_dir
-        Folder to make; it holds the simulated recording too, as `ring.npz`.
+        Folder to make; the simulated recording lies beside it, as OUT_DIR.npz.
     force
-        Replace a result that exists.
+        Replace a demo that exists.
     """
-    import shutil
-    from tempfile import TemporaryDirectory
-
     from spikeweft.infer import Inference, check_folder
 
-    with TemporaryDirectory() as scratch:
-        made = Path(scratch) / "ring.npz"
-        inference = Inference(recording=made, folder=out_dir, force=force)
-        check_folder(inference)
-        options = f"--neuron-model lnp --minutes {_DEMO_MINUTES:g} --seed 1"
-        print(f"$ spikeweft simulate ring ring.npz {options}")
-        ring(made, neuron_model="lnp", minutes=_DEMO_MINUTES, seed=1)
-        print(f"\n$ spikeweft infer ring.npz {out_dir}")
-        _infer(inference)
-        shutil.move(made, out_dir / "ring.npz")
-    print(f"\n$ spikeweft score {out_dir} {out_dir / 'ring.npz'}")
-    score(out_dir, out_dir / "ring.npz")
+    made = Path(f"{out_dir}.npz")
+    inference = Inference(recording=made, folder=out_dir, force=force)
+    check_folder(inference)
+    options = f"--neuron-model lnp --minutes {_DEMO_MINUTES:g} --seed 1"
+    print(f"$ spikeweft simulate ring {made} {options}")
+    ring(made, neuron_model="lnp", minutes=_DEMO_MINUTES, seed=1, force=force)
+    print(f"\n$ spikeweft infer {made} {out_dir}")
+    _infer(inference)
+    print(f"\n$ spikeweft score {out_dir} {made}")
+    score(out_dir, made)
     print(f"\n$ spikeweft report {out_dir}")
     report(out_dir)
 

@@ -378,7 +378,6 @@ def partial_of(folder: str | Path) -> Path:
 def check_folder(inference: Inference) -> Path:
     """The result folder's place, where nothing is in the way of making it."""
     folder = Path(os.path.abspath(inference.folder))
-    partial = partial_of(folder)
     if folder.exists() and not inference.force:
         raise InputError(
             f"the folder {inference.folder} exists already; choose another or use --force"
@@ -388,7 +387,7 @@ def check_folder(inference: Inference) -> Path:
             f"{inference.folder} is not a result of spikeweft, so it is not replaced; choose "
             "another folder"
         )
-    if partial.exists() and not (inference.resume or inference.force):
+    if partial_of(folder).exists() and not (inference.resume or inference.force):
         raise InputError(
             f"an inference into {inference.folder} was interrupted; go on with --resume or start "
             "over with --force"
