@@ -1,0 +1,195 @@
+"""The contract that every estimator keeps."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from spikeweft.connectivity import Connectivity
+from spikeweft.errors import InputError
+from spikeweft.estimators.poisson_glm import PoissonGLM
+from spikeweft.recording import Recording
+from spikeweft.simulate.network import Network, simulate
+from spikeweft.simulate.neuron import LNPNeuron
+
+ESTIMATORS = [PoissonGLM(bin_s=0.005)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit(Network):
+    """A network wired by hand."""
+
+    synapse: dict[tuple[int, int], float]
+
+    @property
+    def connectivity(self):
+        weights = np.zeros((self.n_neurons, self.n_neurons))
+        for (post, pre), weight in self.synapse.items():
+            weights[post, pre] = weight
+        return Connectivity(weights=weights)
+
+
+@cache
+def record(n_neurons, duration_s, seed=0, **synapse):
+    """LNP neurons at 32 Hz when alone; `to1from0=2e-4` is a synapse on neuron 1 from neuron 0."""
+    wiring = {}
+    for name, weight in synapse.items():
+        post, pre = name.removeprefix("to").split("from")
+        wiring[int(post), int(pre)] = weight
+    network = Circuit(
+        neuron=LNPNeuron(threshold=9e-4),
+        n_neurons=n_neurons,
+        recurrent_strength=1.0,
+        synapse=wiring,
+    )
+    return simulate(network, duration_s, np.random.default_rng(seed))
+
+
+def four_neurons():
+    return record(4, 40.0, to1from0=1e-4, to2from1=-5e-5, to3from2=1e-4)
+
+
+@cache
+def _fitted(index):
+    return clone(ESTIMATORS[index]).fit(four_neurons())
+
+
+@pytest.fixture(params=range(len(ESTIMATORS)), ids=lambda i: type(ESTIMATORS[i]).__name__)
+def index(request):
+    return request.param
+
+
+@pytest.fixture
+def estimator(index):
+    return clone(ESTIMATORS[index])
+
+
+@pytest.fixture
+def fitted(index):
+    """The estimator, fitted to four neurons; tests leave it as it is."""
+    return _fitted(index)
+
+
+def test_a_clone_has_the_same_settings(estimator):
+    assert clone(estimator).get_params() == estimator.get_params()
+
+
+def test_settings_can_be_changed_by_name(estimator):
+    estimator.set_params(history_window_s=0.05)
+    assert estimator.get_params()["history_window_s"] == 0.05
+
+
+def test_fit_returns_the_estimator_and_leaves_its_settings(estimator):
+    before = estimator.get_params()
+    assert estimator.fit(four_neurons()) is estimator
+    assert estimator.get_params() == before
+
+
+def test_the_answer_is_a_circuit_of_the_recorded_neurons(fitted):
+    recording = four_neurons()
+    assert fitted.connectivity_.weights.shape == (4, 4)
+    assert fitted.connectivity_.neuron_ids == recording.neuron_ids
+    assert np.all(np.diag(fitted.connectivity_.weights) == 0)
+    np.testing.assert_allclose(fitted.null_rate_hz_, recording.rate_hz, rtol=0.05)
+
+
+def test_the_score_is_the_mean_over_neurons_of_bits_per_spike(fitted):
+    score = fitted.score(four_neurons())
+    assert np.isfinite(score)
+    assert score == fitted.evaluate(four_neurons()).mean
+    assert fitted.log_likelihood(four_neurons()).shape == (4,)
+
+
+@pytest.mark.parametrize("bin_s", [0.01, 0.025])
+def test_as_many_spikes_are_predicted_as_there_are(fitted, bin_s):
+    recording = four_neurons()
+    expected = fitted.predict(recording, bin_s)
+    assert expected.shape == recording.counts(bin_s).counts.shape
+    assert np.all(expected >= 0)
+    np.testing.assert_allclose(expected.sum(axis=0), recording.n_spikes, rtol=0.1)
+
+
+def test_an_excitatory_synapse_has_a_positive_weight(estimator):
+    estimator.fit(record(2, 60.0, to1from0=2e-4))
+    assert estimator.connectivity_.weights[1, 0] > 0
+
+
+def test_an_inhibitory_synapse_has_a_negative_weight(estimator):
+    estimator.fit(record(2, 60.0, to1from0=-1e-4))
+    assert estimator.connectivity_.weights[1, 0] < 0
+
+
+def test_relabelling_the_neurons_relabels_the_answer(estimator, fitted):
+    order = np.array([2, 0, 3, 1])
+    relabelled = estimator.fit(four_neurons().select(order)).connectivity_
+    expected = fitted.connectivity_.select(order)
+    assert relabelled.neuron_ids == expected.neuron_ids
+    mask = expected.off_diagonal
+    assert np.corrcoef(relabelled.weights[mask], expected.weights[mask])[0, 1] > 0.95
+
+
+def test_the_same_data_and_seed_give_the_same_answer(estimator, fitted):
+    again = estimator.fit(four_neurons())
+    np.testing.assert_array_equal(again.connectivity_.weights, fitted.connectivity_.weights)
+
+
+def test_a_silent_neuron_is_connected_to_no_one(estimator):
+    recording = replace(four_neurons(), n_neurons=5, neuron_ids=())
+    estimator.fit(recording)
+    weights = estimator.connectivity_.weights
+    assert estimator.null_rate_hz_[4] == 0
+    np.testing.assert_array_equal(weights[4], 0)
+    np.testing.assert_array_equal(weights[:, 4], 0)
+    assert np.isfinite(estimator.score(recording))
+    assert np.isnan(estimator.evaluate(recording).per_neuron[4])
+    assert np.all(np.isfinite(estimator.log_likelihood(recording)))
+
+
+def with_gap(gap_s):
+    """Twice twenty seconds of a recording, `gap_s` apart."""
+    whole = four_neurons()
+    shift = np.where(whole.spike_times_s >= 20.0, gap_s, 0.0)
+    return Recording.from_arrays(
+        whole.spike_times_s + shift,
+        whole.spike_neurons,
+        n_neurons=4,
+        epochs_s=np.array([[0.0, 20.0], [20.0 + gap_s, 40.0 + gap_s]]),
+        tick_s=whole.tick_s,
+    )
+
+
+def test_what_lies_in_a_gap_does_not_matter(index):
+    """History that crossed the gap would reach the second epoch only where the gap is short."""
+    short, long = (clone(ESTIMATORS[index]).fit(with_gap(gap_s)) for gap_s in (0.01, 100.0))
+    np.testing.assert_allclose(
+        short.connectivity_.weights, long.connectivity_.weights, rtol=1e-3, atol=1e-6
+    )
+    np.testing.assert_allclose(short.score(with_gap(0.01)), long.score(with_gap(100.0)), rtol=1e-3)
+
+
+def test_no_result_is_given_before_fit(estimator):
+    with pytest.raises(NotFittedError, match="call fit first"):
+        estimator.score(four_neurons())
+    with pytest.raises(NotFittedError, match="call fit first"):
+        estimator.predict(four_neurons())
+
+
+def test_a_recording_of_other_neurons_is_refused(fitted):
+    others = record(2, 60.0, to1from0=2e-4)
+    for use in (fitted.score, fitted.predict, fitted.log_likelihood):
+        with pytest.raises(InputError, match="2 neurons but the model was fitted on 4"):
+            use(others)
+
+
+def test_one_neuron_is_no_circuit(estimator):
+    with pytest.raises(InputError, match="at least two neurons"):
+        estimator.fit(four_neurons().select(np.array([0])))
+
+
+def test_a_recording_shorter_than_its_history_is_refused(estimator):
+    moment = four_neurons().restrict(np.array([[0.0, 0.5 * estimator.history_window_s]]))
+    with pytest.raises(InputError, match="history window"):
+        estimator.fit(moment)
