@@ -1,0 +1,43 @@
+# `make demo` and `make test` set up all they need in .venv, the first time.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first Python that is new enough. A name alone is not proof: it is asked for its version.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+	echo $$python && break; done)
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	$(BIN)/spikeweft demo demo --force
+	@echo
+	@echo "The report is $(CURDIR)/demo/report.html; open it in a browser."
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyrefly check
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) demo demo.npz demo.partial build dist
+	rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: set-up is repeated only where pyproject.toml is newer.
+$(VENV)/.installed: pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $(VENV)/.installed $@
+
+$(BIN)/pip:
+	@test -n "$(PYTHON)" || { echo "spikeweft needs Python 3.11 or newer; install it" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
