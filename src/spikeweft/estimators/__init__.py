@@ -1,0 +1,1 @@
+"""Methods of circuit inference, one per file; none knows another."""

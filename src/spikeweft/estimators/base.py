@@ -66,7 +66,7 @@ class CircuitEstimator(BaseEstimator, ABC):
             self.log_likelihood(X), scored.n_spikes, scored.duration_s, self.null_rate_hz_
         )
 
-    def score(self, X: Recording, y: None = None) -> float:
+    def score(self, X: Recording, y: None = None) -> float:  # noqa: ARG002
         """Bits per spike, mean over neurons; `y` is ignored (scikit-learn's convention)."""
         return self.evaluate(X).mean
 
