@@ -31,10 +31,12 @@ clean:
 
 # Stamps: set-up is repeated only where pyproject.toml is newer.
 $(VENV)/.installed: pyproject.toml | $(BIN)/pip
+	@echo "Installing what spikeweft needs into $(VENV): once, it takes a minute or more"
 	$(BIN)/pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
+	@echo "Installing what spikeweft and its tests need into $(VENV): once, it takes a minute or more"
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $(VENV)/.installed $@
 
