@@ -1,0 +1,557 @@
+"""The joint fit of spike prediction and structure, as a list of steps.
+
+1. Free weights: every row by Fisher scoring, with the shared link, first on the first minutes to
+   find the synaptic time constant and the link's shape, then on all training data.
+2. Hidden neurons, where asked for: their mean-field activity joins the presynaptic neurons.
+3. Structure: pair networks learn the weights in the Fisher metric around the current fit; then
+   history, bias and link are fitted again to the structured weights, and the metric is taken anew.
+4. Choice: structured or free weights, whichever predicts held-out spikes better.
+
+Held-out spikes, never the true circuit, make every choice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from spikeweft.hidden import covariate_columns, interpolation, mean_field_traces, ring_places
+from spikeweft.metrics import bits_per_spike
+from spikeweft.newton import (
+    RowFit,
+    WeightPrior,
+    estimate_prior,
+    link_step,
+    resume_rows,
+    row_step,
+    sharpen,
+    start_rows,
+)
+from spikeweft.prediction import Link, geometry, log_likelihood
+from spikeweft.recording import Recording
+from spikeweft.structure import Metric, Response, fit_structure, spectral_embedding
+from spikeweft.traces import Traces, set_shared, synaptic_traces
+from spikeweft.train import Progress
+
+TAUS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Synaptic time constants among which held-out spikes choose where none is given."""
+
+POWERS = (1.0, 2.5)
+"""Powers of the link from which the fit starts; it keeps the one that predicts better."""
+
+DIMENSIONS = (3, 6, 12, 40)
+"""Sizes of embedding among which held-out spikes choose."""
+
+_SPIKES_TO_EXPLORE = 3000
+_ROW_STEPS_TAU, _ROW_STEPS_START, _ROW_STEPS_SHARPEN = 10, 24, 3
+_SHARPENINGS = 6
+_SHARPER = 1.5
+_WORTH_NATS = 10.0
+_ENSEMBLE_NATS = 15.0
+_STRUCTURE_STEPS = 300
+_N_HARMONICS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """What a fit is told."""
+
+    tau_s: float | None
+    history_window_s: float
+    n_hidden: int
+    covariates: tuple[str, ...]
+    seed: int
+
+
+class Step(NamedTuple):
+    """One step of the plan, and the stage that it belongs to."""
+
+    stage: str
+    act: Callable[[], None]
+
+
+def shared_width(recording: Recording, settings: FitSettings) -> int:
+    """Columns that hidden neurons and covariates take."""
+    widths = (
+        2 * _N_HARMONICS if recording.covariates[name].is_angle else 1
+        for name in settings.covariates
+    )
+    return settings.n_hidden + sum(widths)
+
+
+def circuit_traces(
+    recording: Recording,
+    settings: FitSettings,
+    tau_s: float,
+    history_window_s: float,
+    rng: np.random.Generator,
+) -> Traces:
+    """Traces of a recording with its covariates; hidden neurons' columns are still empty."""
+    traces = synaptic_traces(
+        recording,
+        tau_s=tau_s,
+        history_window_s=history_window_s,
+        rng=rng,
+        n_shared=shared_width(recording, settings),
+    )
+    first = settings.n_hidden
+    for name in settings.covariates:
+        covariate = recording.covariates[name]
+        at_spikes, at_times = (
+            covariate_columns(covariate.at(times), covariate.is_angle, _N_HARMONICS)
+            for times in (traces.spike_times_s, traces.times_s)
+        )
+        set_shared(traces, first, at_spikes, at_times)
+        first += at_times.shape[1]
+    return traces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenNeurons:
+    """Hidden neurons as they are seen by the observed ones: where they are and what drives them."""
+
+    angle_rad: Float[np.ndarray, " hidden"]
+    weights: Float[np.ndarray, "hidden observed"]
+    bias: Float[np.ndarray, " hidden"]
+    link: Link
+
+    @classmethod
+    def between(
+        cls,
+        rows: Float[np.ndarray, "neuron feature"],
+        link: Link,
+        angle_rad: Float[np.ndarray, " observed"],
+        n_hidden: int,
+    ) -> "HiddenNeurons":
+        """Interpolate the inputs of hidden neurons from their nearest observed neighbours."""
+        places = ring_places(angle_rad, n_hidden)
+        mix = interpolation(angle_rad, places)
+        n = len(rows)
+        weights = (rows[:, :n] + rows[:, :n].T) / 2
+        order = np.argsort(angle_rad)
+        ahead, behind = np.roll(order, -1), np.roll(order, 1)
+        weights[order, order] = (weights[order, ahead] + weights[order, behind]) / 2
+        return cls(angle_rad=places, weights=mix @ weights, bias=mix @ rows[:, -1], link=link)
+
+    def join(self, traces: Traces, tau_s: float) -> None:
+        """Put the hidden neurons' mean-field traces into their columns."""
+        columns = mean_field_traces(traces, self.weights, self.bias, self.link, tau_s)
+        set_shared(traces, 0, *columns)
+
+
+def ring_angles(
+    recording: Recording, weights: Float[np.ndarray, "post pre"]
+) -> Float[np.ndarray, " neuron"]:
+    """Preferred directions where known, else angles in the plane of the leading eigenvectors."""
+    symmetric = (weights + weights.T) / 2
+    np.fill_diagonal(symmetric, 0.0)
+    size, vectors = np.linalg.eigh(symmetric)
+    plane = vectors[:, np.argsort(-np.abs(size))[:2]]
+    own = np.mod(np.arctan2(plane[:, 1], plane[:, 0]), 2 * np.pi)
+    known = recording.preferred_angle_rad
+    return own if known is None else np.where(np.isfinite(known), known, own)
+
+
+class CircuitFit:
+    """The fit of one recording, as a `train.Trainable`."""
+
+    def __init__(self, training: Recording, held_out: Recording, settings: FitSettings) -> None:
+        self.recordings = training, held_out
+        self.settings = settings
+        share = _SPIKES_TO_EXPLORE * training.n_neurons / max(len(training.spike_times_s), 1)
+        self._explored = training.between(0.0, min(1.0, share))
+        self.tau_s = settings.tau_s or 0.0
+        self.hidden: HiddenNeurons | None = None
+        self.vault: dict[str, np.ndarray] = {}
+        self.fit: RowFit | None = None
+        self._data: tuple[str, float, Traces, Traces] | None = None
+        self._position = 0
+        self._held_out_bits = float("nan")
+        self.plan = self._plan()
+
+    # -- the plan --
+
+    def _plan(self) -> list[Step]:
+        plan = []
+        if self.settings.tau_s is None:
+            plan += [Step("time constant", partial(self._try_tau, tau)) for tau in TAUS_S]
+            plan.append(Step("time constant", self._choose_tau))
+        for power in POWERS:
+            plan.append(Step("first minutes", partial(self._start, power)))
+            plan += [Step("first minutes", self._rows)] * _ROW_STEPS_START
+            plan += [Step("first minutes", partial(self._bend, power))] * _SHARPENINGS
+        plan.append(Step("first minutes", self._choose_power))
+        plan.append(Step("free weights", self._take_all_data))
+        plan += [*[Step("free weights", self._rows)] * 3, Step("free weights", self._link)] * 3
+        plan += [Step("free weights", self._rows)] * 3
+        plan.append(Step("free weights", partial(self._keep, "free")))
+        if self.settings.n_hidden:
+            round_ = [Step("hidden neurons", self._join_hidden)]
+            round_ += [Step("hidden neurons", self._rows)] * 4 + [
+                Step("hidden neurons", self._link)
+            ]
+            plan += round_ * 2
+            plan.append(Step("hidden neurons", partial(self._keep, "free")))
+        plan += self._structure_plan()
+        plan.append(Step("choice", self._choose_weights))
+        return plan
+
+    def _structure_plan(self) -> list[Step]:
+        plan = []
+        for loop in range(3):
+            stage = f"structure {loop + 1}"
+            if loop == 0:
+                for directed in (False, True):
+                    plan += [
+                        Step(stage, partial(self._try_dimension, d, directed)) for d in DIMENSIONS
+                    ]
+                plan.append(Step(stage, self._choose_dimension))
+            plan += [Step(stage, partial(self._learn, loop, k)) for k in range(1 + loop)]
+            plan.append(Step(stage, partial(self._adopt, loop, 1 + loop)))
+            plan += [Step(stage, self._structured(act)) for act in (self._rows, self._link) * 3]
+            plan += [Step(stage, self._structured(partial(self._bend_free, f))) for f in (1.4, 1.4)]
+            plan.append(Step(stage, self._structured(self._rows)))
+        return plan
+
+    # -- being a Trainable --
+
+    def advance(self) -> Progress | None:
+        """Take the next step of the plan."""
+        if self._position == len(self.plan):
+            return None
+        step = self.plan[self._position]
+        step.act()
+        self._position += 1
+        fit, traces = self._now(), self._traces()[0]
+        return Progress(
+            stage=step.stage,
+            step=self._position,
+            n_steps=len(self.plan),
+            loss=-float(fit.geometry.log_likelihood.sum()) / max(int(traces.n_spikes.sum()), 1),
+            held_out_bits_per_spike=self._held_out_bits,
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The current parameters, what was kept of earlier ones, and the place in the plan."""
+        state = {f"vault/{key}": value for key, value in self.vault.items()}
+        state["position"] = np.array(self._position)
+        state["tau_s"] = np.array(self.tau_s)
+        state["held_out_bits"] = np.array(self._held_out_bits)
+        state["data"] = np.array(self._data is not None and self._data[0] == "all")
+        state |= {f"now/{key}": value for key, value in _pack(self._now()).items()}
+        if self.hidden is not None:
+            state |= {f"hidden/{key}": value for key, value in pack_hidden(self.hidden).items()}
+        return state
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue from a state that `state` gave."""
+        self.vault = {k[6:]: v for k, v in state.items() if k.startswith("vault/")}
+        self._position = int(state["position"])
+        self.tau_s = float(state["tau_s"])
+        self._held_out_bits = float(state["held_out_bits"])
+        hidden = {k[7:]: v for k, v in state.items() if k.startswith("hidden/")}
+        self.hidden = unpack_hidden(hidden) if hidden else None
+        self._prepare("all" if state["data"] else "first")
+        self.fit = self._unpack({k[4:]: v for k, v in state.items() if k.startswith("now/")})
+
+    def result(self) -> tuple[RowFit, tuple[Traces, Traces]]:
+        """The parameters reached, and the traces of the training and the held-out data."""
+        return self._now(), self._traces()
+
+    @property
+    def structure(self) -> str:
+        """What the weights were taken from."""
+        if not self._now().weights_fixed:
+            return "free weights"
+        n_dimensions, directed = self.vault["structure/dimension"]
+        kind = "directed" if directed else "symmetric"
+        return f"{kind} pair network, {n_dimensions} dimensions"
+
+    # -- the data --
+
+    def _prepare(self, part: str) -> None:
+        """Build the traces of the first minutes, or of all training data."""
+        training = self.recordings[0] if part == "all" else self._explored
+        made = [
+            circuit_traces(
+                recording,
+                self.settings,
+                self.tau_s,
+                self.settings.history_window_s,
+                np.random.default_rng([self.settings.seed, k]),
+            )
+            for k, recording in enumerate((training, self.recordings[1]))
+        ]
+        if self.hidden is not None:
+            for traces in made:
+                self.hidden.join(traces, self.tau_s)
+        self._data = part, self.tau_s, made[0], made[1]
+
+    def _traces(self) -> tuple[Traces, Traces]:
+        """Traces of the training data in use and of the held-out data."""
+        assert self._data is not None
+        return self._data[2], self._data[3]
+
+    def _now(self) -> RowFit:
+        assert self.fit is not None
+        return self.fit
+
+    def _held_out_nats(self) -> float:
+        """Log-likelihood of the held-out spikes; also noted for the progress display."""
+        fit, (training, held_out) = self._now(), self._traces()
+        nats = log_likelihood(held_out, fit.rows, fit.link)
+        rate_hz = training.n_spikes / training.exposure_s
+        score = bits_per_spike(nats, held_out.n_spikes, held_out.exposure_s, rate_hz)
+        self._held_out_bits = score.mean
+        return float(nats.sum())
+
+    # -- free weights --
+
+    def _start_at(self, power: float) -> None:
+        training = self._traces()[0]
+        rate_hz = training.n_spikes.sum() / training.exposure_s / training.n_neurons
+        bend = 0.5 if power == 1.0 else 1.85
+        link = Link(power, float(np.log(rate_hz + 1e-3)) - bend)
+        self.fit = start_rows(training, link, self.settings.n_hidden)
+
+    def _try_tau(self, tau_s: float) -> None:
+        self.tau_s = max(tau_s, self.recordings[0].tick_s)
+        self._prepare("first")
+        self._start_at(1.0)
+        for _ in range(_ROW_STEPS_TAU):
+            self._rows()
+        self.vault[f"tau/{tau_s}"] = np.array(self._held_out_nats())
+
+    def _choose_tau(self) -> None:
+        best = max(TAUS_S, key=lambda tau: float(self.vault[f"tau/{tau}"]))
+        self.tau_s = max(best, self.recordings[0].tick_s)
+        self._prepare("first")
+        self._start_at(1.0)
+
+    def _start(self, power: float) -> None:
+        if self._data is None:
+            self._prepare("first")
+        self._start_at(power)
+
+    def _rows(self) -> None:
+        """One step of all rows; every fourth time the weights' prior is estimated again."""
+        fit = row_step(self._traces()[0], self._now())
+        if self._position % 4 == 0 and not fit.weights_fixed:
+            fit = replace(fit, prior=estimate_prior(fit))
+        self.fit = fit
+
+    def _link(self) -> None:
+        self.fit = link_step(self._traces()[0], self._now())
+        self._held_out_nats()
+
+    def _bend(self, power: float) -> None:
+        """Sharpen the link as long as held-out spikes become likelier, else soften it."""
+        key = f"power/{power}"
+        if f"{key}/score" not in self.vault:
+            self._keep(key)
+            self.vault[f"{key}/factor"] = np.array(_SHARPER)
+        factor = float(self.vault[f"{key}/factor"])
+        if factor == 1.0:
+            return
+        kept = self._now()
+        self.fit = sharpen(self._traces()[0], kept, factor)
+        for _ in range(_ROW_STEPS_SHARPEN):
+            self.fit = row_step(self._traces()[0], self._now())
+        self.fit = replace(self._now(), prior=estimate_prior(self._now()))
+        if self._held_out_nats() > float(self.vault[f"{key}/score"]) + _WORTH_NATS:
+            self._keep(key)
+            return
+        self.fit = kept
+        first = factor > 1.0 and f"{key}/moved" not in self.vault
+        self.vault[f"{key}/factor"] = np.array(1.0 / factor if first else 1.0)
+
+    def _keep(self, name: str) -> None:
+        """Keep the current parameters under a name, with their held-out score."""
+        if f"{name}/score" in self.vault:
+            self.vault[f"{name}/moved"] = np.array(True)
+        self.vault[f"{name}/score"] = np.array(self._held_out_nats())
+        self.vault |= {f"{name}/{key}": value for key, value in _pack(self._now()).items()}
+
+    def _take(self, name: str) -> None:
+        prefix = f"{name}/"
+        kept = {k[len(prefix) :]: v for k, v in self.vault.items() if k.startswith(prefix)}
+        self.fit = self._unpack(kept)
+        self._held_out_nats()
+
+    def _choose_power(self) -> None:
+        best = max(POWERS, key=lambda power: float(self.vault[f"power/{power}/score"]))
+        self._take(f"power/{best}")
+
+    def _take_all_data(self) -> None:
+        self._prepare("all")
+        self.fit = resume_rows(self._traces()[0], self._now())
+
+    # -- hidden neurons --
+
+    def _join_hidden(self) -> None:
+        fit = self._now()
+        angle = ring_angles(self.recordings[0], fit.rows[:, : len(fit.rows)])
+        self.hidden = HiddenNeurons.between(fit.rows, fit.link, angle, self.settings.n_hidden)
+        for traces in self._traces():
+            self.hidden.join(traces, self.tau_s)
+        self.fit = resume_rows(self._traces()[0], fit)
+
+    # -- structure --
+
+    def _structured(self, act: Callable[[], None]) -> Callable[[], None]:
+        """An act for structured weights only: none where no structure predicts better."""
+
+        def act_if_structured() -> None:
+            if "structure/dimension" in self.vault:
+                act()
+
+        return act_if_structured
+
+    def _metrics(self) -> tuple[Metric, Metric]:
+        fit = self._now()
+        held_out = geometry(self._traces()[1], fit.rows, fit.link)
+        return Metric.of(fit.geometry), Metric.of(held_out)
+
+    def _weights(self) -> Float[np.ndarray, "post pre"]:
+        rows = self._now().rows
+        weights = rows[:, : len(rows)].copy()
+        np.fill_diagonal(weights, 0.0)
+        return weights
+
+    def _fit_structure(self, name: str, n_dimensions: int, directed: bool, seed: int) -> None:
+        weights = self._weights()
+        found = fit_structure(
+            weights,
+            *self._metrics(),
+            spectral_embedding(weights, n_dimensions, directed),
+            n_spikes=int(self._traces()[0].n_spikes.sum()),
+            n_steps=_STRUCTURE_STEPS,
+            rng=torch.Generator().manual_seed(1000 * self.settings.seed + seed),
+        )
+        self.vault[f"{name}/score"] = np.array(-found.held_out_nats)
+        self.vault[f"{name}/weights"] = found.weights
+
+    def _try_dimension(self, n_dimensions: int, directed: bool) -> None:
+        """Symmetric networks first; directed ones only where none of those predicts better."""
+        if n_dimensions >= self._now().rows.shape[0]:
+            return
+        if directed and any(float(score) > _WORTH_NATS for score in self._dimension_scores()):
+            return
+        name = f"dimension/{n_dimensions}/{int(directed)}"
+        self._fit_structure(name, n_dimensions, directed, n_dimensions)
+
+    def _dimension_scores(self) -> list[float]:
+        return [
+            float(v) for k, v in self.vault.items() if k.startswith("dimension/") and "score" in k
+        ]
+
+    def _choose_dimension(self) -> None:
+        scores = {
+            k: float(v)
+            for k, v in self.vault.items()
+            if k.startswith("dimension/") and "score" in k
+        }
+        best = max(scores, key=lambda k: scores[k], default="")
+        if best and scores[best] > _WORTH_NATS:
+            _, n_dimensions, directed, _ = best.split("/")
+            self.vault["structure/dimension"] = np.array([int(n_dimensions), int(directed)])
+        for key in [k for k in self.vault if k.startswith("dimension/") and "weights" in k]:
+            del self.vault[key]
+
+    def _learn(self, loop: int, member: int) -> None:
+        if "structure/dimension" not in self.vault:
+            return
+        n_dimensions, directed = (int(v) for v in self.vault["structure/dimension"])
+        n_dimensions = min(n_dimensions + (0, -1, 2)[member % 3], len(self._now().rows) - 1)
+        name = f"member/{loop}/{member}"
+        self._fit_structure(name, max(n_dimensions, 2), bool(directed), 100 * loop + member + 1)
+
+    def _adopt(self, loop: int, n_members: int) -> None:
+        """Take the mean of the networks that predict held-out spikes about equally well."""
+        if "structure/dimension" not in self.vault:
+            return
+        names = [f"member/{loop}/{k}" for k in range(n_members)]
+        scores = [float(self.vault[f"{name}/score"]) for name in names]
+        kept = [n for n, s in zip(names, scores, strict=True) if s > max(scores) - _ENSEMBLE_NATS]
+        weights = np.mean([self.vault[f"{name}/weights"] for name in kept], axis=0)
+        training, fit = self._traces()[0], self._now()
+        response = Response.of(Metric.of(fit.geometry), int(training.n_spikes.sum()))
+        change = response.to(torch.from_numpy(weights - self._weights())).numpy()
+        low, high = 1.0, 4.0
+        link = Link(
+            float(np.clip(fit.link.power + change[0, -2], low, high)),
+            fit.link.log_gain + float(change[0, -1]),
+        )
+        fit = replace(fit, rows=fit.rows + change[:, :-2], link=link, weights_fixed=True)
+        self.fit = resume_rows(training, fit, damping=1e-6)
+        for name in names:
+            del self.vault[f"{name}/weights"]
+
+    def _bend_free(self, factor: float) -> None:
+        """Sharpen or soften the link where the training spikes become likelier by it."""
+        training, kept = self._traces()[0], self._now()
+        for power in (factor, 1.0 / factor):
+            self.fit = row_step(training, sharpen(training, kept, power))
+            gain = self._now().geometry.log_likelihood.sum() - kept.geometry.log_likelihood.sum()
+            if gain > 1.0:
+                return
+        self.fit = kept
+
+    def _choose_weights(self) -> None:
+        if "structure/dimension" in self.vault:
+            self._keep("structured")
+        free = float(self.vault["free/score"])
+        structured = float(self.vault.get("structured/score", np.array(-np.inf)))
+        if structured < free + _WORTH_NATS:
+            self._take("free")
+
+    def _unpack(self, kept: Mapping[str, np.ndarray]) -> RowFit:
+        training = self._traces()[0]
+        link = Link(*(float(v) for v in kept["link"]))
+        return RowFit(
+            rows=kept["rows"],
+            link=link,
+            prior=WeightPrior(mean=float(kept["prior"][0]), precision=float(kept["prior"][1])),
+            geometry=geometry(training, kept["rows"], link),
+            damping=kept["damping"],
+            stride=kept["stride"],
+            n_sources=training.n_neurons + self.settings.n_hidden,
+            link_radius=float(kept["link_radius"]),
+            weights_fixed=bool(kept["weights_fixed"]),
+        )
+
+
+def _pack(fit: RowFit) -> dict[str, np.ndarray]:
+    return {
+        "rows": fit.rows,
+        "link": np.array(fit.link),
+        "prior": np.array([fit.prior.mean, fit.prior.precision]),
+        "damping": fit.damping,
+        "stride": fit.stride,
+        "link_radius": np.array(fit.link_radius),
+        "weights_fixed": np.array(fit.weights_fixed),
+    }
+
+
+def pack_hidden(hidden: HiddenNeurons) -> dict[str, np.ndarray]:
+    """Hidden neurons as arrays."""
+    return {
+        "angle_rad": hidden.angle_rad,
+        "weights": hidden.weights,
+        "bias": hidden.bias,
+        "link": np.array(hidden.link),
+    }
+
+
+def unpack_hidden(arrays: Mapping[str, np.ndarray]) -> HiddenNeurons:
+    """Hidden neurons from their arrays."""
+    return HiddenNeurons(
+        angle_rad=arrays["angle_rad"],
+        weights=arrays["weights"],
+        bias=arrays["bias"],
+        link=Link(*(float(v) for v in arrays["link"])),
+    )

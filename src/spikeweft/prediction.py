@@ -1,0 +1,196 @@
+"""Spike prediction: a drive per neuron, a monotone link to its rate, and the likelihood's geometry.
+
+log λ_i(t) = p · log softplus(u_i(t)) + c,    u_i(t) = Σ_j w_ij s_j(t) + own history + b_i
+
+The decoder's power p and gain c are shared by all neurons. With a large gain the rate is an
+exponential of the drive (the Poisson GLM); the lower the gain, the sharper the softplus bends
+relative to the drive's spread, up to the rectified power law of a linear-nonlinear neuron. With
+p ≥ 1 the negative log-likelihood of every row is convex in that row.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int
+from torch import Tensor
+from torch.nn import functional
+
+from spikeweft.threads import side_by_side
+from spikeweft.traces import Traces
+
+_CHUNK = 8192
+_LOWEST_DRIVE = -60.0
+
+
+class Link(NamedTuple):
+    """The decoder from drive to rate, shared by all neurons."""
+
+    power: float
+    log_gain: float
+
+    def log_rate(self, drive: Tensor) -> Tensor:
+        """Logarithm of the rate in Hz at each drive."""
+        return self.power * _softplus(drive).log() + self.log_gain
+
+    def rate_hz(self, drive: Tensor) -> Tensor:
+        """Rate at each drive."""
+        return self.from_softplus(_softplus(drive))
+
+    def rate_hz_of(self, drive: np.ndarray) -> np.ndarray:
+        """Rate at each drive, for arrays."""
+        return self.rate_hz(torch.from_numpy(drive)).numpy()
+
+    def from_softplus(self, softplus: Tensor) -> Tensor:
+        """Rate in Hz at each softplus of the drive."""
+        rectified = softplus if self.power == 1.0 else softplus**self.power
+        return rectified * float(np.exp(self.log_gain))
+
+    def slope(self, drive: Tensor, softplus: Tensor) -> Tensor:
+        """Change of the log rate with the drive, d log λ / du; never negative."""
+        return self.power * drive.clamp(min=_LOWEST_DRIVE).sigmoid_().div_(softplus)
+
+
+def _softplus(drive: Tensor) -> Tensor:
+    return functional.softplus(drive.clamp(min=_LOWEST_DRIVE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """Log-likelihood of every neuron and its first two derivatives in that neuron's parameters."""
+
+    n_spikes: Int[np.ndarray, " neuron"]
+    log_likelihood: Float[np.ndarray, " neuron"]
+    gradient: Float[np.ndarray, "neuron feature"]
+    fisher: Float[np.ndarray, "neuron feature feature"]
+    """Fisher information, Σ over spikes of (d log λ/dθ)(d log λ/dθ)ᵀ."""
+
+    link_gradient: Float[np.ndarray, "neuron 2"]
+    """Derivatives in the link's power and log gain."""
+
+    link_cross: Float[np.ndarray, "neuron feature 2"]
+    link_fisher: Float[np.ndarray, "neuron 2 2"]
+
+
+def log_likelihood(
+    traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link
+) -> Float[np.ndarray, " neuron"]:
+    """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats, with rates in Hz."""
+    theta = torch.from_numpy(rows.astype(np.float32))
+
+    def expected(chunk: slice) -> Float[np.ndarray, " neuron"]:
+        rate = link.rate_hz(_drive(traces, theta, chunk))
+        return (_weights(traces, chunk) @ rate).double().numpy()
+
+    def log_term(neuron: int) -> float:
+        return _total(link.log_rate(_spikes_of(traces, neuron) @ theta[neuron]))
+
+    log_terms = side_by_side(log_term, range(traces.n_neurons))
+    return np.array(log_terms) - np.sum(side_by_side(expected, _chunks(traces)), axis=0)
+
+
+def geometry(traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link) -> Geometry:
+    """Likelihood, gradient and Fisher information of every row and of the link, in one pass."""
+    theta = torch.from_numpy(rows.astype(np.float32))
+    n_features = rows.shape[1]
+    log_terms = side_by_side(
+        lambda i: _log_term(_spikes_of(traces, i), theta[i], link), range(traces.n_neurons)
+    )
+    likelihood, gradient, fisher = (np.stack(parts) for parts in zip(*log_terms, strict=True))
+    integrals = side_by_side(lambda chunk: _integral(traces, theta, link, chunk), _chunks(traces))
+    expected, expected_gradient = (np.sum(parts, 0) for parts in zip(*integrals, strict=True))
+    gradient -= expected_gradient
+    return Geometry(
+        n_spikes=traces.n_spikes,
+        log_likelihood=likelihood - expected,
+        gradient=gradient[:, :n_features],
+        fisher=fisher[:, :n_features, :n_features],
+        link_gradient=gradient[:, n_features:],
+        link_cross=fisher[:, :n_features, n_features:],
+        link_fisher=fisher[:, n_features:, n_features:],
+    )
+
+
+def rate_hz(
+    traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link
+) -> Float32[np.ndarray, "time neuron"]:
+    """Rate of every neuron at the quadrature times."""
+    theta = torch.from_numpy(rows.astype(np.float32))
+    rates = side_by_side(lambda c: link.rate_hz(_drive(traces, theta, c)), _chunks(traces))
+    return torch.cat(rates).numpy()
+
+
+def mean_slope(traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link) -> float:
+    """Change of the log rate with the drive, d log λ / du, averaged over all spikes."""
+    theta = torch.from_numpy(rows.astype(np.float32))
+
+    def total_slope(neuron: int) -> float:
+        drive = _spikes_of(traces, neuron) @ theta[neuron]
+        return _total(link.slope(drive, _softplus(drive)))
+
+    slopes = side_by_side(total_slope, range(traces.n_neurons))
+    return sum(slopes) / max(int(traces.n_spikes.sum()), 1)
+
+
+def _log_term(
+    features: Float32[Tensor, "spike feature"], row: Float32[Tensor, " feature"], link: Link
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Log term of one neuron's spikes, its gradient, and the Fisher information they carry.
+
+    Parameters are the row's features and, last, the link's power and log gain.
+    """
+    drive = features @ row
+    softplus = _softplus(drive)
+    log_softplus, one = softplus.log(), torch.ones_like(drive)
+    scores = torch.empty(len(drive), len(row) + 2)
+    torch.mul(features, link.slope(drive, softplus)[:, None], out=scores[:, :-2])
+    scores[:, -2], scores[:, -1] = log_softplus, one
+    log_rate = link.power * _total(log_softplus) + link.log_gain * len(drive)
+    return log_rate, (one @ scores).double().numpy(), (scores.T @ scores).double().numpy()
+
+
+def _integral(
+    traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link, chunk: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """The chunk's part of ∫λ dt of every neuron, and of its gradient as in `_log_term`."""
+    weight = _weights(traces, chunk)
+    drive = _drive(traces, theta, chunk)
+    softplus = _softplus(drive)
+    rate = link.from_softplus(softplus)
+    expected = weight @ rate
+    power = weight @ (softplus.log() * rate)
+    change = rate.mul_(link.slope(drive, softplus)).mul_(weight[:, None])
+    one = torch.ones(len(weight))
+    own = [one @ (change * trace) for trace in torch.from_numpy(traces.own_at_times[:, chunk])]
+    columns = change.T @ torch.from_numpy(traces.at_times[chunk])
+    others = torch.stack([*own, one @ change, power, expected], dim=1)
+    return expected.double().numpy(), torch.cat([columns, others], dim=1).double().numpy()
+
+
+def _total(values: Float32[Tensor, " value"]) -> float:
+    return float(values.sum(dtype=torch.float64))
+
+
+def _drive(
+    traces: Traces, theta: Float32[Tensor, "neuron feature"], chunk: slice
+) -> Float32[Tensor, "time neuron"]:
+    n_columns = traces.at_times.shape[1]
+    at_times = torch.from_numpy(traces.at_times[chunk])
+    drive = torch.addmm(theta[:, -1], at_times, theta[:, :n_columns].T)
+    for k in range(len(traces.own_at_times)):
+        drive += torch.from_numpy(traces.own_at_times[k, chunk]) * theta[:, n_columns + k]
+    return drive
+
+
+def _weights(traces: Traces, chunk: slice) -> Float32[Tensor, " time"]:
+    return torch.from_numpy(traces.weight_s[chunk])
+
+
+def _chunks(traces: Traces) -> list[slice]:
+    return [slice(i, i + _CHUNK) for i in range(0, len(traces.weight_s), _CHUNK)]
+
+
+def _spikes_of(traces: Traces, neuron: int) -> Float32[Tensor, "spike feature"]:
+    spikes = slice(traces.offsets[neuron], traces.offsets[neuron + 1])
+    return torch.from_numpy(traces.at_spikes[spikes])

@@ -1,0 +1,261 @@
+"""Synaptic traces: what every neuron has heard of the others, at each spike and in between.
+
+The trace of a presynaptic neuron is the state of an exponential synapse, a linear recurrent unit:
+it decays with time constant τ and steps up by one at each spike. It is the narrow message of the
+model, one number per presynaptic neuron, and it is evaluated without bins: at the time of every
+spike, for the log term of the likelihood, and at one random tick per stretch of
+`QUADRATURE_STEP_S`, for its integral.
+"""
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+from spikeweft.recording import Recording
+from spikeweft.windows import scored_epochs
+
+QUADRATURE_STEP_S = 1e-3
+"""One time is drawn in each stretch of this length, or at every tick where ticks are longer."""
+
+OWN_TAUS = (0.2, 5.0)
+"""Time constants of a neuron's own history beside τ, as multiples of τ."""
+
+N_OWN = len(OWN_TAUS)
+
+SpikeMatrix = Float32[np.ndarray, "spike feature"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """Features of every spike and of every quadrature time of a recording.
+
+    The features of postsynaptic neuron i are, in this order: the trace of each neuron (its own
+    too, a part of its history), further columns that all neurons share (hidden neurons,
+    covariates), its own traces at `N_OWN` further time constants, and a constant one.
+
+    Attributes
+    ----------
+    at_spikes
+        Features of each spike, ordered by the neuron that fired it.
+    offsets
+        Rows `offsets[i]:offsets[i + 1]` of `at_spikes` are the spikes of neuron i.
+    spike_times_s
+        Time of each row of `at_spikes`.
+    at_times
+        Traces and shared columns at the quadrature times.
+    own_at_times
+        Own traces at further time constants, at the quadrature times.
+    weight_s
+        Time that each quadrature time stands for.
+    times_s
+        The quadrature times.
+    """
+
+    at_spikes: SpikeMatrix
+    offsets: Int[np.ndarray, " neuron_plus_one"]
+    spike_times_s: Float[np.ndarray, " spike"]
+    at_times: Float32[np.ndarray, "time column"]
+    own_at_times: Float32[np.ndarray, "own time neuron"]
+    weight_s: Float32[np.ndarray, " time"]
+    times_s: Float[np.ndarray, " time"]
+
+    @property
+    def n_neurons(self) -> int:
+        """How many postsynaptic neurons there are."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_spikes(self) -> Int[np.ndarray, " neuron"]:
+        """Scored spikes of each neuron."""
+        return np.diff(self.offsets)
+
+    @property
+    def exposure_s(self) -> float:
+        """Scored time."""
+        return float(self.weight_s.sum(dtype=np.float64))
+
+
+def set_shared(
+    traces: Traces,
+    first: int,
+    at_spikes: Float[np.ndarray, "spike column"],
+    at_times: Float[np.ndarray, "time column"],
+) -> None:
+    """Fill shared columns in place, from the `first`-th of the room that was asked for."""
+    start = traces.n_neurons + first
+    traces.at_spikes[:, start : start + at_spikes.shape[1]] = at_spikes
+    traces.at_times[:, start : start + at_times.shape[1]] = at_times
+
+
+def synaptic_traces(
+    recording: Recording,
+    *,
+    tau_s: float,
+    history_window_s: float,
+    rng: np.random.Generator,
+    n_shared: int = 0,
+) -> Traces:
+    """Traces at all scored spikes and at random quadrature times of a recording.
+
+    Traces start from zero in every epoch, and the first history window of an epoch is not scored.
+
+    Parameters
+    ----------
+    tau_s
+        Time constant of the synapses. Own history has two more, `OWN_TAUS` times as long.
+    n_shared
+        Room for further shared columns, zero until `set_shared` fills them.
+    """
+    clock = _Clock.of(recording)
+    scored = clock.span(scored_epochs(recording, history_window_s))
+    times, weight = _quadrature(scored, clock.steps(QUADRATURE_STEP_S), rng)
+    ticks = clock.tick(recording.spike_times_s)
+    is_scored = _inside(ticks, scored)
+    neurons = recording.spike_neurons
+    offsets = np.concatenate(
+        [[0], np.cumsum(np.bincount(neurons[is_scored], minlength=recording.n_neurons))]
+    )
+    n_columns = recording.n_neurons + n_shared
+    at_spikes = np.zeros((offsets[-1], n_columns + N_OWN + 1), np.float32)
+    at_spikes[:, -1] = 1.0
+    at_times = np.zeros((len(times), n_columns), np.float32)
+    own_at_times = np.empty((N_OWN, len(times), recording.n_neurons), np.float32)
+    taus = tau_s * np.array([1.0, *OWN_TAUS]) / recording.tick_s
+    rows = _rows(is_scored, neurons, offsets)
+    for start, stop in clock.span(recording.epochs_s):
+        spikes = slice(*np.searchsorted(ticks, [start, stop]))
+        points = slice(*np.searchsorted(times, [start, stop]))
+        _follow_epoch(
+            ticks[spikes],
+            neurons[spikes],
+            rows[spikes],
+            times[points],
+            taus,
+            at_spikes,
+            at_times[points],
+            own_at_times[:, points],
+        )
+    return Traces(
+        at_spikes=at_spikes,
+        offsets=offsets,
+        spike_times_s=_in_rows(recording.spike_times_s, rows),
+        at_times=at_times,
+        own_at_times=own_at_times,
+        weight_s=(weight * recording.tick_s).astype(np.float32),
+        times_s=clock.origin_s + times * recording.tick_s,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clock:
+    """Time counted in whole ticks from a recording's first spike."""
+
+    origin_s: float
+    tick_s: float
+
+    @classmethod
+    def of(cls, recording: Recording) -> "_Clock":
+        origin = recording.spike_times_s[0] if len(recording.spike_times_s) else 0.0
+        return cls(origin_s=float(origin), tick_s=recording.tick_s)
+
+    def tick(self, times_s: Float[np.ndarray, " time"]) -> Int[np.ndarray, " time"]:
+        return np.rint((times_s - self.origin_s) / self.tick_s).astype(np.int64)
+
+    def span(self, epochs_s: Float[np.ndarray, "epoch 2"]) -> Int[np.ndarray, "epoch 2"]:
+        """First tick of each epoch and the first after it."""
+        return np.ceil((epochs_s - self.origin_s) / self.tick_s - 1e-3).astype(np.int64)
+
+    def steps(self, duration_s: float) -> int:
+        return max(1, round(duration_s / self.tick_s))
+
+
+def _quadrature(
+    scored: Int[np.ndarray, "epoch 2"], step: int, rng: np.random.Generator
+) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
+    """One random tick in each stretch of `step` ticks, and the ticks that it stands for."""
+    starts = np.concatenate([np.arange(a, b, step) for a, b in scored] or [np.empty(0, np.int64)])
+    ends = np.repeat(scored[:, 1], -(-(scored[:, 1] - scored[:, 0]) // step))
+    length = np.minimum(step, ends - starts)
+    return starts + rng.integers(0, length), length
+
+
+def _inside(ticks: Int[np.ndarray, " spike"], spans: Int[np.ndarray, "epoch 2"]) -> np.ndarray:
+    return np.searchsorted(spans[:, 0], ticks, "right") > np.searchsorted(
+        spans[:, 1], ticks, "right"
+    )
+
+
+def _in_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Values of the scored spikes, in the order of `at_spikes`."""
+    ordered = np.empty(np.count_nonzero(rows >= 0), values.dtype)
+    ordered[rows[rows >= 0]] = values[rows >= 0]
+    return ordered
+
+
+def _rows(is_scored: np.ndarray, neurons: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Row of `at_spikes` that belongs to each spike, -1 where it is not scored."""
+    row = np.full(len(neurons), -1)
+    order = np.argsort(neurons[is_scored], kind="stable")
+    row[np.flatnonzero(is_scored)[order]] = np.arange(offsets[-1])
+    return row
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+@no_type_check  # numba compiles these; their caller is checked
+def _follow_epoch(ticks, neurons, rows, times, taus, at_spikes, at_times, own_at_times):
+    """Walk through one epoch, noting the traces before each spike and at each quadrature time.
+
+    Spikes of the same tick have no order, so they count only from the next tick on.
+    """
+    n_own, n_neurons = own_at_times.shape[0], own_at_times.shape[2]
+    first_own = at_times.shape[1]
+    trace = np.zeros(n_neurons, np.float32)
+    own = np.zeros((n_own, n_neurons), np.float32)
+    now, spike, heard = np.int64(0), 0, 0
+    if len(ticks):
+        now = ticks[0]
+    for point in range(len(times) + 1):
+        until = times[point] if point < len(times) else np.int64(2**62)
+        while spike < len(ticks) and ticks[spike] <= until:
+            heard = _move(trace, own, ticks, neurons, taus, heard, now, ticks[spike])
+            now = ticks[spike]
+            row, post = rows[spike], neurons[spike]
+            if row >= 0:
+                at_spikes[row, :n_neurons] = trace
+                for k in range(n_own):
+                    at_spikes[row, first_own + k] = own[k, post]
+            spike += 1
+        if point < len(times):
+            heard = _move(trace, own, ticks, neurons, taus, heard, now, until)
+            now = until if until > now else now
+            at_times[point, :n_neurons] = trace
+            own_at_times[:, point] = own
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@no_type_check
+def _move(trace, own, ticks, neurons, taus, heard, now, until):
+    """Let time pass from `now` to `until`: the spikes of `now` are heard, then all decays."""
+    if until <= now:
+        return heard
+    while heard < len(ticks) and ticks[heard] < until:
+        trace[neurons[heard]] += np.float32(1.0)
+        for k in range(own.shape[0]):
+            own[k, neurons[heard]] += np.float32(1.0)
+        heard += 1
+    _decay(trace, np.float32(np.exp((now - until) / taus[0])))
+    for k in range(own.shape[0]):
+        _decay(own[k], np.float32(np.exp((now - until) / taus[1 + k])))
+    return heard
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@no_type_check
+def _decay(trace, factor):
+    # Left alone, forgotten spikes would linger as denormal numbers, a hundredfold slower to use.
+    for i in range(len(trace)):
+        kept = trace[i] * factor
+        trace[i] = kept if kept > np.float32(1e-12) else np.float32(0.0)
