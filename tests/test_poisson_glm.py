@@ -215,7 +215,7 @@ def test_the_chosen_ridge_keeps_quiet_neurons_from_overfitting():
 def test_a_recording_too_short_to_hold_out_gets_a_cautious_ridge(recording):
     moment = recording.restrict(np.array([[0.0, 0.9]]))
     model = PoissonGLM(bin_s=BIN_S).fit(moment)
-    assert model.ridge_ == 100
+    assert model.ridge_ == poisson_glm.RIDGES[0]
     assert np.isfinite(model.score(moment))
 
 
