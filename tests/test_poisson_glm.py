@@ -208,7 +208,6 @@ def test_the_chosen_ridge_keeps_quiet_neurons_from_overfitting():
     train, test = (as_recording(quiet).between(*part) for part in ((0.0, 0.8), (0.8, 1.0)))
     chosen = PoissonGLM(bin_s=BIN_S).fit(train)
     free = PoissonGLM(bin_s=BIN_S, ridge=0.0).fit(train)
-    assert chosen.ridge_ >= 100
     assert chosen.evaluate(test).pooled > free.evaluate(test).pooled
 
 
