@@ -1,11 +1,16 @@
 """What several tests need: shape checks on every call, and data that may not be redistributed."""
 
+import os
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from beartype import beartype
 from jaxtyping import install_import_hook
+
+# Before PyTorch is imported: where processors are shared, threads that split small tensors between
+# them wait for each other, and some tests take thirty times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def check_types(function):
