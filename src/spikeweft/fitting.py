@@ -37,8 +37,11 @@ from spikeweft.structure import Metric, Response, fit_structure, spectral_embedd
 from spikeweft.traces import Traces, set_shared, synaptic_traces
 from spikeweft.train import Progress
 
-TAUS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+TAUS_S = (0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 """Synaptic time constants among which held-out spikes choose where none is given."""
+
+FIRST_TAU_S = 0.01
+"""The time constant from which the search starts."""
 
 POWERS = (1.0, 2.5)
 """Powers of the link from which the fit starts; it keeps the one that predicts better."""
@@ -47,7 +50,7 @@ DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose."""
 
 _SPIKES_TO_EXPLORE = 3000
-_ROW_STEPS_TAU, _ROW_STEPS_START, _ROW_STEPS_SHARPEN = 10, 24, 3
+_ROW_STEPS_START, _ROW_STEPS_TAU, _ROW_STEPS_SHARPEN = 36, 10, 3
 _SHARPENINGS = 6
 _SHARPER = 1.5
 _WORTH_NATS = 10.0
@@ -164,11 +167,11 @@ class CircuitFit:
         self.settings = settings
         share = _SPIKES_TO_EXPLORE * training.n_neurons / max(len(training.spike_times_s), 1)
         self._explored = training.between(0.0, min(1.0, share))
-        self.tau_s = settings.tau_s or 0.0
+        self.tau_s = 0.0
         self.hidden: HiddenNeurons | None = None
         self.vault: dict[str, np.ndarray] = {}
         self.fit: RowFit | None = None
-        self._data: tuple[str, float, Traces, Traces] | None = None
+        self._data: tuple[str, Traces, Traces] | None = None
         self._position = 0
         self._held_out_bits = float("nan")
         self.plan = self._plan()
@@ -177,12 +180,11 @@ class CircuitFit:
 
     def _plan(self) -> list[Step]:
         plan = []
-        if self.settings.tau_s is None:
-            plan += [Step("time constant", partial(self._try_tau, tau)) for tau in TAUS_S]
-            plan.append(Step("time constant", self._choose_tau))
         for power in POWERS:
             plan.append(Step("first minutes", partial(self._start, power)))
             plan += [Step("first minutes", self._rows)] * _ROW_STEPS_START
+            if power == POWERS[0] and self.settings.tau_s is None:
+                plan += [Step("time constant", self._walk_tau)] * len(TAUS_S)
             plan += [Step("first minutes", partial(self._bend, power))] * _SHARPENINGS
         plan.append(Step("first minutes", self._choose_power))
         plan.append(Step("free weights", self._take_all_data))
@@ -289,12 +291,12 @@ class CircuitFit:
         if self.hidden is not None:
             for traces in made:
                 self.hidden.join(traces, self.tau_s)
-        self._data = part, self.tau_s, made[0], made[1]
+        self._data = part, made[0], made[1]
 
     def _traces(self) -> tuple[Traces, Traces]:
         """Traces of the training data in use and of the held-out data."""
         assert self._data is not None
-        return self._data[2], self._data[3]
+        return self._data[1], self._data[2]
 
     def _now(self) -> RowFit:
         assert self.fit is not None
@@ -318,22 +320,49 @@ class CircuitFit:
         link = Link(power, float(np.log(rate_hz + 1e-3)) - bend)
         self.fit = start_rows(training, link, self.settings.n_hidden)
 
-    def _try_tau(self, tau_s: float) -> None:
-        self.tau_s = max(tau_s, self.recordings[0].tick_s)
-        self._prepare("first")
-        self._start_at(1.0)
+    def _walk_tau(self) -> None:
+        """Try the next longer or shorter time constant, as long as held-out spikes gain by it."""
+        if "tau/score" not in self.vault:
+            self.vault["tau/score"] = np.array(self._held_out_nats())
+            self.vault["tau/direction"] = np.array(1)
+        direction = int(self.vault["tau/direction"])
+        place = int(np.argmin(np.abs(np.array(TAUS_S) - self.tau_s))) + direction
+        if direction == 0 or not self._may_be_tau(place):
+            self._turn(direction)
+            return
+        kept, kept_tau_s = self._now(), self.tau_s
+        self._use_tau(TAUS_S[place])
         for _ in range(_ROW_STEPS_TAU):
-            self._rows()
-        self.vault[f"tau/{tau_s}"] = np.array(self._held_out_nats())
+            self.fit = row_step(self._traces()[0], self._now())
+        if self._held_out_nats() > float(self.vault["tau/score"]) + _WORTH_NATS:
+            self.vault["tau/score"] = np.array(self._held_out_nats())
+            self.vault["tau/moved"] = np.array(True)
+            return
+        self._use_tau(kept_tau_s)
+        self.fit = kept
+        self._turn(direction)
 
-    def _choose_tau(self) -> None:
-        best = max(TAUS_S, key=lambda tau: float(self.vault[f"tau/{tau}"]))
-        self.tau_s = max(best, self.recordings[0].tick_s)
+    def _may_be_tau(self, place: int) -> bool:
+        return 0 <= place < len(TAUS_S) and TAUS_S[place] >= self.recordings[0].tick_s
+
+    def _turn(self, direction: int) -> None:
+        """From longer to shorter time constants if none of the longer was better, else stop."""
+        other = -1 if direction > 0 and "tau/moved" not in self.vault else 0
+        self.vault["tau/direction"] = np.array(other)
+
+    def _use_tau(self, tau_s: float) -> None:
+        """Change the time constant, keeping the area under each neuron's effect on others."""
+        fit = self._now()
+        rows = fit.rows.copy()
+        rows[:, : fit.n_sources] *= self.tau_s / tau_s
+        self.tau_s = tau_s
         self._prepare("first")
-        self._start_at(1.0)
+        self.fit = resume_rows(self._traces()[0], replace(fit, rows=rows), damping=1e-2)
 
     def _start(self, power: float) -> None:
         if self._data is None:
+            first = max(FIRST_TAU_S, self.recordings[0].tick_s)
+            self.tau_s = self.settings.tau_s or first
             self._prepare("first")
         self._start_at(power)
 

@@ -147,7 +147,7 @@ class PairNetwork(nn.Module):
 
 
 class Embedding(NamedTuple):
-    """Place of every neuron as a receiver and as a sender of spikes; one and the same undirected."""
+    """Place of every neuron as a receiver and as a sender; one and the same where undirected."""
 
     receiver: Float32[Tensor, "neuron dimension"]
     sender: Float32[Tensor, "neuron dimension"]
