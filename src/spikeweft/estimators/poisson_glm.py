@@ -1,7 +1,8 @@
 """Poisson GLM with free coupling filters: the yardstick that everybody uses today."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from spikeweft.errors import InputError
 from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
 from spikeweft.filters import SpikeHistory, raised_cosine_basis
 from spikeweft.recording import Covariate, Recording, SpikeCounts
+from spikeweft.threads import side_by_side
 from spikeweft.windows import scored_epochs
 
 RIDGES = (300.0, 30.0, 3.0, 0.3)
@@ -22,10 +24,14 @@ RIDGES = (300.0, 30.0, 3.0, 0.3)
 _WEAK_RIDGE = 0.1
 _HELD_OUT = 0.1
 _CHUNK = 8192
+_N_PIECES = 16
+_CURVATURE_BYTES = 2**28
+_SPIKES_PER_FEATURE = 50
 _N_CORRECTIONS = 15
 _MAX_ITER = 300
 _TOLERANCE_NATS = 0.01
 _SHORTEST_STEP = 1e-6
+_FLATTEST = 1e-9
 _ROUNDING = 1e-6
 
 Rows = Float[Tensor, "neuron feature"]
@@ -111,12 +117,12 @@ class PoissonGLM(CircuitEstimator):
         self._scale = {name: _location_and_spread(X, name) for name in self.covariates}
         self.null_rate_hz_ = X.rate_hz
         bins = self._bins(X)
-        start = bins.constant_rates()
+        start, curvature = bins.constant_rates(), _Curvature.of(bins)
         if self.ridge is None:
-            self.ridge_, start = self._choose_ridge(X, start)
+            self.ridge_, start = self._choose_ridge(X, start, curvature)
         else:
             self.ridge_ = float(self.ridge)
-        self._keep(self._maximise(bins, self.ridge_, start), X)
+        self._keep(self._maximise(bins, self.ridge_, start, curvature), X)
         return self
 
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
@@ -171,7 +177,9 @@ class PoissonGLM(CircuitEstimator):
             )
         return raised_cosine_basis(self.n_basis, n_lags, self.bin_s_)
 
-    def _choose_ridge(self, X: Recording, start: Rows) -> tuple[float, Rows]:
+    def _choose_ridge(
+        self, X: Recording, start: Rows, curvature: "_Curvature"
+    ) -> tuple[float, Rows]:
         """The ridge that predicts the end of the recording best, and what it was fitted to."""
         early, late = X.between(0.0, 1.0 - _HELD_OUT), X.between(1.0 - _HELD_OUT, 1.0)
         if any(len(scored_epochs(part, self.history_window_s)) == 0 for part in (early, late)):
@@ -179,32 +187,27 @@ class PoissonGLM(CircuitEstimator):
         train, held_out = self._bins(early), self._bins(late)
         best_score, best_ridge, best = -np.inf, RIDGES[0], start
         for ridge in RIDGES:
-            start = self._maximise(train, ridge, best).point
+            start = self._maximise(train, ridge, best, curvature).point
             score = held_out.log_likelihood(start)[0].sum().item()
             if score <= best_score:
                 break
             best_score, best_ridge, best = score, ridge, start
         return best_ridge, best
 
-    def _maximise(self, bins: "_Bins", ridge: float, start: Rows) -> "Minimum":
+    def _maximise(
+        self, bins: "_Bins", ridge: float, start: Rows, curvature: "_Curvature"
+    ) -> "Minimum":
         """Coefficients of highest penalised likelihood."""
-        penalty = self._penalty(bins, ridge)
-        n_spikes = bins.n_spikes[:, None]
-        # Fisher's information of a neuron is about its spikes times the mean outer product of
-        # the features at anyone's spikes: one eigendecomposition serves all neurons and ridges.
-        moment = bins.second_moment()
-        power, axes = torch.linalg.eigh(moment)
-        seen = moment.diagonal() > 0  # rounding shall not connect a neuron that never fires
-        curvature = n_spikes.clamp(min=1) * power.clamp(min=power[-1] * 1e-9) + ridge
+        penalty, n_spikes = self._penalty(bins, ridge), bins.n_spikes
 
         def objective(point: Rows) -> tuple[Float[Tensor, " neuron"], Rows]:
             value, gradient = bins.log_likelihood(point)
             return 0.5 * (penalty * point**2).sum(1) - value, penalty * point - gradient
 
         def precondition(gradient: Rows) -> Rows:
-            return (gradient @ axes / curvature) @ axes.T * seen
+            return curvature.newton_step(gradient, n_spikes, ridge)
 
-        return minimise_rows(objective, precondition, start, n_spikes[:, 0] > 0)
+        return minimise_rows(objective, precondition, start, n_spikes > 0)
 
     def _penalty(self, bins: "_Bins", ridge: float) -> Rows:
         """The ridge on couplings; next to none on own history and covariates, none on the rate."""
@@ -296,38 +299,86 @@ class _Bins:
         coefficients[:, -1] = torch.log(self.n_spikes.clamp(min=0.5) / self.exposure_s.sum())
         return coefficients
 
-    def features(self) -> Iterator[tuple[slice, Float[Tensor, "bin feature"]]]:
-        """Chunks of the design matrix, which as a whole would not fit into memory."""
-        for start in range(0, len(self.counts), _CHUNK):
-            part = slice(start, min(start + _CHUNK, len(self.counts)))
-            past = self.history(self.counts, part.start, part.stop)
-            yield part, torch.cat([past, self.covariates[part], torch.ones(len(past), 1)], dim=1)
+    @property
+    def chunks(self) -> list[slice]:
+        """Stretches of bins whose design matrix fits into memory, which as a whole would not."""
+        edges = [*range(0, len(self.counts), _CHUNK), len(self.counts)]
+        return [slice(*pair) for pair in pairwise(edges)]
 
-    def second_moment(self) -> Float[Tensor, "feature feature"]:
-        """Mean outer product of the features at a spike of any neuron."""
-        total = torch.zeros(self.n_features, self.n_features, dtype=torch.float64)
-        weight = torch.from_numpy(self.spikes.sum(1)).float()[:, None]
-        for part, features in self.features():
-            total += features.T @ (weight[part] * features)
-        return total / weight.sum().clamp(min=1)
+    def features(self, part: slice) -> Float[Tensor, "bin feature"]:
+        """Design matrix of some bins."""
+        past = self.history(self.counts, part.start, part.stop)
+        return torch.cat([past, self.covariates[part], torch.ones(len(past), 1)], dim=1)
 
     def log_likelihood(self, coefficients: Rows) -> tuple[Float[Tensor, " neuron"], Rows]:
         """Log-likelihood of each neuron in nats and its gradient, summed in double precision."""
-        value = torch.zeros(self.n_neurons, dtype=torch.float64)
-        gradient = torch.zeros_like(coefficients)
         single = coefficients.float()
-        for part, features in self.features():
+
+        def of_chunk(part: slice) -> tuple[Tensor, Tensor]:
+            features = self.features(part)
             log_rate = features @ single.T
             spikes = torch.from_numpy(self.spikes[part]).float()
             expected = self.exposure_s[part, None].float() * torch.exp(log_rate)
-            value += (spikes * log_rate - expected).sum(0, dtype=torch.float64)
-            gradient += (spikes - expected).T @ features
-        return value, gradient
+            value = (spikes * log_rate - expected).sum(0, dtype=torch.float64)
+            return value, ((spikes - expected).T @ features).double()
+
+        def of_pile(pile: list[slice]) -> tuple[Tensor, Tensor]:
+            value, gradient = of_chunk(pile[0])
+            for part in pile[1:]:
+                more_value, more_gradient = of_chunk(part)
+                value += more_value
+                gradient += more_gradient
+            return value, gradient
+
+        values, gradients = zip(*side_by_side(of_pile, _deal(self.chunks)), strict=True)
+        return torch.stack(values).sum(0), torch.stack(gradients).sum(0)
 
     def rates_hz(self, coefficients: Rows) -> Float[Tensor, "time neuron"]:
         """Rate in each bin, whether its past is known or not."""
         single = coefficients.float()
-        return torch.cat([torch.exp(features @ single.T) for _, features in self.features()])
+        rates = side_by_side(lambda part: torch.exp(self.features(part) @ single.T), self.chunks)
+        return torch.cat(rates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curvature:
+    """Fisher information per spike of each neuron's coefficients, in its eigenvectors.
+
+    For the exponential link it is, at the optimum of a model that is right, the mean outer product
+    of the features at a neuron's spikes: known before the fit. Where neurons are so many that all
+    matrices would not fit into memory, neighbours share one.
+    """
+
+    groups: list[slice]
+    power: Float[Tensor, "group feature"]
+    axes: Float[Tensor, "group feature feature"]
+
+    @classmethod
+    def of(cls, bins: _Bins) -> Self:
+        """Curvature at as many spikes as it takes to be a good guide, from all of the recording."""
+        groups = _groups(bins.n_neurons, bins.n_features)
+        spikes_needed = _SPIKES_PER_FEATURE * bins.n_features * len(groups)
+        stride = max(1, int(bins.n_spikes.sum() / spikes_needed))
+        moment, n_spikes = _moments_at_spikes(bins, groups, bins.chunks[::stride])
+        of_all = moment.sum(0) / n_spikes.sum().clamp(min=1)
+        few = bins.n_features  # a neuron with fewer spikes leans on the others'
+
+        def eigenvectors(group: int) -> tuple[Tensor, Tensor]:
+            mean = (moment[group] + few * of_all) / (n_spikes[group] + few)
+            return tuple(torch.linalg.eigh(mean.double()))
+
+        power, axes = zip(*side_by_side(eigenvectors, range(len(groups))), strict=True)
+        return cls(groups=groups, power=torch.stack(power), axes=torch.stack(axes))
+
+    def newton_step(self, gradient: Rows, n_spikes: Float[Tensor, " neuron"], ridge: float) -> Rows:
+        """Gradient over curvature, of neurons with so many spikes under a ridge."""
+        step = torch.empty_like(gradient)
+        for members, power, axes in zip(self.groups, self.power, self.axes, strict=True):
+            floor = power.clamp(min=_FLATTEST * float(power[-1]))
+            curvature = n_spikes[members, None].clamp(min=1) * floor + ridge
+            step[members] = (gradient[members] @ axes / curvature) @ axes.T
+        # Rounding shall not connect a neuron that never fires.
+        return torch.where(gradient == 0, 0.0, step)
 
 
 class Minimum(NamedTuple):
@@ -404,6 +455,49 @@ def _inverse_hessian_product(
         found = (inverse_curvature * (change * product).sum(1))[:, None]
         product = product + (seen - found) * step
     return product
+
+
+def _groups(n_neurons: int, n_features: int) -> list[slice]:
+    """Neighbouring neurons, in as many groups as there may be matrices."""
+    n_groups = min(n_neurons, max(1, _CURVATURE_BYTES // (8 * n_features**2)))
+    edges = np.linspace(0, n_neurons, n_groups + 1).round().astype(int).tolist()
+    return [slice(*pair) for pair in pairwise(edges)]
+
+
+class _Moments(NamedTuple):
+    """Sums over each group's spikes: of the outer products of the features there, and of 1."""
+
+    moment: Float[Tensor, "group feature feature"]
+    n_spikes: Float[Tensor, " group"]
+
+
+def _moments_at_spikes(bins: _Bins, groups: list[slice], chunks: list[slice]) -> _Moments:
+    n_features = bins.n_features
+    sums = _Moments(torch.zeros(len(groups), n_features, n_features), torch.zeros(len(groups)))
+    for part in chunks:
+        _add_moments(sums, bins.features(part), torch.from_numpy(bins.spikes[part]), groups)
+    return sums
+
+
+def _add_moments(
+    sums: _Moments,
+    features: Float[Tensor, "bin feature"],
+    spikes: Int[Tensor, "bin neuron"],
+    groups: list[slice],
+) -> None:
+    def add(group: int) -> None:
+        of_group = spikes[:, groups[group]].sum(1).float()
+        fired = torch.nonzero(of_group)[:, 0]
+        at_spikes = features[fired]
+        sums.moment[group].addmm_(at_spikes.T, of_group[fired, None] * at_spikes)
+        sums.n_spikes[group] += of_group.sum()
+
+    side_by_side(add, range(len(groups)))
+
+
+def _deal(chunks: list[slice]) -> list[list[slice]]:
+    """Chunks in a few piles, so that few sums are kept, the same on any number of processors."""
+    return [pile for first in range(_N_PIECES) if (pile := chunks[first::_N_PIECES])]
 
 
 def _covariate(X: Recording, name: str) -> Covariate:
