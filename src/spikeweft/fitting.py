@@ -11,7 +11,7 @@ Held-out spikes, never the true circuit, make every choice.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from spikeweft.hidden import covariate_columns, interpolation, mean_field_traces, ring_places
+from spikeweft.features import FitSettings, circuit_traces
+from spikeweft.hidden import HiddenNeurons, pack_hidden, ring_angles, unpack_hidden
 from spikeweft.metrics import bits_per_spike
 from spikeweft.newton import (
     RowFit,
@@ -34,7 +35,7 @@ from spikeweft.newton import (
 from spikeweft.prediction import Link, geometry, log_likelihood
 from spikeweft.recording import Recording
 from spikeweft.structure import Metric, Response, fit_structure, spectral_embedding
-from spikeweft.traces import Traces, set_shared, synaptic_traces
+from spikeweft.traces import Traces
 from spikeweft.train import Progress
 
 TAUS_S = (0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
@@ -56,18 +57,6 @@ _SHARPER = 1.5
 _WORTH_NATS = 10.0
 _ENSEMBLE_NATS = 15.0
 _STRUCTURE_STEPS = 300
-_N_HARMONICS = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitSettings:
-    """What a fit is told."""
-
-    tau_s: float | None
-    history_window_s: float
-    n_hidden: int
-    covariates: tuple[str, ...]
-    seed: int
 
 
 class Step(NamedTuple):
@@ -75,88 +64,6 @@ class Step(NamedTuple):
 
     stage: str
     act: Callable[[], None]
-
-
-def shared_width(recording: Recording, settings: FitSettings) -> int:
-    """Columns that hidden neurons and covariates take."""
-    widths = (
-        2 * _N_HARMONICS if recording.covariates[name].is_angle else 1
-        for name in settings.covariates
-    )
-    return settings.n_hidden + sum(widths)
-
-
-def circuit_traces(
-    recording: Recording,
-    settings: FitSettings,
-    tau_s: float,
-    history_window_s: float,
-    rng: np.random.Generator,
-) -> Traces:
-    """Traces of a recording with its covariates; hidden neurons' columns are still empty."""
-    traces = synaptic_traces(
-        recording,
-        tau_s=tau_s,
-        history_window_s=history_window_s,
-        rng=rng,
-        n_shared=shared_width(recording, settings),
-    )
-    first = settings.n_hidden
-    for name in settings.covariates:
-        covariate = recording.covariates[name]
-        at_spikes, at_times = (
-            covariate_columns(covariate.at(times), covariate.is_angle, _N_HARMONICS)
-            for times in (traces.spike_times_s, traces.times_s)
-        )
-        set_shared(traces, first, at_spikes, at_times)
-        first += at_times.shape[1]
-    return traces
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HiddenNeurons:
-    """Hidden neurons as they are seen by the observed ones: where they are and what drives them."""
-
-    angle_rad: Float[np.ndarray, " hidden"]
-    weights: Float[np.ndarray, "hidden observed"]
-    bias: Float[np.ndarray, " hidden"]
-    link: Link
-
-    @classmethod
-    def between(
-        cls,
-        rows: Float[np.ndarray, "neuron feature"],
-        link: Link,
-        angle_rad: Float[np.ndarray, " observed"],
-        n_hidden: int,
-    ) -> "HiddenNeurons":
-        """Interpolate the inputs of hidden neurons from their nearest observed neighbours."""
-        places = ring_places(angle_rad, n_hidden)
-        mix = interpolation(angle_rad, places)
-        n = len(rows)
-        weights = (rows[:, :n] + rows[:, :n].T) / 2
-        order = np.argsort(angle_rad)
-        ahead, behind = np.roll(order, -1), np.roll(order, 1)
-        weights[order, order] = (weights[order, ahead] + weights[order, behind]) / 2
-        return cls(angle_rad=places, weights=mix @ weights, bias=mix @ rows[:, -1], link=link)
-
-    def join(self, traces: Traces, tau_s: float) -> None:
-        """Put the hidden neurons' mean-field traces into their columns."""
-        columns = mean_field_traces(traces, self.weights, self.bias, self.link, tau_s)
-        set_shared(traces, 0, *columns)
-
-
-def ring_angles(
-    recording: Recording, weights: Float[np.ndarray, "post pre"]
-) -> Float[np.ndarray, " neuron"]:
-    """Preferred directions where known, else angles in the plane of the leading eigenvectors."""
-    symmetric = (weights + weights.T) / 2
-    np.fill_diagonal(symmetric, 0.0)
-    size, vectors = np.linalg.eigh(symmetric)
-    plane = vectors[:, np.argsort(-np.abs(size))[:2]]
-    own = np.mod(np.arctan2(plane[:, 1], plane[:, 0]), 2 * np.pi)
-    known = recording.preferred_angle_rad
-    return own if known is None else np.where(np.isfinite(known), known, own)
 
 
 class CircuitFit:
@@ -304,10 +211,10 @@ class CircuitFit:
 
     def _held_out_nats(self) -> float:
         """Log-likelihood of the held-out spikes; also noted for the progress display."""
-        fit, (training, held_out) = self._now(), self._traces()
+        fit, held_out = self._now(), self._traces()[1]
         nats = log_likelihood(held_out, fit.rows, fit.link)
-        rate_hz = training.n_spikes / training.exposure_s
-        score = bits_per_spike(nats, held_out.n_spikes, held_out.exposure_s, rate_hz)
+        null_rate_hz = self.recordings[0].rate_hz
+        score = bits_per_spike(nats, held_out.n_spikes, held_out.exposure_s, null_rate_hz)
         self._held_out_bits = score.mean
         return float(nats.sum())
 
@@ -319,6 +226,7 @@ class CircuitFit:
         bend = 0.5 if power == 1.0 else 1.85
         link = Link(power, float(np.log(rate_hz + 1e-3)) - bend)
         self.fit = start_rows(training, link, self.settings.n_hidden)
+        self._held_out_nats()
 
     def _walk_tau(self) -> None:
         """Try the next longer or shorter time constant, as long as held-out spikes gain by it."""
@@ -372,6 +280,8 @@ class CircuitFit:
         if self._position % 4 == 0 and not fit.weights_fixed:
             fit = replace(fit, prior=estimate_prior(fit))
         self.fit = fit
+        if self._position % 4 == 0:
+            self._held_out_nats()
 
     def _link(self) -> None:
         self.fit = link_step(self._traces()[0], self._now())
@@ -468,28 +378,26 @@ class CircuitFit:
         """Symmetric networks first; directed ones only where none of those predicts better."""
         if n_dimensions >= self._now().rows.shape[0]:
             return
-        if directed and any(float(score) > _WORTH_NATS for score in self._dimension_scores()):
+        if directed and max(self._dimension_scores().values(), default=0.0) > _WORTH_NATS:
             return
         name = f"dimension/{n_dimensions}/{int(directed)}"
         self._fit_structure(name, n_dimensions, directed, n_dimensions)
 
-    def _dimension_scores(self) -> list[float]:
-        return [
-            float(v) for k, v in self.vault.items() if k.startswith("dimension/") and "score" in k
-        ]
+    def _dimension_scores(self) -> dict[tuple[int, int], float]:
+        """Held-out gain of each embedding size tried, symmetric (0) or directed (1)."""
+        tried = [key.split("/")[1:3] for key in self.vault if key.startswith("dimension/")]
+        return {
+            (int(d), int(directed)): float(self.vault[f"dimension/{d}/{directed}/score"])
+            for d, directed in tried
+        }
 
     def _choose_dimension(self) -> None:
-        scores = {
-            k: float(v)
-            for k, v in self.vault.items()
-            if k.startswith("dimension/") and "score" in k
-        }
-        best = max(scores, key=lambda k: scores[k], default="")
-        if best and scores[best] > _WORTH_NATS:
-            _, n_dimensions, directed, _ = best.split("/")
-            self.vault["structure/dimension"] = np.array([int(n_dimensions), int(directed)])
-        for key in [k for k in self.vault if k.startswith("dimension/") and "weights" in k]:
-            del self.vault[key]
+        scores = self._dimension_scores()
+        best = max(scores, key=lambda tried: scores[tried], default=None)
+        if best is not None and scores[best] > _WORTH_NATS:
+            self.vault["structure/dimension"] = np.array(best)
+        for d, directed in scores:
+            del self.vault[f"dimension/{d}/{directed}/weights"]
 
     def _learn(self, loop: int, member: int) -> None:
         if "structure/dimension" not in self.vault:
@@ -564,23 +472,3 @@ def _pack(fit: RowFit) -> dict[str, np.ndarray]:
         "link_radius": np.array(fit.link_radius),
         "weights_fixed": np.array(fit.weights_fixed),
     }
-
-
-def pack_hidden(hidden: HiddenNeurons) -> dict[str, np.ndarray]:
-    """Hidden neurons as arrays."""
-    return {
-        "angle_rad": hidden.angle_rad,
-        "weights": hidden.weights,
-        "bias": hidden.bias,
-        "link": np.array(hidden.link),
-    }
-
-
-def unpack_hidden(arrays: Mapping[str, np.ndarray]) -> HiddenNeurons:
-    """Hidden neurons from their arrays."""
-    return HiddenNeurons(
-        angle_rad=arrays["angle_rad"],
-        weights=arrays["weights"],
-        bias=arrays["bias"],
-        link=Link(*(float(v) for v in arrays["link"])),
-    )

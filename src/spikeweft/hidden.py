@@ -1,13 +1,16 @@
 """Hidden neurons: places between the observed ones, and the mean-field activity they would have."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import no_type_check
 
 import numba
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from spikeweft.prediction import Link
-from spikeweft.traces import Traces
+from spikeweft.recording import Recording
+from spikeweft.traces import Traces, set_shared
 
 
 def ring_places(
@@ -66,15 +69,70 @@ def mean_field_traces(
     return at_spikes, at_times
 
 
-def covariate_columns(
-    values: Float[np.ndarray, " time"], is_angle: bool, n_harmonics: int
-) -> Float[np.ndarray, "time column"]:
-    """A covariate as regressors: circular harmonics of an angle, otherwise the value itself."""
-    if not is_angle:
-        return values[:, None]
-    order: Int[np.ndarray, " harmonic"] = np.arange(1, n_harmonics + 1)
-    phase = values[:, None] * order
-    return np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenNeurons:
+    """Hidden neurons as they are seen by the observed ones: where they are and what drives them."""
+
+    angle_rad: Float[np.ndarray, " hidden"]
+    weights: Float[np.ndarray, "hidden observed"]
+    bias: Float[np.ndarray, " hidden"]
+    link: Link
+
+    @classmethod
+    def between(
+        cls,
+        rows: Float[np.ndarray, "neuron feature"],
+        link: Link,
+        angle_rad: Float[np.ndarray, " observed"],
+        n_hidden: int,
+    ) -> "HiddenNeurons":
+        """Interpolate the inputs of hidden neurons from their nearest observed neighbours."""
+        places = ring_places(angle_rad, n_hidden)
+        mix = interpolation(angle_rad, places)
+        n = len(rows)
+        weights = (rows[:, :n] + rows[:, :n].T) / 2
+        order = np.argsort(angle_rad)
+        ahead, behind = np.roll(order, -1), np.roll(order, 1)
+        weights[order, order] = (weights[order, ahead] + weights[order, behind]) / 2
+        return cls(angle_rad=places, weights=mix @ weights, bias=mix @ rows[:, -1], link=link)
+
+    def join(self, traces: Traces, tau_s: float) -> None:
+        """Put the hidden neurons' mean-field traces into their columns."""
+        columns = mean_field_traces(traces, self.weights, self.bias, self.link, tau_s)
+        set_shared(traces, 0, *columns)
+
+
+def ring_angles(
+    recording: Recording, weights: Float[np.ndarray, "post pre"]
+) -> Float[np.ndarray, " neuron"]:
+    """Preferred directions where known, else angles in the plane of the leading eigenvectors."""
+    symmetric = (weights + weights.T) / 2
+    np.fill_diagonal(symmetric, 0.0)
+    size, vectors = np.linalg.eigh(symmetric)
+    plane = vectors[:, np.argsort(-np.abs(size))[:2]]
+    own = np.mod(np.arctan2(plane[:, 1], plane[:, 0]), 2 * np.pi)
+    known = recording.preferred_angle_rad
+    return own if known is None else np.where(np.isfinite(known), known, own)
+
+
+def pack_hidden(hidden: HiddenNeurons) -> dict[str, np.ndarray]:
+    """Hidden neurons as arrays."""
+    return {
+        "angle_rad": hidden.angle_rad,
+        "weights": hidden.weights,
+        "bias": hidden.bias,
+        "link": np.array(hidden.link),
+    }
+
+
+def unpack_hidden(arrays: Mapping[str, np.ndarray]) -> HiddenNeurons:
+    """Hidden neurons from their arrays."""
+    return HiddenNeurons(
+        angle_rad=arrays["angle_rad"],
+        weights=arrays["weights"],
+        bias=arrays["bias"],
+        link=Link(*(float(v) for v in arrays["link"])),
+    )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,15 +12,9 @@ from threadpoolctl import threadpool_limits
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
-from spikeweft.fitting import (
-    CircuitFit,
-    FitSettings,
-    HiddenNeurons,
-    circuit_traces,
-    pack_hidden,
-    shared_width,
-    unpack_hidden,
-)
+from spikeweft.features import FitSettings, circuit_traces
+from spikeweft.fitting import CircuitFit
+from spikeweft.hidden import HiddenNeurons, pack_hidden, unpack_hidden
 from spikeweft.newton import weight_variance
 from spikeweft.prediction import Link, log_likelihood, mean_slope, rate_hz
 from spikeweft.recording import Recording
@@ -238,7 +232,6 @@ class CircuitGNN(CircuitEstimator):
                 "link_power": fit.link.power,
                 "link_log_gain": fit.link.log_gain,
                 "n_hidden": self.n_hidden,
-                "n_shared_columns": shared_width(X, self._fit_settings()),
                 "random_state": self.random_state,
             },
         )
