@@ -10,7 +10,8 @@
 Held-out spikes, never the true circuit, make every choice.
 """
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from spikeweft.features import FitSettings, circuit_traces
 from spikeweft.hidden import HiddenNeurons, pack_hidden, ring_angles, unpack_hidden
 from spikeweft.metrics import bits_per_spike
 from spikeweft.newton import (
+    POWER_RANGE,
     RowFit,
     WeightPrior,
     estimate_prior,
@@ -34,7 +36,8 @@ from spikeweft.newton import (
 )
 from spikeweft.prediction import Link, geometry, log_likelihood
 from spikeweft.recording import Recording
-from spikeweft.structure import Metric, Response, fit_structure, spectral_embedding
+from spikeweft.structure import Metric, Response, StructureFit, fit_structure, spectral_embedding
+from spikeweft.threads import side_by_side
 from spikeweft.traces import Traces
 from spikeweft.train import Progress
 
@@ -50,6 +53,9 @@ POWERS = (1.0, 2.5)
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose."""
 
+MEMBERS = (1, 2, 4)
+"""Networks whose mean is taken in each round of structure learning."""
+
 _SPIKES_TO_EXPLORE = 3000
 _ROW_STEPS_START, _ROW_STEPS_TAU, _ROW_STEPS_SHARPEN = 36, 10, 3
 _SHARPENINGS = 6
@@ -57,6 +63,8 @@ _SHARPER = 1.5
 _WORTH_NATS = 10.0
 _ENSEMBLE_NATS = 15.0
 _STRUCTURE_STEPS = 300
+_EXTRA_DIMENSIONS = (0, -1, 2)
+_SLIGHTLY_SHARPER = 1.4
 
 
 class Step(NamedTuple):
@@ -110,20 +118,16 @@ class CircuitFit:
         return plan
 
     def _structure_plan(self) -> list[Step]:
-        plan = []
-        for loop in range(3):
-            stage = f"structure {loop + 1}"
-            if loop == 0:
-                for directed in (False, True):
-                    plan += [
-                        Step(stage, partial(self._try_dimension, d, directed)) for d in DIMENSIONS
-                    ]
-                plan.append(Step(stage, self._choose_dimension))
-            plan += [Step(stage, partial(self._learn, loop, k)) for k in range(1 + loop)]
-            plan.append(Step(stage, partial(self._adopt, loop, 1 + loop)))
-            plan += [Step(stage, self._structured(act)) for act in (self._rows, self._link) * 3]
-            plan += [Step(stage, self._structured(partial(self._bend_free, f))) for f in (1.4, 1.4)]
-            plan.append(Step(stage, self._structured(self._rows)))
+        plan = [Step("structure", partial(self._try_dimensions, directed)) for directed in (0, 1)]
+        plan.append(Step("structure", self._choose_dimension))
+        for loop, n_members in enumerate(MEMBERS):
+            acts = [
+                partial(self._learn, loop, n_members),
+                *[self._rows, self._link] * 3,
+                *[partial(self._bend_by_training, _SLIGHTLY_SHARPER)] * 2,
+                self._rows,
+            ]
+            plan += [Step(f"structure {loop + 1}", self._if_structured(act)) for act in acts]
         return plan
 
     # -- being a Trainable --
@@ -341,7 +345,7 @@ class CircuitFit:
 
     # -- structure --
 
-    def _structured(self, act: Callable[[], None]) -> Callable[[], None]:
+    def _if_structured(self, act: Callable[[], None]) -> Callable[[], None]:
         """An act for structured weights only: none where no structure predicts better."""
 
         def act_if_structured() -> None:
@@ -361,33 +365,42 @@ class CircuitFit:
         np.fill_diagonal(weights, 0.0)
         return weights
 
-    def _fit_structure(self, name: str, n_dimensions: int, directed: bool, seed: int) -> None:
+    def _fit_structures(
+        self, sizes: Sequence[int], directed: bool, first_seed: int
+    ) -> list[StructureFit]:
+        """Learn networks of several embedding sizes around the current weights, side by side."""
         weights = self._weights()
-        found = fit_structure(
-            weights,
-            *self._metrics(),
-            spectral_embedding(weights, n_dimensions, directed),
-            n_spikes=int(self._traces()[0].n_spikes.sum()),
-            n_steps=_STRUCTURE_STEPS,
-            rng=torch.Generator().manual_seed(1000 * self.settings.seed + seed),
-        )
-        self.vault[f"{name}/score"] = np.array(-found.held_out_nats)
-        self.vault[f"{name}/weights"] = found.weights
+        training, held_out = self._metrics()
+        n_spikes = int(self._traces()[0].n_spikes.sum())
 
-    def _try_dimension(self, n_dimensions: int, directed: bool) -> None:
+        def learn(member: tuple[int, int]) -> StructureFit:
+            seed, n_dimensions = member
+            return fit_structure(
+                weights,
+                training,
+                held_out,
+                spectral_embedding(weights, n_dimensions, directed),
+                n_spikes=n_spikes,
+                n_steps=_STRUCTURE_STEPS,
+                rng=torch.Generator().manual_seed(1000 * self.settings.seed + seed),
+            )
+
+        return side_by_side(learn, enumerate(sizes, first_seed))
+
+    def _try_dimensions(self, directed: int) -> None:
         """Symmetric networks first; directed ones only where none of those predicts better."""
-        if n_dimensions >= self._now().rows.shape[0]:
-            return
         if directed and max(self._dimension_scores().values(), default=0.0) > _WORTH_NATS:
             return
-        name = f"dimension/{n_dimensions}/{int(directed)}"
-        self._fit_structure(name, n_dimensions, directed, n_dimensions)
+        sizes = [d for d in DIMENSIONS if d < len(self._now().rows)]
+        found = self._fit_structures(sizes, bool(directed), first_seed=100 * directed)
+        for d, structure in zip(sizes, found, strict=True):
+            self.vault[f"dimension/{d}/{directed}"] = np.array(-structure.held_out_nats)
 
     def _dimension_scores(self) -> dict[tuple[int, int], float]:
         """Held-out gain of each embedding size tried, symmetric (0) or directed (1)."""
-        tried = [key.split("/")[1:3] for key in self.vault if key.startswith("dimension/")]
+        tried = [key.split("/")[1:] for key in self.vault if key.startswith("dimension/")]
         return {
-            (int(d), int(directed)): float(self.vault[f"dimension/{d}/{directed}/score"])
+            (int(d), int(directed)): float(self.vault[f"dimension/{d}/{directed}"])
             for d, directed in tried
         }
 
@@ -396,39 +409,33 @@ class CircuitFit:
         best = max(scores, key=lambda tried: scores[tried], default=None)
         if best is not None and scores[best] > _WORTH_NATS:
             self.vault["structure/dimension"] = np.array(best)
-        for d, directed in scores:
-            del self.vault[f"dimension/{d}/{directed}/weights"]
 
-    def _learn(self, loop: int, member: int) -> None:
-        if "structure/dimension" not in self.vault:
-            return
+    def _learn(self, loop: int, n_members: int) -> None:
+        """Learn networks around the current weights and take the mean of the good ones."""
         n_dimensions, directed = (int(v) for v in self.vault["structure/dimension"])
-        n_dimensions = min(n_dimensions + (0, -1, 2)[member % 3], len(self._now().rows) - 1)
-        name = f"member/{loop}/{member}"
-        self._fit_structure(name, max(n_dimensions, 2), bool(directed), 100 * loop + member + 1)
+        largest = len(self._now().rows) - 1
+        sizes = [
+            max(min(n_dimensions + extra, largest), 1)
+            for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_members)
+        ]
+        found = self._fit_structures(sizes, bool(directed), first_seed=200 + 100 * loop)
+        best = min(structure.held_out_nats for structure in found)
+        good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
+        self._adopt(np.mean(good, axis=0))
 
-    def _adopt(self, loop: int, n_members: int) -> None:
-        """Take the mean of the networks that predict held-out spikes about equally well."""
-        if "structure/dimension" not in self.vault:
-            return
-        names = [f"member/{loop}/{k}" for k in range(n_members)]
-        scores = [float(self.vault[f"{name}/score"]) for name in names]
-        kept = [n for n, s in zip(names, scores, strict=True) if s > max(scores) - _ENSEMBLE_NATS]
-        weights = np.mean([self.vault[f"{name}/weights"] for name in kept], axis=0)
+    def _adopt(self, weights: Float[np.ndarray, "post pre"]) -> None:
+        """Take structured weights; history, bias and link answer as the metric says."""
         training, fit = self._traces()[0], self._now()
         response = Response.of(Metric.of(fit.geometry), int(training.n_spikes.sum()))
         change = response.to(torch.from_numpy(weights - self._weights())).numpy()
-        low, high = 1.0, 4.0
         link = Link(
-            float(np.clip(fit.link.power + change[0, -2], low, high)),
+            float(np.clip(fit.link.power + change[0, -2], *POWER_RANGE)),
             fit.link.log_gain + float(change[0, -1]),
         )
         fit = replace(fit, rows=fit.rows + change[:, :-2], link=link, weights_fixed=True)
         self.fit = resume_rows(training, fit, damping=1e-6)
-        for name in names:
-            del self.vault[f"{name}/weights"]
 
-    def _bend_free(self, factor: float) -> None:
+    def _bend_by_training(self, factor: float) -> None:
         """Sharpen or soften the link where the training spikes become likelier by it."""
         training, kept = self._traces()[0], self._now()
         for power in (factor, 1.0 / factor):

@@ -9,12 +9,14 @@ from jaxtyping import Bool, Float
 from spikeweft.prediction import Geometry, Link, geometry
 from spikeweft.traces import Traces
 
+POWER_RANGE = (1.0, 4.0)
+"""Powers the link may take; from 1 on, every row has one maximum."""
+
 _STEADY = 1e-6
 _LEAST_DAMPING = 1e-9
 _LARGEST_RATE_CHANGE = 2.0
 _LARGEST_LINK_STEP = 1.0
 _FIRST_LINK_STEP = 0.5
-_POWER_RANGE = (1.0, 4.0)
 _NUISANCE_PRECISION = 1e-3
 
 
@@ -179,7 +181,7 @@ def _bounded_link_change(schur: np.ndarray, score: np.ndarray, fit: RowFit) -> n
     damped = schur + 1e-9 * np.eye(2)
     change = np.linalg.solve(damped, score)
     change *= min(1.0, fit.link_radius / max(abs(change[0]), abs(change[1]), 1e-12))
-    low, high = _POWER_RANGE
+    low, high = POWER_RANGE
     power = np.clip(fit.link.power + change[0], low, high) - fit.link.power
     if power != change[0]:
         gain = (score[1] - damped[1, 0] * power) / damped[1, 1]
