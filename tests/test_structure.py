@@ -1,0 +1,363 @@
+import numpy as np
+import pytest
+import torch
+
+from spikeweft.newton import is_weight, row_step, start_rows
+from spikeweft.prediction import Link, log_likelihood
+from spikeweft.simulate.network import simulate
+from spikeweft.simulate.neuron import LNPNeuron
+from spikeweft.simulate.random import DirectedWiring, RandomNetwork
+from spikeweft.simulate.ring import lnp_ring
+from spikeweft.structure import (
+    Embedding,
+    Metric,
+    PairNetwork,
+    Response,
+    fit_structure,
+    spectral_embedding,
+)
+from spikeweft.traces import synaptic_traces
+
+N = 6
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def mexican_hat():
+    weights = lnp_ring().connectivity.weights.copy()
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+# -- embeddings --
+
+
+def nearest(places):
+    """The neuron whose place is closest to each neuron's."""
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    return apart.argmin(axis=1)
+
+
+def ring_distance(a, b, n):
+    return np.minimum((a - b) % n, (b - a) % n)
+
+
+@pytest.mark.parametrize("n_dimensions", [6, 12])
+def test_embeddings_tell_apart_neurons_of_bumps_that_are_active_together(mexican_hat, n_dimensions):
+    """Neurons i and i + 25 fire together, so they look alike; their inputs do not."""
+    n = len(mexican_hat)
+    neuron = np.arange(n)
+    z = spectral_embedding(mexican_hat, n_dimensions, directed=False).receiver.numpy()
+    assert np.all(ring_distance(nearest(z), neuron, n) <= 2)
+    across = np.linalg.norm(z - np.roll(z, -25, axis=0), axis=1)
+    beside = np.linalg.norm(z - np.roll(z, -1, axis=0), axis=1)
+    assert across.min() > 3 * beside.max()
+    bumps = np.cos(2 * np.pi * 4 * (neuron[:, None] - neuron) / n)
+    together = np.linalg.norm(bumps - np.roll(bumps, -25, axis=0), axis=1)
+    assert together.max() < 1e-9, "while correlation profiles are the same"
+
+
+def test_eigenvectors_of_a_low_rank_circuit_give_it_back():
+    """The unknown diagonal is imputed, so it does not disturb."""
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(30, 3))
+    weights = places @ places.T
+    np.fill_diagonal(weights, 0.0)
+    z = spectral_embedding(weights, 3, directed=False).receiver.numpy().astype(float)
+    again = z @ z.T
+    mask = ~np.eye(30, dtype=bool)
+    assert np.corrcoef(again[mask], weights[mask])[0, 1] > 0.999
+
+
+def test_a_directed_circuit_has_receivers_and_senders():
+    rng = np.random.default_rng(0)
+    receivers, senders = rng.normal(size=(2, 30, 3))
+    weights = receivers @ senders.T
+    np.fill_diagonal(weights, 0.0)
+    z = spectral_embedding(weights, 3, directed=True)
+    mask = ~np.eye(30, dtype=bool)
+    again = z.receiver.numpy() @ z.sender.numpy().T
+    assert np.corrcoef(again[mask], weights[mask])[0, 1] > 0.999
+    assert abs(np.corrcoef(again.T[mask], weights[mask])[0, 1]) < 0.5
+
+
+def test_relabelling_the_neurons_relabels_the_distances(mexican_hat):
+    order = np.random.default_rng(0).permutation(len(mexican_hat))
+    z, relabelled = (
+        spectral_embedding(weights, 7, directed=False).receiver.numpy()
+        for weights in (mexican_hat, mexican_hat[np.ix_(order, order)])
+    )
+    gram, regram = z @ z.T, relabelled @ relabelled.T
+    np.testing.assert_allclose(regram, gram[np.ix_(order, order)], atol=1e-3)
+
+
+def test_no_connections_give_finite_places():
+    z = spectral_embedding(np.zeros((5, 5)), 3, directed=False)
+    assert torch.all(torch.isfinite(z.receiver))
+
+
+# -- the pair network --
+
+
+def random_embedding(directed, seed=0):
+    rng = generator(seed)
+    place = torch.randn(8, 3, generator=rng)
+    return Embedding(place, torch.randn(8, 3, generator=rng) if directed else place)
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_no_neuron_drives_itself(directed):
+    network = PairNetwork(3, 16, directed, generator())
+    weights = network(*random_embedding(directed))
+    assert torch.all(weights.diagonal() == 0)
+    assert torch.all(weights[~torch.eye(8, dtype=torch.bool)] != 0)
+
+
+def test_undirected_pairs_have_one_weight_and_directed_ones_two():
+    z = random_embedding(directed=False)
+    both = PairNetwork(3, 16, False, generator())(*z)
+    assert torch.equal(both, both.T)
+    each = PairNetwork(3, 16, True, generator())(*z)
+    assert not torch.allclose(each, each.T)
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_relabelling_the_neurons_relabels_the_weights(directed):
+    network, order = PairNetwork(3, 16, directed, generator()), torch.randperm(8)
+    z = random_embedding(directed)
+    weights = network(*z)
+    relabelled = network(z.receiver[order], z.sender[order])
+    torch.testing.assert_close(relabelled, weights[order][:, order])
+
+
+def test_a_weight_is_read_from_the_receiver_of_its_row_and_the_sender_of_its_column():
+    """Moving neuron 5 as a sender changes what it sends, and nothing else."""
+    network, z = PairNetwork(3, 16, True, generator()), random_embedding(directed=True)
+    moved = z.sender.clone()
+    moved[5] += 1.0
+    changed = network(z.receiver, moved) != network(z.receiver, z.sender)
+    expected = torch.zeros(8, 8, dtype=torch.bool)
+    expected[:, 5] = True
+    expected[5, 5] = False
+    assert torch.equal(changed, expected)
+
+
+# -- the metric --
+
+LINK = Link(1.2, 3.0)
+
+
+@pytest.fixture(scope="module")
+def traces():
+    wiring = DirectedWiring(connection_probability=0.4, weight_sd=1e-3)
+    network = RandomNetwork(
+        neuron=LNPNeuron(threshold=9e-4), wiring=wiring, n_neurons=N, recurrent_strength=0.1
+    )
+    recording = simulate(network, 40.0, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    return synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng, n_shared=1)
+
+
+@pytest.fixture(scope="module")
+def fit(traces):
+    """A fit that has almost converged."""
+    found = start_rows(traces, LINK)
+    for _ in range(8):
+        found = row_step(traces, found)
+    return found
+
+
+def small_change(fit, scale, seed=0):
+    """A change of the weights that their standard errors would allow."""
+    size = scale / np.sqrt(np.einsum("iff->if", fit.geometry.fisher)[:, :N])
+    change = size * np.random.default_rng(seed).normal(size=(N, N))
+    np.fill_diagonal(change, 0.0)
+    return torch.from_numpy(change)
+
+
+def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
+    """Any parameters may change, the link's too; the likelihood is taken anew."""
+    metric = Metric.of(fit.geometry)
+    rng = np.random.default_rng(1)
+    size = 0.5 / np.sqrt(np.einsum("ipp->ip", metric.fisher.numpy()) + 1e-9)
+    change = np.where(metric.fisher.diagonal(dim1=1, dim2=2) > 0, size, 0.0)
+    change *= rng.normal(size=change.shape)
+    change[:, -2:] = [2e-3, -3e-3]
+    link = Link(LINK.power + 2e-3, LINK.log_gain - 3e-3)
+    before = log_likelihood(traces, fit.rows, LINK).sum()
+    after = log_likelihood(traces, fit.rows + change[:, :-2], link).sum()
+    np.testing.assert_allclose(metric.nats(torch.from_numpy(change)), before - after, rtol=0.15)
+
+
+def test_all_else_answers_as_in_a_joint_fit(fit):
+    """The same as solving for every history, bias and the link at once, for given weights."""
+    metric, n_spikes = Metric.of(fit.geometry), int(fit.geometry.n_spikes.sum())
+    change = small_change(fit, 3.0)
+    answer = Response.of(metric, n_spikes).to(change)
+    n_parameters = answer.shape[1]
+    entries = is_weight(np.zeros((N, n_parameters)), N)
+    torch.testing.assert_close(answer[:, :N][entries[:, :N]], change[entries[:, :N]])
+    assert torch.equal(answer[:, -2:], answer[:1, -2:].expand(N, 2))
+    own = [np.flatnonzero(~entries[i, :-2]) for i in range(N)]
+    sizes = [len(columns) for columns in own]
+    matrix, right = np.zeros((sum(sizes) + 2,) * 2), np.zeros(sum(sizes) + 2)
+    gradient, fisher = metric.gradient.numpy(), metric.fisher.numpy()
+    for i, columns in enumerate(own):
+        block = slice(sum(sizes[:i]), sum(sizes[: i + 1]))
+        push = gradient[i] - fisher[i][:, :N] @ change[i].numpy()
+        matrix[block, block] = fisher[i][np.ix_(columns, columns)] + 1e-3 * np.eye(len(columns))
+        matrix[block, -2:] = fisher[i][columns][:, -2:]
+        matrix[-2:, block] = matrix[block, -2:].T
+        matrix[-2:, -2:] += fisher[i][-2:, -2:]
+        right[block], right[-2:] = push[columns], right[-2:] + push[-2:]
+    matrix[-2:, -2:] += 4e-3 * n_spikes * np.eye(2)
+    solved = np.linalg.solve(matrix, right)
+    for i, columns in enumerate(own):
+        part = solved[sum(sizes[:i]) : sum(sizes[: i + 1])]
+        np.testing.assert_allclose(answer[i, columns].numpy(), part, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(answer[0, -2:].numpy(), solved[-2:], rtol=1e-6, atol=1e-12)
+
+
+def test_no_other_answer_is_likelier(fit):
+    """Moving any history or bias away from the answer costs likelihood."""
+    metric = Metric.of(fit.geometry)
+    answer = Response.of(metric, int(fit.geometry.n_spikes.sum())).to(small_change(fit, 1.0))
+    best, rng = float(metric.nats(answer)), np.random.default_rng(0)
+    for _ in range(20):
+        moved = answer.clone()
+        away = 0.05 * rng.normal(size=(N, answer.shape[1] - 2 - N))
+        moved[:, N:-2] += torch.from_numpy(away)
+        assert float(metric.nats(moved)) > best - 1e-3
+
+
+def test_the_answer_makes_up_for_most_of_a_change(traces, fit):
+    """Weights pushed up are met by lower biases, by the true likelihood after a large step."""
+    change = torch.full((N, N), 0.1, dtype=torch.float64).fill_diagonal_(0.0)
+    response = Response.of(Metric.of(fit.geometry), int(fit.geometry.n_spikes.sum()))
+    answer = response.to(change).numpy()
+    stiff = fit.rows.copy()
+    stiff[:, :N] += change.numpy()
+    link = Link(LINK.power + answer[0, -2], LINK.log_gain + answer[0, -1])
+    met = log_likelihood(traces, fit.rows + answer[:, :-2], link).sum()
+    start = log_likelihood(traces, fit.rows, LINK).sum()
+    assert log_likelihood(traces, stiff, LINK).sum() < met
+    assert met < start
+
+
+# -- structure --
+
+N_RING = 40
+
+
+def seen_through_noise(truth, rng):
+    """Noisy weights, and the metric around them of a recording that would leave this noise.
+
+    Information differs between pairs tenfold; own history, bias and link are known exactly.
+    """
+    n = len(truth)
+    spread = np.abs(truth).max()
+    information = rng.uniform(2.0, 20.0, (n, n)) / spread**2
+    return information, truth + rng.normal(size=(n, n)) / np.sqrt(information)
+
+
+def metric_around(noisy, truth, information, rng):
+    """The quadratic form of data of their own, drawn with this information about the truth."""
+    n = len(truth)
+    own_best = truth + rng.normal(size=(n, n)) / np.sqrt(information)
+    gradient, fisher = torch.zeros(n, n + 3).double(), torch.zeros(n, n + 3, n + 3).double()
+    gradient[:, :n] = torch.from_numpy(information * (own_best - noisy))
+    fisher[:, :n, :n] = torch.diag_embed(torch.from_numpy(information))
+    for k in range(n, n + 3):
+        fisher[:, k, k] = 1.0
+    return Metric(gradient, fisher)
+
+
+@pytest.fixture(scope="module")
+def ring():
+    """The noisy weights of a ring, the metric that belongs to them, and one of held-out spikes."""
+    rng = np.random.default_rng(0)
+    apart = np.minimum(np.arange(N_RING), N_RING - np.arange(N_RING))
+    profile = np.exp(-0.5 * (apart / 4) ** 2) - 0.5
+    truth = np.stack([np.roll(profile, i) for i in range(N_RING)])
+    np.fill_diagonal(truth, 0.0)
+    information, noisy = seen_through_noise(truth, rng)
+    np.fill_diagonal(noisy, 0.0)
+    gradient, fisher = torch.zeros(N_RING, N_RING + 3), torch.zeros(N_RING, N_RING + 3, N_RING + 3)
+    fisher[:, :N_RING, :N_RING] = torch.diag_embed(torch.from_numpy(information))
+    fisher[:, range(N_RING, N_RING + 3), range(N_RING, N_RING + 3)] = 1.0
+    training = Metric(gradient.double(), fisher.double())
+    return truth, noisy, training, metric_around(noisy, truth, information / 8, rng)
+
+
+def learn(ring, seed=0, n_steps=300, n_dimensions=4):
+    _, noisy, training, held_out = ring
+    return fit_structure(
+        noisy,
+        training,
+        held_out,
+        spectral_embedding(noisy, n_dimensions, directed=False),
+        n_spikes=1000,
+        n_steps=n_steps,
+        rng=generator(seed),
+    )
+
+
+@pytest.fixture(scope="module")
+def learned(ring):
+    return learn(ring)
+
+
+def error(weights, truth):
+    return np.linalg.norm(weights - truth) / np.linalg.norm(truth)
+
+
+def test_what_pairs_share_removes_most_of_the_noise(ring, learned):
+    truth, noisy = ring[:2]
+    symmetric = (noisy + noisy.T) / 2
+    assert error(learned.weights, truth) < 0.5 * error(noisy, truth)
+    assert error(learned.weights, truth) < 0.7 * error(symmetric, truth)
+
+
+def test_held_out_spikes_see_the_improvement(ring, learned):
+    """The score is the held-out metric's, at the weights that are reported."""
+    _, noisy, training, held_out = ring
+    assert learned.held_out_nats < -10.0
+    response = Response.of(training, 1000)
+    nats = held_out.nats(response.to(torch.from_numpy(learned.weights - noisy)))
+    np.testing.assert_allclose(learned.held_out_nats, float(nats), rtol=1e-3)
+
+
+def test_a_network_of_nothing_but_noise_is_not_better_than_none():
+    """Weights without structure are not predicted by any: held-out spikes say so."""
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=(20, 20))
+    np.fill_diagonal(truth, 0.0)
+    information = np.full((20, 20), 50.0)
+    noisy = truth + rng.normal(size=(20, 20)) / np.sqrt(information)
+    np.fill_diagonal(noisy, 0.0)
+    metrics = [metric_around(noisy, truth, information, rng) for _ in range(2)]
+    z = spectral_embedding(noisy, 3, directed=False)
+    found = fit_structure(noisy, *metrics, z, n_spikes=1000, n_steps=50, rng=generator())
+    assert found.held_out_nats > 100.0
+
+
+def test_the_same_generator_learns_the_same_weights(ring):
+    first, again, other = (learn(ring, seed, n_steps=50) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.weights, again.weights)
+    assert first.held_out_nats == again.held_out_nats
+    assert np.any(other.weights != first.weights)
+
+
+def test_the_reported_network_makes_the_reported_weights(ring, learned):
+    """From the reported embedding, up to the unit in which it works."""
+    network = PairNetwork(learned.embedding.receiver.shape[1], 64, False, generator(9))
+    network.load_state_dict({k: torch.from_numpy(v) for k, v in learned.network.items()})
+    with torch.no_grad():
+        made = network(*learned.embedding).numpy()
+    unit = np.sqrt(np.mean(ring[1] ** 2))
+    np.testing.assert_allclose(made * unit, learned.weights, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(learned.weights, learned.weights.T)
