@@ -173,6 +173,18 @@ def test_relabelling_the_neurons_relabels_filters_and_likelihood(recording, fitt
     )
 
 
+def test_working_in_less_memory_changes_nothing(recording, fitted, monkeypatch):
+    """More chunks than are added up at once, and one curvature for all neurons."""
+    monkeypatch.setattr(poisson_glm, "_CHUNK", 500)
+    monkeypatch.setattr(poisson_glm, "_CURVATURE_BYTES", 1)
+    monkeypatch.setattr(poisson_glm, "_SPIKES_PER_FEATURE", 5)
+    frugal = PoissonGLM(bin_s=BIN_S, ridge=1.0).fit(recording)
+    np.testing.assert_allclose(
+        frugal.log_likelihood(recording), fitted.log_likelihood(recording), atol=0.05
+    )
+    np.testing.assert_allclose(frugal.coupling_filters_, fitted.coupling_filters_, atol=0.02)
+
+
 def test_every_neuron_converges(fitted):
     assert fitted.converged_.all()
     assert 0 < fitted.n_iter_ < 100
