@@ -374,3 +374,7 @@ def _print_table(header: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
