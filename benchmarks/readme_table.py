@@ -21,6 +21,8 @@ HEADER = (
     "peak memory",
 )
 
+_DAY = len("2026-01-01")
+
 
 def table(rows: list[dict[str, str]]) -> str:
     """Mean and range over the seeds of each neuron model, as Markdown, with its provenance."""
@@ -53,8 +55,8 @@ def _cells(name: str, rows: list[dict[str, str]]) -> list[str]:
 
 def _provenance(rows: list[dict[str, str]]) -> str:
     seeds, versions, machines, dates = (
-        ", ".join(sorted({row[key] for row in rows}))
-        for key in ("seed", "version", "machine", "date")
+        ", ".join(sorted({row[key][:length] for row in rows}))
+        for key, length in (("seed", None), ("version", None), ("machine", None), ("date", _DAY))
     )
     return (
         f"Means over seeds {seeds}, the range of Δ in brackets; spikeweft {versions}, {machines}, "
