@@ -1,12 +1,20 @@
 """What a row of the model sees of one recording: traces, hidden neurons and covariates."""
 
+import math
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from spikeweft.hidden import HiddenNeurons
 from spikeweft.recording import Recording
-from spikeweft.traces import Traces, set_shared, synaptic_traces
+from spikeweft.traces import N_OWN, QUADRATURE_STEP_S, Traces, set_shared, synaptic_traces
+from spikeweft.windows import scored_epochs
+
+LARGEST_PART_BYTES = 2_000_000_000
+"""Traces of a recording that would take more are made part by part."""
 
 _N_HARMONICS = 8
 
@@ -31,21 +39,82 @@ def shared_width(recording: Recording, settings: FitSettings) -> int:
     return settings.n_hidden + sum(widths)
 
 
-def circuit_traces(
-    recording: Recording,
-    settings: FitSettings,
-    tau_s: float,
-    history_window_s: float,
-    rng: np.random.Generator,
-) -> Traces:
-    """Traces of a recording with its covariates; hidden neurons' columns are still empty."""
-    traces = synaptic_traces(
-        recording,
-        tau_s=tau_s,
-        history_window_s=history_window_s,
-        rng=rng,
-        n_shared=shared_width(recording, settings),
-    )
+class CircuitTraces:
+    """Traces, hidden neurons and covariates of one recording, part by part.
+
+    Parts follow each other in time and are made small enough for memory. A recording that fits
+    as a whole is one part and is kept; otherwise parts are made again whenever they are asked for,
+    and each starts a new history window.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        settings: FitSettings,
+        tau_s: float,
+        seed: list[int],
+        hidden: HiddenNeurons | None = None,
+    ) -> None:
+        self.settings, self.tau_s, self.seed, self.hidden = settings, tau_s, seed, hidden
+        n_parts = math.ceil(_n_bytes(recording, settings) / LARGEST_PART_BYTES)
+        edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
+        self._recordings = [
+            part
+            for part in map(recording.between, edges[:-1], edges[1:])
+            if len(scored_epochs(part, settings.history_window_s))
+        ]
+        self._kept = self._make(0) if len(self._recordings) == 1 else None
+        scored = [
+            part.restrict(scored_epochs(part, settings.history_window_s))
+            for part in self._recordings
+        ]
+        self.n_neurons = recording.n_neurons
+        self.n_features = recording.n_neurons + shared_width(recording, settings) + N_OWN + 1
+        self.n_spikes = sum((s.n_spikes for s in scored), np.zeros(self.n_neurons, np.int64))
+        self.exposure_s = sum(s.duration_s for s in scored)
+
+    @property
+    def parts(self) -> Iterator[Traces]:
+        """The parts, in the order of time."""
+        if self._kept is not None:
+            yield self._kept
+            return
+        for k in range(len(self._recordings)):
+            yield self._make(k)
+
+    def with_hidden(self, hidden: HiddenNeurons) -> "CircuitTraces":
+        """The same with the activity of hidden neurons."""
+        joined = copy(self)
+        joined.hidden = hidden
+        if joined._kept is not None:
+            hidden.join(joined._kept, self.tau_s)
+        return joined
+
+    def _make(self, k: int) -> Traces:
+        recording, settings = self._recordings[k], self.settings
+        traces = synaptic_traces(
+            recording,
+            tau_s=self.tau_s,
+            history_window_s=settings.history_window_s,
+            rng=np.random.default_rng([*self.seed, k]),
+            n_shared=shared_width(recording, settings),
+        )
+        _add_covariates(traces, recording, settings)
+        if self.hidden is not None:
+            self.hidden.join(traces, self.tau_s)
+        return traces
+
+
+def _n_bytes(recording: Recording, settings: FitSettings) -> int:
+    """Memory that the traces of a whole recording would take."""
+    n_columns = recording.n_neurons + shared_width(recording, settings)
+    at_spikes = len(recording.spike_times_s) * (n_columns + N_OWN + 3)
+    step_s = max(QUADRATURE_STEP_S, recording.tick_s)
+    at_times = recording.duration_s / step_s * (n_columns + N_OWN * recording.n_neurons)
+    return int(4 * (at_spikes + at_times))
+
+
+def _add_covariates(traces: Traces, recording: Recording, settings: FitSettings) -> None:
     first = settings.n_hidden
     for name in settings.covariates:
         covariate = recording.covariates[name]
@@ -55,7 +124,6 @@ def circuit_traces(
         )
         set_shared(traces, first, at_spikes, at_times)
         first += at_times.shape[1]
-    return traces
 
 
 def covariate_columns(

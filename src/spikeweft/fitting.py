@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from spikeweft.features import FitSettings, circuit_traces
+from spikeweft.features import CircuitTraces, FitSettings
 from spikeweft.hidden import HiddenNeurons, pack_hidden, ring_angles, unpack_hidden
 from spikeweft.metrics import bits_per_spike
 from spikeweft.newton import (
@@ -38,7 +38,6 @@ from spikeweft.prediction import Link, geometry, log_likelihood
 from spikeweft.recording import Recording
 from spikeweft.structure import Metric, Response, StructureFit, fit_structure, spectral_embedding
 from spikeweft.threads import side_by_side
-from spikeweft.traces import Traces
 from spikeweft.train import Progress
 
 TAUS_S = (0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
@@ -86,7 +85,7 @@ class CircuitFit:
         self.hidden: HiddenNeurons | None = None
         self.vault: dict[str, np.ndarray] = {}
         self.fit: RowFit | None = None
-        self._data: tuple[str, Traces, Traces] | None = None
+        self._data: tuple[str, CircuitTraces, CircuitTraces] | None = None
         self._position = 0
         self._held_out_bits = float("nan")
         self.plan = self._plan()
@@ -171,7 +170,7 @@ class CircuitFit:
         self._prepare("all" if state["data"] else "first")
         self.fit = self._unpack({k[4:]: v for k, v in state.items() if k.startswith("now/")})
 
-    def result(self) -> tuple[RowFit, tuple[Traces, Traces]]:
+    def result(self) -> tuple[RowFit, tuple[CircuitTraces, CircuitTraces]]:
         """The parameters reached, and the traces of the training and the held-out data."""
         return self._now(), self._traces()
 
@@ -190,21 +189,14 @@ class CircuitFit:
         """Build the traces of the first minutes, or of all training data."""
         training = self.recordings[0] if part == "all" else self._explored
         made = [
-            circuit_traces(
-                recording,
-                self.settings,
-                self.tau_s,
-                self.settings.history_window_s,
-                np.random.default_rng([self.settings.seed, k]),
+            CircuitTraces(
+                recording, self.settings, self.tau_s, [self.settings.seed, k], self.hidden
             )
             for k, recording in enumerate((training, self.recordings[1]))
         ]
-        if self.hidden is not None:
-            for traces in made:
-                self.hidden.join(traces, self.tau_s)
         self._data = part, made[0], made[1]
 
-    def _traces(self) -> tuple[Traces, Traces]:
+    def _traces(self) -> tuple[CircuitTraces, CircuitTraces]:
         """Traces of the training data in use and of the held-out data."""
         assert self._data is not None
         return self._data[1], self._data[2]
@@ -339,8 +331,8 @@ class CircuitFit:
         fit = self._now()
         angle = ring_angles(self.recordings[0], fit.rows[:, : len(fit.rows)])
         self.hidden = HiddenNeurons.between(fit.rows, fit.link, angle, self.settings.n_hidden)
-        for traces in self._traces():
-            self.hidden.join(traces, self.tau_s)
+        training, held_out = (traces.with_hidden(self.hidden) for traces in self._traces())
+        self._data = "all", training, held_out
         self.fit = resume_rows(self._traces()[0], fit)
 
     # -- structure --

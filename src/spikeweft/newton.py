@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from spikeweft.prediction import Geometry, Link, geometry
-from spikeweft.traces import Traces
+from spikeweft.traces import TraceParts
 
 POWER_RANGE = (1.0, 4.0)
 """Powers the link may take; from 1 on, every row has one maximum."""
@@ -50,9 +50,9 @@ class RowFit:
         return self.geometry.log_likelihood - penalty(self.rows, self)
 
 
-def start_rows(traces: Traces, link: Link, n_hidden: int = 0) -> RowFit:
+def start_rows(traces: TraceParts, link: Link, n_hidden: int = 0) -> RowFit:
     """No connection at all: every neuron fires at its mean rate."""
-    n_neurons, n_features = traces.n_neurons, traces.at_spikes.shape[1]
+    n_neurons, n_features = traces.n_neurons, traces.n_features
     rate = (traces.n_spikes + 0.5) / (traces.exposure_s + 1.0)
     rows = np.zeros((n_neurons, n_features))
     rows[:, -1] = inverse_link(rate, link)
@@ -67,7 +67,7 @@ def start_rows(traces: Traces, link: Link, n_hidden: int = 0) -> RowFit:
     )
 
 
-def resume_rows(traces: Traces, fit: RowFit, *, damping: float = 1e-3) -> RowFit:
+def resume_rows(traces: TraceParts, fit: RowFit, *, damping: float = 1e-3) -> RowFit:
     """The same parameters on other data, or after they were changed: steps start carefully."""
     n_neurons = len(fit.rows)
     return replace(
@@ -85,7 +85,7 @@ def inverse_link(rate_hz: Float[np.ndarray, " neuron"], link: Link) -> Float[np.
     return softplus + np.log(-np.expm1(-softplus))
 
 
-def row_step(traces: Traces, fit: RowFit) -> RowFit:
+def row_step(traces: TraceParts, fit: RowFit) -> RowFit:
     """One step of every row at a fixed link; a row that would become less likely stays."""
     gradient = fit.geometry.gradient - _pull(fit)
     steps = _within_trust(_solve(fit, gradient) * fit.stride[:, None], fit.geometry)
@@ -113,7 +113,7 @@ def _better_stride(stride: np.ndarray, promised: np.ndarray, gain: np.ndarray) -
     return np.clip(stride * promised / (2 * shortfall), 0.7, 3.0)
 
 
-def link_step(traces: Traces, fit: RowFit) -> RowFit:
+def link_step(traces: TraceParts, fit: RowFit) -> RowFit:
     """One joint step of the link and of all rows, which must make the whole more likely."""
     change, rows = _joint_step(fit)
     link = Link(fit.link.power + change[0], fit.link.log_gain + change[1])
@@ -221,7 +221,7 @@ def estimate_prior(fit: RowFit) -> WeightPrior:
     return WeightPrior(mean=mean, precision=1.0 / max(spread, 1e-12))
 
 
-def sharpen(traces: Traces, fit: RowFit, factor: float) -> RowFit:
+def sharpen(traces: TraceParts, fit: RowFit, factor: float) -> RowFit:
     """Bend the softplus more sharply relative to the drive, leaving high rates as they are."""
     rows = fit.rows * factor
     link = Link(fit.link.power, fit.link.log_gain - fit.link.power * float(np.log(factor)))

@@ -9,6 +9,7 @@ p ≥ 1 the negative log-likelihood of every row is convex in that row.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spikeweft.threads import side_by_side
-from spikeweft.traces import Traces
+from spikeweft.traces import TraceParts, Traces
 
 _CHUNK = 8192
 _LOWEST_DRIVE = -60.0
@@ -74,42 +75,67 @@ class Geometry:
 
 
 def log_likelihood(
-    traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link
+    traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link
 ) -> Float[np.ndarray, " neuron"]:
     """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats, with rates in Hz."""
     theta = torch.from_numpy(rows.astype(np.float32))
+    return sum((_log_likelihood(part, theta, link) for part in traces.parts), np.zeros(len(rows)))
 
+
+def _log_likelihood(
+    part: Traces, theta: Float32[Tensor, "neuron feature"], link: Link
+) -> Float[np.ndarray, " neuron"]:
     def expected(chunk: slice) -> Float[np.ndarray, " neuron"]:
-        rate = link.rate_hz(_drive(traces, theta, chunk))
-        return (_weights(traces, chunk) @ rate).double().numpy()
+        rate = link.rate_hz(_drive(part, theta, chunk))
+        return (_weights(part, chunk) @ rate).double().numpy()
 
     def log_term(neuron: int) -> float:
-        return _total(link.log_rate(_spikes_of(traces, neuron) @ theta[neuron]))
+        return _total(link.log_rate(_spikes_of(part, neuron) @ theta[neuron]))
 
-    log_terms = side_by_side(log_term, range(traces.n_neurons))
-    return np.array(log_terms) - np.sum(side_by_side(expected, _chunks(traces)), axis=0)
+    log_terms = side_by_side(log_term, range(part.n_neurons))
+    return np.array(log_terms) - np.sum(side_by_side(expected, _chunks(part)), axis=0)
 
 
-def geometry(traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link) -> Geometry:
+def geometry(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link) -> Geometry:
     """Likelihood, gradient and Fisher information of every row and of the link, in one pass."""
     theta = torch.from_numpy(rows.astype(np.float32))
-    n_features = rows.shape[1]
-    log_terms = side_by_side(
-        lambda i: _log_term(_spikes_of(traces, i), theta[i], link), range(traces.n_neurons)
-    )
-    likelihood, gradient, fisher = (np.stack(parts) for parts in zip(*log_terms, strict=True))
-    integrals = side_by_side(lambda chunk: _integral(traces, theta, link, chunk), _chunks(traces))
-    expected, expected_gradient = (np.sum(parts, 0) for parts in zip(*integrals, strict=True))
-    gradient -= expected_gradient
+    n_neurons, n_features = rows.shape
+    likelihood = np.zeros(n_neurons)
+    gradient = np.zeros((n_neurons, n_features + 2))
+    fisher = np.zeros((n_neurons, n_features + 2, n_features + 2))
+    for part in traces.parts:
+        _add_part(part, theta, link, likelihood, gradient, fisher)
     return Geometry(
         n_spikes=traces.n_spikes,
-        log_likelihood=likelihood - expected,
+        log_likelihood=likelihood,
         gradient=gradient[:, :n_features],
         fisher=fisher[:, :n_features, :n_features],
         link_gradient=gradient[:, n_features:],
         link_cross=fisher[:, :n_features, n_features:],
         link_fisher=fisher[:, n_features:, n_features:],
     )
+
+
+def _add_part(
+    part: Traces,
+    theta: Float32[Tensor, "neuron feature"],
+    link: Link,
+    likelihood: np.ndarray,
+    gradient: np.ndarray,
+    fisher: np.ndarray,
+) -> None:
+    """Add one part's likelihood, gradient and Fisher information, in place."""
+
+    def add_log_term(neuron: int) -> None:
+        log_rate, score, information = _log_term(_spikes_of(part, neuron), theta[neuron], link)
+        likelihood[neuron] += log_rate
+        gradient[neuron] += score
+        fisher[neuron] += information
+
+    side_by_side(add_log_term, range(part.n_neurons))
+    for expected, change in side_by_side(lambda c: _integral(part, theta, link, c), _chunks(part)):
+        likelihood -= expected
+        gradient -= change
 
 
 def rate_hz(
@@ -121,16 +147,19 @@ def rate_hz(
     return torch.cat(rates).numpy()
 
 
-def mean_slope(traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link) -> float:
+def mean_slope(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link) -> float:
     """Change of the log rate with the drive, d log λ / du, averaged over all spikes."""
     theta = torch.from_numpy(rows.astype(np.float32))
 
-    def total_slope(neuron: int) -> float:
-        drive = _spikes_of(traces, neuron) @ theta[neuron]
+    def total_slope(part: Traces, neuron: int) -> float:
+        drive = _spikes_of(part, neuron) @ theta[neuron]
         return _total(link.slope(drive, _softplus(drive)))
 
-    slopes = side_by_side(total_slope, range(traces.n_neurons))
-    return sum(slopes) / max(int(traces.n_spikes.sum()), 1)
+    total = sum(
+        sum(side_by_side(partial(total_slope, part), range(part.n_neurons)))
+        for part in traces.parts
+    )
+    return total / max(int(traces.n_spikes.sum()), 1)
 
 
 def _log_term(

@@ -7,8 +7,9 @@ spike, for the log term of the likelihood, and at one random tick per stretch of
 `QUADRATURE_STEP_S`, for its integral.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import no_type_check
+from typing import Protocol, no_type_check
 
 import numba
 import numpy as np
@@ -63,9 +64,19 @@ class Traces:
     times_s: Float[np.ndarray, " time"]
 
     @property
+    def parts(self) -> Iterator["Traces"]:
+        """Itself, the only part; longer recordings have their traces in several."""
+        yield self
+
+    @property
     def n_neurons(self) -> int:
         """How many postsynaptic neurons there are."""
         return len(self.offsets) - 1
+
+    @property
+    def n_features(self) -> int:
+        """Features of one postsynaptic neuron."""
+        return self.at_spikes.shape[1]
 
     @property
     def n_spikes(self) -> Int[np.ndarray, " neuron"]:
@@ -76,6 +87,35 @@ class Traces:
     def exposure_s(self) -> float:
         """Scored time."""
         return float(self.weight_s.sum(dtype=np.float64))
+
+
+class TraceParts(Protocol):
+    """Traces of a recording in one or several parts, whose likelihoods add up."""
+
+    @property
+    def parts(self) -> Iterator[Traces]:
+        """The parts, in the order of time."""
+        ...
+
+    @property
+    def n_neurons(self) -> int:
+        """How many postsynaptic neurons there are."""
+        ...
+
+    @property
+    def n_features(self) -> int:
+        """Features of one postsynaptic neuron."""
+        ...
+
+    @property
+    def n_spikes(self) -> Int[np.ndarray, " neuron"]:
+        """Scored spikes of each neuron."""
+        ...
+
+    @property
+    def exposure_s(self) -> float:
+        """Scored time."""
+        ...
 
 
 def set_shared(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,13 +13,12 @@ from threadpoolctl import threadpool_limits
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
-from spikeweft.features import FitSettings, circuit_traces
+from spikeweft.features import CircuitTraces, FitSettings
 from spikeweft.fitting import CircuitFit
 from spikeweft.hidden import HiddenNeurons, pack_hidden, unpack_hidden
 from spikeweft.newton import weight_variance
 from spikeweft.prediction import Link, log_likelihood, mean_slope, rate_hz
 from spikeweft.recording import Recording
-from spikeweft.traces import Traces
 from spikeweft.train import Progress, train
 from spikeweft.windows import scored_epochs
 
@@ -121,14 +121,12 @@ class CircuitGNN(CircuitEstimator):
         """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before."""
         self.check_fitted(X)
         bins = X.counts(bin_s)
-        traces = self._traces(X, 0.0)
-        bin_of = np.searchsorted(bins.start_s, traces.times_s + 1e-9, side="right") - 1
         expected = np.zeros(bins.counts.shape)
-        np.add.at(
-            expected,
-            np.clip(bin_of, 0, len(expected) - 1),
-            rate_hz(traces, self.rows_, self.link_) * traces.weight_s[:, None],
-        )
+        for part in self._traces(X, 0.0).parts:
+            bin_of = np.searchsorted(bins.start_s, part.times_s + 1e-9, side="right") - 1
+            rates = rate_hz(part, self.rows_, self.link_)
+            bin_of = np.clip(bin_of, 0, len(expected) - 1)
+            np.add.at(expected, bin_of, rates * part.weight_s[:, None])
         return expected
 
     def model_arrays(self) -> dict[str, np.ndarray]:
@@ -165,17 +163,9 @@ class CircuitGNN(CircuitEstimator):
         model.hidden_ = unpack_hidden(hidden) if hidden else None
         return model
 
-    def _traces(self, X: Recording, history_window_s: float) -> Traces:
-        traces = circuit_traces(
-            X,
-            self._fit_settings(),
-            self.tau_s_,
-            history_window_s,
-            np.random.default_rng(self.random_state),
-        )
-        if self.hidden_ is not None:
-            self.hidden_.join(traces, self.tau_s_)
-        return traces
+    def _traces(self, X: Recording, history_window_s: float) -> CircuitTraces:
+        settings = replace(self._fit_settings(), history_window_s=history_window_s)
+        return CircuitTraces(X, settings, self.tau_s_, [self.random_state], self.hidden_)
 
     def _fit_settings(self) -> FitSettings:
         return FitSettings(
