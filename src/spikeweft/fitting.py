@@ -106,11 +106,8 @@ class CircuitFit:
         plan += [Step("free weights", self._rows)] * 3
         plan.append(Step("free weights", partial(self._keep, "free")))
         if self.settings.n_hidden:
-            round_ = [Step("hidden neurons", self._join_hidden)]
-            round_ += [Step("hidden neurons", self._rows)] * 4 + [
-                Step("hidden neurons", self._link)
-            ]
-            plan += round_ * 2
+            acts = [self._join_hidden, *[self._rows] * 12, self._link, *[self._rows] * 4]
+            plan += [Step("hidden neurons", act) for act in acts]
             plan.append(Step("hidden neurons", partial(self._keep, "free")))
         plan += self._structure_plan()
         plan.append(Step("choice", self._choose_weights))
@@ -182,6 +179,11 @@ class CircuitFit:
         n_dimensions, directed = self.vault["structure/dimension"]
         kind = "directed" if directed else "symmetric"
         return f"{kind} pair network, {n_dimensions} dimensions"
+
+    @property
+    def hidden_gain_nats(self) -> float:
+        """What hidden neurons add to the log-likelihood of held-out spikes."""
+        return float(self.vault["free/score"] - self.vault["hidden/before"])
 
     # -- the data --
 
@@ -329,6 +331,7 @@ class CircuitFit:
 
     def _join_hidden(self) -> None:
         fit = self._now()
+        self.vault["hidden/before"] = self.vault["free/score"]
         angle = ring_angles(self.recordings[0], fit.rows[:, : len(fit.rows)])
         self.hidden = HiddenNeurons.between(fit.rows, fit.link, angle, self.settings.n_hidden)
         training, held_out = (traces.with_hidden(self.hidden) for traces in self._traces())

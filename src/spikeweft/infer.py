@@ -141,7 +141,12 @@ def infer(
             metrics=_metrics(recording, test, model, glm, loaded.truth),
             history=list(model.history_),
             sample=_sample(replace(recording, preferred_angle_rad=training.preferred_angle_rad)),
-            warnings=[*loaded.warnings, *recording.warnings(), *_test_warnings(test)],
+            warnings=[
+                *loaded.warnings,
+                *recording.warnings(),
+                *_test_warnings(test),
+                *_hidden_warnings(model.connectivity_),
+            ],
             provenance=_provenance(settings, inference),
             model_arrays=model.model_arrays(),
             model_settings=model.model_settings(),
@@ -314,6 +319,16 @@ def _test_warnings(test: Recording) -> list[str]:
     return [
         f"{n_silent} of {test.n_neurons} neurons are silent in the last {test.duration_s:.3g} s, "
         "on which the models are scored, so they have no bits per spike"
+    ]
+
+
+def _hidden_warnings(circuit: Connectivity) -> list[str]:
+    gain = float(circuit.metadata.get("held_out_nats_gained_by_hidden_neurons", 1.0))
+    if gain > 0:
+        return []
+    return [
+        f"hidden neurons made held-out spikes less likely, by {-gain:.0f} nats; this recording "
+        "does not call for them, and an inference without --hidden predicts better"
     ]
 
 

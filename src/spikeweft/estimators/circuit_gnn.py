@@ -198,6 +198,11 @@ class CircuitGNN(CircuitEstimator):
             known = ", ".join(X.covariates) or "none"
             raise InputError(f"the recording has no covariate '{missing[0]}'; it has: {known}")
 
+    def _hidden_metadata(self, circuit: CircuitFit) -> dict[str, float]:
+        if self.n_hidden == 0:
+            return {}
+        return {"held_out_nats_gained_by_hidden_neurons": circuit.hidden_gain_nats}
+
     def _take_result(self, X: Recording, circuit: CircuitFit) -> None:
         fit, (training, _) = circuit.result()
         n = X.n_neurons
@@ -222,6 +227,7 @@ class CircuitGNN(CircuitEstimator):
                 "link_power": fit.link.power,
                 "link_log_gain": fit.link.log_gain,
                 "n_hidden": self.n_hidden,
+                **self._hidden_metadata(circuit),
                 "random_state": self.random_state,
             },
         )
