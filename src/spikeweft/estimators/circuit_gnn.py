@@ -26,6 +26,10 @@ HELD_OUT = 1 / 9
 """Last part of the recording, which chooses and stops but does not train."""
 
 
+LEAST_INFORMATION = 0.1
+"""Information of the spikes about a weight, relative to its prior's, below which it is unknown."""
+
+
 class CircuitGNN(CircuitEstimator):
     r"""Circuit inference by a graph network with narrow messages (after Yoon 2025).
 
@@ -43,7 +47,7 @@ class CircuitGNN(CircuitEstimator):
     Weights are in units of the postsynaptic log rate: the mean change right after one presynaptic
     spike, averaged over all spikes of all neurons. `standard_error` is that of each weight on its
     own, without what the network shares between pairs (Laplace); it is infinite where the spikes
-    say less about the weight than its prior does.
+    say next to nothing about the weight, `LEAST_INFORMATION` of what its prior says.
 
     Parameters
     ----------
@@ -213,7 +217,7 @@ class CircuitGNN(CircuitEstimator):
         fired = training.n_spikes > 0
         known = fired[:, None] & fired[None, :] & ~np.eye(n, dtype=bool)
         variance = weight_variance(fit)[:, :n]
-        informed = known & (variance * fit.prior.precision < 0.5)
+        informed = known & (variance * fit.prior.precision * (1 + LEAST_INFORMATION) < 1)
         self.connectivity_ = Connectivity(
             weights=np.where(known, fit.rows[:, :n] * unit, 0.0),
             neuron_ids=X.neuron_ids,
