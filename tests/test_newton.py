@@ -189,6 +189,17 @@ def test_the_prior_is_estimated_from_the_weights(rectified, spread, noise):
     np.testing.assert_allclose(sd, spread, rtol=0.15)
 
 
+@pytest.mark.xfail(strict=True, reason="weights that have not moved pin themselves to zero")
+def test_no_spread_is_not_known_before_the_weights_have_moved(traces):
+    """Where first steps fail and all weights are still zero, the prior must let them move later."""
+    fit = start_rows(traces, RECTIFIED)
+    fit = replace(fit, prior=estimate_prior(fit))
+    for _ in range(40):
+        fit = row_step(traces, fit)
+        fit = replace(fit, prior=estimate_prior(fit))
+    assert np.std(fit.rows[is_weight(fit.rows, N)]) > 0.05
+
+
 def test_a_wide_prior_leaves_the_variance_to_the_likelihood(rectified):
     wide = replace(rectified, prior=WeightPrior(mean=0.0, precision=1e-9))
     tight = replace(rectified, prior=WeightPrior(mean=0.0, precision=1e4))

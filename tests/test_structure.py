@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from spikeweft.newton import is_weight, row_step, start_rows
 from spikeweft.prediction import Link, log_likelihood
@@ -19,6 +20,13 @@ from spikeweft.structure import (
 from spikeweft.traces import synaptic_traces
 
 N = 6
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """As in a fit: threads that share one small decomposition wait for each other."""
+    with threadpool_limits(1):
+        yield
 
 
 def generator(seed=0):

@@ -1,0 +1,191 @@
+import numpy as np
+import pytest
+
+from spikeweft.hidden import interpolation, mean_field_traces, ring_places
+from spikeweft.prediction import Link
+from spikeweft.recording import Recording
+from spikeweft.traces import synaptic_traces
+
+TAU_S = 0.01
+LINK = Link(1.0, np.log(50.0))
+
+
+def on_ring(n):
+    return 2 * np.pi * np.arange(n) / n
+
+
+# -- places --
+
+
+def test_hidden_neurons_go_into_the_widest_gap():
+    places = ring_places(np.array([0.0, 0.5, 1.0, 4.0]), 1)
+    np.testing.assert_allclose(places, [2.5])
+
+
+def test_a_gap_is_halved_again_and_again():
+    """After half the ring is filled as densely as the other half, all gaps are equal."""
+    observed = np.pi * np.arange(9) / 8
+    taken = np.sort(np.append(observed, ring_places(observed, 7)))
+    np.testing.assert_allclose(np.diff(taken), np.pi / 8)
+
+
+def test_the_gap_across_zero_is_a_gap():
+    places = ring_places(np.array([2.0, 3.0, 4.0]), 1)
+    np.testing.assert_allclose(places, [3.0 + np.pi])
+
+
+def test_turning_the_ring_turns_the_places():
+    observed = np.array([0.1, 0.9, 2.0, 5.0])
+    places, turned = ring_places(observed, 5), ring_places(observed + 2.5, 5)
+    np.testing.assert_allclose(np.exp(1j * turned), np.exp(1j * (places + 2.5)), atol=1e-9)
+
+
+def test_every_place_differs_from_the_others_and_from_the_observed():
+    observed = on_ring(10)
+    taken = np.sort(np.append(observed, ring_places(observed, 23)))
+    assert np.diff(taken).min() > 0.1
+
+
+# -- interpolation --
+
+
+def test_a_mixture_is_of_the_two_nearest_and_whole():
+    rng = np.random.default_rng(0)
+    mix = interpolation(rng.uniform(0, 2 * np.pi, 12), rng.uniform(0, 2 * np.pi, 30))
+    np.testing.assert_allclose(mix.sum(axis=1), 1.0)
+    assert np.all(mix >= 0)
+    assert np.all(np.count_nonzero(mix, axis=1) == 2)
+
+
+def test_what_is_linear_along_the_ring_is_interpolated_exactly():
+    """In the stretch between the first and the last neuron; the angles come in any order."""
+    rng = np.random.default_rng(1)
+    angle_rad, places_rad = rng.uniform(0.5, 6.0, 15), rng.uniform(1.5, 5.0, 40)
+    places_rad = places_rad[(places_rad > angle_rad.min()) & (places_rad < angle_rad.max())]
+    values = 3.0 * angle_rad - 2.0
+    mixed = interpolation(angle_rad, places_rad) @ values
+    np.testing.assert_allclose(mixed, 3.0 * places_rad - 2.0)
+
+
+def test_a_place_beyond_the_last_neuron_lies_between_it_and_the_first():
+    mix = interpolation(np.array([0.5, 3.0, 6.0]), np.array([6.0 + 0.25 * (2 * np.pi - 5.5)]))
+    np.testing.assert_allclose(mix, [[0.25, 0.0, 0.75]])
+
+
+def test_a_hidden_neuron_on_top_of_an_observed_one_is_like_it():
+    angle_rad = on_ring(6)
+    np.testing.assert_allclose(interpolation(angle_rad, angle_rad[[2, 4]]), np.eye(6)[[2, 4]])
+
+
+# -- mean field --
+
+unequal_quadrature = pytest.mark.xfail(
+    strict=True,
+    reason="traces at spikes count all of the last stretch of time, those at quadrature times none",
+)
+
+
+def poisson(tick_s=1e-4, *, n_neurons=20, duration_s=100.0, rate_hz=50.0, seed=0, epochs_s=None):
+    """Independent neurons, none of which says anything about another."""
+    rng = np.random.default_rng(seed)
+    n_ticks = round(duration_s / tick_s)
+    n_spikes = round(n_neurons * duration_s * rate_hz)
+    return Recording.from_arrays(
+        tick_s * rng.integers(0, n_ticks, n_spikes),
+        rng.integers(0, n_neurons, n_spikes),
+        n_neurons=n_neurons,
+        epochs_s=np.array([[0.0, duration_s]]) if epochs_s is None else epochs_s,
+        tick_s=tick_s,
+    )
+
+
+def traces_of(recording, tau_s=TAU_S):
+    rng = np.random.default_rng(0)
+    return synaptic_traces(recording, tau_s=tau_s, history_window_s=0.1, rng=rng, n_shared=1)
+
+
+@unequal_quadrature
+@pytest.mark.parametrize(
+    ("tick_s", "tau_s"), [(1e-4, 0.01), (1e-3, 0.01), (1e-2, 0.01), (1e-2, 0.007)]
+)
+def test_at_a_constant_rate_the_expected_trace_is_rate_times_tau(tick_s, tau_s):
+    """At spikes and at quadrature times alike, on fine and on coarse ticks."""
+    traces = traces_of(poisson(tick_s, n_neurons=3), tau_s)
+    at_spikes, at_times = mean_field_traces(traces, np.zeros((1, 3)), np.array([2.0]), LINK, tau_s)
+    expected = 50.0 * np.logaddexp(0, 2.0) * tau_s
+    settled = traces.times_s > 0.3
+    np.testing.assert_allclose(at_times[settled].mean(), expected, rtol=0.01)
+    settled = traces.spike_times_s > 0.3
+    np.testing.assert_allclose(at_spikes[settled].mean(), expected, rtol=0.01)
+    np.testing.assert_allclose(at_spikes[settled], expected, rtol=0.2)
+
+
+@unequal_quadrature
+def test_the_expected_trace_is_the_rate_seen_through_the_synapse():
+    """The same filter, step by step on a grid of 0.1 ms."""
+    recording = poisson(n_neurons=4, duration_s=3.0)
+    traces = traces_of(recording)
+    weights, bias = np.array([[1.0, -0.5, 0.8, 0.0]]), np.array([0.5])
+    at_spikes, at_times = mean_field_traces(traces, weights, bias, LINK, TAU_S)
+    grid_s = np.arange(0.1, 3.0, 1e-4)
+    observed, expected = np.zeros(4), np.zeros(len(grid_s))
+    earlier = np.searchsorted(recording.spike_times_s, 0.1 - 5e-5)
+    past = np.exp((recording.spike_times_s[:earlier] - 0.1) / TAU_S)
+    np.add.at(observed, recording.spike_neurons[:earlier], past)
+    heard, state, decay = earlier, 0.0, np.exp(-1e-4 / TAU_S)
+    for k, time_s in enumerate(grid_s):
+        expected[k] = state
+        rate = 50.0 * np.logaddexp(0, weights[0] @ observed + bias[0])
+        state = state * decay + rate * TAU_S * (1 - decay)
+        now = np.searchsorted(recording.spike_times_s, time_s + 5e-5)
+        np.add.at(observed, recording.spike_neurons[heard:now], 1.0)
+        heard = now
+        observed *= decay
+    for times_s, found in ((traces.times_s, at_times), (traces.spike_times_s, at_spikes)):
+        wanted = expected[np.rint((times_s - 0.1) / 1e-4).astype(int)]
+        late = times_s > 0.2
+        assert np.corrcoef(found[late, 0], wanted[late])[0, 1] > 0.99
+        np.testing.assert_allclose(found[late].mean(), wanted[late].mean(), rtol=0.01)
+
+
+@unequal_quadrature
+def test_a_hidden_neuron_predicts_nothing_among_independent_neurons():
+    """Its trace is on average the same at their spikes as at any time (a score test, 4 s.e.)."""
+    traces = traces_of(poisson())
+    weights, bias = np.full((1, 20), 3.0), np.array([-25.0])
+    at_spikes, at_times = mean_field_traces(traces, weights, bias, Link(1.0, np.log(5.0)), TAU_S)
+    mean_at_times = np.average(at_times[:, 0], weights=traces.weight_s)
+    assert at_times.std() > 0.1
+    standard_error = at_times.std() / np.sqrt(len(at_spikes))
+    assert abs(at_spikes.mean() - mean_at_times) < 4 * standard_error
+
+
+def test_expected_traces_start_anew_in_every_epoch():
+    epochs_s = np.array([[0.0, 5.0], [5.5, 10.0]])
+    traces = traces_of(poisson(duration_s=10.0, epochs_s=epochs_s))
+    weights, bias = np.zeros((1, 20)), np.array([2.0])
+    at_spikes, at_times = mean_field_traces(traces, weights, bias, LINK, TAU_S)
+    settled = 50.0 * np.logaddexp(0, 2.0) * TAU_S
+    for times_s, found in ((traces.times_s, at_times), (traces.spike_times_s, at_spikes)):
+        for start_s in (0.1, 5.6):
+            first = (times_s >= start_s) & (times_s < start_s + 0.002)
+            assert np.all(found[first] < 0.3 * settled)
+
+
+def test_the_future_is_not_heard():
+    """Silencing every neuron from 2 s on changes no expected trace before."""
+    whole = poisson(duration_s=4.0)
+    early = whole.spike_times_s < 2.0
+    cut = Recording.from_arrays(
+        whole.spike_times_s[early],
+        whole.spike_neurons[early],
+        n_neurons=20,
+        epochs_s=whole.epochs_s,
+        tick_s=whole.tick_s,
+    )
+    found = []
+    for recording in (whole, cut):
+        traces = traces_of(recording)
+        columns = mean_field_traces(traces, np.full((1, 20), 0.5), np.zeros(1), LINK, TAU_S)
+        found.append(columns[1][traces.times_s < 2.0])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
