@@ -88,13 +88,6 @@ def estimator(index):
 
 
 @pytest.fixture
-def not_yet_kept_by_yoon_gnn(request, index):
-    """Marks a promise that the published method does not keep yet; kept, it must be unmarked."""
-    if isinstance(ESTIMATORS[index], YoonGNN):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="not kept by YoonGNN yet"))
-
-
-@pytest.fixture
 def fitted(index):
     """The estimator, fitted to four neurons; tests leave it as it is."""
     return _fitted(index)
@@ -165,7 +158,6 @@ def test_the_same_data_and_seed_give_the_same_answer(estimator, fitted):
     np.testing.assert_array_equal(again.connectivity_.weights, fitted.connectivity_.weights)
 
 
-@pytest.mark.usefixtures("not_yet_kept_by_yoon_gnn")
 def test_a_silent_neuron_is_connected_to_no_one(estimator):
     recording = replace(four_neurons(), n_neurons=5, neuron_ids=())
     estimator.fit(recording)
@@ -219,7 +211,6 @@ def test_one_neuron_is_no_circuit(estimator):
         estimator.fit(four_neurons().select(np.array([0])))
 
 
-@pytest.mark.usefixtures("not_yet_kept_by_yoon_gnn")
 def test_a_recording_shorter_than_its_history_is_refused(estimator):
     moment = four_neurons().restrict(np.array([[0.0, 0.5 * estimator.history_window_s]]))
     with pytest.raises(InputError, match="history window"):

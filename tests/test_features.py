@@ -77,7 +77,6 @@ def test_a_long_recording_is_followed_part_by_part(recording, monkeypatch):
     np.testing.assert_array_equal(parts.n_spikes, spikes)
 
 
-@pytest.mark.xfail(strict=True, reason="each part leaves out its first history window")
 def test_nothing_is_lost_between_the_parts(recording, monkeypatch):
     """Otherwise the score of a recording depends on the memory that its traces may take."""
     whole, parts = in_parts(recording, 4, monkeypatch)

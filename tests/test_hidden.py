@@ -79,11 +79,6 @@ def test_a_hidden_neuron_on_top_of_an_observed_one_is_like_it():
 
 # -- mean field --
 
-unequal_quadrature = pytest.mark.xfail(
-    strict=True,
-    reason="traces at spikes count all of the last stretch of time, those at quadrature times none",
-)
-
 
 def poisson(tick_s=1e-4, *, n_neurons=20, duration_s=100.0, rate_hz=50.0, seed=0, epochs_s=None):
     """Independent neurons, none of which says anything about another."""
@@ -104,7 +99,6 @@ def traces_of(recording, tau_s=TAU_S):
     return synaptic_traces(recording, tau_s=tau_s, history_window_s=0.1, rng=rng, n_shared=1)
 
 
-@unequal_quadrature
 @pytest.mark.parametrize(
     ("tick_s", "tau_s"), [(1e-4, 0.01), (1e-3, 0.01), (1e-2, 0.01), (1e-2, 0.007)]
 )
@@ -120,7 +114,6 @@ def test_at_a_constant_rate_the_expected_trace_is_rate_times_tau(tick_s, tau_s):
     np.testing.assert_allclose(at_spikes[settled], expected, rtol=0.2)
 
 
-@unequal_quadrature
 def test_the_expected_trace_is_the_rate_seen_through_the_synapse():
     """The same filter, step by step on a grid of 0.1 ms."""
     recording = poisson(n_neurons=4, duration_s=3.0)
@@ -148,7 +141,6 @@ def test_the_expected_trace_is_the_rate_seen_through_the_synapse():
         np.testing.assert_allclose(found[late].mean(), wanted[late].mean(), rtol=0.01)
 
 
-@unequal_quadrature
 def test_a_hidden_neuron_predicts_nothing_among_independent_neurons():
     """Its trace is on average the same at their spikes as at any time (a score test, 4 s.e.)."""
     traces = traces_of(poisson())

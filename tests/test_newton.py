@@ -189,7 +189,6 @@ def test_the_prior_is_estimated_from_the_weights(rectified, spread, noise):
     np.testing.assert_allclose(sd, spread, rtol=0.15)
 
 
-@pytest.mark.xfail(strict=True, reason="weights that have not moved pin themselves to zero")
 def test_no_spread_is_not_known_before_the_weights_have_moved(traces):
     """Where first steps fail and all weights are still zero, the prior must let them move later."""
     fit = start_rows(traces, RECTIFIED)

@@ -43,8 +43,8 @@ class CircuitTraces:
     """Traces, hidden neurons and covariates of one recording, part by part.
 
     Parts follow each other in time and are made small enough for memory. A recording that fits
-    as a whole is one part and is kept; otherwise parts are made again whenever they are asked for,
-    and each starts a new history window.
+    as a whole is one part and is kept; otherwise parts are made again whenever they are asked for.
+    A part begins one history window before the first time that it scores.
     """
 
     def __init__(
@@ -58,9 +58,11 @@ class CircuitTraces:
         self.settings, self.tau_s, self.seed, self.hidden = settings, tau_s, seed, hidden
         n_parts = math.ceil(_n_bytes(recording, settings) / LARGEST_PART_BYTES)
         edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
+        history = settings.history_window_s / recording.duration_s
+        starts = np.maximum(edges[:-1] - history, 0.0)
         self._recordings = [
             part
-            for part in map(recording.between, edges[:-1], edges[1:])
+            for part in map(recording.between, starts, edges[1:])
             if len(scored_epochs(part, settings.history_window_s))
         ]
         self._kept = self._make(0) if len(self._recordings) == 1 else None

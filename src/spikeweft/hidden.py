@@ -12,6 +12,8 @@ from spikeweft.prediction import Link
 from spikeweft.recording import Recording
 from spikeweft.traces import Traces, set_shared
 
+_ROUNDING_S = 1e-7
+
 
 def ring_places(
     angle_rad: Float[np.ndarray, " observed"], n_hidden: int
@@ -60,12 +62,14 @@ def mean_field_traces(
     n = traces.n_neurons
     rates = link.rate_hz_of(traces.at_times[:, :n] @ weights.T.astype(np.float32) + bias)
     at_times = np.zeros((len(traces.times_s), len(bias)))
-    _accumulate(traces.times_s, traces.weight_s, rates, tau_s, at_times)
-    last = np.searchsorted(traces.times_s, traces.spike_times_s, side="left") - 1
-    lag = traces.spike_times_s - traces.times_s[last]
-    seen = at_times[last] + (traces.weight_s[:, None] * rates)[last]
-    fresh = (last >= 0) & (lag < tau_s)
-    at_spikes = np.where(fresh[:, None], seen * np.exp(-np.maximum(lag, 0.0) / tau_s)[:, None], 0.0)
+    longest_lag_s = 3.0 * float(np.median(traces.weight_s)) if len(traces.weight_s) else 0.0
+    _accumulate(traces.times_s, rates, tau_s, longest_lag_s, at_times)
+    last = np.searchsorted(traces.times_s, traces.spike_times_s - _ROUNDING_S) - 1
+    lag = np.maximum(traces.spike_times_s - traces.times_s[last], 0.0)
+    kept = np.exp(-lag / tau_s)[:, None]
+    known = (last >= 0) & (lag < longest_lag_s)
+    seen = at_times[last] * kept + rates[last] * tau_s * (1.0 - kept)
+    at_spikes = np.where(known[:, None], seen, 0.0)
     return at_spikes, at_times
 
 
@@ -137,9 +141,12 @@ def unpack_hidden(arrays: Mapping[str, np.ndarray]) -> HiddenNeurons:
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _accumulate(times_s, weight_s, rates, tau_s, at_times):
+def _accumulate(times_s, rates, tau_s, longest_lag_s, at_times):
+    # The rate holds from one quadrature time to the next, for spikes in between as well: counted
+    # otherwise at spikes than at quadrature times, it would seem to explain them.
     for t in range(1, len(times_s)):
         lag = times_s[t] - times_s[t - 1]
-        kept = np.exp(-lag / tau_s) if lag < 10 * tau_s else 0.0
-        for h in range(rates.shape[1]):
-            at_times[t, h] = (at_times[t - 1, h] + weight_s[t - 1] * rates[t - 1, h]) * kept
+        if lag < longest_lag_s:
+            kept = np.exp(-lag / tau_s)
+            for h in range(rates.shape[1]):
+                at_times[t, h] = at_times[t - 1, h] * kept + rates[t - 1, h] * tau_s * (1.0 - kept)

@@ -215,6 +215,8 @@ def estimate_prior(fit: RowFit) -> WeightPrior:
     """Empirical Bayes: the prior under which the weights are typical (MacKay 1992)."""
     entries = is_weight(fit.rows, fit.n_sources)[:, : fit.n_sources]
     weights = fit.rows[:, : fit.n_sources][entries]
+    if np.ptp(weights) == 0.0:  # no step has been taken yet, so they say nothing of their spread
+        return fit.prior
     determined = np.clip(1.0 - fit.prior.precision * weight_variance(fit)[entries], 1e-6, 1.0)
     mean = float(np.average(weights, weights=determined))
     spread = float(np.sum((weights - mean) ** 2) / np.sum(determined))

@@ -9,7 +9,7 @@ spike, for the log term of the likelihood, and at one random tick per stretch of
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, no_type_check
+from typing import Protocol, no_type_check, runtime_checkable
 
 import numba
 import numpy as np
@@ -89,6 +89,7 @@ class Traces:
         return float(self.weight_s.sum(dtype=np.float64))
 
 
+@runtime_checkable
 class TraceParts(Protocol):
     """Traces of a recording in one or several parts, whose likelihoods add up."""
 

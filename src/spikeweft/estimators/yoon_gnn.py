@@ -149,8 +149,9 @@ class YoonGNN(CircuitEstimator):
             if on_progress is not None:
                 on_progress(progress)
         self._graph = fit.finish()
+        fired = X.n_spikes > 0  # a silent neuron has taught the network nothing
         self.connectivity_ = Connectivity(
-            weights=self._weights_in_nats(training),
+            weights=np.where(fired[:, None] & fired, self._weights_in_nats(training), 0.0),
             neuron_ids=X.neuron_ids,
             angle_rad=X.preferred_angle_rad,
             metadata={"method": type(self).__name__, "unit": "nats per spike"},
@@ -235,6 +236,11 @@ class YoonGNN(CircuitEstimator):
             self._bin_s(X) > self.history_window_s,
             f"the recording's ticks of {X.tick_s:g} s are longer than the history window of "
             f"{self.history_window_s:g} s; use a longer window or finer spike times",
+        )
+        _refuse(
+            X.duration_s <= self.history_window_s,
+            f"the recording lasts {X.duration_s:g} s, no longer than the history window of "
+            f"{self.history_window_s:g} s; use a longer recording",
         )
         angle = X.preferred_angle_rad
         _refuse(
