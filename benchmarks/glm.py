@@ -3,7 +3,7 @@
 Every row is a process of its own; its peak memory includes the imports. Training is on the first
 90 % of the recording, bits per spike are on the last 10 %. scikit-learn solves the same problem
 (design matrix, penalty, scored time), without making the design, for a sample of the neurons; how
-many times faster ours is compares processor time, which depends less on what else runs.
+many times faster ours is compares processor time. Whatever else the machine does adds to the times.
 """
 
 import csv
