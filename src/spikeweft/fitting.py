@@ -50,7 +50,7 @@ POWERS = (1.0, 2.5)
 """Powers of the link from which the fit starts; it keeps the one that predicts better."""
 
 DIMENSIONS = (3, 6, 12, 40)
-"""Sizes of embedding among which held-out spikes choose."""
+"""Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
 
 MEMBERS = (1, 2, 4)
 """Networks whose mean is taken in each round of structure learning."""
@@ -400,10 +400,12 @@ class CircuitFit:
         }
 
     def _choose_dimension(self) -> None:
+        """The smallest embedding that held-out spikes do not clearly tell from the best."""
         scores = self._dimension_scores()
-        best = max(scores, key=lambda tried: scores[tried], default=None)
-        if best is not None and scores[best] > _WORTH_NATS:
-            self.vault["structure/dimension"] = np.array(best)
+        best = max(scores.values(), default=0.0)
+        if best > _WORTH_NATS:
+            as_good = [tried for tried, score in scores.items() if score > best - _ENSEMBLE_NATS]
+            self.vault["structure/dimension"] = np.array(min(as_good))
 
     def _learn(self, loop: int, n_members: int) -> None:
         """Learn networks around the current weights and take the mean of the good ones."""
