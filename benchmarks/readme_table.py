@@ -11,10 +11,11 @@ START, END = "<!-- rings.csv: start -->\n", "<!-- rings.csv: end -->\n"
 NAMES = {"threshold": "threshold-crossing", "lnp": "linear-nonlinear-Poisson"}
 HEADER = (
     "neurons",
-    "Δ of spikeweft",
+    "Δ",
     "of it bias",
     "Δ of the GLM",
-    "bits per spike of spikeweft",
+    "least Δ of free weights",
+    "bits per spike",
     "of the GLM",
     "of the oracle",
     "minutes",
@@ -45,6 +46,7 @@ def _cells(name: str, rows: list[dict[str, str]]) -> list[str]:
         f"**{mean(delta):.3f}** ({min(delta):.3f}–{max(delta):.3f})",
         f"{mean(column('delta_bias')):.3f}",
         f"{mean(column('glm_delta')):.3f}",
+        f"{mean(column('cramer_rao_delta')):.3f}",
         f"**{mean(column('bits_per_spike')):.3f}**",
         f"{mean(column('glm_bits_per_spike')):.3f}",
         f"{mean(column('oracle_bits_per_spike')):.3f}",
