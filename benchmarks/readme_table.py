@@ -47,9 +47,9 @@ def _cells(name: str, rows: list[dict[str, str]]) -> list[str]:
         f"{mean(column('delta_bias')):.3f}",
         f"{mean(column('glm_delta')):.3f}",
         f"{mean(column('cramer_rao_delta')):.3f}",
-        f"**{mean(column('bits_per_spike')):.3f}**",
-        f"{mean(column('glm_bits_per_spike')):.3f}",
-        f"{mean(column('oracle_bits_per_spike')):.3f}",
+        f"**{mean(column('bits_per_spike_pooled')):.3f}**",
+        f"{mean(column('glm_bits_per_spike_pooled')):.3f}",
+        f"{mean(column('oracle_bits_per_spike_pooled')):.3f}",
         f"{mean(column('seconds')) / 60:.1f}",
         f"{max(column('peak_memory_mb')) / 1024:.1f} GiB",
     ]

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import spikeweft
 from spikeweft.cli import app
@@ -18,7 +17,6 @@ from spikeweft.simulate.network import simulate
 from spikeweft.simulate.ring import lnp_ring
 
 ROOT = Path(__file__).parents[1]
-RINGS = ROOT / "benchmarks" / "rings.csv"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TABLE = runpy.run_path(str(ROOT / "benchmarks" / "readme_table.py"))
 
@@ -54,7 +52,6 @@ def test_the_readme_links_to_what_is_there():
         assert (ROOT / target).exists(), target
 
 
-@pytest.mark.skipif(not RINGS.exists(), reason="run benchmarks/rings.py: nothing is measured yet")
 def test_the_readme_shows_the_results_that_were_measured():
     assert TABLE["filled"](README, TABLE["measured"]()) == README
 

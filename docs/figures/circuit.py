@@ -1,6 +1,7 @@
 """The figure of the README: python docs/figures/circuit.py RESULT.
 
-RESULT is a folder that `spikeweft infer` made of a simulated ring, whose truth is known.
+RESULT is a folder that `spikeweft infer` made of a simulated ring, whose truth is known. In the
+README it is that of `spikeweft simulate ring ring.npz --seed 100`, inferred with `--seed 100`.
 """
 
 import sys
