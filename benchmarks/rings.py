@@ -65,11 +65,11 @@ def row(neuron_model: str, seed: int, minutes: float, folder: Path) -> dict[str,
         "torch": version("torch"),
         "machine": f"{platform.machine()}, {platform.processor() or platform.system()}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex_join(seed, minutes),
+        "command": command(seed, minutes),
     }
 
 
-def shlex_join(seed: int, minutes: float) -> str:
+def command(seed: int, minutes: float) -> str:
     """The command that makes a row again."""
     return f"python benchmarks/rings.py --seeds {seed} --minutes {minutes:g}"
 
@@ -95,7 +95,7 @@ def main() -> None:
                 made = row(neuron_model, seed, chosen.minutes, Path(folder))
             rows = [*done(chosen.table), made]
             with chosen.table.open("w", newline="") as file:
-                writer = csv.DictWriter(file, made)
+                writer = csv.DictWriter(file, made, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(rows)
 
