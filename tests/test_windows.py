@@ -1,10 +1,12 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikeweft.recording import Recording
-from spikeweft.windows import scored_epochs, split_in_time
+from spikeweft.windows import scored_epochs
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 gaps = st.lists(st.floats(0.1, 50.0), min_size=2, max_size=12).filter(
@@ -19,11 +21,16 @@ def recording_with_gaps(gaps) -> Recording:
     return Recording.from_arrays(times, np.arange(len(times)) % 3, epochs_s=epochs)
 
 
+def split(recording) -> list[Recording]:
+    edges = [0.0, 0.8, 0.9, 1.0]
+    return [recording.between(a, b) for a, b in pairwise(edges)]
+
+
 @few
 @given(gaps)
 def test_a_split_uses_every_spike_once_and_in_order(gaps):
     recording = recording_with_gaps(gaps)
-    parts = split_in_time(recording)
+    parts = split(recording)
     assert np.array_equal(
         np.concatenate([part.spike_times_s for part in parts]), recording.spike_times_s
     )
@@ -34,7 +41,7 @@ def test_a_split_uses_every_spike_once_and_in_order(gaps):
 @few
 @given(gaps)
 def test_no_part_of_a_split_shares_time_with_another(gaps):
-    train, validation, test = split_in_time(recording_with_gaps(gaps))
+    train, validation, test = split(recording_with_gaps(gaps))
     assert train.epochs_s[-1, 1] <= validation.epochs_s[0, 0]
     assert validation.epochs_s[-1, 1] <= test.epochs_s[0, 0]
 
