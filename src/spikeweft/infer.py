@@ -141,12 +141,7 @@ def infer(
             metrics=_metrics(recording, test, model, glm, loaded.truth),
             history=list(model.history_),
             sample=_sample(replace(recording, preferred_angle_rad=training.preferred_angle_rad)),
-            warnings=[
-                *loaded.warnings,
-                *recording.warnings(),
-                *_test_warnings(test),
-                *_hidden_warnings(model.connectivity_),
-            ],
+            warnings=[*loaded.warnings, *_warnings(recording, test, model.connectivity_)],
             provenance=_provenance(settings, inference),
             model_arrays=model.model_arrays(),
             model_settings=model.model_settings(),
@@ -310,6 +305,10 @@ def _errors(
         "glm_delta_profile": theirs.delta_profile,
         "glm_scale": theirs.scale,
     }
+
+
+def _warnings(recording: Recording, test: Recording, circuit: Connectivity) -> list[str]:
+    return [*recording.warnings(), *_test_warnings(test), *_hidden_warnings(circuit)]
 
 
 def _test_warnings(test: Recording) -> list[str]:
