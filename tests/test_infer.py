@@ -12,7 +12,7 @@ import pytest
 import spikeweft.infer as infer_module
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.estimators.base import CircuitEstimator
+from spikeweft.estimators.base import SpikePredictor
 from spikeweft.infer import Inference, infer, partial_of, score, write_report
 from spikeweft.io import save_simulation
 from spikeweft.metrics import inference_error
@@ -26,7 +26,7 @@ from spikeweft.windows import scored_epochs
 N_STEPS = 5
 
 
-class SpikeCorrelation(CircuitEstimator):
+class SpikeCorrelation(SpikePredictor):
     """Weights from spike counts of a bin and the one before: quick to fit, and honest to score."""
 
     history_window_s = 0.02

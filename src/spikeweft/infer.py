@@ -21,7 +21,7 @@ import numpy as np
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
+from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
 from spikeweft.estimators.circuit_gnn import CircuitGNN
 from spikeweft.estimators.poisson_glm import PoissonGLM
 from spikeweft.io import load, load_truth
@@ -246,8 +246,8 @@ def _sample(recording: Recording) -> Recording:
 def _metrics(
     recording: Recording,
     test: Recording,
-    model: CircuitEstimator,
-    glm: CircuitEstimator,
+    model: SpikePredictor,
+    glm: SpikePredictor,
     truth: Connectivity | None,
 ) -> dict[str, Any]:
     """All scores of a result by name."""
@@ -276,7 +276,7 @@ def _prediction(prefix: str, score: PredictionScore, history_window_s: float) ->
     }
 
 
-def _oracle(model: CircuitEstimator, test: Recording, truth: Connectivity | None) -> dict[str, Any]:
+def _oracle(model: SpikePredictor, test: Recording, truth: Connectivity | None) -> dict[str, Any]:
     """Bits per spike of the network itself, where all of it is known and was recorded."""
     if truth is None or "network" not in truth.metadata:
         return {}

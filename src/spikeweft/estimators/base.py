@@ -1,4 +1,7 @@
-"""The contract of every estimator: fit on a recording, answer with a circuit, be scored in bits."""
+"""The contract of every estimator: fit on a recording, answer with a circuit.
+
+Those that also predict spikes are scored in bits.
+"""
 
 from abc import ABC, abstractmethod
 from typing import Self
@@ -16,23 +19,50 @@ from spikeweft.windows import scored_epochs
 
 
 class CircuitEstimator(BaseEstimator, ABC):
-    """An estimator of connectivity that also predicts spikes.
+    """An estimator of connectivity.
 
     Settings are arguments of `__init__`; results end in an underscore. After `fit`:
 
     connectivity_
         The inferred circuit.
-    null_rate_hz_
-        Mean rate of each neuron in the data it was fitted on, the null of `score`.
     """
 
     connectivity_: Connectivity
-    null_rate_hz_: Float[np.ndarray, " neuron"]
-    history_window_s: float
 
     @abstractmethod
     def fit(self, X: Recording, y: None = None) -> Self:
         """Infer the circuit of a recording; `y` is ignored (scikit-learn's convention)."""
+
+    def check_fitted(self, X: Recording) -> None:
+        """Refuse a recording of other neurons, or any before `fit`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            Where the number of neurons differs.
+        """
+        if not hasattr(self, "connectivity_"):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+        if X.n_neurons != self.connectivity_.n_neurons:
+            raise InputError(
+                f"the recording has {X.n_neurons} neurons but the model was fitted on "
+                f"{self.connectivity_.n_neurons}; use a recording of the same neurons"
+            )
+
+
+class SpikePredictor(CircuitEstimator, ABC):
+    """An estimator of connectivity that also predicts spikes.
+
+    After `fit`, beside the circuit:
+
+    null_rate_hz_
+        Mean rate of each neuron in the data it was fitted on, the null of `score`.
+    """
+
+    null_rate_hz_: Float[np.ndarray, " neuron"]
+    history_window_s: float
 
     @abstractmethod
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
@@ -69,24 +99,6 @@ class CircuitEstimator(BaseEstimator, ABC):
     def score(self, X: Recording, y: None = None) -> float:  # noqa: ARG002
         """Bits per spike, mean over neurons; `y` is ignored (scikit-learn's convention)."""
         return self.evaluate(X).mean
-
-    def check_fitted(self, X: Recording) -> None:
-        """Refuse a recording of other neurons, or any before `fit`.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        InputError
-            Where the number of neurons differs.
-        """
-        if not hasattr(self, "connectivity_"):
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
-        if X.n_neurons != self.connectivity_.n_neurons:
-            raise InputError(
-                f"the recording has {X.n_neurons} neurons but the model was fitted on "
-                f"{self.connectivity_.n_neurons}; use a recording of the same neurons"
-            )
 
 
 def check_enough_neurons(recording: Recording) -> None:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
+from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
 from spikeweft.features import CircuitTraces, FitSettings
 from spikeweft.fitting import CircuitFit
 from spikeweft.hidden import HiddenNeurons, pack_hidden, unpack_hidden
@@ -30,7 +30,7 @@ LEAST_INFORMATION = 0.1
 """Information of the spikes about a weight, relative to its prior's, below which it is unknown."""
 
 
-class CircuitGNN(CircuitEstimator):
+class CircuitGNN(SpikePredictor):
     r"""Circuit inference by a graph network with narrow messages (after Yoon 2025).
 
     .. math::

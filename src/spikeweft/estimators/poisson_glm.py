@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
+from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
 from spikeweft.filters import SpikeHistory, raised_cosine_basis
 from spikeweft.recording import Covariate, Recording, SpikeCounts
 from spikeweft.threads import side_by_side
@@ -38,7 +38,7 @@ Rows = Float[Tensor, "neuron feature"]
 Objective = Callable[[Rows], tuple[Float[Tensor, " neuron"], Rows]]
 
 
-class PoissonGLM(CircuitEstimator):
+class PoissonGLM(SpikePredictor):
     """Poisson GLM of every neuron's spikes given the spikes of all before (Pillow et al. 2008).
 
     The log rate of a neuron is a constant plus its own and all others' spike counts in the bins

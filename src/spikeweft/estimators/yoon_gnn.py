@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
+from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
 from spikeweft.metrics import bits_per_spike
 from spikeweft.model import (
     N_SNAPSHOTS,
@@ -56,7 +56,7 @@ N_PROBES = 2048
 _EVALUATION_BATCH = 256
 
 
-class YoonGNN(CircuitEstimator):
+class YoonGNN(SpikePredictor):
     r"""Circuit inference by a graph neural network that learns to predict spikes (Yoon 2025).
 
     The model is `model.CircuitModel`, the loss Poisson, the optimiser Adam with an exponentially
