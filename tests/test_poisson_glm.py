@@ -6,10 +6,11 @@ import torch
 from scipy.stats import chi2
 from sklearn.linear_model import PoissonRegressor
 
+from spikeweft import glm
 from spikeweft.errors import InputError
-from spikeweft.estimators import poisson_glm
-from spikeweft.estimators.poisson_glm import PoissonGLM, minimise_rows
+from spikeweft.estimators.poisson_glm import RIDGES, PoissonGLM
 from spikeweft.filters import raised_cosine_basis
+from spikeweft.glm import minimise_rows
 from spikeweft.recording import Covariate, Recording
 from spikeweft.windows import scored_epochs
 
@@ -141,7 +142,7 @@ def test_the_likelihood_is_the_one_written_out_spike_by_spike(recording):
 
 def test_scikit_learn_finds_the_same_optimum(recording, monkeypatch):
     """The same design, scored time and penalty, both solved to high precision."""
-    monkeypatch.setattr(poisson_glm, "_TOLERANCE_NATS", 1e-5)
+    monkeypatch.setattr(glm, "_TOLERANCE_NATS", 1e-5)
     ridge = 0.1  # at which own history and couplings are penalised alike
     model = PoissonGLM(bin_s=BIN_S, ridge=ridge).fit(recording)
     counts = recording.counts(BIN_S).counts
@@ -175,9 +176,9 @@ def test_relabelling_the_neurons_relabels_filters_and_likelihood(recording, fitt
 
 def test_working_in_less_memory_changes_nothing(recording, fitted, monkeypatch):
     """More chunks than are added up at once, and one curvature for all neurons."""
-    monkeypatch.setattr(poisson_glm, "_CHUNK", 500)
-    monkeypatch.setattr(poisson_glm, "_CURVATURE_BYTES", 1)
-    monkeypatch.setattr(poisson_glm, "_SPIKES_PER_FEATURE", 5)
+    monkeypatch.setattr(glm, "_CHUNK", 500)
+    monkeypatch.setattr(glm, "_CURVATURE_BYTES", 1)
+    monkeypatch.setattr(glm, "_SPIKES_PER_FEATURE", 5)
     frugal = PoissonGLM(bin_s=BIN_S, ridge=1.0).fit(recording)
     np.testing.assert_allclose(
         frugal.log_likelihood(recording), fitted.log_likelihood(recording), atol=0.05
@@ -226,7 +227,7 @@ def test_the_chosen_ridge_keeps_quiet_neurons_from_overfitting():
 def test_a_recording_too_short_to_hold_out_gets_a_cautious_ridge(recording):
     moment = recording.restrict(np.array([[0.0, 0.9]]))
     model = PoissonGLM(bin_s=BIN_S).fit(moment)
-    assert model.ridge_ == poisson_glm.RIDGES[0]
+    assert model.ridge_ == RIDGES[0]
     assert np.isfinite(model.score(moment))
 
 
