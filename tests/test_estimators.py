@@ -14,7 +14,9 @@ from spikeweft.errors import InputError
 from spikeweft.estimators import yoon_gnn
 from spikeweft.estimators.base import SpikePredictor
 from spikeweft.estimators.circuit_gnn import CircuitGNN
+from spikeweft.estimators.ising import Ising
 from spikeweft.estimators.poisson_glm import PoissonGLM
+from spikeweft.estimators.same_bin_glm import SameBinGLM
 from spikeweft.estimators.yoon_gnn import YoonGNN
 from spikeweft.recording import Recording
 from spikeweft.simulate.network import Network, simulate
@@ -24,6 +26,8 @@ ESTIMATORS = [
     PoissonGLM(bin_s=0.005),
     CircuitGNN(tau_s=0.01),
     YoonGNN(directed=True, n_epochs=4),
+    SameBinGLM(),
+    Ising(),
 ]
 
 PREDICTORS = [k for k, estimator in enumerate(ESTIMATORS) if isinstance(estimator, SpikePredictor)]
