@@ -14,9 +14,13 @@ from spikeweft.errors import InputError
 from spikeweft.estimators import yoon_gnn
 from spikeweft.estimators.base import SpikePredictor
 from spikeweft.estimators.circuit_gnn import CircuitGNN
+from spikeweft.estimators.cross_correlogram import CrossCorrelogram
+from spikeweft.estimators.inverse_covariance import InverseCovariance
 from spikeweft.estimators.ising import Ising
+from spikeweft.estimators.logistic import LogisticRegressionL1
 from spikeweft.estimators.poisson_glm import PoissonGLM
 from spikeweft.estimators.same_bin_glm import SameBinGLM
+from spikeweft.estimators.shared_filter_glm import SharedFilterGLM
 from spikeweft.estimators.yoon_gnn import YoonGNN
 from spikeweft.recording import Recording
 from spikeweft.simulate.network import Network, simulate
@@ -24,6 +28,10 @@ from spikeweft.simulate.neuron import LNPNeuron
 
 ESTIMATORS = [
     PoissonGLM(bin_s=0.005),
+    SharedFilterGLM(),
+    LogisticRegressionL1(),
+    InverseCovariance(),
+    CrossCorrelogram(),
     CircuitGNN(tau_s=0.01),
     YoonGNN(directed=True, n_epochs=4),
     SameBinGLM(),

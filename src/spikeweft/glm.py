@@ -37,10 +37,13 @@ Objective = Callable[[Rows], tuple[Float[Tensor, " neuron"], Rows]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bins:
-    """A recording as the GLM sees it; only the scored part of a bin counts as exposure."""
+    """A recording as the GLM sees it; only the scored part of a bin counts as exposure.
+
+    The `spikes` of some neurons, or all, are explained by the `counts` of all before.
+    """
 
     history: SpikeHistory
-    counts: Int[np.ndarray, "time neuron"]
+    counts: Int[np.ndarray, "time presynaptic"]
     spikes: Int[np.ndarray, "time neuron"]
     length_s: Float[np.ndarray, " time"]
     exposure_s: Float[Tensor, " time"]
@@ -81,13 +84,13 @@ class Bins:
 
     @property
     def n_neurons(self) -> int:
-        """How many neurons there are, each a row of coefficients."""
-        return self.counts.shape[1]
+        """How many neurons are to be explained, each a row of coefficients."""
+        return self.spikes.shape[1]
 
     @property
     def n_features(self) -> int:
         """Coefficients of a neuron: every neuron's history, covariates and the constant."""
-        return self.n_neurons * self.history.n_basis + self.covariates.shape[1] + 1
+        return self.counts.shape[1] * self.history.n_basis + self.covariates.shape[1] + 1
 
     @property
     def n_spikes(self) -> Float[Tensor, " neuron"]:
@@ -103,7 +106,11 @@ class Bins:
     @property
     def chunks(self) -> list[slice]:
         """Stretches of bins whose design matrix fits into memory, which as a whole would not."""
-        edges = [*range(0, len(self.counts), _CHUNK), len(self.counts)]
+        return self.stretches(_CHUNK)
+
+    def stretches(self, n_bins: int) -> list[slice]:
+        """All bins, `n_bins` at a time."""
+        edges = [*range(0, len(self.counts), n_bins), len(self.counts)]
         return [slice(*pair) for pair in pairwise(edges)]
 
     def features(self, part: slice) -> Float[Tensor, "bin feature"]:
@@ -131,7 +138,7 @@ class Bins:
                 gradient += more_gradient
             return value, gradient
 
-        values, gradients = zip(*side_by_side(of_pile, _deal(self.chunks)), strict=True)
+        values, gradients = zip(*side_by_side(of_pile, deal(self.chunks)), strict=True)
         return torch.stack(values).sum(0), torch.stack(gradients).sum(0)
 
     def penalised(self, penalty: Rows) -> Objective:
@@ -305,13 +312,13 @@ def _add_moments(
     side_by_side(add, range(len(groups)))
 
 
-def _deal(chunks: list[slice]) -> list[list[slice]]:
+def deal(chunks: list[slice]) -> list[list[slice]]:
     """Chunks in a few piles, so that few sums are kept, the same on any number of processors."""
     return [pile for first in range(_N_PIECES) if (pile := chunks[first::_N_PIECES])]
 
 
-def whole_bins(duration_s: float, bin_s: float) -> int:
-    """Bins that fit into a duration as a whole."""
+def bins_within(duration_s: float, bin_s: float) -> int:
+    """How many whole bins fit into a duration."""
     return int(duration_s / bin_s + _ROUNDING)
 
 
