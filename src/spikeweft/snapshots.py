@@ -20,7 +20,7 @@ from spikeweft.threads import side_by_side
 
 _PART = 8192
 _N_PILES = 16
-_CURVATURE_BINS = 2**17
+_CURVATURE_BINS = 2**16
 _ROUNDING = 1e-6
 
 Rows = Float[Tensor, "neuron feature"]

@@ -38,13 +38,16 @@ class Ising(CircuitEstimator):
     a quarter of these, so the circuit is the same up to scale.
 
     J and h minimise the probability flow out of the observed states into those that differ in one
-    neuron (Sohl-Dickstein, Battaglino & DeWeese 2011, eq. 12 with single bit flips),
+    neuron (Sohl-Dickstein, Battaglino & DeWeese 2011, Phys. Rev. Lett. 107:220601),
 
     .. math:: K = \sum_t \sum_i \exp\tfrac12 (1 - 2 x_i)(h_i + \textstyle\sum_j J_{ij} x_j) ,
 
     a convex function that needs no Z and is consistent: where the data are from an Ising model it
     finds its couplings. The flow back into states that were observed is not left out, as in the
-    authors' own code; among so many neurons hardly a state is seen twice.
+    code of those authors; among many neurons hardly a state is seen twice. Das & Fiete also let
+    probability flow into the state in which all neurons differ. That concerns all fields together
+    but no single coupling (with spins of ±1 it leaves every product of two as it is), and moves
+    their error by about one per cent, so it is left out here.
 
     Parameters
     ----------
@@ -55,9 +58,9 @@ class Ising(CircuitEstimator):
     Attributes
     ----------
     n_iter_, converged_
-        Newton steps taken, and whether the Newton decrement (gradient times step) came below 1e-6
-        of the flow out of a single state's neuron: far closer to the minimum than the data are to
-        their expectation. Neurons that fire in all bins or none have no weights.
+        Newton steps taken, and whether the Newton decrement (gradient times step) came below 1e-6,
+        where each bin adds a flow of about one per neuron. Neurons that fire in all bins or in none
+        have no weights.
     """
 
     def __init__(self, *, bin_s: float = 0.01) -> None:
