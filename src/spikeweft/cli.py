@@ -16,6 +16,8 @@ from cyclopts.validators import Number
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
+    from spikeweft.benchmark.run import Standing
+    from spikeweft.benchmark.studies import Case
     from spikeweft.infer import Inference
     from spikeweft.metrics import InferenceError
     from spikeweft.result import Result
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 _DEMO_MINUTES = 2.0
 _SECONDS_BETWEEN_LINES = 10.0
+_TO_GO_ON = {
+    "infer": "; run the same command with --resume to go on",
+    "benchmark": "; run the same command, without --force, to go on",
+}
 
 app = App(
     name="spikeweft",
@@ -44,6 +50,19 @@ app = App(
 )
 simulate_app = App(name="simulate", help="Make recordings of networks whose wiring is known.")
 app.command(simulate_app)
+benchmark_app = App(
+    name="benchmark",
+    help="""Compare methods on networks whose wiring is known, each fit in a process of its own.
+
+    **Start here:** `spikeweft benchmark paper OUT_DIR --table 1 --seeds 100 --methods CircuitGNN
+    PoissonGLM` fits two methods to two rings, prints the tables, and draws the figures.
+
+    Every fit is one row of `OUT_DIR/STUDY.csv`, with its scores, time, memory, versions, and the
+    command that makes it again. What the table has is not fitted again, so a study that was
+    interrupted goes on when its command is repeated. The true wiring scores and does nothing else.
+    """,
+)
+app.command(benchmark_app)
 
 
 def _finite_and_positive(_: type, value: float | None) -> None:
@@ -61,6 +80,8 @@ def _whole_number(_: type, tokens: Sequence[Token]) -> int:
 
 Minutes = Parameter(validator=_finite_and_positive)
 Count = Parameter(converter=_whole_number, validator=Number(gte=0))
+Seeds = Parameter(validator=Number(gte=0), consume_multiple=True)
+Names = Parameter(consume_multiple=True, show_default=False)
 
 
 @simulate_app.command
@@ -214,6 +235,168 @@ def report(out_dir: Path, /) -> None:
     print(write_report(out_dir))
 
 
+@benchmark_app.command
+def paper(
+    out_dir: Path,
+    /,
+    *,
+    table: Annotated[tuple[str, ...], Names] = (),
+    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102),
+    methods: Annotated[tuple[str, ...], Names] = (),
+    minutes: Annotated[float, Minutes] = 8.0,
+    force: bool = False,
+) -> None:
+    """Tables 1 to 3 of Yoon (2025), and circuits of which a part is hidden.
+
+    Example: `spikeweft benchmark paper results --table 1 --seeds 100`
+
+    Parameters
+    ----------
+    out_dir
+        Folder for table, circuits and figures.
+    table
+        1 (no input), 2 (external drive), 3 (Profile II), or partial (hidden neurons); else all.
+    seeds
+        Networks' seeds.
+    methods
+        Names of methods, as CircuitGNN PoissonGLM; else all.
+    minutes
+        Length of each recording.
+    force
+        Make rows that exist anew.
+    """
+    from spikeweft.benchmark import studies
+
+    _benchmark(studies.paper(seeds, minutes), out_dir, table, methods, force=force)
+
+
+@benchmark_app.command
+def curves(
+    out_dir: Path,
+    /,
+    *,
+    table: Annotated[tuple[str, ...], Names] = (),
+    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102),
+    methods: Annotated[tuple[str, ...], Names] = (),
+    force: bool = False,
+) -> None:
+    """How the error depends on recurrent strength, and on the length of the recording.
+
+    Example: `spikeweft benchmark curves results --table minutes --seeds 100`
+
+    Parameters
+    ----------
+    out_dir
+        Folder for table, circuits and figures.
+    table
+        strength or minutes; else both.
+    seeds
+        Networks' seeds.
+    methods
+        Names of methods; else all.
+    force
+        Make rows that exist anew.
+    """
+    from spikeweft.benchmark import studies
+
+    _benchmark(studies.curves(seeds), out_dir, table, methods, force=force)
+
+
+@benchmark_app.command
+def wirings(
+    out_dir: Path,
+    /,
+    *,
+    table: Annotated[tuple[str, ...], Names] = (),
+    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102),
+    methods: Annotated[tuple[str, ...], Names] = (),
+    minutes: Annotated[float, Minutes] = 4.0,
+    spycon: Path | None = None,
+    force: bool = False,
+) -> None:
+    """Networks that are no rings: random wiring, and a network that others simulated.
+
+    Example: `spikeweft benchmark wirings results --spycon spycon_sim1917Cell1Block1_tiny.npz`
+
+    Parameters
+    ----------
+    out_dir
+        Folder for table, circuits and figures.
+    table
+        simulated or spycon; else both.
+    seeds
+        Networks' seeds.
+    methods
+        Names of methods; else all.
+    minutes
+        Length of each simulated recording.
+    spycon
+        The file of christiando/spycon; without it, it is looked for beside the checkout.
+    force
+        Make rows that exist anew.
+    """
+    from spikeweft.benchmark import studies
+
+    file = spycon or studies.spycon_beside_checkout()
+    if file is None:
+        print(f"no {studies.SPYCON} was found, so it is left out; name it with --spycon PATH")
+    _benchmark(studies.wirings(seeds, minutes, file), out_dir, table, methods, force=force)
+
+
+@benchmark_app.command
+def ablations(
+    out_dir: Path,
+    /,
+    *,
+    table: Annotated[tuple[str, ...], Names] = (),
+    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102),
+    methods: Annotated[tuple[str, ...], Names] = (),
+    minutes: Annotated[float, Minutes] = 8.0,
+    force: bool = False,
+) -> None:
+    """What each part of CircuitGNN contributes: the method with one thing left out at a time.
+
+    Example: `spikeweft benchmark ablations results --seeds 100`
+
+    Parameters
+    ----------
+    out_dir
+        Folder for table, circuits and figures.
+    table
+        Only 1, the two rings, so far.
+    seeds
+        Networks' seeds.
+    methods
+        Names of variants; else all.
+    minutes
+        Length of each recording.
+    force
+        Make rows that exist anew.
+    """
+    from spikeweft.benchmark import studies
+
+    _benchmark(studies.ablations(seeds, minutes), out_dir, table, methods, force=force)
+
+
+@benchmark_app.command
+def figures(out_dir: Path, /) -> None:
+    """Draw figures and print tables again, from what OUT_DIR holds; nothing is fitted.
+
+    Example: `spikeweft benchmark figures results`
+
+    Parameters
+    ----------
+    out_dir
+        Folder that the other benchmark commands filled.
+    """
+    from spikeweft.benchmark.figures import draw_figures
+    from spikeweft.benchmark.tables import folder_markdown
+
+    print(folder_markdown(out_dir))
+    drawn = draw_figures(out_dir)
+    print(f"{len(drawn)} figures in {out_dir / 'figures'}")
+
+
 @app.command
 def demo(out_dir: Path = Path("demo"), /, *, force: bool = False) -> None:
     """Simulate a small network, infer its wiring from the spikes, and score the answer.
@@ -257,10 +440,36 @@ def main(tokens: Sequence[str] | None = None) -> int:
         print(f"spikeweft: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        remedy = "; run the same command with --resume to go on" if words[:1] == ["infer"] else ""
+        remedy = _TO_GO_ON.get(words[0] if words else "", "")
         print(f"\nspikeweft: interrupted{remedy}", file=sys.stderr)
         return 130
     return 0
+
+
+def _benchmark(
+    cases: "Sequence[Case]",
+    out_dir: Path,
+    tables: Sequence[str],
+    methods: Sequence[str],
+    *,
+    force: bool,
+) -> None:
+    """Run the chosen cases with a line for each, then show all that the folder holds."""
+    from spikeweft.benchmark.run import run
+    from spikeweft.benchmark.studies import chosen
+
+    run(chosen(cases, tables, methods), out_dir, force=force, on_row=_print_standing)
+    figures(out_dir)
+
+
+def _print_standing(standing: "Standing") -> None:
+    row = standing.row
+    where = f"{row.table}, {row.setting}, {row.neuron_model}, seed {row.seed}: {row.method}"
+    scores = f"Δ {_number(row.delta)}, {row.seconds:.0f} s"
+    if not math.isnan(row.bits_per_spike_pooled):
+        scores += f", {_number(row.bits_per_spike_pooled)} bits per spike"
+    told = f"failed: {row.failed}" if row.failed else scores
+    print(f"{standing.n_done} of {standing.n_cases}: {where}: {told}", file=sys.stderr, flush=True)
 
 
 def _infer(inference: "Inference") -> None:

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -11,7 +12,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.recording import Covariate, Recording
@@ -187,6 +188,117 @@ def size_in(ax: Axes) -> tuple[float, float]:
     """Width and height in inches of the figure that holds `ax`."""
     width_in, height_in = _figure(ax).get_size_inches()
     return float(width_in), float(height_in)
+
+
+@_styled
+def write_figure(ax: Axes, path: Path) -> list[Path]:
+    """Write the figure that holds `ax` as .svg and .png beside each other."""
+    svg, png = path.with_suffix(".svg"), path.with_suffix(".png")
+    svg.write_text(as_svg(ax), encoding="utf-8")
+    _figure(ax).savefig(png, dpi=150, metadata={"Software": None})
+    return [svg, png]
+
+
+@_styled
+def draw_scores(
+    scores: Sequence[Sequence[float]], looks: Sequence[Look], name: str, ax: Axes
+) -> Axes:
+    """A bar per method to the mean over its fits, and a dot per fit; the first is on top."""
+    for place, values, look in zip(_places(looks), scores, looks, strict=True):
+        if np.isfinite(values).any():
+            ax.barh(place, np.nanmean(values), height=0.62, color=look.colour, alpha=0.55, lw=0)
+            ax.plot(values, np.full(len(values), place), "o", color=INK, ms=2.6, mew=0)
+    ax.set_xlim(left=0.0)
+    return _finish_methods(looks, name, ax)
+
+
+@_styled
+def draw_score_dots(
+    scores: Sequence[Sequence[float]], looks: Sequence[Look], name: str, ax: Axes
+) -> Axes:
+    """A dot per fit, for scores whose differences are small beside their size."""
+    for place, values, look in zip(_places(looks), scores, looks, strict=True):
+        ax.axhline(place, color=RULE, lw=0.6, zorder=0)
+        ax.plot(
+            values, np.full(len(values), place), "o", color=look.colour, ms=5.5, mew=0, alpha=0.8
+        )
+    return _finish_methods(looks, name, ax)
+
+
+def _places(looks: Sequence[Look]) -> Int[np.ndarray, " method"]:
+    return -np.arange(len(looks))
+
+
+def _finish_methods(looks: Sequence[Look], name: str, ax: Axes) -> Axes:
+    ax.set_yticks(_places(looks), [look.name for look in looks])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(0.6 - len(looks), 0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(_plain_number)
+    ax.set_xlabel(name)
+    return ax
+
+
+def _plain_number(value: float, _: float | None = None) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+@_styled
+def draw_limit(value: float, look: Look, ax: Axes) -> Axes:
+    """An upright line at a value, named above the axes."""
+    ax.axvline(value, color=look.colour, ls=look.line, lw=1.2, label=look.name, zorder=0)
+    _legend(ax)
+    return ax
+
+
+@_styled
+def draw_against(
+    x: Sequence[float], scores: Sequence[Sequence[float]], look: Look, ax: Axes
+) -> Axes:
+    """A line through the means at each x, and the range of the fits around it."""
+    mean, low, high = (np.array([f(values) for values in scores]) for f in (np.mean, min, max))
+    ax.fill_between(x, low, high, color=look.colour, alpha=0.18, lw=0)
+    ax.plot(x, mean, color=look.colour, ls=look.line, marker="o", ms=3.6, mew=0, label=look.name)
+    return ax
+
+
+@_styled
+def draw_fits(x: Sequence[float], y: Sequence[float], look: Look, marker: str, ax: Axes) -> Axes:
+    """A mark per fit: one of its scores or settings against another."""
+    ax.plot(x, y, marker, color=look.colour, ms=4.6, mew=0, alpha=0.75, label=look.name)
+    return ax
+
+
+@_styled
+def name_axes(x_name: str, y_name: str, ax: Axes) -> Axes:
+    """Names of the axes, with small tick labels, for panels that are small."""
+    ax.set_xlabel(x_name)
+    ax.set_ylabel(y_name)
+    ax.tick_params(labelsize=6.5)
+    return ax
+
+
+@_styled
+def scale_axes(ax: Axes, *, log: str = "", x_ticks: Sequence[float] = ()) -> Axes:
+    """Plain numbers on both axes; those named in `log` ("x", "xy") show equal ratios alike."""
+    for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+        if name in log:
+            ax.set(**{f"{name}scale": "log"})
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_minor_formatter(NullFormatter())
+        axis.set_major_formatter(_plain_number)
+    if len(x_ticks):
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticks(x_ticks, [_plain_number(tick) for tick in x_ticks])
+    return ax
+
+
+@_styled
+def legend_beside(ax: Axes) -> Axes:
+    """A legend to the right of the axes, for more names than fit above them."""
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0.1)
+    return ax
 
 
 @_styled

@@ -1,0 +1,292 @@
+"""Figures of a folder of studies, drawn from its tables and circuits alone."""
+
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from spikeweft.benchmark.rows import Row, read_rows
+from spikeweft.benchmark.run import weights_file
+from spikeweft.benchmark.tables import STUDIES
+from spikeweft.connectivity import Connectivity
+from spikeweft.plots import (
+    MUTED,
+    ORACLE,
+    TRUTH,
+    Axes,
+    Look,
+    NeuronOrder,
+    draw_against,
+    draw_colour_scale,
+    draw_fits,
+    draw_limit,
+    draw_mean_profile,
+    draw_raster,
+    draw_score_dots,
+    draw_scores,
+    draw_weights,
+    label_weights,
+    legend_beside,
+    name_axes,
+    neuron_order,
+    panels,
+    scale_axes,
+    weight_limit,
+    write_figure,
+)
+from spikeweft.recording import Recording
+
+LOOKS = {
+    look.name: look
+    for look in (
+        Look(name="CircuitGNN", colour="#0072b2"),
+        Look(name="CircuitGNN+drive", colour="#56b4e9"),
+        Look(name="YoonGNN", colour="#009e73"),
+        Look(name="YoonGNN+drive", colour="#009e73"),
+        Look(name="PoissonGLM", colour="#d55e00"),
+        Look(name="SharedFilterGLM", colour="#e69f00"),
+        Look(name="SameBinGLM", colour="#a6611a"),
+        Look(name="Ising", colour="#cc79a7"),
+        Look(name="LogisticRegressionL1", colour="#7b3294"),
+        Look(name="InverseCovariance", colour="#8c8c8c"),
+        Look(name="CrossCorrelogram", colour="#5a6670"),
+        Look(name="TCA", colour="#882255"),
+        Look(name="SeqNMF", colour="#44782a"),
+        Look(name="NRI", colour="#b0324f"),
+    )
+}
+"""Every method in the same colour everywhere."""
+_MARKERS = "osD^vPX<>*hpd8"
+_BOUND = Look(name="Cramér-Rao bound, free weights", colour=TRUTH.colour, line=ORACLE.line)
+_SHOWN = ("CircuitGNN+drive", "CircuitGNN", "PoissonGLM")
+"""Methods whose matrices are shown."""
+_PROFILED = (*_SHOWN, "SharedFilterGLM", "TCA", "SeqNMF")
+"""Methods whose mean profiles are shown: those of the paper."""
+_BY_OBSERVED = ("#e69f00", "#56b4e9", "#0072b2")
+_NAMES = {
+    "delta": "inference error Δ",
+    "bits_per_spike_pooled": "bits per spike, pooled",
+    "precision_recall_area": "precision-recall area",
+}
+_PREDICTABLE_BITS = 0.1
+"""Oracles below it leave next to nothing to predict, of which a share says little."""
+
+
+class Stored(NamedTuple):
+    """The circuit of a row, in the unit of the true one, and the spikes beside it."""
+
+    inferred: Connectivity
+    truth: Connectivity
+    sample: Recording
+
+
+def draw_figures(folder: Path) -> list[Path]:
+    """Draw all figures that the tables in a folder allow, as .svg and .png in `folder/figures`."""
+    rows = [row for study in STUDIES for row in read_rows(folder / f"{study}.csv")]
+    rows = [row for row in rows if not row.failed]
+    (folder / "figures").mkdir(exist_ok=True)
+    return [
+        path
+        for name, ax in _figures(rows, folder)
+        for path in write_figure(ax, folder / "figures" / name)
+    ]
+
+
+def stored(folder: Path, row: Row) -> Stored:
+    """What the loop kept of a row's circuit."""
+    with np.load(io.BytesIO(weights_file(folder, row).read_bytes())) as arrays:
+        truth = Connectivity(weights=arrays["true_weights"], angle_rad=arrays.get("angle_rad"))
+        inferred = Connectivity(
+            weights=float(arrays["scale"]) * arrays["weights"],
+            standard_error=np.where(arrays["informed"], 0.0, np.inf),
+            angle_rad=truth.angle_rad,
+        )
+        sample = Recording(
+            spike_times_s=arrays["sample_spike_times_s"],
+            spike_neurons=arrays["sample_spike_neurons"].astype(np.int64),
+            n_neurons=truth.n_neurons,
+            epochs_s=arrays["sample_epochs_s"],
+        )
+    return Stored(inferred, truth, sample)
+
+
+def _figures(rows: Sequence[Row], folder: Path) -> Iterator[tuple[str, Axes]]:
+    for setting, group in _by(rows, lambda row: (row.study, row.table, row.setting)).items():
+        name = "_".join(
+            word.replace(" ", "-").replace(",", "").replace("/", "-") for word in setting
+        )
+        study, table, _ = setting
+        if study in ("paper", "wirings") and table != "partial":
+            yield f"scores_{name}", _scores(group)
+            for neuron_model, same in _by(group, lambda row: row.neuron_model).items():
+                yield f"circuits_{name}_{neuron_model.replace(' ', '-')}", _circuits(same, folder)
+        elif table == "partial":
+            yield "partial", _partial(group)
+        elif study == "ablations":
+            yield f"scores_{name}", _scores(group)
+    yield from _curves(rows)
+    predicted = [
+        row
+        for row in rows
+        if row.oracle_bits_per_spike_pooled > _PREDICTABLE_BITS
+        and math.isfinite(row.bits_per_spike_pooled)
+    ]
+    if predicted:
+        yield "bits_against_delta", _bits_against_delta(predicted)
+
+
+def _curves(rows: Sequence[Row]) -> Iterator[tuple[str, Axes]]:
+    for table, field, name in (
+        ("strength", "recurrent_strength", "recurrent strength r"),
+        ("minutes", "minutes", "minutes recorded"),
+    ):
+        group = [row for row in rows if (row.study, row.table) == ("curves", table)]
+        if group:
+            yield f"delta_against_{table}", _delta_against(group, field, name)
+
+
+def _scores(rows: Sequence[Row]) -> Axes:
+    """Scores by method, for each neuron model."""
+    by_model = _by(rows, lambda row: row.neuron_model)
+    methods = list(dict.fromkeys(row.method for row in rows))
+    fields = ["delta", "bits_per_spike_pooled"]
+    if np.isfinite(_values(rows, "precision_recall_area")).any():
+        fields.insert(1, "precision_recall_area")
+    titles = [f"{model} neurons" for model in by_model for _ in fields]
+    axes = panels(titles, width_in=2.7 * len(titles) + 1.4, height_in=3.6, share_y=True)
+    looks = [_look(method) for method in methods]
+    places = [(group, field) for group in by_model.values() for field in fields]
+    for ax, (group, field) in zip(axes, places, strict=True):
+        by_method = _by(group, lambda row: row.method)
+        values = [_values(by_method.get(method, []), field) for method in methods]
+        draw = draw_score_dots if field == "bits_per_spike_pooled" else draw_scores
+        draw(values, looks, _NAMES[field], ax)
+        oracle = _values(group, "oracle_bits_per_spike_pooled")
+        if field == "bits_per_spike_pooled" and np.isfinite(oracle).any():
+            draw_limit(float(np.nanmean(oracle)), ORACLE, ax)
+    return axes[0]
+
+
+def _circuits(rows: Sequence[Row], folder: Path) -> Axes:
+    """Spikes, the true and inferred weights, and their profiles, for the first seed."""
+    seed = min(row.seed for row in rows)
+    kept = {row.method: stored(folder, row) for row in rows if row.seed == seed}
+    shown = [method for method in _by_interest(kept) if method in _SHOWN] or list(kept)[:2]
+    truth, sample = kept[shown[0]].truth, kept[shown[0]].sample
+    is_ring = truth.angle_rad is not None
+    titles = ["spikes", "truth", *shown, *(["mean weight"] if is_ring else [])]
+    axes = panels(titles, width_in=3.0 * len(titles) + 1.2, height_in=3.2)
+    order = neuron_order(truth) if is_ring else NeuronOrder(neurons=np.arange(truth.n_neurons))
+    draw_raster(sample, order, axes[0])
+    name_axes("time (s)", "neuron", axes[0])
+    matrices = axes[1 : 2 + len(shown)]
+    circuits = [truth, *(kept[method].inferred for method in shown)]
+    for ax, circuit in zip(matrices, circuits, strict=True):
+        draw_weights(circuit, order, ax, weight_limit(truth))
+        name_axes("presynaptic neuron", "postsynaptic neuron", ax)
+    if is_ring:
+        _profiles(truth, {method: kept[method].inferred for method in _by_interest(kept)}, axes[-1])
+    else:
+        draw_colour_scale(matrices)
+    return axes[0]
+
+
+def _by_interest(methods: Iterable[str]) -> list[str]:
+    """The methods whose circuits are looked at; of ours, the better informed where two are."""
+    known = list(methods)
+    kept = [method for method in _PROFILED if method in known]
+    return [m for m in kept if not (m == "CircuitGNN" and "CircuitGNN+drive" in kept)]
+
+
+def _profiles(truth: Connectivity, inferred: dict[str, Connectivity], ax: Axes) -> None:
+    for method, circuit in inferred.items():
+        draw_mean_profile(circuit, _look(method), ax)
+    draw_mean_profile(truth, TRUTH, ax)
+    weights = truth.weights[truth.off_diagonal]
+    reach = np.ptp(weights)
+    ax.set_ylim(weights.min() - 0.4 * reach, weights.max() + 0.4 * reach)
+    label_weights(ax, "weight, scaled to the truth")
+    name_axes("difference of preferred directions (°)", ax.get_ylabel(), ax)
+    legend_beside(ax)
+
+
+def _partial(rows: Sequence[Row]) -> Axes:
+    """Δ and bits per spike against hidden neurons of the model, for each number observed."""
+    axes = panels(["error", "prediction"], width_in=9.5, height_in=3.2)
+    by_observed = _by(rows, lambda row: row.n_observed)
+    for ax, field in zip(axes, ("delta", "bits_per_spike_pooled"), strict=True):
+        for n_observed, colour in zip(by_observed, _BY_OBSERVED, strict=False):
+            group = by_observed[n_observed]
+            for method, marker in (("PoissonGLM", "D"), ("CircuitGNN", "s")):
+                control = [row for row in group if row.method == method]
+                look = Look(name=f"{method}, {n_observed} observed", colour=colour)
+                if control:
+                    draw_fits([-1.0] * len(control), _values(control, field), look, marker, ax)
+            ours = [row for row in group if row.method == "CircuitGNN+drive"]
+            look = Look(name=f"CircuitGNN+drive, {n_observed} observed", colour=colour)
+            if ours:
+                draw_against(*_line(ours, "n_hidden", field), look, ax)
+        scale_axes(ax, x_ticks=sorted({float(row.n_hidden) for row in rows}))
+        ax.set_xlabel("hidden neurons in the model")
+        ax.set_ylabel(_NAMES[field])
+    axes[0].set_ylim(bottom=0.0)
+    legend_beside(axes[-1])
+    return axes[0]
+
+
+def _delta_against(rows: Sequence[Row], field: str, name: str) -> Axes:
+    """Δ of each method against what was varied, and the bound of free weights."""
+    (ax,) = panels([f"error against {name}"], width_in=6.8, height_in=3.4)
+    for method, group in _by(rows, lambda row: row.method).items():
+        draw_against(*_line(group, field, "delta"), _look(method), ax)
+    draw_against(*_line(rows, field, "cramer_rao_delta"), _BOUND, ax)
+    values = sorted(set(_values(rows, field)))
+    scale_axes(ax, log="xy", x_ticks=values if len(values) < 8 else ())
+    ax.set_xlabel(name)
+    ax.set_ylabel(_NAMES["delta"])
+    return legend_beside(ax)
+
+
+def _bits_against_delta(rows: Sequence[Row]) -> Axes:
+    """All fits: how near the oracle they predict, against how near the truth they come."""
+    (ax,) = panels(["prediction against error, every fit"], width_in=7.2, height_in=4.0)
+    for number, (method, group) in enumerate(_by(rows, lambda row: row.method).items()):
+        share = [_share_of_oracle(row) for row in group]
+        marker = _MARKERS[number % len(_MARKERS)]
+        draw_fits(_values(group, "delta"), share, _look(method), marker, ax)
+    scale_axes(ax, log="x")
+    ax.set_xlabel(_NAMES["delta"])
+    ax.set_ylabel("bits per spike, share of the oracle's (%)")
+    ax.set_ylim(bottom=max(min(map(_share_of_oracle, rows)) - 2.0, 0.0))
+    return legend_beside(ax)
+
+
+def _share_of_oracle(row: Row) -> float:
+    return 100.0 * row.bits_per_spike_pooled / row.oracle_bits_per_spike_pooled
+
+
+def _line(rows: Sequence[Row], x: str, y: str) -> tuple[list[float], list[list[float]]]:
+    """Values of y at each x that has any, in ascending order of x."""
+    points = _by(
+        (row for row in rows if math.isfinite(getattr(row, y))), lambda row: getattr(row, x)
+    )
+    return sorted(points), [_values(points[at], y) for at in sorted(points)]
+
+
+def _values(rows: Iterable[Row], field: str) -> list[float]:
+    return [getattr(row, field) for row in rows]
+
+
+def _look(method: str) -> Look:
+    return LOOKS.get(method, Look(name=method, colour=MUTED))
+
+
+def _by(rows: Iterable[Row], key: Callable[[Row], object]) -> dict:
+    """Rows by a key, in the order of first appearance."""
+    groups: dict = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups

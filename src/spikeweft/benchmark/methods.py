@@ -1,0 +1,129 @@
+"""The methods that are compared, as data; each is imported only in the process that fits it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from spikeweft.errors import InputError
+
+if TYPE_CHECKING:
+    from spikeweft.estimators.base import CircuitEstimator
+
+_CIRCUIT_GNN = "spikeweft.estimators.circuit_gnn.CircuitGNN"
+_YOON_GNN = "spikeweft.estimators.yoon_gnn.YoonGNN"
+
+_YOON_EPOCHS = 10
+"""Epochs of the published model, of 200 batches each: what fits into about five minutes. Its
+held-out likelihood changes little after the second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A way to infer a circuit: a class and its settings.
+
+    Attributes
+    ----------
+    name
+        What it is called in tables and on the command line.
+    estimator
+        Module and class, with dots.
+    settings
+        Arguments of the class, where they differ from its defaults.
+    recipe
+        Fields of `fitting.Recipe` that differ from its defaults: steps of `CircuitGNN` left out.
+    """
+
+    name: str
+    estimator: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    recipe: Mapping[str, object] = field(default_factory=dict)
+
+    def build(self, *, n_hidden: int, seed: int) -> "CircuitEstimator":
+        """The estimator, not yet fitted; what draws no random numbers is not given a seed.
+
+        Raises
+        ------
+        InputError
+            Where there is no such class, or it cannot model hidden neurons but is asked to.
+        """
+        estimator = self._class()(**self.settings, **self._recipe())
+        known = estimator.get_params(deep=False)
+        if n_hidden and "n_hidden" not in known:
+            raise InputError(f"{self.name} has no hidden neurons; ask it for 0, not {n_hidden}")
+        wanted = {"n_hidden": n_hidden, "random_state": seed}
+        return estimator.set_params(**{key: wanted[key] for key in wanted if key in known})
+
+    def _class(self) -> type:
+        module, _, name = self.estimator.rpartition(".")
+        try:
+            return getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise InputError(
+                f"{self.name} cannot be imported ({error}); install what it needs"
+            ) from error
+
+    def _recipe(self) -> dict[str, object]:
+        if not self.recipe:
+            return {}
+        return {"recipe": import_module("spikeweft.fitting").Recipe(**self.recipe)}
+
+
+CIRCUIT_GNN = Method(name="CircuitGNN", estimator=_CIRCUIT_GNN)
+CIRCUIT_GNN_DRIVE = Method(
+    name="CircuitGNN+drive", estimator=_CIRCUIT_GNN, settings={"shift_by": "drive"}
+)
+YOON_GNN = Method(name="YoonGNN", estimator=_YOON_GNN, settings={"n_epochs": _YOON_EPOCHS})
+YOON_GNN_DRIVE = Method(
+    name="YoonGNN+drive",
+    estimator=_YOON_GNN,
+    settings={"n_epochs": _YOON_EPOCHS, "drive": "drive"},
+)
+POISSON_GLM = Method(name="PoissonGLM", estimator="spikeweft.estimators.poisson_glm.PoissonGLM")
+SAME_BIN_GLM = Method(name="SameBinGLM", estimator="spikeweft.estimators.same_bin_glm.SameBinGLM")
+SHARED_FILTER_GLM = Method(
+    name="SharedFilterGLM", estimator="spikeweft.estimators.shared_filter_glm.SharedFilterGLM"
+)
+ISING = Method(name="Ising", estimator="spikeweft.estimators.ising.Ising")
+LOGISTIC = Method(
+    name="LogisticRegressionL1", estimator="spikeweft.estimators.logistic.LogisticRegressionL1"
+)
+INVERSE_COVARIANCE = Method(
+    name="InverseCovariance",
+    estimator="spikeweft.estimators.inverse_covariance.InverseCovariance",
+)
+CROSS_CORRELOGRAM = Method(
+    name="CrossCorrelogram", estimator="spikeweft.estimators.cross_correlogram.CrossCorrelogram"
+)
+TCA = Method(name="TCA", estimator="spikeweft.estimators.tca.TCA")
+SEQ_NMF = Method(name="SeqNMF", estimator="spikeweft.estimators.seqnmf.SeqNMF")
+NRI = Method(name="NRI", estimator="spikeweft.estimators.nri.NRI")
+
+PEERS: tuple[Method, ...] = (
+    POISSON_GLM,
+    SHARED_FILTER_GLM,
+    SAME_BIN_GLM,
+    ISING,
+    LOGISTIC,
+    INVERSE_COVARIANCE,
+    CROSS_CORRELOGRAM,
+    TCA,
+    SEQ_NMF,
+    NRI,
+)
+WITHOUT_DRIVE: tuple[Method, ...] = (CIRCUIT_GNN, YOON_GNN, *PEERS)
+"""Methods for networks that no external input drives."""
+WITH_DRIVE: tuple[Method, ...] = (CIRCUIT_GNN_DRIVE, CIRCUIT_GNN, YOON_GNN_DRIVE, *PEERS)
+"""Methods for driven networks: ours with and without reading the input, to see what that adds."""
+
+ABLATIONS: dict[str, Mapping[str, object]] = {}
+"""Fields of `fitting.Recipe` by what is left out, as {"free weights": {"structure": False}}."""
+
+
+def ablated() -> tuple[Method, ...]:
+    """The whole method, then the same with one thing left out at a time."""
+    parts = (
+        Method(name=f"without {name}", estimator=_CIRCUIT_GNN, recipe=recipe)
+        for name, recipe in ABLATIONS.items()
+    )
+    return (CIRCUIT_GNN, *parts)

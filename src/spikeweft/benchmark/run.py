@@ -1,0 +1,135 @@
+"""The loop: one case after the other, one row each, kept as soon as it is there."""
+
+import io
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from spikeweft.benchmark.alone import CallError, alone
+from spikeweft.benchmark.data import DataSet, recorded, simulated
+from spikeweft.benchmark.rows import Row, read_rows, write_rows, write_whole
+from spikeweft.benchmark.score import Scored, empty_row, fit_and_score
+from spikeweft.benchmark.studies import Case
+from spikeweft.errors import InputError
+from spikeweft.metrics import inference_error
+
+
+class Standing(NamedTuple):
+    """Where a run stands after a case."""
+
+    row: Row
+    n_done: int
+    n_cases: int
+
+
+def run(
+    cases: Sequence[Case],
+    folder: Path,
+    *,
+    force: bool = False,
+    on_row: Callable[[Standing], None] = lambda _: None,
+) -> Path:
+    """Fit and score the cases of one study that its table does not have yet.
+
+    Each case is a process of its own; its row goes to `folder/STUDY.csv` before the next one
+    begins, its circuit to `folder/weights`. A case that fails becomes a row that says why, and is
+    tried again by the next run. Cases that share their data follow each other best.
+
+    Parameters
+    ----------
+    cases
+        What to fit, of one study.
+    folder
+        Where table and circuits go; it is made where it is not there.
+    force
+        Make the rows of these cases anew.
+    on_row
+        Called after each case.
+
+    Returns
+    -------
+    Path
+        The table.
+
+    Raises
+    ------
+    InputError
+        Where the folder or the table cannot be used.
+    """
+    (study,) = {case.study for case in cases}
+    table = _checked(folder) / f"{study}.csv"
+    asked = {empty_row(case).key: case for case in cases}
+    rows = [r for r in read_rows(table) if not (r.key in asked and (force or r.failed))]
+    if force and table.exists():
+        write_rows(table, rows)
+    done = {row.key for row in rows}
+    missing = [case for key, case in asked.items() if key not in done]
+    data_of = lru_cache(maxsize=1)(_data_set)
+    for number, case in enumerate(missing, start=1 + len(asked) - len(missing)):
+        row = _row(case, data_of, folder)
+        rows.append(row)
+        write_rows(table, rows)
+        on_row(Standing(row, number, len(asked)))
+    return table
+
+
+def weights_file(folder: Path, row: Row) -> Path:
+    """Where the circuit of a row is kept."""
+    return folder / "weights" / f"{row.name}.npz"
+
+
+class _Source(NamedTuple):
+    """What decides a data set."""
+
+    network: object
+    minutes: float
+    seed: int
+    file: Path | None
+
+
+def _row(case: Case, data_of: Callable[[_Source], DataSet], folder: Path) -> Row:
+    try:
+        data = data_of(_Source(case.network, case.minutes, case.seed, case.file))
+        scored = alone(fit_and_score, case, data)
+    except CallError as error:
+        return empty_row(case, failed=str(error))
+    _keep_circuit(weights_file(folder, scored.row), scored)
+    return scored.row
+
+
+def _data_set(source: _Source) -> DataSet:
+    if source.file is not None:
+        return alone(recorded, source.file)
+    return alone(simulated, source.network, source.minutes, source.seed)
+
+
+def _keep_circuit(path: Path, scored: Scored) -> None:
+    """Inferred and true weights, the scale between them, and the sample that figures show."""
+    inferred, truth, sample = scored.inferred, scored.truth, scored.sample
+    arrays = {
+        "weights": inferred.weights.astype(np.float32),
+        "informed": inferred.informed,
+        "true_weights": truth.weights.astype(np.float32),
+        "scale": np.array(inference_error(inferred, truth).scale),
+        "sample_spike_times_s": sample.spike_times_s,
+        "sample_spike_neurons": sample.spike_neurons.astype(np.int32),
+        "sample_epochs_s": sample.epochs_s,
+    }
+    if truth.angle_rad is not None:
+        arrays["angle_rad"] = truth.angle_rad
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_whole(path, content.getvalue())
+
+
+def _checked(folder: Path) -> Path:
+    try:
+        (folder / "weights").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made ({error.strerror or error}); choose another"
+        ) from error
+    return folder
