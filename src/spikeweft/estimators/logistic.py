@@ -17,14 +17,18 @@ from spikeweft.snapshots import whole_bins
 INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 """Values of C tried where none is given, from the sparsest, the quickest to fit, on."""
 
-_N_CHOOSING = 20
+_N_CHOOSING = 10
 _HELD_OUT = 0.1
-_INTERCEPT_SCALING = 20.0  # liblinear penalises the constant too: so only a twentieth of it
+_INTERCEPT_SCALING = 1000.0  # liblinear penalises the constant too: so only a thousandth of it
 _TOLERANCE = 1e-3
 _MAX_ITER = 200
 
 # scikit-learn 1.8 says an L1 penalty in another way than those before.
-_L1 = {"l1_ratio": 1.0} if LogisticRegression().penalty == "deprecated" else {"penalty": "l1"}
+_L1 = (
+    {"l1_ratio": 1.0}
+    if LogisticRegression().get_params()["penalty"] == "deprecated"
+    else {"penalty": "l1"}
+)
 
 Fired = Bool[np.ndarray, "time neuron"]
 HeldOut = Bool[np.ndarray, "held_out_time neuron"]
@@ -45,7 +49,7 @@ class LogisticRegressionL1(CircuitEstimator):
     C
         Inverse strength of the penalty, scikit-learn's, the same for all neurons. Where none is
         given, the one of `INVERSE_PENALTIES` that predicts the last tenth of the bins best from
-        the rest is used: by the log-loss of all neurons, or of 20 where there are more.
+        the rest is used: by the log-loss of all neurons, or of 10 where there are more.
     random_state
         Seed of the order in which liblinear visits the weights.
 
