@@ -80,12 +80,11 @@ def with_exponents(made: Sequence[Row], growths: Sequence[Growth]) -> list[Row]:
 def _exponents(row: Row, made: Sequence[Row], growths: Sequence[Growth]) -> Row:
     exponents: Row = {}
     for growth in growths:
-        kind = [row.get(name) for name in growth.alike]
+        kind = _kind(row, growth)
         smaller = [
             other
             for other in made
-            if [other.get(name) for name in growth.alike] == kind
-            and float(other[growth.size]) < float(row[growth.size])
+            if _kind(other, growth) == kind and float(other[growth.size]) < float(row[growth.size])
         ]
         if not smaller:
             continue
@@ -96,6 +95,11 @@ def _exponents(row: Row, made: Sequence[Row], growths: Sequence[Growth]) -> Row:
                 ratio = float(row[cost]) / float(before[cost])
                 exponents[f"{cost}_by_{growth.size}"] = round(math.log(ratio) / grown, 2)
     return exponents
+
+
+def _kind(row: Row, growth: Growth) -> list[str]:
+    """What rows of a kind share, as text: rows that were read have nothing else."""
+    return [str(row.get(name)) for name in growth.alike]
 
 
 def _is_in(case: Row, made: Sequence[Row]) -> bool:
