@@ -1,9 +1,16 @@
-"""Fill the README's table of results from rings.csv: python benchmarks/readme_table.py."""
+"""Fill the README's tables of results: python benchmarks/readme_table.py.
+
+The table of rings.csv, and, between marks `<!-- paper.csv: start -->` and `<!-- paper.csv: end -->`
+(or curves, wirings, ablations), the summary of that study's table.
+"""
 
 import csv
 from itertools import groupby
 from pathlib import Path
 from statistics import mean
+
+from spikeweft.benchmark.rows import read_rows
+from spikeweft.benchmark.tables import STUDIES, provenance, summary
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -68,10 +75,25 @@ def _provenance(rows: list[dict[str, str]]) -> str:
 
 
 def filled(readme: str, rows: list[dict[str, str]]) -> str:
-    """The README with the table between its two marks."""
-    before, rest = readme.split(START)
-    _, after = rest.split(END)
-    return f"{before}{START}\n{table(rows)}\n{END}{after}"
+    """The README with each table between its two marks."""
+    readme = _between(readme, START, table(rows), END)
+    for study in STUDIES:
+        start, end = f"<!-- {study}.csv: start -->\n", f"<!-- {study}.csv: end -->\n"
+        if start in readme:
+            readme = _between(readme, start, _summary(study), end)
+    return readme
+
+
+def _between(readme: str, start: str, text: str, end: str) -> str:
+    before, rest = readme.split(start)
+    _, after = rest.split(end)
+    return f"{before}{start}\n{text}\n{end}{after}"
+
+
+def _summary(study: str) -> str:
+    """A study in one table, and where it comes from."""
+    rows = read_rows(HERE / f"{study}.csv")
+    return f"{summary(rows)}\n\n{provenance(rows)}\n"
 
 
 def measured() -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from spikeweft.benchmark.rows import Row, read_rows, write_rows
 from spikeweft.benchmark.run import run
 from spikeweft.benchmark.score import empty_row, fit_and_score, precision_recall_area
 from spikeweft.benchmark.studies import Case
-from spikeweft.benchmark.tables import folder_markdown, markdown
+from spikeweft.benchmark.tables import folder_markdown, markdown, summary
 from spikeweft.cli import app, main
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
@@ -407,6 +407,15 @@ def test_tables_come_from_the_csv(tmp_path):
     table = (tmp_path / "paper.csv").read_text()
     (tmp_path / "paper.csv").write_text(table.replace(",0.4,", ",0.6,"))
     assert "| 0.400 (0.200–0.600) |" in folder_markdown(tmp_path)
+
+
+def test_a_summary_has_a_column_per_network_and_no_curves():
+    rows = [row(delta=0.3, bits_per_spike_pooled=1.0), row(setting="Profile II", delta=0.1)]
+    rows += [row(table="partial", delta=0.2), row(study="curves", delta=0.2)]
+    text = summary(rows)
+    assert "| method | ring, LNP | Profile II, LNP |" in text
+    assert "| CoincidenceCounter | 0.300 / 1.000 | 0.100 |" in text
+    assert "0.200" not in text
 
 
 def test_lines_of_a_table_are_told_apart_by_what_varies():

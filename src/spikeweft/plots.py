@@ -239,7 +239,7 @@ def _finish_methods(looks: Sequence[Look], name: str, ax: Axes) -> Axes:
     return ax
 
 
-def _plain_number(value: float, _: float | None = None) -> str:
+def _plain_number(value: float, _: object = None) -> str:
     return f"{value:g}".replace("-", "−")
 
 

@@ -52,7 +52,34 @@ def markdown(rows: Sequence[Row]) -> str:
         if table.isdigit():
             title = f"### Table {table}: {setting}, {neuron_model} neurons"
         parts.append("\n\n".join(part for part in (title, *_table(group)) if part))
-    return "\n\n".join([*parts, _provenance(rows)]) + "\n" if rows else ""
+    return "\n\n".join([*parts, provenance(rows)]) + "\n" if rows else ""
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One table of a study, as in the paper: a line per method, a column per network.
+
+    Cells are Δ / bits per spike, pooled; means over the seeds. Rows with hidden neurons are left
+    out, and so are those of several lengths or strengths: they are curves.
+    """
+    seen = [r for r in rows if not r.failed and r.table != "partial" and r.study != "curves"]
+    lines: dict[str, Cells] = {}
+    headings = []
+    for (setting, neuron_model), network in _grouped(seen, "setting", "neuron_model"):
+        heading = f"{setting}, {neuron_model}"
+        headings.append(heading)
+        for (method,), group in _grouped(network, "method"):
+            lines.setdefault(method, {"method": method})[heading] = _pair(_scores(group))
+        for limit in (*_limits(network, ()), *_published(network)):
+            own = lines.setdefault(limit["method"], {"method": limit["method"]})
+            own[heading] = _pair(limit)
+    in_order = sorted(lines.values(), key=lambda line: line["method"].startswith("*"))
+    return _lines(in_order, ["method", *headings])
+
+
+def _pair(cells: Cells) -> str:
+    """Δ without its range, and bits per spike: pooled, or as published."""
+    bits = cells.get("bits per spike, pooled") or cells.get("bits per spike, mean")
+    return " / ".join([cells.get("Δ", "–").split(" ")[0], *([bits] if bits else [])])
 
 
 def folder_markdown(folder: Path) -> str:
@@ -64,7 +91,11 @@ def folder_markdown(folder: Path) -> str:
         Where it holds none.
     """
     found = {study: read_rows(folder / f"{study}.csv") for study in STUDIES}
-    parts = [f"## {study}\n\n{markdown(rows)}" for study, rows in found.items() if rows]
+    parts = [
+        f"## {study}\n\n" + "\n\n".join(part for part in (summary(rows), markdown(rows)) if part)
+        for study, rows in found.items()
+        if rows
+    ]
     if not parts:
         raise InputError(
             f"there is no table of a study in {folder}; run 'spikeweft benchmark paper {folder}' "
@@ -167,7 +198,8 @@ def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _provenance(rows: Sequence[Row]) -> str:
+def provenance(rows: Sequence[Row]) -> str:
+    """Seeds, versions, machines and days of some rows, and how to read their scores."""
     seeds, versions, machines, days = (
         ", ".join(sorted({str(getattr(row, field))[:length] for row in rows}))
         for field, length in (
