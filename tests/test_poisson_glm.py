@@ -161,6 +161,38 @@ def test_scikit_learn_finds_the_same_optimum(recording, monkeypatch):
         np.testing.assert_allclose(model.coupling_filters_[neuron].T, filters, atol=1e-3)
 
 
+@pytest.mark.filterwarnings("default")  # of its libraries
+def test_nemos_finds_the_same_coefficients_and_no_higher_likelihood(monkeypatch):
+    """Ten neurons' penalised likelihood, written out here for both from the same design."""
+    nemos = pytest.importorskip("nemos", reason="NeMoS is not installed: pip install nemos")
+    jax = pytest.importorskip("jax")
+    monkeypatch.setattr(glm, "_TOLERANCE_NATS", 1e-5)
+    ridge = 0.1  # at which own history and couplings are penalised alike
+    basis = raised_cosine_basis(3, N_LAGS, BIN_S)
+    filters = filters_of(10, {(1, 3): 0.8, (2, 1): -1.0, (9, 4): 0.5})
+    counts = simulate_glm(filters, np.linspace(10, 30, 10), 12_000, np.random.default_rng(7))
+    design, spikes = plain_design(counts, basis)[N_LAGS:], counts[N_LAGS:]
+    with jax.enable_x64(True):
+        peer = nemos.glm.PopulationGLM(
+            regularizer="Ridge",
+            regularizer_strength=ridge / len(spikes),  # its loss is a mean over bins
+            solver_name="LBFGS",
+            solver_kwargs={"tol": 1e-9, "maxiter": 2000},
+        ).fit(design, spikes.astype(float))
+        theirs = np.asarray(peer.coef_).T, np.asarray(peer.intercept_) - np.log(BIN_S)
+    model = PoissonGLM(bin_s=BIN_S, ridge=ridge).fit(as_recording(counts))
+    of_basis = np.linalg.pinv(basis) @ model.coupling_filters_.transpose(0, 2, 1)
+    ours = of_basis.reshape(len(of_basis), -1), np.log(model.baseline_rate_hz_)
+
+    def penalised(coupling, log_baseline_hz):
+        log_rate = design @ coupling.T + log_baseline_hz
+        value = np.sum(spikes * log_rate - BIN_S * np.exp(log_rate))
+        return value - 0.5 * ridge * np.sum(coupling**2)
+
+    assert penalised(*ours) >= penalised(*theirs) - 1e-3
+    np.testing.assert_allclose(ours[0], theirs[0], atol=2e-3)
+
+
 def test_relabelling_the_neurons_relabels_filters_and_likelihood(recording, fitted):
     order = np.array([2, 0, 3, 1])
     relabelled = PoissonGLM(bin_s=BIN_S, ridge=1.0).fit(recording.select(order))
