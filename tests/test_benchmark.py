@@ -322,10 +322,12 @@ def test_a_recorded_network_keeps_the_direction_of_its_edges(tmp_path):
 
 @pytest.fixture(scope="module")
 def all_cases(tmp_path_factory):
+    file = tmp_path_factory.mktemp("spycon") / studies.SPYCON
+    file.touch()
     return [
         *studies.paper(),
         *studies.curves(),
-        *studies.wirings(spycon=tmp_path_factory.getbasetemp() / "any.npz"),
+        *studies.wirings(spycon=file),
         *studies.ablations(),
     ]
 
@@ -470,6 +472,8 @@ def test_the_command_line_shows_tables_and_figures_again(tmp_path, here, capsys)
 def test_the_command_line_refuses_what_a_study_does_not_have(tmp_path, capsys):
     assert main(["benchmark", "paper", str(tmp_path / "out"), "--methods", "GLM"]) == 2
     assert "there is no method 'GLM' here" in capsys.readouterr().err
+    assert main(["benchmark", "wirings", str(tmp_path / "out"), "--spycon", "nowhere.npz"]) == 2
+    assert "no file nowhere.npz" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

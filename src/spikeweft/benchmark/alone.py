@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import re
 import resource
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -65,6 +66,7 @@ def peak_memory_mb() -> float:
 
 
 def _call(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who called us hears it too, and ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         outcome = _Outcome(function(*arguments), "")

@@ -104,6 +104,8 @@ class Case:
         words += ["--seeds", str(self.seed), "--methods", self.method.name]
         if self.study in _CHOOSES_MINUTES and self.network is not None:
             words += ["--minutes", f"{self.minutes:g}"]
+        if self.file is not None:
+            words += ["--spycon", self.file.name]
         return shlex.join([*words, "--force"])
 
 
@@ -131,7 +133,15 @@ def curves(seeds: Sequence[int] = SEEDS) -> list[Case]:
 def wirings(
     seeds: Sequence[int] = SEEDS, minutes: float = WIRING_MINUTES, spycon: Path | None = None
 ) -> list[Case]:
-    """Networks that are no rings: three random wirings, and the recorded one where it is given."""
+    """Networks that are no rings: three random wirings, and that of a file where it is given.
+
+    Raises
+    ------
+    InputError
+        Where there is no such file.
+    """
+    if spycon is not None and not spycon.is_file():
+        raise InputError(f"there is no file {spycon}; check --spycon, or leave it out")
     laws = {
         "random symmetric": SymmetricWiring(),
         "random directed": DirectedWiring(),
