@@ -18,9 +18,9 @@ from spikeweft.glm import (
     Curvature,
     Minimum,
     Rows,
+    bins_within,
     expected_counts,
     minimise_rows,
-    whole_bins,
 )
 from spikeweft.recording import Covariate, Recording
 from spikeweft.windows import scored_epochs
@@ -157,7 +157,7 @@ class PoissonGLM(SpikePredictor):
             raise InputError(f"n_harmonics is {self.n_harmonics}; choose 1 or more")
 
     def _basis(self) -> Float[np.ndarray, "lag basis"]:
-        n_lags = whole_bins(self.history_window_s, self.bin_s_)
+        n_lags = bins_within(self.history_window_s, self.bin_s_)
         if not 1 <= self.n_basis <= n_lags:
             raise InputError(
                 f"{self.n_basis} basis functions do not fit the {n_lags} bins of {self.bin_s_:g} s "
