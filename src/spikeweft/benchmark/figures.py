@@ -68,6 +68,7 @@ _PROFILED = (*_SHOWN, "SharedFilterGLM", "TCA", "SeqNMF")
 _BY_OBSERVED = ("#e69f00", "#56b4e9", "#0072b2")
 _NAMES = {
     "delta": "inference error Δ",
+    "delta_identifiable": "Δ over identifiable pairs",
     "bits_per_spike_pooled": "bits per spike, pooled",
     "precision_recall_area": "precision-recall area",
 }
@@ -152,9 +153,7 @@ def _scores(rows: Sequence[Row]) -> Axes:
     """Scores by method, for each neuron model."""
     by_model = _by(rows, lambda row: row.neuron_model)
     methods = list(dict.fromkeys(row.method for row in rows))
-    fields = ["delta", "bits_per_spike_pooled"]
-    if np.isfinite(_values(rows, "precision_recall_area")).any():
-        fields.insert(1, "precision_recall_area")
+    fields = _score_fields(rows)
     titles = [f"{model} neurons" for model in by_model for _ in fields]
     axes = panels(titles, width_in=2.7 * len(titles) + 1.4, height_in=3.6, share_y=True)
     looks = [_look(method) for method in methods]
@@ -168,6 +167,18 @@ def _scores(rows: Sequence[Row]) -> Axes:
         if field == "bits_per_spike_pooled" and np.isfinite(oracle).any():
             draw_limit(float(np.nanmean(oracle)), ORACLE, ax)
     return axes[0]
+
+
+def _score_fields(rows: Sequence[Row]) -> list[str]:
+    """Scores that say something about these networks."""
+    n_pairs = rows[0].n_observed * (rows[0].n_observed - 1)
+    fields = {
+        "delta": True,
+        "delta_identifiable": any(row.n_pairs_identifiable < n_pairs for row in rows),
+        "precision_recall_area": np.isfinite(_values(rows, "precision_recall_area")).any(),
+        "bits_per_spike_pooled": True,
+    }
+    return [field for field, is_telling in fields.items() if is_telling]
 
 
 def _circuits(rows: Sequence[Row], folder: Path) -> Axes:

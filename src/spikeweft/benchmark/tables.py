@@ -164,7 +164,10 @@ def _limits(rows: Sequence[Row], varied: Iterable[str]) -> list[Cells]:
                 f"{mean(row.oracle_bits_per_spike_pooled for row in known):.3f}"
             ),
         },
-        {"method": "*Cramér-Rao bound, free weights*", "Δ": f"{bound:.3f}"},
+        {
+            "method": "*Cramér-Rao bound, free weights*",
+            "Δ": f"{bound:.3f}" if bound < 1 else "above 1",
+        },
     ]
 
 
