@@ -1,9 +1,8 @@
-"""The Poisson GLM on rings of 8 minutes, and against scikit-learn: python benchmarks/glm.py.
+"""The Poisson GLM on rings of 8 minutes: python benchmarks/glm.py.
 
 Every row is a process of its own; its peak memory includes the imports. Training is on the first
-90 % of the recording, bits per spike are on the last 10 %. scikit-learn solves the same problem
-(design matrix, penalty, scored time), without making the design, for a sample of the neurons; how
-many times faster ours is compares processor time. Whatever else the machine does adds to the times.
+90 % of the recording, bits per spike are on the last 10 %. Whatever else the machine does adds to
+the times. `glm_peers.py` compares with other software.
 """
 
 import csv
@@ -12,15 +11,12 @@ import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from sklearn.linear_model import PoissonRegressor
 
 from spikeweft.estimators.poisson_glm import PoissonGLM
-from spikeweft.filters import SpikeHistory, raised_cosine_basis
 from spikeweft.metrics import inference_error
 from spikeweft.simulate.network import simulate
 from spikeweft.simulate.ring import lnp_ring, threshold_ring
@@ -35,10 +31,6 @@ SETTINGS = (
     {"bin_s": 0.001, "n_basis": 1, "history_window_s": 0.05},
 )
 RINGS = {"threshold": threshold_ring(), "LNP": lnp_ring()}
-RIDGE = 0.1
-"""Against scikit-learn: the ridge at which own history and couplings are penalised alike."""
-PEER_BIN_S = 0.005
-N_PEER_NEURONS = 5
 
 Row = dict[str, str | int | float]
 Result = TypeVar("Result")
@@ -74,38 +66,6 @@ def infer(ring: str, settings: dict[str, float]) -> Row:
     }
 
 
-def compare(n_neurons: int) -> Row:
-    """Processor time of ours and of scikit-learn, and the likelihoods reached."""
-    network = replace(threshold_ring(), n_neurons=n_neurons)
-    recording = simulate(network, 60 * MINUTES, np.random.default_rng(SEED))
-    seconds, model = timed(PoissonGLM(bin_s=PEER_BIN_S, ridge=RIDGE).fit, recording)
-    ours_nats = model.log_likelihood(recording)
-    row = {**_setting("threshold", n_neurons, model), "peak_mib": round(peak_mib())}
-    n_lags = round(model.history_window_s / PEER_BIN_S)
-    counts = recording.counts(PEER_BIN_S).counts
-    history = SpikeHistory(raised_cosine_basis(model.n_basis, n_lags, PEER_BIN_S))
-    design = history(counts, n_lags, len(counts)).double().numpy()
-    sample = range(0, n_neurons, n_neurons // N_PEER_NEURONS)
-    peers = [timed(_peer, design, counts[n_lags:, neuron]) for neuron in sample]
-    peer_nats = np.array([nats for _, nats in peers])
-    per_neuron = float(np.mean([spent["processor_seconds"] for spent, _ in peers]))
-    return {
-        **row,
-        **seconds,
-        "scikit_learn_processor_seconds": round(n_neurons * per_neuron),
-        "times_faster": round(n_neurons * per_neuron / seconds["processor_seconds"], 1),
-        "nats_below_scikit_learn": round(float(np.max(peer_nats - ours_nats[sample])), 3),
-        "nats": round(float(ours_nats[sample].mean())),
-    }
-
-
-def _peer(design: np.ndarray, spikes: np.ndarray) -> float:
-    """Log-likelihood that scikit-learn reaches for a neuron."""
-    peer = PoissonRegressor(alpha=RIDGE / len(spikes), solver="newton-cholesky", max_iter=100)
-    expected = peer.fit(design, spikes).predict(design)
-    return float(np.sum(spikes * np.log(expected / PEER_BIN_S) - expected))
-
-
 def _setting(ring: str, n_neurons: int, model: PoissonGLM) -> Row:
     return {
         "ring": ring,
@@ -127,7 +87,6 @@ def alone(function: Callable[..., Row], *arguments: object) -> Row:
 
 if __name__ == "__main__":
     rows = [alone(infer, ring, settings) for ring in RINGS for settings in SETTINGS]
-    rows += [alone(compare, n_neurons) for n_neurons in (50, 100)]
     with Path(__file__).with_suffix(".csv").open("w", newline="") as file:
         names = list(dict.fromkeys(name for row in rows for name in row))
         table = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
