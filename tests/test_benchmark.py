@@ -139,11 +139,11 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, here):
     cases = [case(seed=seed) for seed in range(4)]
 
     def stop(standing):
-        if standing.n_done == 2:
+        if standing.number == 2 and standing.row:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(cases, tmp_path, on_row=stop)
+        run(cases, tmp_path, on_standing=stop)
     assert len(read_rows(tmp_path / "paper.csv")) == 2
     table = run(cases, tmp_path)
     assert len(FITS) == 4
@@ -467,6 +467,15 @@ def test_the_command_line_shows_tables_and_figures_again(tmp_path, here, capsys)
     assert not FITS
     assert main(["benchmark", "figures", str(tmp_path / "empty")]) == 2
     assert "run 'spikeweft benchmark paper" in capsys.readouterr().err
+
+
+def test_the_command_line_says_what_runs_and_what_came_of_it(tmp_path, here, capsys, monkeypatch):
+    monkeypatch.setattr(studies, "paper", lambda *_: [case(), case(Broken), case(n_observed=7)])
+    assert main(["benchmark", "paper", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "\n1 of 3: CoincidenceCounter on 1, ring, LNP neurons, seed 0: Δ 0." in printed.err
+    assert "2 of 3: Broken on 1, ring, LNP neurons, seed 0: failed: the spikes ran" in printed.err
+    assert "| CoincidenceCounter |" in printed.out
 
 
 def test_the_command_line_refuses_what_a_study_does_not_have(tmp_path, capsys):

@@ -16,6 +16,7 @@ from cyclopts.validators import Number
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
+    from spikeweft.benchmark.rows import Row
     from spikeweft.benchmark.run import Standing
     from spikeweft.benchmark.studies import Case
     from spikeweft.infer import Inference
@@ -458,18 +459,26 @@ def _benchmark(
     from spikeweft.benchmark.run import run
     from spikeweft.benchmark.studies import chosen
 
-    run(chosen(cases, tables, methods), out_dir, force=force, on_row=_print_standing)
+    run(chosen(cases, tables, methods), out_dir, force=force, on_standing=_print_standing)
     figures(out_dir)
 
 
 def _print_standing(standing: "Standing") -> None:
-    row = standing.row
-    where = f"{row.table}, {row.setting}, {row.neuron_model}, seed {row.seed}: {row.method}"
-    scores = f"Δ {_number(row.delta)}, {row.seconds:.0f} s"
-    if not math.isnan(row.bits_per_spike_pooled):
-        scores += f", {_number(row.bits_per_spike_pooled)} bits per spike"
-    told = f"failed: {row.failed}" if row.failed else scores
-    print(f"{standing.n_done} of {standing.n_cases}: {where}: {told}", file=sys.stderr, flush=True)
+    case, row = standing.case, standing.row
+    where = (case.table, case.setting, f"{case.neuron_model} neurons", f"seed {case.seed}")
+    if case.n_hidden or case.table == "partial":
+        where += (f"{case.n_observed} observed", f"{case.n_hidden} hidden")
+    place = f"{standing.number} of {standing.n_cases}: {case.method.name} on {', '.join(where)}"
+    print(f"{place}: {_outcome(row)}" if row else place, file=sys.stderr, flush=True)
+
+
+def _outcome(row: "Row") -> str:
+    if row.failed:
+        return f"failed: {row.failed}"
+    outcome = f"Δ {_number(row.delta)}, {row.seconds:.0f} s"
+    if math.isnan(row.bits_per_spike_pooled):
+        return outcome
+    return f"{outcome}, {_number(row.bits_per_spike_pooled)} bits per spike"
 
 
 def _infer(inference: "Inference") -> None:

@@ -18,10 +18,11 @@ from spikeweft.metrics import inference_error
 
 
 class Standing(NamedTuple):
-    """Where a run stands after a case."""
+    """Where a run stands: at the start of a case, without its row, or at its end."""
 
-    row: Row
-    n_done: int
+    case: Case
+    row: Row | None
+    number: int
     n_cases: int
 
 
@@ -30,7 +31,7 @@ def run(
     folder: Path,
     *,
     force: bool = False,
-    on_row: Callable[[Standing], None] = lambda _: None,
+    on_standing: Callable[[Standing], None] = lambda _: None,
 ) -> Path:
     """Fit and score the cases of one study that its table does not have yet.
 
@@ -46,8 +47,8 @@ def run(
         Where table and circuits go; it is made where it is not there.
     force
         Make the rows of these cases anew.
-    on_row
-        Called after each case.
+    on_standing
+        Called before and after each case.
 
     Returns
     -------
@@ -69,10 +70,11 @@ def run(
     missing = [case for key, case in asked.items() if key not in done]
     data_of = lru_cache(maxsize=1)(_data_set)
     for number, case in enumerate(missing, start=1 + len(asked) - len(missing)):
+        on_standing(Standing(case, None, number, len(asked)))
         row = _row(case, data_of, folder)
         rows.append(row)
         write_rows(table, rows)
-        on_row(Standing(row, number, len(asked)))
+        on_standing(Standing(case, row, number, len(asked)))
     return table
 
 
