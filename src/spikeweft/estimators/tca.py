@@ -44,8 +44,9 @@ class TCA(CircuitEstimator):
 
     Factors are nonnegative (chosen): with w and v of either sign, (w, v, u) and (-w, -v, u) are
     the same component, but their read-outs differ in sign. For the like reason w has unit length
-    (chosen): where a component's size sits, in w or in v and u, matters to the sum. Alternating least squares are those of
-    tensorly, with the nonnegative factors of each round found one after the other (HALS).
+    (chosen): where a component's size sits, in w or in v and u, matters to the sum. Alternating
+    least squares are those of tensorly, with the nonnegative factors of each round found one after
+    the other (HALS).
 
     Bin width and time constant are not published; nor is the number of components. It is the
     smallest one after which another component explains less than 1 % more of the last segment,
