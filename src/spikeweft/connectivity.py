@@ -59,6 +59,13 @@ class Connectivity:
         return len(self.neuron_ids)
 
     @property
+    def informed(self) -> Bool[np.ndarray, "post pre"]:
+        """Pairs that the data inform: those whose weight has a finite standard error."""
+        if self.standard_error is None:
+            return self.off_diagonal
+        return self.off_diagonal & np.isfinite(self.standard_error)
+
+    @property
     def off_diagonal(self) -> Bool[np.ndarray, "post pre"]:
         """The entries that count: all but those from a neuron to itself."""
         return ~np.eye(self.n_neurons, dtype=bool)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from jaxtyping import Float, Int
 
 from spikeweft.hidden import HiddenNeurons
 from spikeweft.recording import Recording
+from spikeweft.rotation import Rotation
 from spikeweft.traces import N_OWN, QUADRATURE_STEP_S, Traces, set_shared, synaptic_traces
 from spikeweft.windows import scored_epochs
 
@@ -27,6 +27,7 @@ class FitSettings:
     history_window_s: float
     n_hidden: int
     covariates: tuple[str, ...]
+    rotated_by: str | None
     seed: int
 
 
@@ -42,6 +43,8 @@ def shared_width(recording: Recording, settings: FitSettings) -> int:
 class CircuitTraces:
     """Traces, hidden neurons and covariates of one recording, part by part.
 
+    Where an input rotates the circuit, traces are turned with it, hidden neurons' included.
+
     Parts follow each other in time and are made small enough for memory. A recording that fits
     as a whole is one part and is kept; otherwise parts are made again whenever they are asked for.
     A part begins one history window before the first time that it scores.
@@ -54,8 +57,10 @@ class CircuitTraces:
         tau_s: float,
         seed: list[int],
         hidden: HiddenNeurons | None = None,
+        rotation: Rotation | None = None,
     ) -> None:
-        self.settings, self.tau_s, self.seed, self.hidden = settings, tau_s, seed, hidden
+        self.settings, self.tau_s, self.seed = settings, tau_s, seed
+        self.hidden, self.rotation = hidden, rotation
         n_parts = math.ceil(_n_bytes(recording, settings) / LARGEST_PART_BYTES)
         edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
         history = settings.history_window_s / recording.duration_s
@@ -84,14 +89,6 @@ class CircuitTraces:
         for k in range(len(self._recordings)):
             yield self._make(k)
 
-    def with_hidden(self, hidden: HiddenNeurons) -> "CircuitTraces":
-        """The same with the activity of hidden neurons."""
-        joined = copy(self)
-        joined.hidden = hidden
-        if joined._kept is not None:
-            hidden.join(joined._kept, self.tau_s)
-        return joined
-
     def _make(self, k: int) -> Traces:
         recording, settings = self._recordings[k], self.settings
         traces = synaptic_traces(
@@ -102,9 +99,24 @@ class CircuitTraces:
             n_shared=shared_width(recording, settings),
         )
         _add_covariates(traces, recording, settings)
-        if self.hidden is not None:
-            self.hidden.join(traces, self.tau_s)
+        if self.rotation is not None:
+            self._turn(traces, self.rotation, recording)
+        elif self.hidden is not None:
+            self.hidden.join(traces, traces.at_times, self.tau_s)
         return traces
+
+    def _turn(self, traces: Traces, rotation: Rotation, recording: Recording) -> None:
+        """Rotate the circuit; hidden neurons hear the turned columns, and are turned themselves."""
+        n_columns = len(rotation.places)
+        at_times, at_spikes = (
+            rotation.shift(recording, times) for times in (traces.times_s, traces.spike_times_s)
+        )
+        if self.hidden is not None:
+            heard = traces.at_times[:, :n_columns].copy()
+            rotation.turn(heard, at_times)
+            self.hidden.join(traces, heard, self.tau_s)
+        rotation.turn(traces.at_times[:, :n_columns], at_times)
+        rotation.turn(traces.at_spikes[:, :n_columns], at_spikes)
 
 
 def _n_bytes(recording: Recording, settings: FitSettings) -> int:

@@ -1,7 +1,8 @@
 """The joint fit of spike prediction and structure, as a list of steps.
 
 1. Free weights: every row by Fisher scoring, with the shared link, first on the first minutes to
-   find the synaptic time constant and the link's shape, then on all training data.
+   find the synaptic time constant, how an input rotates the circuit where one may, and the link's
+   shape, then on all training data.
 2. Hidden neurons, where asked for: their mean-field activity joins the presynaptic neurons.
 3. Structure: pair networks learn the weights in the Fisher metric around the current fit; then
    history, bias and link are fitted again to the structured weights, and the metric is taken anew.
@@ -26,8 +27,8 @@ from spikeweft.metrics import bits_per_spike
 from spikeweft.newton import (
     POWER_RANGE,
     RowFit,
-    WeightPrior,
-    estimate_prior,
+    determined,
+    estimate_precision,
     link_step,
     resume_rows,
     row_step,
@@ -36,7 +37,15 @@ from spikeweft.newton import (
 )
 from spikeweft.prediction import Link, geometry, log_likelihood
 from spikeweft.recording import Recording
-from spikeweft.structure import Metric, Response, StructureFit, fit_structure, spectral_embedding
+from spikeweft.rotation import Rotation, ring_layout
+from spikeweft.structure import (
+    Known,
+    Metric,
+    Response,
+    StructureFit,
+    fit_structure,
+    spectral_embedding,
+)
 from spikeweft.threads import side_by_side
 from spikeweft.train import Progress
 
@@ -46,17 +55,29 @@ TAUS_S = (0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0
 FIRST_TAU_S = 0.01
 """The time constant from which the search starts."""
 
+GAINS = (0.5, 1.0, 2.0, -0.5, -1.0, -2.0)
+"""Factors of a rotating input from which held-out spikes choose, beside no rotation at all."""
+
+GAIN_REFINEMENTS = (0.7, 1.4)
+"""Factors by which the chosen gain is then refined."""
+
 POWERS = (1.0, 2.5)
 """Powers of the link from which the fit starts; it keeps the one that predicts better."""
 
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
 
+LINK_DAMPINGS = (0.004, 0.04)
+"""How stiffly the link answers to changed weights, in nats per spike; held-out spikes choose.
+
+The quadratic form overstates how far a link with a sharp bend should move.
+"""
+
 MEMBERS = (1, 2, 4)
 """Networks whose mean is taken in each round of structure learning."""
 
 _SPIKES_TO_EXPLORE = 3000
-_ROW_STEPS_START, _ROW_STEPS_TAU, _ROW_STEPS_SHARPEN = 36, 10, 3
+_ROW_STEPS_START, _ROW_STEPS_TRY, _ROW_STEPS_SHARPEN = 12, 5, 2
 _SHARPENINGS = 6
 _SHARPER = 1.5
 _WORTH_NATS = 10.0
@@ -73,6 +94,15 @@ class Step(NamedTuple):
     act: Callable[[], None]
 
 
+class Kind(NamedTuple):
+    """A kind of pair network; kinds are ordered by the size of their embedding."""
+
+    n_dimensions: int
+    directed: int
+    damping: int
+    """Index into `LINK_DAMPINGS`."""
+
+
 class CircuitFit:
     """The fit of one recording, as a `train.Trainable`."""
 
@@ -83,6 +113,7 @@ class CircuitFit:
         self._explored = training.between(0.0, min(1.0, share))
         self.tau_s = 0.0
         self.hidden: HiddenNeurons | None = None
+        self.rotation = _no_rotation(training, settings)
         self.vault: dict[str, np.ndarray] = {}
         self.fit: RowFit | None = None
         self._data: tuple[str, CircuitTraces, CircuitTraces] | None = None
@@ -97,8 +128,8 @@ class CircuitFit:
         for power in POWERS:
             plan.append(Step("first minutes", partial(self._start, power)))
             plan += [Step("first minutes", self._rows)] * _ROW_STEPS_START
-            if power == POWERS[0] and self.settings.tau_s is None:
-                plan += [Step("time constant", self._walk_tau)] * len(TAUS_S)
+            if power == POWERS[0]:
+                plan += self._search_plan()
             plan += [Step("first minutes", partial(self._bend, power))] * _SHARPENINGS
         plan.append(Step("first minutes", self._choose_power))
         plan.append(Step("free weights", self._take_all_data))
@@ -113,15 +144,28 @@ class CircuitFit:
         plan.append(Step("choice", self._choose_weights))
         return plan
 
+    def _search_plan(self) -> list[Step]:
+        """How an input rotates the circuit, and the time constant; both where asked for."""
+        plan = []
+        if self.settings.rotated_by is not None:
+            plan += [Step("rotation", partial(self._try_gain, gain)) for gain in GAINS]
+        if self.settings.tau_s is None:
+            plan += [Step("time constant", self._walk_tau)] * len(TAUS_S)
+        if self.settings.rotated_by is not None:
+            plan += [Step("rotation", partial(self._refine_gain, f)) for f in GAIN_REFINEMENTS]
+        return plan
+
     def _structure_plan(self) -> list[Step]:
-        plan = [Step("structure", partial(self._try_dimensions, directed)) for directed in (0, 1)]
-        plan.append(Step("structure", self._choose_dimension))
+        plan = [Step("structure", partial(self._try_kinds, directed)) for directed in (0, 1)]
+        for damping in range(len(LINK_DAMPINGS)):
+            plan.append(Step("structure", partial(self._choose_size, damping)))
         for loop, n_members in enumerate(MEMBERS):
             acts = [
                 partial(self._learn, loop, n_members),
                 *[self._rows, self._link] * 3,
                 *[partial(self._bend_by_training, _SLIGHTLY_SHARPER)] * 2,
                 self._rows,
+                self._keep_structured,
             ]
             plan += [Step(f"structure {loop + 1}", self._if_structured(act)) for act in acts]
         return plan
@@ -149,6 +193,7 @@ class CircuitFit:
         state = {f"vault/{key}": value for key, value in self.vault.items()}
         state["position"] = np.array(self._position)
         state["tau_s"] = np.array(self.tau_s)
+        state["gain"] = np.array(0.0 if self.rotation is None else self.rotation.gain)
         state["held_out_bits"] = np.array(self._held_out_bits)
         state["data"] = np.array(self._data is not None and self._data[0] == "all")
         state |= {f"now/{key}": value for key, value in _pack(self._now()).items()}
@@ -162,6 +207,8 @@ class CircuitFit:
         self._position = int(state["position"])
         self.tau_s = float(state["tau_s"])
         self._held_out_bits = float(state["held_out_bits"])
+        if self.rotation is not None:
+            self.rotation = replace(self.rotation, gain=float(state["gain"]))
         hidden = {k[7:]: v for k, v in state.items() if k.startswith("hidden/")}
         self.hidden = unpack_hidden(hidden) if hidden else None
         self._prepare("all" if state["data"] else "first")
@@ -176,9 +223,9 @@ class CircuitFit:
         """What the weights were taken from."""
         if not self._now().weights_fixed:
             return "free weights"
-        n_dimensions, directed = self.vault["structure/dimension"]
-        kind = "directed" if directed else "symmetric"
-        return f"{kind} pair network, {n_dimensions} dimensions"
+        kind = self._kind()
+        wiring = "directed" if kind.directed else "symmetric"
+        return f"{wiring} pair network, {kind.n_dimensions} dimensions"
 
     @property
     def hidden_gain_nats(self) -> float:
@@ -192,7 +239,12 @@ class CircuitFit:
         training = self.recordings[0] if part == "all" else self._explored
         made = [
             CircuitTraces(
-                recording, self.settings, self.tau_s, [self.settings.seed, k], self.hidden
+                recording,
+                self.settings,
+                self.tau_s,
+                [self.settings.seed, k],
+                self.hidden,
+                self.rotation,
             )
             for k, recording in enumerate((training, self.recordings[1]))
         ]
@@ -238,7 +290,7 @@ class CircuitFit:
             return
         kept, kept_tau_s = self._now(), self.tau_s
         self._use_tau(TAUS_S[place])
-        for _ in range(_ROW_STEPS_TAU):
+        for _ in range(_ROW_STEPS_TRY):
             self.fit = row_step(self._traces()[0], self._now())
         if self._held_out_nats() > float(self.vault["tau/score"]) + _WORTH_NATS:
             self.vault["tau/score"] = np.array(self._held_out_nats())
@@ -265,6 +317,27 @@ class CircuitFit:
         self._prepare("first")
         self.fit = resume_rows(self._traces()[0], replace(fit, rows=rows), damping=1e-2)
 
+    def _try_gain(self, gain: float) -> None:
+        """Rotate the circuit with this gain if held-out spikes gain by it."""
+        kept, kept_rotation, score = self._now(), self.rotation, self._held_out_nats()
+        assert kept_rotation is not None
+        self.rotation = replace(kept_rotation, gain=gain)
+        self._prepare("first")
+        self.fit = resume_rows(self._traces()[0], kept, damping=1e-2)
+        for _ in range(_ROW_STEPS_TRY):
+            self.fit = row_step(self._traces()[0], self._now())
+        if self._held_out_nats() > score + _WORTH_NATS:
+            return
+        self.rotation = kept_rotation
+        self._prepare("first")
+        self.fit = kept
+        self._held_out_nats()
+
+    def _refine_gain(self, factor: float) -> None:
+        assert self.rotation is not None
+        if self.rotation.gain != 0.0:
+            self._try_gain(self.rotation.gain * factor)
+
     def _start(self, power: float) -> None:
         if self._data is None:
             first = max(FIRST_TAU_S, self.recordings[0].tick_s)
@@ -276,7 +349,7 @@ class CircuitFit:
         """One step of all rows; every fourth time the weights' prior is estimated again."""
         fit = row_step(self._traces()[0], self._now())
         if self._position % 4 == 0 and not fit.weights_fixed:
-            fit = replace(fit, prior=estimate_prior(fit))
+            fit = replace(fit, precision=estimate_precision(fit))
         self.fit = fit
         if self._position % 4 == 0:
             self._held_out_nats()
@@ -298,7 +371,7 @@ class CircuitFit:
         self.fit = sharpen(self._traces()[0], kept, factor)
         for _ in range(_ROW_STEPS_SHARPEN):
             self.fit = row_step(self._traces()[0], self._now())
-        self.fit = replace(self._now(), prior=estimate_prior(self._now()))
+        self.fit = replace(self._now(), precision=estimate_precision(self._now()))
         if self._held_out_nats() > float(self.vault[f"{key}/score"]) + _WORTH_NATS:
             self._keep(key)
             return
@@ -334,8 +407,7 @@ class CircuitFit:
         self.vault["hidden/before"] = self.vault["free/score"]
         angle = ring_angles(self.recordings[0], fit.rows[:, : len(fit.rows)])
         self.hidden = HiddenNeurons.between(fit.rows, fit.link, angle, self.settings.n_hidden)
-        training, held_out = (traces.with_hidden(self.hidden) for traces in self._traces())
-        self._data = "all", training, held_out
+        self._prepare("all")
         self.fit = resume_rows(self._traces()[0], fit)
 
     # -- structure --
@@ -344,15 +416,10 @@ class CircuitFit:
         """An act for structured weights only: none where no structure predicts better."""
 
         def act_if_structured() -> None:
-            if "structure/dimension" in self.vault:
+            if "structure/kind" in self.vault:
                 act()
 
         return act_if_structured
-
-    def _metrics(self) -> tuple[Metric, Metric]:
-        fit = self._now()
-        held_out = geometry(self._traces()[1], fit.rows, fit.link)
-        return Metric.of(fit.geometry), Metric.of(held_out)
 
     def _weights(self) -> Float[np.ndarray, "post pre"]:
         rows = self._now().rows
@@ -360,77 +427,108 @@ class CircuitFit:
         np.fill_diagonal(weights, 0.0)
         return weights
 
-    def _fit_structures(
-        self, sizes: Sequence[int], directed: bool, first_seed: int
-    ) -> list[StructureFit]:
-        """Learn networks of several embedding sizes around the current weights, side by side."""
-        weights = self._weights()
-        training, held_out = self._metrics()
-        n_spikes = int(self._traces()[0].n_spikes.sum())
+    def _fit_structures(self, kinds: Sequence[Kind], first_seed: int) -> list[StructureFit]:
+        """Learn networks of several kinds around the current weights, side by side."""
+        fit, weights = self._now(), self._weights()
+        n_neurons = len(fit.rows)
+        known = Known(
+            weights=torch.from_numpy(weights),
+            determined=torch.from_numpy(determined(fit)[:, :n_neurons]),
+            precision=fit.precision,
+        )
+        training = Metric.of(fit.geometry)
+        held_out = Metric.of(geometry(self._traces()[1], fit.rows, fit.link))
 
-        def learn(member: tuple[int, int]) -> StructureFit:
-            seed, n_dimensions = member
+        def learn(member: tuple[int, Kind]) -> StructureFit:
+            seed, kind = member
             return fit_structure(
-                weights,
+                known,
                 training,
                 held_out,
-                spectral_embedding(weights, n_dimensions, directed),
-                n_spikes=n_spikes,
+                spectral_embedding(weights, kind.n_dimensions, bool(kind.directed)),
+                link_damping=self._link_damping(kind),
                 n_steps=_STRUCTURE_STEPS,
                 rng=torch.Generator().manual_seed(1000 * self.settings.seed + seed),
             )
 
-        return side_by_side(learn, enumerate(sizes, first_seed))
+        return side_by_side(learn, enumerate(kinds, first_seed))
 
-    def _try_dimensions(self, directed: int) -> None:
+    def _link_damping(self, kind: Kind) -> float:
+        return LINK_DAMPINGS[kind.damping] * int(self._traces()[0].n_spikes.sum())
+
+    def _try_kinds(self, directed: int) -> None:
         """Symmetric networks first; directed ones only where none of those predicts better."""
-        if directed and max(self._dimension_scores().values(), default=0.0) > _WORTH_NATS:
+        if directed and max(self._kind_scores().values(), default=0.0) > _WORTH_NATS:
             return
-        sizes = [d for d in DIMENSIONS if d < len(self._now().rows)]
-        found = self._fit_structures(sizes, bool(directed), first_seed=100 * directed)
-        for d, structure in zip(sizes, found, strict=True):
-            self.vault[f"dimension/{d}/{directed}"] = np.array(-structure.held_out_nats)
+        kinds = [
+            Kind(d, directed, damping)
+            for d in DIMENSIONS
+            if d < len(self._now().rows)
+            for damping in range(len(LINK_DAMPINGS))
+        ]
+        found = self._fit_structures(kinds, first_seed=100 * directed)
+        for kind, structure in zip(kinds, found, strict=True):
+            key = "/".join(map(str, kind))
+            self.vault[f"kind/{key}"] = np.array(-structure.held_out_nats)
 
-    def _dimension_scores(self) -> dict[tuple[int, int], float]:
-        """Held-out gain of each embedding size tried, symmetric (0) or directed (1)."""
-        tried = [key.split("/")[1:] for key in self.vault if key.startswith("dimension/")]
+    def _kind_scores(self) -> dict[Kind, float]:
+        """Held-out gain of each kind of network tried."""
         return {
-            (int(d), int(directed)): float(self.vault[f"dimension/{d}/{directed}"])
-            for d, directed in tried
+            Kind(*map(int, key.split("/")[1:])): float(score)
+            for key, score in self.vault.items()
+            if key.startswith("kind/")
         }
 
-    def _choose_dimension(self) -> None:
-        """The smallest embedding that held-out spikes do not clearly tell from the best."""
-        scores = self._dimension_scores()
+    def _choose_size(self, damping: int) -> None:
+        """The smallest embedding that held-out spikes do not clearly tell from the best.
+
+        It is then judged by the likelihood itself, once history, bias and link have settled: the
+        quadratic form of a sharp link does not hold far from where it was taken.
+        """
+        scores = {kind: s for kind, s in self._kind_scores().items() if kind.damping == damping}
         best = max(scores.values(), default=0.0)
-        if best > _WORTH_NATS:
-            as_good = [tried for tried, score in scores.items() if score > best - _ENSEMBLE_NATS]
-            self.vault["structure/dimension"] = np.array(min(as_good))
+        if best <= _WORTH_NATS:
+            return
+        kind = min(kind for kind, score in scores.items() if score > best - _ENSEMBLE_NATS)
+        kept = self._now()
+        (structure,) = self._fit_structures([kind], first_seed=150)
+        self._adopt(structure.weights, kind)
+        for _ in range(2):
+            self.fit = link_step(self._traces()[0], row_step(self._traces()[0], self._now()))
+        score = self._held_out_nats()
+        self.fit = kept
+        if score > float(self.vault.get("structure/score", np.array(-np.inf))):
+            self.vault |= {"structure/kind": np.array(kind), "structure/score": np.array(score)}
+
+    def _kind(self) -> Kind:
+        return Kind(*map(int, self.vault["structure/kind"]))
 
     def _learn(self, loop: int, n_members: int) -> None:
         """Learn networks around the current weights and take the mean of the good ones."""
-        n_dimensions, directed = (int(v) for v in self.vault["structure/dimension"])
-        largest = len(self._now().rows) - 1
-        sizes = [
-            max(min(n_dimensions + extra, largest), 1)
+        kind, largest = self._kind(), len(self._now().rows) - 1
+        kinds = [
+            kind._replace(n_dimensions=max(min(kind.n_dimensions + extra, largest), 1))
             for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_members)
         ]
-        found = self._fit_structures(sizes, bool(directed), first_seed=200 + 100 * loop)
+        found = self._fit_structures(kinds, first_seed=200 + 100 * loop)
         best = min(structure.held_out_nats for structure in found)
         good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
-        self._adopt(np.mean(good, axis=0))
+        self._adopt(np.mean(good, axis=0), kind)
 
-    def _adopt(self, weights: Float[np.ndarray, "post pre"]) -> None:
+    def _adopt(self, weights: Float[np.ndarray, "post pre"], kind: Kind) -> None:
         """Take structured weights; history, bias and link answer as the metric says."""
         training, fit = self._traces()[0], self._now()
-        response = Response.of(Metric.of(fit.geometry), int(training.n_spikes.sum()))
+        response = Response.of(Metric.of(fit.geometry), self._link_damping(kind))
         change = response.to(torch.from_numpy(weights - self._weights())).numpy()
-        link = Link(
-            float(np.clip(fit.link.power + change[0, -2], *POWER_RANGE)),
-            fit.link.log_gain + float(change[0, -1]),
-        )
+        link = _changed(fit.link, change[0, -2:])
         fit = replace(fit, rows=fit.rows + change[:, :-2], link=link, weights_fixed=True)
         self.fit = resume_rows(training, fit, damping=1e-6)
+
+    def _keep_structured(self) -> None:
+        """Keep a round of structure learning unless an earlier one was clearly better."""
+        before = float(self.vault.get("structured/score", np.array(-np.inf)))
+        if self._held_out_nats() > before - _WORTH_NATS:
+            self._keep("structured")
 
     def _bend_by_training(self, factor: float) -> None:
         """Sharpen or soften the link where the training spikes become likelier by it."""
@@ -443,12 +541,9 @@ class CircuitFit:
         self.fit = kept
 
     def _choose_weights(self) -> None:
-        if "structure/dimension" in self.vault:
-            self._keep("structured")
         free = float(self.vault["free/score"])
         structured = float(self.vault.get("structured/score", np.array(-np.inf)))
-        if structured < free + _WORTH_NATS:
-            self._take("free")
+        self._take("structured" if structured > free + _WORTH_NATS else "free")
 
     def _unpack(self, kept: Mapping[str, np.ndarray]) -> RowFit:
         training = self._traces()[0]
@@ -456,7 +551,7 @@ class CircuitFit:
         return RowFit(
             rows=kept["rows"],
             link=link,
-            prior=WeightPrior(mean=float(kept["prior"][0]), precision=float(kept["prior"][1])),
+            precision=float(kept["precision"]),
             geometry=geometry(training, kept["rows"], link),
             damping=kept["damping"],
             stride=kept["stride"],
@@ -466,11 +561,24 @@ class CircuitFit:
         )
 
 
+def _no_rotation(training: Recording, settings: FitSettings) -> Rotation | None:
+    """The rotation from which the search for its gain starts, where an input may rotate."""
+    if settings.rotated_by is None:
+        return None
+    places, n_places = ring_layout(training.preferred_angle_rad)
+    return Rotation(covariate=settings.rotated_by, gain=0.0, places=places, n_places=n_places)
+
+
+def _changed(link: Link, change: Float[np.ndarray, " 2"]) -> Link:
+    power = float(np.clip(link.power + change[0], *POWER_RANGE))
+    return Link(power, link.log_gain + float(change[1]))
+
+
 def _pack(fit: RowFit) -> dict[str, np.ndarray]:
     return {
         "rows": fit.rows,
         "link": np.array(fit.link),
-        "prior": np.array([fit.prior.mean, fit.prior.precision]),
+        "precision": np.array(fit.precision),
         "damping": fit.damping,
         "stride": fit.stride,
         "link_radius": np.array(fit.link_radius),

@@ -49,6 +49,7 @@ def interpolation(
 
 def mean_field_traces(
     traces: Traces,
+    heard: Float[np.ndarray, "time column"],
     weights: Float[np.ndarray, "hidden observed"],
     bias: Float[np.ndarray, " hidden"],
     link: Link,
@@ -57,10 +58,11 @@ def mean_field_traces(
     """Expected traces of hidden neurons, driven by the observed ones through the same link.
 
     A hidden neuron fires at the rate λ(Σ_o w_ho s_o + b_h), and its trace is that rate seen
-    through the same synapse. It starts from zero wherever scored time is interrupted.
+    through the same synapse. It starts from zero wherever scored time is interrupted. `heard` are
+    the traces s_o at the quadrature times as the circuit hears them.
     """
     n = traces.n_neurons
-    rates = link.rate_hz_of(traces.at_times[:, :n] @ weights.T.astype(np.float32) + bias)
+    rates = link.rate_hz_of(heard[:, :n] @ weights.T.astype(np.float32) + bias)
     at_times = np.zeros((len(traces.times_s), len(bias)))
     longest_lag_s = 3.0 * float(np.median(traces.weight_s)) if len(traces.weight_s) else 0.0
     _accumulate(traces.times_s, rates, tau_s, longest_lag_s, at_times)
@@ -100,9 +102,11 @@ class HiddenNeurons:
         weights[order, order] = (weights[order, ahead] + weights[order, behind]) / 2
         return cls(angle_rad=places, weights=mix @ weights, bias=mix @ rows[:, -1], link=link)
 
-    def join(self, traces: Traces, tau_s: float) -> None:
+    def join(
+        self, traces: Traces, heard: Float[np.ndarray, "time column"], tau_s: float
+    ) -> None:
         """Put the hidden neurons' mean-field traces into their columns."""
-        columns = mean_field_traces(traces, self.weights, self.bias, self.link, tau_s)
+        columns = mean_field_traces(traces, heard, self.weights, self.bias, self.link, tau_s)
         set_shared(traces, 0, *columns)
 
 

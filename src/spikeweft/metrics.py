@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
@@ -35,8 +35,19 @@ class InferenceError:
     scale: float
 
 
-def inference_error(inferred: Connectivity, true: Connectivity) -> InferenceError:
+def inference_error(
+    inferred: Connectivity,
+    true: Connectivity,
+    *,
+    pairs: Bool[np.ndarray, "post pre"] | None = None,
+) -> InferenceError:
     """Inference error Δ of a circuit in both published definitions, with its two parts.
+
+    Parameters
+    ----------
+    pairs
+        Pairs over which the error is taken, as those that the data inform; all where None. The
+        parts and `delta_profile` are of whole rings, and NaN where only some pairs count.
 
     Raises
     ------
@@ -48,7 +59,7 @@ def inference_error(inferred: Connectivity, true: Connectivity) -> InferenceErro
             f"the truth has {true.n_neurons} neurons but the inferred circuit has "
             f"{inferred.n_neurons}; compare circuits of the same neurons"
         )
-    mask = true.off_diagonal
+    mask = true.off_diagonal if pairs is None else true.off_diagonal & pairs
     truth, answer = true.weights, inferred.weights
     norm = float(np.linalg.norm(truth[mask]))
     if norm == 0:
@@ -57,7 +68,7 @@ def inference_error(inferred: Connectivity, true: Connectivity) -> InferenceErro
         )
     scale = _least_squares_scale(answer[mask], truth[mask])
     delta = float(np.linalg.norm((truth - scale * answer)[mask])) / norm
-    if not is_ring(true):
+    if pairs is not None or not is_ring(true):
         return InferenceError(
             delta=delta, delta_profile=np.nan, bias=np.nan, variance=np.nan, scale=scale
         )

@@ -18,14 +18,7 @@ _LARGEST_RATE_CHANGE = 2.0
 _LARGEST_LINK_STEP = 1.0
 _FIRST_LINK_STEP = 0.5
 _NUISANCE_PRECISION = 1e-3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightPrior:
-    """Gaussian prior of the weights between neurons, estimated from the weights themselves."""
-
-    mean: float
-    precision: float
+_FIRST_PRECISION = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +27,9 @@ class RowFit:
 
     rows: Float[np.ndarray, "neuron feature"]
     link: Link
-    prior: WeightPrior
+    precision: float
+    """Of the Gaussian prior of weights around the mean of their row, which is free."""
+
     geometry: Geometry
     damping: Float[np.ndarray, " neuron"]
     stride: Float[np.ndarray, " neuron"]
@@ -59,7 +54,7 @@ def start_rows(traces: TraceParts, link: Link, n_hidden: int = 0) -> RowFit:
     return RowFit(
         rows=rows,
         link=link,
-        prior=WeightPrior(mean=0.0, precision=1e-2),
+        precision=_FIRST_PRECISION,
         geometry=geometry(traces, rows, link),
         damping=np.ones(n_neurons),
         stride=np.ones(n_neurons),
@@ -87,7 +82,7 @@ def inverse_link(rate_hz: Float[np.ndarray, " neuron"], link: Link) -> Float[np.
 
 def row_step(traces: TraceParts, fit: RowFit) -> RowFit:
     """One step of every row at a fixed link; a row that would become less likely stays."""
-    gradient = fit.geometry.gradient - _pull(fit)
+    gradient = fit.geometry.gradient - pull(fit)
     steps = _within_trust(_solve(fit, gradient) * fit.stride[:, None], fit.geometry)
     rows = fit.rows + steps
     trial = geometry(traces, rows, fit.link)
@@ -128,7 +123,7 @@ def link_step(traces: TraceParts, fit: RowFit) -> RowFit:
 def _joint_step(fit: RowFit) -> tuple[np.ndarray, np.ndarray]:
     """Solve the normal equations of the rows, bordered by the link's."""
     g = fit.geometry
-    free = _solve(fit, g.gradient - _pull(fit))
+    free = _solve(fit, g.gradient - pull(fit))
     response = np.stack([_solve(fit, g.link_cross[:, :, k]) for k in range(2)], axis=2)
     schur = g.link_fisher.sum(0) - np.einsum("ifa,ifb->ab", g.link_cross, response)
     score = g.link_gradient.sum(0) - np.einsum("ifa,if->a", g.link_cross, free)
@@ -138,22 +133,28 @@ def _joint_step(fit: RowFit) -> tuple[np.ndarray, np.ndarray]:
 
 def _solve(fit: RowFit, right: Float[np.ndarray, "neuron feature"]) -> np.ndarray:
     """Apply the inverse of the damped curvature of each row."""
-    curvature = _curvature(fit)
-    diagonal = np.einsum("iff->if", curvature)
-    diagonal += fit.damping[:, None] * (np.einsum("iff->if", fit.geometry.fisher) + 1e-3)
+    # The sum of both Fisher informations, not their mean: where the model expects spikes and there
+    # are none, only one of them knows of any curvature.
+    curved = curvature(fit) + fit.geometry.information
+    diagonal = np.einsum("iff->if", curved)
+    diagonal += fit.damping[:, None] * (diagonal + 1e-3)
     if fit.weights_fixed:
         free = ~is_weight(fit.rows, fit.n_sources)
-        curvature = np.where(free[:, :, None] & free[:, None, :], curvature, np.eye(free.shape[1]))
+        curved = np.where(free[:, :, None] & free[:, None, :], curved, np.eye(free.shape[1]))
         right = np.where(free, right, 0.0)
-    solved = torch.linalg.solve(torch.from_numpy(curvature), torch.from_numpy(right))
+    solved = torch.linalg.solve(torch.from_numpy(curved), torch.from_numpy(right))
     return solved.numpy()
 
 
-def _curvature(fit: RowFit) -> Float[np.ndarray, "neuron feature feature"]:
+def curvature(fit: RowFit) -> Float[np.ndarray, "neuron feature feature"]:
     """Fisher information of each row and the precision of its prior."""
-    curvature = fit.geometry.fisher.copy()
-    np.einsum("iff->if", curvature)[:] += _precision(fit.rows, fit)
-    return curvature
+    curved = fit.geometry.information
+    weight = is_weight(fit.rows, fit.n_sources)
+    np.einsum("iff->if", curved)[:] += np.where(weight, fit.precision, _NUISANCE_PRECISION)
+    n = fit.n_sources
+    together = weight[:, :n, None] & weight[:, None, :n]
+    curved[:, :n, :n] -= together * (fit.precision / (n - 1))
+    return curved
 
 
 def is_weight(
@@ -166,8 +167,9 @@ def is_weight(
     return entries
 
 
-def _pull(fit: RowFit) -> np.ndarray:
-    return _precision(fit.rows, fit) * _from_prior_mean(fit.rows, fit)
+def pull(fit: RowFit) -> Float[np.ndarray, "neuron feature"]:
+    """Slope of the prior's penalty."""
+    return _precision(fit.rows, fit) * _deviation(fit.rows, fit)
 
 
 def _within_trust(steps: np.ndarray, g: Geometry) -> np.ndarray:
@@ -191,44 +193,52 @@ def _bounded_link_change(schur: np.ndarray, score: np.ndarray, fit: RowFit) -> n
 
 def penalty(rows: Float[np.ndarray, "neuron feature"], fit: RowFit) -> Float[np.ndarray, " neuron"]:
     """Negative log prior density of each row under the fit's prior, up to a constant."""
-    return 0.5 * np.sum(_precision(rows, fit) * _from_prior_mean(rows, fit) ** 2, axis=1)
+    return 0.5 * np.sum(_precision(rows, fit) * _deviation(rows, fit) ** 2, axis=1)
 
 
 def _precision(rows: np.ndarray, fit: RowFit) -> np.ndarray:
-    return np.where(is_weight(rows, fit.n_sources), fit.prior.precision, _NUISANCE_PRECISION)
+    return np.where(is_weight(rows, fit.n_sources), fit.precision, _NUISANCE_PRECISION)
 
 
-def _from_prior_mean(rows: np.ndarray, fit: RowFit) -> np.ndarray:
-    """Distance of each entry from its prior mean; the bias has no prior."""
-    distance = np.where(is_weight(rows, fit.n_sources), rows - fit.prior.mean, rows)
+def _deviation(rows: np.ndarray, fit: RowFit) -> np.ndarray:
+    """Distance of each weight from the mean of its row, of other entries from zero.
+
+    The row's mean has no prior: it takes what the spikes say about all weights together, so that
+    weights about which they say nothing each are like those about which they do. Nor has the bias.
+    """
+    weight = is_weight(rows, fit.n_sources)
+    mean = np.sum(rows, axis=1, where=weight) / (fit.n_sources - 1)
+    distance = np.where(weight, rows - mean[:, None], rows)
     distance[:, -1] = 0.0
     return distance
 
 
 def weight_variance(fit: RowFit) -> Float[np.ndarray, "post pre"]:
     """Posterior variance of every free weight (Laplace), given the link."""
-    covariance = torch.linalg.inv(torch.from_numpy(_curvature(fit))).numpy()
+    covariance = torch.linalg.inv(torch.from_numpy(curvature(fit))).numpy()
     return np.einsum("iff->if", covariance)[:, : fit.n_sources]
 
 
-def estimate_prior(fit: RowFit) -> WeightPrior:
-    """Empirical Bayes: the prior under which the weights are typical (MacKay 1992)."""
+def estimate_precision(fit: RowFit) -> float:
+    """Empirical Bayes: the prior's precision under which the weights are typical (MacKay 1992)."""
     entries = is_weight(fit.rows, fit.n_sources)[:, : fit.n_sources]
-    weights = fit.rows[:, : fit.n_sources][entries]
-    if np.ptp(weights) == 0.0:  # no step has been taken yet, so they say nothing of their spread
-        return fit.prior
-    determined = np.clip(1.0 - fit.prior.precision * weight_variance(fit)[entries], 1e-6, 1.0)
-    mean = float(np.average(weights, weights=determined))
-    spread = float(np.sum((weights - mean) ** 2) / np.sum(determined))
-    return WeightPrior(mean=mean, precision=1.0 / max(spread, 1e-12))
+    deviation = _deviation(fit.rows, fit)[:, : fit.n_sources][entries]
+    if not deviation.any():  # no step has been taken yet, so they say nothing of their spread
+        return fit.precision
+    return float(np.sum(np.maximum(determined(fit)[entries], 1e-6)) / np.sum(deviation**2))
+
+
+def determined(fit: RowFit) -> Float[np.ndarray, "post pre"]:
+    """How far spikes determine each weight, from 0, its prior alone, to 1 (MacKay 1992, γ)."""
+    return np.clip(1.0 - fit.precision * weight_variance(fit), 0.0, 1.0)
 
 
 def sharpen(traces: TraceParts, fit: RowFit, factor: float) -> RowFit:
     """Bend the softplus more sharply relative to the drive, leaving high rates as they are."""
     rows = fit.rows * factor
     link = Link(fit.link.power, fit.link.log_gain - fit.link.power * float(np.log(factor)))
-    prior = WeightPrior(mean=fit.prior.mean * factor, precision=fit.prior.precision / factor**2)
-    return resume_rows(traces, replace(fit, rows=rows, link=link, prior=prior))
+    precision = fit.precision / factor**2
+    return resume_rows(traces, replace(fit, rows=rows, link=link, precision=precision))
 
 
 def _choose(better: Bool[np.ndarray, " neuron"], new: Geometry, old: Geometry) -> Geometry:

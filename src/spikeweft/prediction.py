@@ -22,6 +22,7 @@ from spikeweft.threads import side_by_side
 from spikeweft.traces import TraceParts, Traces
 
 _CHUNK = 8192
+_INFORMATION_TIMES = 4000
 _LOWEST_DRIVE = -60.0
 
 
@@ -67,11 +68,22 @@ class Geometry:
     fisher: Float[np.ndarray, "neuron feature feature"]
     """Fisher information, Σ over spikes of (d log λ/dθ)(d log λ/dθ)ᵀ."""
 
+    expected: Float[np.ndarray, "neuron feature feature"]
+    """The same as the model expects it, ∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt, from some of the times.
+
+    It also knows of the directions in which the model expects spikes where there are none.
+    """
+
     link_gradient: Float[np.ndarray, "neuron 2"]
     """Derivatives in the link's power and log gain."""
 
     link_cross: Float[np.ndarray, "neuron feature 2"]
     link_fisher: Float[np.ndarray, "neuron 2 2"]
+
+    @property
+    def information(self) -> Float[np.ndarray, "neuron feature feature"]:
+        """Fisher information, the mean of what spikes show and of what the model expects."""
+        return (self.fisher + self.expected) / 2
 
 
 def log_likelihood(
@@ -103,13 +115,16 @@ def geometry(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link
     likelihood = np.zeros(n_neurons)
     gradient = np.zeros((n_neurons, n_features + 2))
     fisher = np.zeros((n_neurons, n_features + 2, n_features + 2))
+    expected = np.zeros((n_neurons, n_features, n_features))
     for part in traces.parts:
         _add_part(part, theta, link, likelihood, gradient, fisher)
+        expected += _expected_information(part, theta, link)
     return Geometry(
         n_spikes=traces.n_spikes,
         log_likelihood=likelihood,
         gradient=gradient[:, :n_features],
         fisher=fisher[:, :n_features, :n_features],
+        expected=expected,
         link_gradient=gradient[:, n_features:],
         link_cross=fisher[:, :n_features, n_features:],
         link_fisher=fisher[:, n_features:, n_features:],
@@ -195,6 +210,31 @@ def _integral(
     columns = change.T @ torch.from_numpy(traces.at_times[chunk])
     others = torch.stack([*own, one @ change, power, expected], dim=1)
     return expected.double().numpy(), torch.cat([columns, others], dim=1).double().numpy()
+
+
+def _expected_information(
+    traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link
+) -> Float[np.ndarray, "neuron feature feature"]:
+    """∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt of every neuron, from every so-manieth quadrature time."""
+    every = max(1, len(traces.weight_s) // _INFORMATION_TIMES)
+    chunk = slice(every // 2, None, every)
+    drive = _drive(traces, theta, chunk)
+    weight = _weights(traces, chunk)
+    if len(weight) == 0:
+        return np.zeros((len(theta), theta.shape[1], theta.shape[1]))
+    scale = traces.exposure_s / _total(weight)
+    at_times = torch.from_numpy(traces.at_times[chunk])
+    own_at_times = torch.from_numpy(traces.own_at_times[:, chunk])
+
+    def of_neuron(i: int) -> np.ndarray:
+        softplus = _softplus(drive[:, i])
+        rate = link.from_softplus(softplus).mul_(weight * scale)
+        score = link.slope(drive[:, i], softplus) * rate.sqrt()
+        features = torch.cat([at_times, own_at_times[:, :, i].T, torch.ones(len(weight), 1)], dim=1)
+        features *= score[:, None]
+        return (features.T @ features).double().numpy()
+
+    return np.stack(side_by_side(of_neuron, range(len(theta))))
 
 
 def _total(values: Float32[Tensor, " value"]) -> float:

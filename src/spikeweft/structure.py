@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from spikeweft.prediction import Geometry
 
 _RIDGE = 1e-3
-_LINK_DAMPING = 4e-3
 _WARM_UP_STEPS = 300
 _CHECK_EVERY = 25
 _LEARNING_RATE = 3e-3
@@ -67,7 +66,7 @@ class Response(NamedTuple):
     link_weights: Float64[Tensor, "neuron pre 2"]
 
     @classmethod
-    def of(cls, metric: Metric, n_spikes: int) -> "Response":
+    def of(cls, metric: Metric, link_damping: float) -> "Response":
         """Eliminate own history and bias of every row, then the link."""
         n, p = metric.gradient.shape
         is_weight = torch.zeros(n, p, dtype=torch.bool)
@@ -82,7 +81,7 @@ class Response(NamedTuple):
         pull = solved[:, :, 1 : n + 1] * is_weight[:, None, :n]
         to_link = metric.fisher[:, :, -2:]
         link_fisher = (to_link[:, -2:] - to_link.mT @ link_pull).sum(0)
-        link_fisher += _LINK_DAMPING * n_spikes * torch.eye(2, dtype=torch.float64)
+        link_fisher += link_damping * torch.eye(2, dtype=torch.float64)
         link_gradient = (metric.gradient[:, -2:] - torch.einsum("ipl,ip->il", to_link, offset)).sum(
             0
         )
@@ -175,6 +174,30 @@ def spectral_embedding(
     return Embedding(place, torch.from_numpy((sender / unit).astype(np.float32)))
 
 
+class Known(NamedTuple):
+    """What is known of the weights beforehand: those found free, and how far spikes tell them.
+
+    A weight of which spikes tell nothing is taken to be like those of its row of which they tell
+    little: at the edge of what is known, the network is continued evenly.
+    """
+
+    weights: Float64[Tensor, "post pre"]
+    determined: Float64[Tensor, "post pre"]
+    precision: float
+
+    def imitation(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
+        """Squared distance from the free weights where these are determined."""
+        return (self.determined * (weights - self.weights).square()).sum()
+
+    def penalty(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
+        """Negative log prior of the weights that are not determined, around the edge's mean."""
+        edge = self.determined * (1.0 - self.determined) + 1e-6
+        center = (edge * weights).sum(1) / edge.sum(1)
+        away = (weights - center[:, None]).square()
+        away = away - torch.diag(away.diagonal())
+        return 0.5 * self.precision * ((1.0 - self.determined) * away).sum()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructureFit:
     """Weights that a pair network has learned, and what it takes to make them again."""
@@ -187,57 +210,64 @@ class StructureFit:
 
 
 def fit_structure(
-    free: Float[np.ndarray, "post pre"],
+    known: Known,
     training: Metric,
     held_out: Metric,
     embedding: Embedding,
     *,
-    n_spikes: int,
+    link_damping: float,
     n_steps: int,
     rng: torch.Generator,
     hidden: int = 64,
 ) -> StructureFit:
-    """Learn a pair network around the weights `free`, keeping what predicts held-out spikes best.
+    """Learn a pair network around free weights, keeping what predicts held-out spikes best.
 
     The network first imitates the free weights by least squares, then descends the training
-    metric; the held-out metric only says when to stop.
+    metric. The held-out metric only says when to stop.
     """
     directed = embedding.receiver is not embedding.sender
-    unit = float(np.sqrt(np.mean(free**2))) or 1.0
-    start = torch.from_numpy(free)
+    unit = float(known.weights.square().mean().sqrt()) or 1.0
     network = PairNetwork(embedding.receiver.shape[1], hidden, directed, rng)
     receiver = embedding.receiver.clone().requires_grad_()
     sender = embedding.sender.clone().requires_grad_() if directed else receiver
     learned = [receiver, sender] if directed else [receiver]
     parameters = [*network.parameters(), *learned]
-    response = Response.of(training, n_spikes)
+    response = Response.of(training, link_damping)
 
-    def change() -> Float64[Tensor, "post pre"]:
-        return network(receiver, sender).double() * unit - start
+    def weights() -> Float64[Tensor, "post pre"]:
+        return network(receiver, sender).double() * unit
 
-    _descend(parameters, lambda: 10 * (change() / unit).square().mean(), _WARM_UP_STEPS)
+    def imitation() -> Tensor:
+        now, n_pairs = weights(), known.weights.numel()
+        continued = 2 * known.penalty(now) / known.precision / n_pairs
+        return 10 * (known.imitation(now) / n_pairs + continued) / unit**2
 
     def loss() -> Tensor:
+        now = weights()
         decay = sum(layer.weight.square().sum() for layer in network.layers)
-        return (training.nats(response.to(change())) + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
+        nats = training.nats(response.to(now - known.weights)) + known.penalty(now)
+        return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
 
     best = _Best(float("inf"), {}, receiver, sender)
 
     def watch() -> None:
         nonlocal best
         with torch.no_grad():
-            nats = float(held_out.nats(response.to(change())))
+            nats = float(held_out.nats(response.to(weights() - known.weights)))
         if nats < best.nats:
             state = {name: value.numpy().copy() for name, value in network.state_dict().items()}
             best = _Best(nats, state, receiver.detach().clone(), sender.detach().clone())
 
+    _descend(parameters, imitation, _WARM_UP_STEPS)
     watch()
     _descend(parameters, loss, n_steps, watch)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in best.network.items()})
     z = Embedding(best.receiver, best.sender if directed else best.receiver)
     with torch.no_grad():
-        weights = network(*z).double().numpy() * unit
-    return StructureFit(weights=weights, embedding=z, network=best.network, held_out_nats=best.nats)
+        learned_weights = network(*z).double().numpy() * unit
+    return StructureFit(
+        weights=learned_weights, embedding=z, network=best.network, held_out_nats=best.nats
+    )
 
 
 class _Best(NamedTuple):

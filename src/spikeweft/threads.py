@@ -6,6 +6,7 @@ put together in the order of the pieces.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -23,11 +24,24 @@ def n_processors() -> int:
 
 
 def side_by_side(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
-    """Results of the pieces, in their order."""
+    """Results of the pieces, in their order.
+
+    Pieces of a piece run one after the other: their processor is the one of the whole.
+    """
+    if getattr(_here, "is_piece", False):
+        return [work(piece) for piece in pieces]
     return list(_pool(os.getpid()).map(work, pieces))
+
+
+_here = threading.local()
+
+
+def _begin() -> None:
+    _here.is_piece = True
+    torch.set_num_threads(1)
 
 
 @cache
 def _pool(_process: int) -> ThreadPoolExecutor:
     """Threads that each run PyTorch on themselves alone; a forked process makes its own."""
-    return ThreadPoolExecutor(n_processors(), initializer=torch.set_num_threads, initargs=(1,))
+    return ThreadPoolExecutor(n_processors(), initializer=_begin)

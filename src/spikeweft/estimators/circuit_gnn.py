@@ -16,18 +16,15 @@ from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
 from spikeweft.features import CircuitTraces, FitSettings
 from spikeweft.fitting import CircuitFit
 from spikeweft.hidden import HiddenNeurons, pack_hidden, unpack_hidden
-from spikeweft.newton import weight_variance
+from spikeweft.newton import determined, weight_variance
 from spikeweft.prediction import Link, log_likelihood, mean_slope, rate_hz
 from spikeweft.recording import Recording
+from spikeweft.rotation import Rotation
 from spikeweft.train import Progress, train
 from spikeweft.windows import scored_epochs
 
 HELD_OUT = 1 / 9
 """Last part of the recording, which chooses and stops but does not train."""
-
-
-LEAST_INFORMATION = 0.1
-"""Information of the spikes about a weight, relative to its prior's, below which it is unknown."""
 
 
 class CircuitGNN(SpikePredictor):
@@ -47,7 +44,7 @@ class CircuitGNN(SpikePredictor):
     Weights are in units of the postsynaptic log rate: the mean change right after one presynaptic
     spike, averaged over all spikes of all neurons. `standard_error` is that of each weight on its
     own, without what the network shares between pairs (Laplace); it is infinite where the spikes
-    say next to nothing about the weight, `LEAST_INFORMATION` of what its prior says.
+    say less about the weight than its prior does: such a pair is not identifiable.
 
     Parameters
     ----------
@@ -59,6 +56,9 @@ class CircuitGNN(SpikePredictor):
         Hidden neurons, placed into the gaps of the ring of observed ones.
     covariates
         Names of the recording's covariates that enter every rate, an angle by 8 harmonics.
+    rotated_by
+        Name of the covariate that shifts the columns of W along the ring, an angle (Yoon 2025, the
+        external input θ); its gain is chosen by held-out spikes.
     random_state
         Seed of the quadrature times and of the networks.
     """
@@ -69,12 +69,14 @@ class CircuitGNN(SpikePredictor):
         history_window_s: float = 0.1,
         n_hidden: int = 0,
         covariates: tuple[str, ...] = (),
+        rotated_by: str | None = None,
         random_state: int = 0,
     ) -> None:
         self.tau_s = tau_s
         self.history_window_s = history_window_s
         self.n_hidden = n_hidden
         self.covariates = covariates
+        self.rotated_by = rotated_by
         self.random_state = random_state
 
     def fit(
@@ -169,7 +171,7 @@ class CircuitGNN(SpikePredictor):
 
     def _traces(self, X: Recording, history_window_s: float) -> CircuitTraces:
         settings = replace(self._fit_settings(), history_window_s=history_window_s)
-        return CircuitTraces(X, settings, self.tau_s_, [self.random_state], self.hidden_)
+        return CircuitTraces(X, settings, self.tau_s_, [self.random_state], self.hidden_, self.rotation_)
 
     def _fit_settings(self) -> FitSettings:
         return FitSettings(
@@ -177,6 +179,7 @@ class CircuitGNN(SpikePredictor):
             history_window_s=self.history_window_s,
             n_hidden=self.n_hidden,
             covariates=tuple(self.covariates),
+            rotated_by=self.rotated_by,
             seed=self.random_state,
         )
 
@@ -197,7 +200,8 @@ class CircuitGNN(SpikePredictor):
             raise InputError(f"the number of hidden neurons is {self.n_hidden}; give 0 or more")
         if self.tau_s is not None and not self.tau_s > 0:
             raise InputError(f"the time constant is {self.tau_s:g} s; give a positive one or None")
-        missing = [name for name in self.covariates if name not in X.covariates]
+        asked = [*self.covariates, *([self.rotated_by] if self.rotated_by else [])]
+        missing = [name for name in asked if name not in X.covariates]
         if missing:
             known = ", ".join(X.covariates) or "none"
             raise InputError(f"the recording has no covariate '{missing[0]}'; it has: {known}")
@@ -212,12 +216,13 @@ class CircuitGNN(SpikePredictor):
         n = X.n_neurons
         self.rows_, self.link_, self.tau_s_ = fit.rows, fit.link, circuit.tau_s
         self.hidden_: HiddenNeurons | None = circuit.hidden
+        self.rotation_: Rotation | None = circuit.rotation
         self.null_rate_hz_ = X.rate_hz
         unit = mean_slope(training, fit.rows, fit.link)
         fired = training.n_spikes > 0
         known = fired[:, None] & fired[None, :] & ~np.eye(n, dtype=bool)
         variance = weight_variance(fit)[:, :n]
-        informed = known & (variance * fit.prior.precision * (1 + LEAST_INFORMATION) < 1)
+        informed = known & (determined(fit)[:, :n] > 0.5)
         self.connectivity_ = Connectivity(
             weights=np.where(known, fit.rows[:, :n] * unit, 0.0),
             neuron_ids=X.neuron_ids,

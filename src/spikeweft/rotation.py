@@ -1,0 +1,100 @@
+"""Ring circuits that an external input rotates: which neuron's trace each column hears, and when.
+
+In Yoon (2025) the columns of W are shifted by k(t) = floor(N·g·θ(t)/2π) while the network runs.
+The model reads θ in the same way: column m, the synapse of the ring's m-th place, hears the neuron
+k places further on. Sign and size of g are not known; held-out spikes choose them.
+"""
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Float, Int
+
+from spikeweft.errors import InputError
+from spikeweft.recording import Recording
+
+SLOTS = 100
+"""Places on the ring where the observed neurons alone are not evenly spaced (Yoon 2025)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """An input θ that rotates a ring circuit.
+
+    Attributes
+    ----------
+    covariate
+        Name of the recording's covariate θ, an angle.
+    gain
+        Factor g of θ.
+    places
+        Place on the ring of each column, from 0 to `n_places`; each column has its own.
+    n_places
+        How many places the ring has.
+    """
+
+    covariate: str
+    gain: float
+    places: Int[np.ndarray, " column"]
+    n_places: int
+
+    def shift(
+        self, recording: Recording, times_s: Float[np.ndarray, " time"]
+    ) -> Int[np.ndarray, " time"]:
+        """Places by which the columns are shifted at each time."""
+        theta = recording.covariates[self.covariate].at(times_s)
+        return np.floor(self.n_places * self.gain * theta / (2 * np.pi)).astype(np.int64)
+
+    def turn(
+        self, columns: Float[np.ndarray, "time column"], shift: Int[np.ndarray, " time"]
+    ) -> None:
+        """Give each column, in place, the trace of the neuron `shift` places further on.
+
+        Where no neuron is at that place, nothing is heard.
+        """
+        column_at = np.full(self.n_places, -1)
+        column_at[self.places] = np.arange(len(self.places))
+        _turn(columns, shift, self.places, column_at)
+
+
+def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndarray, int]:
+    """Place of every neuron on the ring, and how many places there are.
+
+    As many places as neurons where these are evenly spaced, otherwise `SLOTS`.
+
+    Raises
+    ------
+    InputError
+        Where a preferred direction is missing, or two neurons would share a place.
+    """
+    if angle_rad is None or not np.all(np.isfinite(angle_rad)):
+        raise InputError(
+            "an input can rotate the circuit only where the preferred direction of every neuron is "
+            "known; give preferred directions, or let the input enter as a covariate"
+        )
+    for n_places in (len(angle_rad), SLOTS):
+        place = np.mod(angle_rad, 2 * np.pi) * n_places / (2 * np.pi)
+        nearest = np.rint(place).astype(np.int64) % n_places
+        if len(np.unique(nearest)) == len(nearest):
+            return nearest, n_places
+    raise InputError(
+        f"some of the {len(angle_rad)} neurons prefer the same one of {SLOTS} directions, so the "
+        "circuit cannot be rotated from neuron to neuron; let the input enter as a covariate"
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check  # numba compiles it; its caller is checked
+def _turn(columns, shift, places, column_at):
+    n_places, heard = len(column_at), np.empty(len(places), columns.dtype)
+    for t in range(len(columns)):
+        k = shift[t] % n_places
+        if k == 0:
+            continue
+        for c in range(len(places)):
+            source = column_at[(places[c] + k) % n_places]
+            heard[c] = columns[t, source] if source >= 0 else 0.0
+        for c in range(len(places)):
+            columns[t, c] = heard[c]
