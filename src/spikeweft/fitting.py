@@ -22,7 +22,13 @@ import torch
 from jaxtyping import Float
 
 from spikeweft.features import CircuitTraces, FitSettings
-from spikeweft.hidden import HiddenNeurons, pack_hidden, ring_angles, unpack_hidden
+from spikeweft.hidden import (
+    HiddenNeurons,
+    pack_hidden,
+    ring_angles,
+    ring_places,
+    unpack_hidden,
+)
 from spikeweft.metrics import bits_per_spike
 from spikeweft.newton import (
     POWER_RANGE,
@@ -85,6 +91,7 @@ _ENSEMBLE_NATS = 15.0
 _STRUCTURE_STEPS = 300
 _EXTRA_DIMENSIONS = (0, -1, 2)
 _SLIGHTLY_SHARPER = 1.4
+_UNKNOWN = 0.05
 
 
 class Step(NamedTuple):
@@ -142,6 +149,7 @@ class CircuitFit:
             plan.append(Step("hidden neurons", partial(self._keep, "free")))
         plan += self._structure_plan()
         plan.append(Step("choice", self._choose_weights))
+        plan.append(Step("choice", self._continue_edge))
         return plan
 
     def _search_plan(self) -> list[Step]:
@@ -193,7 +201,8 @@ class CircuitFit:
         state = {f"vault/{key}": value for key, value in self.vault.items()}
         state["position"] = np.array(self._position)
         state["tau_s"] = np.array(self.tau_s)
-        state["gain"] = np.array(0.0 if self.rotation is None else self.rotation.gain)
+        if self.rotation is not None:
+            state |= {"gain": np.array(self.rotation.gain), "places": self.rotation.places}
         state["held_out_bits"] = np.array(self._held_out_bits)
         state["data"] = np.array(self._data is not None and self._data[0] == "all")
         state |= {f"now/{key}": value for key, value in _pack(self._now()).items()}
@@ -208,7 +217,8 @@ class CircuitFit:
         self.tau_s = float(state["tau_s"])
         self._held_out_bits = float(state["held_out_bits"])
         if self.rotation is not None:
-            self.rotation = replace(self.rotation, gain=float(state["gain"]))
+            gain, places = float(state["gain"]), state["places"]
+            self.rotation = replace(self.rotation, gain=gain, places=places)
         hidden = {k[7:]: v for k, v in state.items() if k.startswith("hidden/")}
         self.hidden = unpack_hidden(hidden) if hidden else None
         self._prepare("all" if state["data"] else "first")
@@ -406,7 +416,10 @@ class CircuitFit:
         fit = self._now()
         self.vault["hidden/before"] = self.vault["free/score"]
         angle = ring_angles(self.recordings[0], fit.rows[:, : len(fit.rows)])
-        self.hidden = HiddenNeurons.between(fit.rows, fit.link, angle, self.settings.n_hidden)
+        places = ring_places(angle, self.settings.n_hidden)
+        if self.rotation is not None:
+            self.rotation, places = self.rotation.with_neurons(places)
+        self.hidden = HiddenNeurons.between(fit.rows, fit.link, angle, places)
         self._prepare("all")
         self.fit = resume_rows(self._traces()[0], fit)
 
@@ -544,6 +557,28 @@ class CircuitFit:
         free = float(self.vault["free/score"])
         structured = float(self.vault.get("structured/score", np.array(-np.inf)))
         self._take("structured" if structured > free + _WORTH_NATS else "free")
+
+    def _continue_edge(self) -> None:
+        """Set structured weights of which spikes tell nothing to those of which they tell little.
+
+        There the network extrapolates at will; its row's mean at the edge of what is known is the
+        plainest guess, and is kept unless held-out spikes object. The pairs are marked in any case.
+        """
+        kept, training = self._now(), self._traces()[0]
+        weights, known = self._weights(), determined(kept)[:, : len(kept.rows)]
+        unknown = (known < _UNKNOWN) & ~np.eye(len(known), dtype=bool)
+        if not (kept.weights_fixed and unknown.any()):
+            return
+        edge = known * (1.0 - known) + 1e-6
+        center = np.sum(edge * weights, axis=1) / np.sum(edge, axis=1)
+        rows = kept.rows.copy()
+        rows[:, : len(rows)][unknown] = np.broadcast_to(center[:, None], known.shape)[unknown]
+        score = self._held_out_nats()
+        self.fit = resume_rows(training, replace(kept, rows=rows))
+        for _ in range(2):
+            self.fit = link_step(training, row_step(training, self._now()))
+        if self._held_out_nats() < score - _WORTH_NATS:
+            self.fit = kept
 
     def _unpack(self, kept: Mapping[str, np.ndarray]) -> RowFit:
         training = self._traces()[0]

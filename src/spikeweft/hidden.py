@@ -90,21 +90,18 @@ class HiddenNeurons:
         rows: Float[np.ndarray, "neuron feature"],
         link: Link,
         angle_rad: Float[np.ndarray, " observed"],
-        n_hidden: int,
+        places_rad: Float[np.ndarray, " hidden"],
     ) -> "HiddenNeurons":
         """Interpolate the inputs of hidden neurons from their nearest observed neighbours."""
-        places = ring_places(angle_rad, n_hidden)
-        mix = interpolation(angle_rad, places)
+        mix = interpolation(angle_rad, places_rad)
         n = len(rows)
         weights = (rows[:, :n] + rows[:, :n].T) / 2
         order = np.argsort(angle_rad)
         ahead, behind = np.roll(order, -1), np.roll(order, 1)
         weights[order, order] = (weights[order, ahead] + weights[order, behind]) / 2
-        return cls(angle_rad=places, weights=mix @ weights, bias=mix @ rows[:, -1], link=link)
+        return cls(angle_rad=places_rad, weights=mix @ weights, bias=mix @ rows[:, -1], link=link)
 
-    def join(
-        self, traces: Traces, heard: Float[np.ndarray, "time column"], tau_s: float
-    ) -> None:
+    def join(self, traces: Traces, heard: Float[np.ndarray, "time column"], tau_s: float) -> None:
         """Put the hidden neurons' mean-field traces into their columns."""
         columns = mean_field_traces(traces, heard, self.weights, self.bias, self.link, tau_s)
         set_shared(traces, 0, *columns)

@@ -5,7 +5,8 @@ The model reads θ in the same way: column m, the synapse of the ring's m-th pla
 k places further on. Sign and size of g are not known; held-out spikes choose them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import no_type_check
 
 import numba
@@ -57,6 +58,51 @@ class Rotation:
         column_at = np.full(self.n_places, -1)
         column_at[self.places] = np.arange(len(self.places))
         _turn(columns, shift, self.places, column_at)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The rotation as arrays, but for the name of its covariate."""
+        return {
+            "gain": np.array(self.gain),
+            "places": self.places,
+            "n_places": np.array(self.n_places),
+        }
+
+    @classmethod
+    def from_arrays(cls, covariate: str, arrays: Mapping[str, np.ndarray]) -> "Rotation":
+        """The rotation from what `to_arrays` gave."""
+        return cls(
+            covariate=covariate,
+            gain=float(arrays["gain"]),
+            places=arrays["places"],
+            n_places=int(arrays["n_places"]),
+        )
+
+    def with_neurons(
+        self, angle_rad: Float[np.ndarray, " more"]
+    ) -> tuple["Rotation", Float[np.ndarray, " more"]]:
+        """The rotation of further columns too, each at the free place nearest to an angle.
+
+        Also given are the angles of these places.
+
+        Raises
+        ------
+        InputError
+            Where the ring has too few free places.
+        """
+        free = np.setdiff1d(np.arange(self.n_places), self.places)
+        if len(free) < len(angle_rad):
+            raise InputError(
+                f"{len(angle_rad)} hidden neurons do not fit on a ring with {len(free)} free "
+                "places between the observed neurons; ask for fewer"
+            )
+        added = []
+        for angle in angle_rad:
+            away = np.angle(np.exp(1j * (2 * np.pi * free / self.n_places - angle)))
+            nearest = int(np.argmin(np.abs(away)))
+            added.append(free[nearest])
+            free = np.delete(free, nearest)
+        places = np.concatenate([self.places, np.array(added, dtype=np.int64)])
+        return replace(self, places=places), 2 * np.pi * np.array(added) / self.n_places
 
 
 def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndarray, int]:

@@ -71,7 +71,7 @@ class Method:
 
 CIRCUIT_GNN = Method(name="CircuitGNN", estimator=_CIRCUIT_GNN)
 CIRCUIT_GNN_DRIVE = Method(
-    name="CircuitGNN+drive", estimator=_CIRCUIT_GNN, settings={"shift_by": "drive"}
+    name="CircuitGNN+drive", estimator=_CIRCUIT_GNN, settings={"rotated_by": "drive"}
 )
 YOON_GNN = Method(name="YoonGNN", estimator=_YOON_GNN, settings={"n_epochs": _YOON_EPOCHS})
 YOON_GNN_DRIVE = Method(

@@ -146,6 +146,8 @@ class CircuitGNN(SpikePredictor):
         }
         if self.hidden_ is not None:
             arrays |= {f"hidden/{key}": value for key, value in pack_hidden(self.hidden_).items()}
+        if self.rotation_ is not None:
+            arrays |= {f"rotation/{k}": v for k, v in self.rotation_.to_arrays().items()}
         return arrays
 
     def model_settings(self) -> dict[str, Any]:
@@ -167,11 +169,16 @@ class CircuitGNN(SpikePredictor):
         model.connectivity_ = Connectivity(weights=arrays["weights"], neuron_ids=names)
         hidden = {key[7:]: value for key, value in arrays.items() if key.startswith("hidden/")}
         model.hidden_ = unpack_hidden(hidden) if hidden else None
+        rotation = {key[9:]: value for key, value in arrays.items() if key.startswith("rotation/")}
+        name = model.rotated_by
+        model.rotation_ = Rotation.from_arrays(name, rotation) if name is not None else None
         return model
 
     def _traces(self, X: Recording, history_window_s: float) -> CircuitTraces:
         settings = replace(self._fit_settings(), history_window_s=history_window_s)
-        return CircuitTraces(X, settings, self.tau_s_, [self.random_state], self.hidden_, self.rotation_)
+        return CircuitTraces(
+            X, settings, self.tau_s_, [self.random_state], self.hidden_, self.rotation_
+        )
 
     def _fit_settings(self) -> FitSettings:
         return FitSettings(
@@ -237,6 +244,7 @@ class CircuitGNN(SpikePredictor):
                 "link_log_gain": fit.link.log_gain,
                 "n_hidden": self.n_hidden,
                 **self._hidden_metadata(circuit),
+                **({} if circuit.rotation is None else {"rotation_gain": circuit.rotation.gain}),
                 "random_state": self.random_state,
             },
         )
