@@ -569,7 +569,7 @@ class CircuitFit:
         unknown = (known < _UNKNOWN) & ~np.eye(len(known), dtype=bool)
         if not (kept.weights_fixed and unknown.any()):
             return
-        edge = known * (1.0 - known) + 1e-6
+        edge = (known * (1.0 - known)) ** 2 + 1e-6
         center = np.sum(edge * weights, axis=1) / np.sum(edge, axis=1)
         rows = kept.rows.copy()
         rows[:, : len(rows)][unknown] = np.broadcast_to(center[:, None], known.shape)[unknown]

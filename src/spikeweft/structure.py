@@ -191,7 +191,7 @@ class Known(NamedTuple):
 
     def penalty(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
         """Negative log prior of the weights that are not determined, around the edge's mean."""
-        edge = self.determined * (1.0 - self.determined) + 1e-6
+        edge = (self.determined * (1.0 - self.determined)) ** 2 + 1e-6
         center = (edge * weights).sum(1) / edge.sum(1)
         away = (weights - center[:, None]).square()
         away = away - torch.diag(away.diagonal())
