@@ -68,6 +68,18 @@ def test_relabelling_the_neurons_relabels_the_circuit(weights, seed):
     assert np.array_equal(relabelled.select(np.argsort(order)).weights, weights)
 
 
+def test_a_pair_without_a_finite_standard_error_is_not_informed():
+    """Nor is a neuron's drive of itself, whatever error stands there."""
+    error = np.array([[1.0, np.inf, 1.0], [0.1, 1.0, np.nan], [2.0, 3.0, 1.0]])
+    informed = Connectivity(weights=np.zeros((3, 3)), standard_error=error).informed
+    assert np.array_equal(informed, [[False, False, True], [True, False, False], [1, 1, 0]])
+
+
+def test_without_standard_errors_every_pair_counts_as_informed():
+    circuit = Connectivity(weights=np.zeros((3, 3)))
+    assert np.array_equal(circuit.informed, circuit.off_diagonal)
+
+
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [

@@ -9,9 +9,14 @@ from spikeweft.recording import Covariate, Recording
 from spikeweft.traces import N_OWN
 
 
-def settings(covariates=(), n_hidden=0):
+def settings(covariates=(), n_hidden=0, rotated_by=None):
     return FitSettings(
-        tau_s=0.01, history_window_s=0.1, n_hidden=n_hidden, covariates=covariates, seed=0
+        tau_s=0.01,
+        history_window_s=0.1,
+        n_hidden=n_hidden,
+        covariates=covariates,
+        rotated_by=rotated_by,
+        seed=0,
     )
 
 

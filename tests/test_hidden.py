@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spikeweft.hidden import interpolation, mean_field_traces, ring_places
+from spikeweft.hidden import HiddenNeurons, interpolation, mean_field_traces, ring_places
 from spikeweft.prediction import Link
 from spikeweft.recording import Recording
 from spikeweft.traces import synaptic_traces
@@ -99,13 +99,18 @@ def traces_of(recording, tau_s=TAU_S):
     return synaptic_traces(recording, tau_s=tau_s, history_window_s=0.1, rng=rng, n_shared=1)
 
 
+def mean_field_of(traces, weights, bias, link=LINK, tau_s=TAU_S):
+    """Where nothing rotates the circuit, it hears the traces as they are."""
+    return mean_field_traces(traces, traces.at_times, weights, bias, link, tau_s)
+
+
 @pytest.mark.parametrize(
     ("tick_s", "tau_s"), [(1e-4, 0.01), (1e-3, 0.01), (1e-2, 0.01), (1e-2, 0.007)]
 )
 def test_at_a_constant_rate_the_expected_trace_is_rate_times_tau(tick_s, tau_s):
     """At spikes and at quadrature times alike, on fine and on coarse ticks."""
     traces = traces_of(poisson(tick_s, n_neurons=3), tau_s)
-    at_spikes, at_times = mean_field_traces(traces, np.zeros((1, 3)), np.array([2.0]), LINK, tau_s)
+    at_spikes, at_times = mean_field_of(traces, np.zeros((1, 3)), np.array([2.0]), tau_s=tau_s)
     expected = 50.0 * np.logaddexp(0, 2.0) * tau_s
     settled = traces.times_s > 0.3
     np.testing.assert_allclose(at_times[settled].mean(), expected, rtol=0.01)
@@ -119,7 +124,7 @@ def test_the_expected_trace_is_the_rate_seen_through_the_synapse():
     recording = poisson(n_neurons=4, duration_s=3.0)
     traces = traces_of(recording)
     weights, bias = np.array([[1.0, -0.5, 0.8, 0.0]]), np.array([0.5])
-    at_spikes, at_times = mean_field_traces(traces, weights, bias, LINK, TAU_S)
+    at_spikes, at_times = mean_field_of(traces, weights, bias)
     grid_s = np.arange(0.1, 3.0, 1e-4)
     observed, expected = np.zeros(4), np.zeros(len(grid_s))
     earlier = np.searchsorted(recording.spike_times_s, 0.1 - 5e-5)
@@ -145,7 +150,7 @@ def test_a_hidden_neuron_predicts_nothing_among_independent_neurons():
     """Its trace is on average the same at their spikes as at any time (a score test, 4 s.e.)."""
     traces = traces_of(poisson())
     weights, bias = np.full((1, 20), 3.0), np.array([-25.0])
-    at_spikes, at_times = mean_field_traces(traces, weights, bias, Link(1.0, np.log(5.0)), TAU_S)
+    at_spikes, at_times = mean_field_of(traces, weights, bias, Link(1.0, np.log(5.0)))
     mean_at_times = np.average(at_times[:, 0], weights=traces.weight_s)
     assert at_times.std() > 0.1
     standard_error = at_times.std() / np.sqrt(len(at_spikes))
@@ -156,7 +161,7 @@ def test_expected_traces_start_anew_in_every_epoch():
     epochs_s = np.array([[0.0, 5.0], [5.5, 10.0]])
     traces = traces_of(poisson(duration_s=10.0, epochs_s=epochs_s))
     weights, bias = np.zeros((1, 20)), np.array([2.0])
-    at_spikes, at_times = mean_field_traces(traces, weights, bias, LINK, TAU_S)
+    at_spikes, at_times = mean_field_of(traces, weights, bias)
     settled = 50.0 * np.logaddexp(0, 2.0) * TAU_S
     for times_s, found in ((traces.times_s, at_times), (traces.spike_times_s, at_spikes)):
         for start_s in (0.1, 5.6):
@@ -178,6 +183,60 @@ def test_the_future_is_not_heard():
     found = []
     for recording in (whole, cut):
         traces = traces_of(recording)
-        columns = mean_field_traces(traces, np.full((1, 20), 0.5), np.zeros(1), LINK, TAU_S)
+        columns = mean_field_of(traces, np.full((1, 20), 0.5), np.zeros(1))
         found.append(columns[1][traces.times_s < 2.0])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+
+
+def test_silence_is_heard_where_the_circuit_hears_nothing():
+    """What drives a hidden neuron is what the circuit hears, not what the neurons fire."""
+    traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
+    weights, bias = np.array([[5.0, 5.0, 5.0]]), np.array([-1.0])
+    silent = mean_field_traces(traces, np.zeros_like(traces.at_times), weights, bias, LINK, TAU_S)
+    alone = mean_field_of(traces, np.zeros((1, 3)), bias)
+    for found, expected in zip(silent, alone, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert mean_field_of(traces, weights, bias)[1].mean() > 2 * silent[1].mean()
+
+
+# -- joining the circuit --
+
+
+def rows_of_a_ring(n):
+    """Rows of a model in which the nearest neighbours excite, and neuron i has the bias i."""
+    rows = np.zeros((n, n + 3))
+    for i in range(n):
+        rows[i, [(i - 1) % n, (i + 1) % n]] = 1.0
+    rows[:, -1] = np.arange(n)
+    return rows
+
+
+def test_a_hidden_neuron_is_driven_as_its_neighbours_are():
+    """Half-way between two neurons, by the mean of their weights and with the mean of biases."""
+    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    hidden = HiddenNeurons.between(rows, LINK, angle_rad, np.array([np.pi / 2]))
+    np.testing.assert_array_equal(hidden.angle_rad, [np.pi / 2])
+    np.testing.assert_allclose(hidden.weights, [[0.5, 1.0, 1.0, 0.5, 0.0, 0.0]])
+    np.testing.assert_allclose(hidden.bias, [1.5])
+    assert hidden.link == LINK
+
+
+def test_turning_the_places_turns_what_drives_the_hidden_neurons():
+    """A weight onto itself is not known, so it is taken from both neighbours, also across zero."""
+    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    places_rad = np.array([0.1, 1.0, 3.0])
+    here, turned = (
+        HiddenNeurons.between(rows, LINK, angle_rad, places_rad + k * 2 * np.pi / 6) for k in (0, 5)
+    )
+    np.testing.assert_allclose(turned.weights, np.roll(here.weights, 5, axis=1), atol=1e-9)
+
+
+def test_joined_hidden_neurons_are_heard_by_all():
+    traces = traces_of(poisson(n_neurons=6, duration_s=4.0))
+    hidden = HiddenNeurons.between(rows_of_a_ring(6), LINK, on_ring(6), np.array([0.5]))
+    observed = traces.at_times[:, :6].copy()
+    hidden.join(traces, traces.at_times, TAU_S)
+    expected = mean_field_of(traces, hidden.weights, hidden.bias)
+    np.testing.assert_allclose(traces.at_spikes[:, 6:7], expected[0], rtol=1e-5)
+    np.testing.assert_allclose(traces.at_times[:, 6:7], expected[1], rtol=1e-5)
+    np.testing.assert_array_equal(traces.at_times[:, :6], observed)

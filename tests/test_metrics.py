@@ -82,6 +82,36 @@ def test_excitation_taken_for_inhibition_shows_in_the_sign_of_the_scale():
     assert error.scale == pytest.approx(-0.5)
 
 
+@few
+@given(seeds, sizes)
+def test_pairs_that_do_not_count_may_have_any_weight(seed, n):
+    """Those the data do not inform: the error over the others is that of the others alone."""
+    truth, answer = any_circuit(seed + 1, n), any_circuit(seed, n)
+    pairs = np.random.default_rng(seed).random((n, n)) < 0.7
+    pairs[0, 1] = True
+    other = np.where(pairs, answer.weights, answer.weights + 1e3)
+    error = inference_error(answer, truth, pairs=pairs)
+    assert inference_error(Connectivity(weights=other), truth, pairs=pairs).delta == error.delta
+    exact = np.where(pairs, truth.weights, other)
+    found = inference_error(Connectivity(weights=exact), truth, pairs=pairs)
+    assert found.delta == pytest.approx(0.0, abs=1e-12)
+
+
+@few
+@given(seeds, sizes)
+def test_over_all_pairs_the_error_is_the_error(seed, n):
+    """Its parts are of whole rings, so they are not given where pairs are named."""
+    truth, answer = ring(seed, n), any_circuit(seed, n)
+    error = inference_error(answer, truth, pairs=np.ones((n, n), dtype=bool))
+    assert error.delta == inference_error(answer, truth).delta
+    assert np.isnan([error.bias, error.variance, error.delta_profile]).all()
+
+
+def test_an_error_over_no_connection_is_refused():
+    with pytest.raises(InputError, match="no connection"):
+        inference_error(ring(0, 4), ring(1, 4), pairs=np.eye(4, dtype=bool))
+
+
 def test_an_empty_answer_is_no_better_than_zero():
     error = inference_error(Connectivity(weights=np.zeros((5, 5))), ring(0, 5))
     assert error.delta == error.delta_profile == pytest.approx(1.0)

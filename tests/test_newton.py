@@ -5,18 +5,21 @@ import pytest
 from scipy.optimize import minimize
 
 from spikeweft.newton import (
-    WeightPrior,
-    estimate_prior,
+    RowFit,
+    curvature,
+    determined,
+    estimate_precision,
     is_weight,
     link_step,
     penalty,
+    pull,
     resume_rows,
     row_step,
     sharpen,
     start_rows,
     weight_variance,
 )
-from spikeweft.prediction import Link, geometry, log_likelihood, rate_hz
+from spikeweft.prediction import Geometry, Link, geometry, log_likelihood, rate_hz
 from spikeweft.simulate.network import simulate
 from spikeweft.simulate.neuron import LNPNeuron
 from spikeweft.simulate.random import DirectedWiring, RandomNetwork
@@ -81,15 +84,9 @@ def test_the_noted_geometry_is_the_one_of_the_noted_rows(traces):
 
 def test_at_the_maximum_likelihood_and_prior_are_in_balance(traces, rectified):
     """No direction is left in which a row would gain: the promise of a Newton step is nil."""
-    gradient = rectified.geometry.gradient.copy()
-    weights = is_weight(rectified.rows, N)
-    gradient -= np.where(weights, rectified.prior.precision, 1e-3) * rectified.rows
-    gradient[:, -1] += 1e-3 * rectified.rows[:, -1]
-    curvature = rectified.geometry.fisher + 1e-6 * np.eye(gradient.shape[1])
-    promised = np.einsum(
-        "if,if->i", gradient, np.linalg.solve(curvature, gradient[:, :, None])[..., 0]
-    )
-    assert promised.max() < 0.02
+    slope = rectified.geometry.gradient - pull(rectified)
+    step = np.linalg.solve(curvature(rectified), slope[:, :, None])[..., 0]
+    assert np.einsum("if,if->i", slope, step).max() < 0.02
 
 
 @pytest.mark.parametrize("link", [RECTIFIED, EXPONENTIAL])
@@ -157,61 +154,162 @@ def test_sharpening_back_and_forth_changes_nothing(traces, rectified):
     np.testing.assert_allclose(again.penalised, rectified.penalised, rtol=1e-6)
 
 
-def known_weights(fit, mean, spread, noise, rng):
-    """Weights drawn around a mean, as seen through a noise of known Fisher information."""
-    true = rng.normal(mean, spread, (N, N))
-    rows = np.zeros_like(fit.rows)
-    rows[:, :N] = true + rng.normal(0, noise, (N, N))
-    size = rows.shape[1]
-    fisher = np.tile(np.eye(size) / noise**2, (N, 1, 1))
-    return replace(fit, rows=rows, geometry=replace(fit.geometry, fisher=fisher))
+# -- the prior --
+
+
+def test_what_all_weights_of_a_row_share_has_no_prior(rectified):
+    """A constant added to all weights of a row changes neither the penalty nor its slope."""
+    weights = is_weight(rectified.rows, N)
+    shifted = replace(rectified, rows=rectified.rows + np.where(weights, 0.7, 0.0))
+    before = penalty(rectified.rows, rectified)
+    np.testing.assert_allclose(penalty(shifted.rows, rectified), before, rtol=1e-9)
+    np.testing.assert_allclose(pull(shifted), pull(rectified), atol=1e-9)
+    np.testing.assert_allclose(np.sum(pull(rectified), axis=1, where=weights), 0.0, atol=1e-9)
+    one = np.where(weights, 1.0, 0.0)
+    prior = curvature(rectified) - rectified.geometry.information
+    np.testing.assert_allclose(np.einsum("ifg,ig->if", prior, one), 0.0, atol=1e-9)
+
+
+def test_the_pull_is_the_slope_of_the_penalty_and_the_curvature_its_bend(rectified):
+    """But for the bias, which is only held lightly where it steps."""
+    rng = np.random.default_rng(0)
+    prior = curvature(rectified) - rectified.geometry.information
+    away = rng.normal(size=rectified.rows.shape)
+    away[:, -1] = 0.0
+    moved = [replace(rectified, rows=rectified.rows + s * away) for s in (1e-3, -1e-3)]
+    ahead, behind = (penalty(fit.rows, rectified) for fit in moved)
+    slope = (ahead - behind) / 2e-3
+    np.testing.assert_allclose(np.einsum("if,if->i", pull(rectified), away), slope, rtol=1e-6)
+    bend = (pull(moved[0]) - pull(moved[1])) / 2e-3
+    np.testing.assert_allclose(np.einsum("ifg,ig->if", prior, away), bend, atol=1e-6)
+    np.testing.assert_allclose(prior, prior.transpose(0, 2, 1))
+    assert np.linalg.eigvalsh(prior).min() > -1e-6
+
+
+def known_weights(n, spread, noise, rng):
+    """Weights of n neurons, drawn around 1, as seen through a noise of known information."""
+    rows = np.zeros((n, n + 3))
+    rows[:, :n] = rng.normal(1.0, spread, (n, n)) + rng.normal(0, noise, (n, n))
+    fisher = np.tile(np.eye(n + 3) / noise**2, (n, 1, 1))
+    known = Geometry(
+        n_spikes=np.zeros(n, np.int64),
+        log_likelihood=np.zeros(n),
+        gradient=np.zeros_like(rows),
+        fisher=fisher,
+        expected=fisher,
+        link_gradient=np.zeros((n, 2)),
+        link_cross=np.zeros((n, n + 3, 2)),
+        link_fisher=np.zeros((n, 2, 2)),
+    )
+    return RowFit(
+        rows=rows,
+        link=RECTIFIED,
+        precision=1.0,
+        geometry=known,
+        damping=np.ones(n),
+        stride=np.ones(n),
+        n_sources=n,
+    )
+
+
+def shrunk(seen, precision, noise):
+    """The weights that are likeliest under the prior: each is drawn to the mean of its row."""
+    entries = is_weight(seen.rows, seen.n_sources)
+    mean = np.sum(seen.rows, axis=1, where=entries, keepdims=True) / (seen.n_sources - 1)
+    drawn = mean + (seen.rows - mean) / (1 + precision * noise**2)
+    rows = np.where(entries, drawn, seen.rows)
+    return replace(seen, rows=rows, precision=precision)
 
 
 @pytest.mark.parametrize(("spread", "noise"), [(0.5, 0.05), (0.5, 0.3), (2.0, 0.5)])
-def test_the_prior_is_estimated_from_the_weights(rectified, spread, noise):
+def test_the_prior_is_estimated_from_the_weights(spread, noise):
     """Rows that were shrunk by the prior still tell the spread of the true weights."""
     found = []
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        seen = known_weights(rectified, 1.0, spread, noise, rng)
-        prior = WeightPrior(mean=0.0, precision=1e-2)
+    for seed in range(10):
+        seen = known_weights(20, spread, noise, np.random.default_rng(seed))
+        precision = 1e-2
         for _ in range(30):
-            shrunk = np.where(
-                is_weight(seen.rows, N),
-                (seen.rows / noise**2 + prior.precision * prior.mean)
-                / (noise**-2 + prior.precision),
-                seen.rows,
-            )
-            prior = estimate_prior(replace(seen, rows=shrunk, prior=prior))
-        found.append((prior.mean, prior.precision**-0.5))
-    mean, sd = np.mean(found, axis=0)
-    assert abs(mean - 1.0) < 3 * spread / np.sqrt(30 * 20) + 0.05
-    np.testing.assert_allclose(sd, spread, rtol=0.15)
+            precision = estimate_precision(shrunk(seen, precision, noise))
+        found.append(precision**-0.5)
+    np.testing.assert_allclose(np.mean(found), spread, rtol=0.05)
 
 
 def test_no_spread_is_not_known_before_the_weights_have_moved(traces):
     """Where first steps fail and all weights are still zero, the prior must let them move later."""
     fit = start_rows(traces, RECTIFIED)
-    fit = replace(fit, prior=estimate_prior(fit))
+    assert estimate_precision(fit) == fit.precision
     for _ in range(40):
         fit = row_step(traces, fit)
-        fit = replace(fit, prior=estimate_prior(fit))
+        fit = replace(fit, precision=estimate_precision(fit))
     assert np.std(fit.rows[is_weight(fit.rows, N)]) > 0.05
 
 
 def test_a_wide_prior_leaves_the_variance_to_the_likelihood(rectified):
-    wide = replace(rectified, prior=WeightPrior(mean=0.0, precision=1e-9))
-    tight = replace(rectified, prior=WeightPrior(mean=0.0, precision=1e4))
-    assert np.all(weight_variance(tight)[~np.eye(N, dtype=bool)] < 1.01e-4)
-    information = np.einsum("iff->if", rectified.geometry.fisher)[:, :N]
+    wide, tight = (replace(rectified, precision=p) for p in (1e-9, 1e9))
+    information = np.einsum("iff->if", rectified.geometry.information)[:, :N]
+    off = ~np.eye(N, dtype=bool)
     assert np.all(weight_variance(wide) > 0.99 / information)
+    assert np.all(weight_variance(tight)[off] < weight_variance(wide)[off])
 
 
-def test_the_prior_pulls_weights_towards_its_mean(traces):
-    pulled = converged(traces, RECTIFIED, 30, prior=WeightPrior(mean=0.5, precision=1e7))
+def test_spikes_determine_a_weight_as_far_as_they_outweigh_its_prior(rectified):
+    """All of it under a wide prior, none of it under a tight one."""
+    off = ~np.eye(N, dtype=bool)
+    wide, fitted, tight = (
+        determined(replace(rectified, precision=p))[off] for p in (1e-6, rectified.precision, 1e9)
+    )
+    assert wide.min() > 0.99
+    assert tight.max() < 0.01
+    assert np.all((tight <= fitted) & (fitted <= wide))
+
+
+def test_the_prior_draws_weights_to_the_mean_of_their_row_and_leaves_the_mean_alone(traces):
+    pulled, free = (converged(traces, RECTIFIED, 30, precision=p) for p in (1e7, 1e-3))
     entries = is_weight(pulled.rows, N)
-    np.testing.assert_allclose(pulled.rows[entries], 0.5, atol=1e-2)
-    assert not np.allclose(pulled.rows[np.arange(N), np.arange(N)], 0.5, atol=1e-2)
+    mean = np.sum(pulled.rows, axis=1, where=entries, keepdims=True) / (N - 1)
+    distance = np.where(entries, pulled.rows - mean, 0.0)
+    assert np.abs(distance).max() < 1e-2
+    assert np.std(mean) > 0.02, "each row has a mean of its own"
+    assert np.std(free.rows[entries]) > 0.2
+
+
+def test_a_weight_of_which_spikes_tell_nothing_is_like_those_of_which_they_do(traces):
+    """Neuron 0 is heard of no more: what it sends is the mean of what the others send."""
+    deaf = replace(traces, at_spikes=traces.at_spikes.copy(), at_times=traces.at_times.copy())
+    deaf.at_spikes[:, 0] = 0.0
+    deaf.at_times[:, 0] = 0.0
+    fit = converged(deaf, RECTIFIED, 30)
+    others = np.sum(fit.rows[:, 1:N], axis=1, where=is_weight(fit.rows, N)[:, 1:N])[1:] / (N - 2)
+    np.testing.assert_allclose(fit.rows[1:, 0], others, rtol=0.02)
+    assert np.all(determined(fit)[1:, 0] < 0.5)
+    assert np.all(determined(fit)[1:, 0] < determined(fit)[1:, 1:].max(axis=1))
+
+
+def test_a_step_is_held_back_by_spikes_that_are_expected_and_do_not_come(traces):
+    """One neuron excites by the model but not by the spikes: its own spikes know of no curvature.
+
+    All spikes of neuron 1 that fall into the trace of neuron 0 are taken away, so the spikes alone
+    say nothing of this weight; the step stays where the likelihood is still well described.
+    """
+    mine = np.zeros(len(traces.at_spikes), dtype=bool)
+    mine[traces.offsets[1] : traces.offsets[2]] = True
+    kept = ~mine | (traces.at_spikes[:, 0] < 1e-2)
+    neurons = np.repeat(np.arange(N), np.diff(traces.offsets))[kept]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(neurons, minlength=N))])
+    without = replace(
+        traces,
+        at_spikes=traces.at_spikes[kept],
+        spike_times_s=traces.spike_times_s[kept],
+        offsets=offsets,
+    )
+    fit = start_rows(without, RECTIFIED)
+    assert fit.geometry.fisher[1, 0, 0] < 0.1 * fit.geometry.expected[1, 0, 0]
+    stepped = row_step(without, replace(fit, damping=np.full(N, 1e-9)))
+    gain = stepped.penalised[1] - fit.penalised[1]
+    assert gain > 0, "the very first step is taken"
+    assert stepped.rows[1, 0] < 0
+    best = converged(without, RECTIFIED, 60)
+    assert gain > 0.3 * (best.penalised[1] - fit.penalised[1])
 
 
 def test_fixed_weights_stay_while_history_and_bias_adapt(traces):

@@ -111,8 +111,55 @@ def test_the_fisher_information_is_symmetric_and_never_negative(traces, rows):
     assert np.linalg.eigvalsh(fisher).min() > -1e-4 * np.linalg.eigvalsh(fisher).max()
 
 
-def test_at_the_truth_the_fisher_information_is_the_curvature():
-    """Spikes drawn from the model itself: the likelihood bends as the scores spread."""
+def test_the_expected_information_is_that_of_the_spikes_the_model_expects(traces, rows):
+    """∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt, written out over every quadrature time."""
+    link = LINKS[1]
+    assert len(traces.times_s) < 2 * prediction._INFORMATION_TIMES, "so no time is left out"
+    expected = geometry(traces, rows, link).expected
+    for i in range(N):
+        features = features_at_times(traces, i)
+        drive = features @ rows[i]
+        slope = link.power / (1 + np.exp(-drive)) / np.log1p(np.exp(drive))
+        weight = np.exp(plain_log_rate(drive, link)) * traces.weight_s
+        scores = features * slope[:, None]
+        written_out = scores.T @ (scores * weight[:, None])
+        np.testing.assert_allclose(expected[i], written_out, rtol=1e-4, atol=1e-3)
+
+
+def test_some_of_the_times_stand_for_all_of_them(traces, rows, monkeypatch):
+    """A fifth of the times gives the same information to within their scatter."""
+    whole = geometry(traces, rows, LINKS[1]).expected
+    monkeypatch.setattr(prediction, "_INFORMATION_TIMES", len(traces.times_s) // 5)
+    some = geometry(traces, rows, LINKS[1]).expected
+    assert np.any(some != whole)
+    size = np.sqrt(np.einsum("iff->if", whole))
+    apart = (some - whole) / (size[:, :, None] * size[:, None, :])
+    assert np.abs(apart).max() < 0.1
+
+
+def test_the_information_is_the_mean_of_what_spikes_show_and_the_model_expects(traces, rows):
+    g = geometry(traces, rows, LINKS[0])
+    np.testing.assert_array_equal(g.information, (g.fisher + g.expected) / 2)
+
+
+def test_a_neuron_that_should_fire_and_does_not_has_expected_information(traces, rows):
+    """Its spikes carry none: only what is expected tells how fast the likelihood falls."""
+    offsets, none = np.zeros(N + 1, dtype=int), slice(0, 0)
+    silent = replace(
+        traces,
+        at_spikes=traces.at_spikes[none],
+        spike_times_s=traces.spike_times_s[none],
+        offsets=offsets,
+    )
+    g = geometry(silent, rows, LINKS[0])
+    np.testing.assert_array_equal(g.fisher, 0)
+    np.testing.assert_array_equal(g.expected, geometry(traces, rows, LINKS[0]).expected)
+    assert np.all(np.einsum("iff->if", g.expected)[:, -1] > 0)
+
+
+@pytest.fixture(scope="module")
+def drawn_from_the_model():
+    """Spikes of two neurons, drawn from a known model; its traces, rows and link."""
     rng = np.random.default_rng(2)
     n_ticks, link, weight, bias = 100_000, Link(1.0, 3.0), 0.8, 0.3
     trace, ticks, neurons = 0.0, [], []
@@ -126,6 +173,12 @@ def test_at_the_truth_the_fisher_information_is_the_curvature():
     traces = synaptic_traces(recording, tau_s=0.01, history_window_s=0.0, rng=rng)
     rows = np.zeros((2, traces.at_spikes.shape[1]))
     rows[:, -1], rows[1, 0] = bias, weight
+    return traces, rows, link
+
+
+def test_at_the_truth_the_fisher_information_is_the_curvature(drawn_from_the_model):
+    """Spikes drawn from the model itself: the likelihood bends as the scores spread."""
+    traces, rows, link = drawn_from_the_model
     step, fisher = 0.02, geometry(traces, rows, link).fisher[1]
     for feature in (0, rows.shape[1] - 1):
         moved = np.zeros_like(rows)
@@ -133,6 +186,22 @@ def test_at_the_truth_the_fisher_information_is_the_curvature():
         ahead, behind = (geometry(traces, rows + s * moved, link).gradient[1] for s in (1, -1))
         bent = (behind - ahead)[feature] / (2 * step)
         np.testing.assert_allclose(fisher[feature, feature], bent, rtol=0.1)
+
+
+def test_at_the_truth_spikes_show_the_information_that_is_expected_of_them(drawn_from_the_model):
+    """To within the scatter of spikes and of the times: 4 standard errors."""
+    traces, rows, link = drawn_from_the_model
+    g = geometry(traces, rows, link)
+    neuron, used = 1, [0, rows.shape[1] - 1]
+    for a in used:
+        for b in used:
+            drive = features_at_spikes(traces, neuron) @ rows[neuron]
+            slope = link.power / (1 + np.exp(-drive)) / np.log1p(np.exp(drive))
+            scores = features_at_spikes(traces, neuron)[:, [a, b]] * slope[:, None]
+            scatter = np.sqrt(np.sum(np.prod(scores, axis=1) ** 2))
+            times_share = traces.n_spikes[neuron] / prediction._INFORMATION_TIMES
+            scatter *= np.sqrt(1 + times_share)
+            assert abs(g.fisher[neuron, a, b] - g.expected[neuron, a, b]) < 4 * scatter
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -165,7 +234,8 @@ def test_no_inhibition_is_too_strong_to_compute(traces, rows, link):
     held = rows.copy()
     held[:, -1] = -1e4
     g = geometry(traces, held, link)
-    for value in (g.log_likelihood, g.gradient, whole_fisher(g), rate_hz(traces, held, link)):
+    rates_hz = rate_hz(traces, held, link)
+    for value in (g.log_likelihood, g.gradient, whole_fisher(g), g.expected, rates_hz):
         assert np.all(np.isfinite(value))
     assert np.all(log_likelihood(traces, held, link) < log_likelihood(traces, rows, link))
 
@@ -216,7 +286,8 @@ def test_the_answer_does_not_depend_on_the_number_of_processors(traces, rows, mo
         threads._pool.cache_clear()
         g = geometry(traces, rows, LINKS[1])
         likelihood = log_likelihood(traces, rows, LINKS[1])
-        found.append([likelihood, rate_hz(traces, rows, LINKS[1]), g.gradient, whole_fisher(g)])
+        rates = rate_hz(traces, rows, LINKS[1])
+        found.append([likelihood, rates, g.gradient, whole_fisher(g), g.expected])
     threads._pool.cache_clear()
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):

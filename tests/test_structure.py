@@ -11,6 +11,7 @@ from spikeweft.simulate.random import DirectedWiring, RandomNetwork
 from spikeweft.simulate.ring import lnp_ring
 from spikeweft.structure import (
     Embedding,
+    Known,
     Metric,
     PairNetwork,
     Response,
@@ -157,6 +158,8 @@ def test_a_weight_is_read_from_the_receiver_of_its_row_and_the_sender_of_its_col
 # -- the metric --
 
 LINK = Link(1.2, 3.0)
+LINK_DAMPING = 0.004
+"""In nats per spike."""
 
 
 @pytest.fixture(scope="module")
@@ -203,9 +206,9 @@ def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
 
 def test_all_else_answers_as_in_a_joint_fit(fit):
     """The same as solving for every history, bias and the link at once, for given weights."""
-    metric, n_spikes = Metric.of(fit.geometry), int(fit.geometry.n_spikes.sum())
+    metric, damping = Metric.of(fit.geometry), LINK_DAMPING * int(fit.geometry.n_spikes.sum())
     change = small_change(fit, 3.0)
-    answer = Response.of(metric, n_spikes).to(change)
+    answer = Response.of(metric, damping).to(change)
     n_parameters = answer.shape[1]
     entries = is_weight(np.zeros((N, n_parameters)), N)
     torch.testing.assert_close(answer[:, :N][entries[:, :N]], change[entries[:, :N]])
@@ -222,7 +225,7 @@ def test_all_else_answers_as_in_a_joint_fit(fit):
         matrix[-2:, block] = matrix[block, -2:].T
         matrix[-2:, -2:] += fisher[i][-2:, -2:]
         right[block], right[-2:] = push[columns], right[-2:] + push[-2:]
-    matrix[-2:, -2:] += 4e-3 * n_spikes * np.eye(2)
+    matrix[-2:, -2:] += damping * np.eye(2)
     solved = np.linalg.solve(matrix, right)
     for i, columns in enumerate(own):
         part = solved[sum(sizes[:i]) : sum(sizes[: i + 1])]
@@ -233,7 +236,9 @@ def test_all_else_answers_as_in_a_joint_fit(fit):
 def test_no_other_answer_is_likelier(fit):
     """Moving any history or bias away from the answer costs likelihood."""
     metric = Metric.of(fit.geometry)
-    answer = Response.of(metric, int(fit.geometry.n_spikes.sum())).to(small_change(fit, 1.0))
+    answer = Response.of(metric, LINK_DAMPING * int(fit.geometry.n_spikes.sum())).to(
+        small_change(fit, 1.0)
+    )
     best, rng = float(metric.nats(answer)), np.random.default_rng(0)
     for _ in range(20):
         moved = answer.clone()
@@ -245,7 +250,8 @@ def test_no_other_answer_is_likelier(fit):
 def test_the_answer_makes_up_for_most_of_a_change(traces, fit):
     """Weights pushed up are met by lower biases, by the true likelihood after a large step."""
     change = torch.full((N, N), 0.1, dtype=torch.float64).fill_diagonal_(0.0)
-    response = Response.of(Metric.of(fit.geometry), int(fit.geometry.n_spikes.sum()))
+    damping = LINK_DAMPING * int(fit.geometry.n_spikes.sum())
+    response = Response.of(Metric.of(fit.geometry), damping)
     answer = response.to(change).numpy()
     stiff = fit.rows.copy()
     stiff[:, :N] += change.numpy()
@@ -254,6 +260,80 @@ def test_the_answer_makes_up_for_most_of_a_change(traces, fit):
     start = log_likelihood(traces, fit.rows, LINK).sum()
     assert log_likelihood(traces, stiff, LINK).sum() < met
     assert met < start
+
+
+def test_the_stiffer_the_link_the_less_it_answers(fit):
+    """Down to not at all, where each row's history and bias answer alone."""
+    metric, change = Metric.of(fit.geometry), small_change(fit, 3.0)
+    answers = [Response.of(metric, damping).to(change)[0, -2:] for damping in (1.0, 1e3, 1e12)]
+    size = [float(answer.norm()) for answer in answers]
+    assert size[0] > size[1] > size[2]
+    assert size[2] < 1e-6
+
+
+# -- what is known of the weights --
+
+
+def known(determined, weights=None, precision=4.0):
+    n = len(determined)
+    weights = np.zeros((n, n)) if weights is None else weights
+    return Known(torch.from_numpy(weights), torch.from_numpy(determined), precision)
+
+
+def row_weights(values, rest=0.0):
+    """Weights of five neurons, the first of which receives these."""
+    weights = np.full((5, 5), rest)
+    weights[0] = values
+    return torch.from_numpy(weights)
+
+
+def test_where_spikes_determine_every_weight_there_is_no_prior():
+    weights = torch.randn(5, 5, generator=generator()).double()
+    assert float(known(np.ones((5, 5))).penalty(weights)) == 0.0
+
+
+def test_undetermined_weights_are_drawn_to_those_of_which_spikes_tell_a_little():
+    """Neither the well known weights of the row nor the unknown ones move the centre."""
+    determined = np.ones((5, 5))
+    determined[0] = [1.0, 1.0, 0.5, 0.0, 0.0]
+    prior = known(determined)
+    edge = 0.3
+    at_edge = row_weights([0.0, 9.0, edge, edge, edge])
+    assert float(prior.penalty(at_edge)) < 1e-3
+    away = row_weights([0.0, 9.0, edge, edge + 1.0, edge])
+    np.testing.assert_allclose(float(prior.penalty(away)), 0.5 * 4.0, rtol=1e-2)
+    above, below = (
+        float(prior.penalty(row_weights([0.0, 9.0, edge, edge + s, edge]))) for s in (0.5, -0.5)
+    )
+    np.testing.assert_allclose(above, below, rtol=1e-2)
+
+
+def test_the_prior_of_a_row_does_not_mind_where_its_edge_lies():
+    """All weights of a row moved together, the prior says the same of them."""
+    determined = np.random.default_rng(0).random((5, 5))
+    weights = torch.randn(5, 5, generator=generator()).double().fill_diagonal_(0.0)
+    np.fill_diagonal(determined, 0.0)
+    edge = (determined * (1 - determined)) ** 2
+    moved = weights + 3.0 * (1 - torch.eye(5))
+    assert edge.sum(axis=1).min() > 0.05
+    penalties = [float(known(determined).penalty(w)) for w in (weights, moved)]
+    np.testing.assert_allclose(*penalties, rtol=1e-3)
+
+
+def test_a_neurons_drive_of_itself_has_no_prior():
+    determined = np.full((5, 5), 0.2)
+    weights = torch.zeros(5, 5).double()
+    assert float(known(determined).penalty(weights)) == 0.0
+
+
+def test_a_network_imitates_free_weights_as_far_as_spikes_determine_them():
+    free = np.random.default_rng(0).normal(size=(5, 5))
+    determined = np.zeros((5, 5))
+    determined[2, 3], determined[1, 0] = 1.0, 0.5
+    prior = known(determined, free)
+    assert float(prior.imitation(torch.from_numpy(free))) == 0.0
+    away = float(prior.imitation(torch.from_numpy(free + 2.0)))
+    np.testing.assert_allclose(away, 1.0 * 4.0 + 0.5 * 4.0)
 
 
 # -- structure --
@@ -301,14 +381,19 @@ def ring():
     return truth, noisy, training, metric_around(noisy, truth, information / 8, rng)
 
 
+def told_by_spikes(noisy):
+    """Weights of which spikes tell all that is known, and those onto itself, of which none."""
+    return known(1.0 - np.eye(len(noisy)), noisy)
+
+
 def learn(ring, seed=0, n_steps=300, n_dimensions=4):
     _, noisy, training, held_out = ring
     return fit_structure(
-        noisy,
+        told_by_spikes(noisy),
         training,
         held_out,
         spectral_embedding(noisy, n_dimensions, directed=False),
-        n_spikes=1000,
+        link_damping=LINK_DAMPING * 1000,
         n_steps=n_steps,
         rng=generator(seed),
     )
@@ -334,7 +419,7 @@ def test_held_out_spikes_see_the_improvement(ring, learned):
     """The score is the held-out metric's, at the weights that are reported."""
     _, noisy, training, held_out = ring
     assert learned.held_out_nats < -10.0
-    response = Response.of(training, 1000)
+    response = Response.of(training, LINK_DAMPING * 1000)
     nats = held_out.nats(response.to(torch.from_numpy(learned.weights - noisy)))
     np.testing.assert_allclose(learned.held_out_nats, float(nats), rtol=1e-3)
 
@@ -349,7 +434,9 @@ def test_a_network_of_nothing_but_noise_is_not_better_than_none():
     np.fill_diagonal(noisy, 0.0)
     metrics = [metric_around(noisy, truth, information, rng) for _ in range(2)]
     z = spectral_embedding(noisy, 3, directed=False)
-    found = fit_structure(noisy, *metrics, z, n_spikes=1000, n_steps=50, rng=generator())
+    found = fit_structure(
+        told_by_spikes(noisy), *metrics, z, link_damping=4.0, n_steps=50, rng=generator()
+    )
     assert found.held_out_nats > 100.0
 
 
@@ -369,3 +456,29 @@ def test_the_reported_network_makes_the_reported_weights(ring, learned):
     unit = np.sqrt(np.mean(ring[1] ** 2))
     np.testing.assert_allclose(made * unit, learned.weights, rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(learned.weights, learned.weights.T)
+
+
+def test_where_spikes_tell_nothing_the_network_goes_on_as_at_the_edge():
+    """A ring whose far pairs never meet: their free weights are nonsense, and are not imitated."""
+    rng = np.random.default_rng(5)
+    apart = ring_distance(np.arange(N_RING)[:, None], np.arange(N_RING), N_RING)
+    truth = np.exp(-0.5 * (apart / 3) ** 2) - 1.0
+    np.fill_diagonal(truth, 0.0)
+    determined = np.clip((13.0 - apart) / 3, 0.0, 1.0)
+    information = 20.0 * determined + 1e-3
+    noisy = truth + 0.1 * rng.normal(size=truth.shape)
+    noisy[determined == 0] = rng.normal(0, 2, np.count_nonzero(determined == 0))
+    np.fill_diagonal(noisy, 0.0)
+    training, held_out = (metric_around(noisy, truth, information, rng) for _ in range(2))
+    far = determined == 0
+    found = fit_structure(
+        known(determined, noisy, precision=10.0),
+        training,
+        held_out,
+        spectral_embedding(np.where(far, -1.0, noisy), 4, directed=False),
+        link_damping=4.0,
+        n_steps=200,
+        rng=generator(),
+    )
+    assert error(found.weights[far], truth[far]) < 0.3
+    assert error(found.weights, truth) < 0.3

@@ -52,6 +52,26 @@ def test_what_goes_wrong_in_a_piece_is_told(processors):
         side_by_side(lambda piece: 1 / piece, [1, 0, 2])
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_pieces_of_a_piece_are_done_where_it_is_done(processors, n):
+    """One after the other: they would wait for ever for processors that wait for them."""
+    processors(n)
+
+    def work(piece):
+        here = threading.current_thread().name
+        inner = side_by_side(lambda k: (10 * piece + k, threading.current_thread().name), range(3))
+        assert {name for _, name in inner} == {here}
+        return [value for value, _ in inner]
+
+    assert side_by_side(work, range(6)) == [[10 * k, 10 * k + 1, 10 * k + 2] for k in range(6)]
+
+
+def test_what_goes_wrong_in_a_piece_of_a_piece_is_told(processors):
+    processors(1)
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda piece: side_by_side(lambda k: 1 / k, [piece]), [1, 0])
+
+
 def test_no_pieces_give_no_results():
     assert side_by_side(abs, []) == []
 
