@@ -122,7 +122,8 @@ def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndar
         )
     for n_places in (len(angle_rad), SLOTS):
         place = np.mod(angle_rad, 2 * np.pi) * n_places / (2 * np.pi)
-        nearest = np.rint(place).astype(np.int64) % n_places
+        # A ring that begins half-way between two places is rounded to one side throughout.
+        nearest = np.floor(place + 0.5 + 1e-6).astype(np.int64) % n_places
         if len(np.unique(nearest)) == len(nearest):
             return nearest, n_places
     raise InputError(
