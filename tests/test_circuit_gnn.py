@@ -13,6 +13,7 @@ from spikeweft.recording import Covariate, Recording
 from spikeweft.simulate.network import simulate
 from spikeweft.simulate.neuron import LNPNeuron
 from spikeweft.simulate.random import DirectedWiring, RandomNetwork
+from spikeweft.simulate.ring import FlatInhibition, RingNetwork
 
 N = 8
 
@@ -266,6 +267,98 @@ def test_hidden_neurons_join_the_model_but_not_the_report(
     np.testing.assert_allclose(expected, short.n_spikes, rtol=0.15)
 
 
+# -- an input that rotates the circuit --
+
+
+def ring(amplitude_neurons):
+    return RingNetwork(
+        neuron=LNPNeuron(threshold=0.0),
+        profile=FlatInhibition(excitation_sd=4.0),
+        n_neurons=24,
+        recurrent_strength=0.1,
+        drive_amplitude_neurons=amplitude_neurons,
+        drive_period_s=4.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def driven():
+    """A ring that its input rotates back and forth; the last part is kept for scoring."""
+    X = simulate(ring(1.5), 40.0, np.random.default_rng(0))
+    return X.between(0.0, 0.8), X.between(0.8, 1.0)
+
+
+@pytest.fixture(scope="module")
+def rotated(driven):
+    return CircuitGNN(tau_s=0.01, rotated_by="drive").fit(driven[0])
+
+
+def test_held_out_spikes_find_how_an_input_rotates_the_circuit(driven, rotated):
+    """The simulated gain is one; who reads the input knows the wiring that is being rotated."""
+    assert 0.7 <= rotated.rotation_.gain <= 1.4
+    assert rotated.connectivity_.metadata["rotation_gain"] == rotated.rotation_.gain
+    blind = CircuitGNN(tau_s=0.01).fit(driven[0])
+    assert rotated.score(driven[1]) > blind.score(driven[1]) + 0.1
+    truth, pairs = ring(1.5).connectivity, rotated.connectivity_.informed
+    deltas = [inference_error(m.connectivity_, truth, pairs=pairs).delta for m in (rotated, blind)]
+    assert deltas[0] < 0.1
+    assert deltas[0] < 0.5 * deltas[1]
+
+
+def test_an_input_that_does_not_rotate_the_circuit_is_not_made_to():
+    X = simulate(ring(0.0), 20.0, np.random.default_rng(1))
+    times_s = np.arange(0.0, 20.0, 1e-3)
+    aimless = Covariate(times_s=times_s, values=0.4 * np.sin(1.7 * times_s), is_angle=True)
+    fit = CircuitGNN(tau_s=0.01, rotated_by="aimless").fit(
+        replace(X, covariates={"aimless": aimless})
+    )
+    assert fit.rotation_.gain == 0.0
+
+
+@pytest.mark.parametrize("n_hidden", [0, 2])
+def test_a_rotated_model_is_saved_with_its_rotation(driven, rotated, n_hidden):
+    X = driven[1]
+    fit = rotated
+    if n_hidden:
+        X = X.select(np.arange(24)[np.arange(24) % 8 != 0])
+        fit = CircuitGNN(tau_s=0.01, rotated_by="drive", n_hidden=n_hidden).fit(X)
+        assert len(fit.rotation_.places) == X.n_neurons + n_hidden
+        assert len(set(fit.rotation_.places)) == X.n_neurons + n_hidden
+    again = CircuitGNN.from_saved(fit.model_arrays(), json.loads(json.dumps(fit.model_settings())))
+    np.testing.assert_array_equal(again.predict(X), fit.predict(X))
+    np.testing.assert_array_equal(again.log_likelihood(X), fit.log_likelihood(X))
+    assert fit.rotation_.gain != 0.0
+    drive = replace(X.covariates["drive"], values=np.zeros_like(X.covariates["drive"].values))
+    frozen = again.log_likelihood(replace(X, covariates={"drive": drive}))
+    assert frozen.sum() < fit.log_likelihood(X).sum()
+
+
+def test_a_rotated_fit_that_was_interrupted_ends_as_one_that_was_not(driven, tmp_path):
+    X, settings = driven[1].between(0.0, 0.6), {"tau_s": 0.01, "rotated_by": "drive"}
+    whole = CircuitGNN(**settings).fit(X)
+    resumed = fit_with_interruptions(X, tmp_path / "fit.safetensors", settings, every=61)
+    np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
+    assert resumed.connectivity_.metadata == whole.connectivity_.metadata
+
+
+def test_without_preferred_directions_there_is_no_ring_to_rotate(driven):
+    with pytest.raises(InputError, match="give preferred directions"):
+        CircuitGNN(tau_s=0.01, rotated_by="drive").fit(replace(driven[1], preferred_angle_rad=None))
+
+
+# -- what can be known --
+
+
+def test_a_pair_that_never_meets_is_not_identifiable(driven, rotated):
+    """Opposite neurons of a ring with one bump are never heard when the other might fire."""
+    n = 24
+    apart = np.minimum(*((s * (np.arange(n)[:, None] - np.arange(n))) % n for s in (1, -1)))
+    informed = rotated.connectivity_.informed
+    assert informed[(apart > 0) & (apart <= 4)].mean() > 0.95
+    assert informed[apart == 12].mean() < informed[apart <= 6].mean()
+    assert np.all(np.isinf(rotated.connectivity_.standard_error[~informed]))
+
+
 # -- what is refused --
 
 
@@ -273,6 +366,7 @@ def test_hidden_neurons_join_the_model_but_not_the_report(
     ("settings", "words"),
     [
         ({"covariates": ("speed",)}, "no covariate 'speed'; it has: none"),
+        ({"rotated_by": "drive"}, "no covariate 'drive'; it has: none"),
         ({"n_hidden": -1}, "hidden neurons is -1"),
         ({"tau_s": 0.0}, "time constant is 0 s"),
         ({"tau_s": -0.01}, "time constant is -0.01 s"),

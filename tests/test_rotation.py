@@ -140,6 +140,14 @@ def test_evenly_spaced_neurons_have_a_place_each_wherever_the_ring_begins(first_
     np.testing.assert_array_equal((places - places[0]) % N, np.arange(N))
 
 
+@pytest.mark.parametrize("n_places", [24, 60, 100])
+def test_a_ring_of_which_some_neurons_are_missing_keeps_its_spacing(n_places):
+    observed = np.flatnonzero(np.arange(n_places) % 8)
+    places, found = ring_layout(2 * np.pi * observed / n_places)
+    assert found == n_places
+    np.testing.assert_array_equal(places, observed)
+
+
 def test_uneven_neurons_stand_on_a_ring_of_a_hundred_places():
     angle_rad = np.array([0.1, 0.4, 2.0, 2.1, 6.2])
     places, n_places = ring_layout(angle_rad)

@@ -19,6 +19,9 @@ from spikeweft.recording import Recording
 SLOTS = 100
 """Places on the ring where the observed neurons alone are not evenly spaced (Yoon 2025)."""
 
+_ON_PLACE = 1e-3
+"""Distance, in places, up to which a neuron is right on a place."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
@@ -108,7 +111,8 @@ class Rotation:
 def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndarray, int]:
     """Place of every neuron on the ring, and how many places there are.
 
-    As many places as neurons where these are evenly spaced, otherwise `SLOTS`.
+    As few places as have every neuron right on one, so that a ring of which some neurons are
+    missing keeps its spacing; else as many as neurons if these are about evenly spaced, or `SLOTS`.
 
     Raises
     ------
@@ -120,8 +124,12 @@ def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndar
             "an input can rotate the circuit only where the preferred direction of every neuron is "
             "known; give preferred directions, or let the input enter as a covariate"
         )
-    for n_places in (len(angle_rad), SLOTS):
-        place = np.mod(angle_rad, 2 * np.pi) * n_places / (2 * np.pi)
+    turns = np.mod(angle_rad, 2 * np.pi) / (2 * np.pi)
+    apart = turns - turns[0]
+    sizes = range(len(turns), SLOTS)
+    exact = [n for n in sizes if np.abs(apart * n - np.rint(apart * n)).max() < _ON_PLACE]
+    for n_places in (*exact[:1], len(turns), SLOTS):
+        place = turns * n_places
         # A ring that begins half-way between two places is rounded to one side throughout.
         nearest = np.floor(place + 0.5 + 1e-6).astype(np.int64) % n_places
         if len(np.unique(nearest)) == len(nearest):
