@@ -23,8 +23,8 @@ class Bins:
         All spikes.
     spikes, exposure_s
         Spikes and time within scored epochs only.
-    width_s
-        Length of each bin, scored or not.
+    start_s, width_s
+        Start and length of each bin, scored or not.
     scored
         Bins that hold scored time; the history of each lies in the same epoch.
     """
@@ -32,6 +32,7 @@ class Bins:
     counts: Int16[Tensor, "time neuron"]
     spikes: Int16[Tensor, "time neuron"]
     exposure_s: Float[np.ndarray, " time"]
+    start_s: Float[np.ndarray, " time"]
     width_s: Float[np.ndarray, " time"]
     scored: Int[np.ndarray, " sample"]
     history_bins: int
@@ -58,6 +59,7 @@ class Bins:
             counts=torch.from_numpy(binned.counts.astype(np.int16)),
             spikes=torch.from_numpy(spikes.astype(np.int16)),
             exposure_s=exposure_s,
+            start_s=binned.start_s,
             width_s=binned.exposure_s,
             scored=np.flatnonzero(exposure_s > 1e-6 * bin_s),
             history_bins=math.floor(history_window_s / bin_s + 1e-6),

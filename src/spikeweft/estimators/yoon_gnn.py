@@ -4,15 +4,16 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int, Int16
+from jaxtyping import Float, Float32, Int
 from torch import Tensor
 
+from spikeweft.bins import Bins, rebin
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
@@ -27,7 +28,6 @@ from spikeweft.model import (
 )
 from spikeweft.recording import Recording
 from spikeweft.train import Progress, train
-from spikeweft.windows import scored_epochs
 
 BIN_S = 1e-3
 """Width of the bins that are predicted; a recording with coarser ticks is binned by its ticks."""
@@ -177,7 +177,7 @@ class YoonGNN(SpikePredictor):
         for chosen, log_rate in _predictions(self._model, self._graph, bins, everything):
             time = bins.scored[chosen]
             expected[time] = log_rate.exp().numpy() * bins.width_s[time, None]
-        return _rebin(expected, bins.width_s, X.counts(bin_s).exposure_s)
+        return rebin(expected, bins.width_s, X.counts(bin_s).exposure_s)
 
     def model_arrays(self) -> dict[str, np.ndarray]:
         """The fitted model as arrays, with `model_settings` all that `from_saved` needs."""
@@ -273,9 +273,10 @@ class YoonGNN(SpikePredictor):
     def _n_bins(self, duration_s: float) -> int:
         return max(1, math.floor(duration_s / self.bin_s_ + 1e-6))
 
-    def _bins(self, X: Recording) -> "_Bins":
+    def _bins(self, X: Recording) -> "_DrivenBins":
         """What the recording holds for this model, in bins."""
-        return _Bins.of(X, self.bin_s_, self.history_window_s, self.drive)
+        bins = Bins.of(X, self.bin_s_, self.history_window_s)
+        return _DrivenBins.under(self.drive, bins, X)
 
     def _identity(self, X: Recording) -> dict[str, Any]:
         """Settings and data that a checkpoint belongs to."""
@@ -284,7 +285,7 @@ class YoonGNN(SpikePredictor):
             data.update(np.ascontiguousarray(array).tobytes())
         return {"estimator": type(self).__name__, **self.get_params(), "data": data.hexdigest()}
 
-    def _weights_in_nats(self, bins: "_Bins") -> Float[np.ndarray, "post pre"]:
+    def _weights_in_nats(self, bins: "_DrivenBins") -> Float[np.ndarray, "post pre"]:
         """The graph among observed neurons, in units of what a spike does (least squares)."""
         rng = np.random.default_rng(self.random_state)
         n = bins.counts.shape[1]
@@ -310,83 +311,20 @@ class YoonGNN(SpikePredictor):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Bins:
-    """A recording in bins: the history of those that are scored is a view by index arithmetic.
+class _DrivenBins(Bins):
+    """A recording in bins, with the external drive in each of them, where there is one."""
 
-    Attributes
-    ----------
-    counts
-        All spikes.
-    spikes, exposure_s
-        Spikes and time within scored epochs only.
-    width_s
-        Length of each bin, scored or not.
-    scored
-        Bins that hold scored time; the history of each lies in the same epoch.
-    drive_rad
-        The external drive in each bin, where there is one.
-    """
-
-    counts: Int16[Tensor, "time neuron"]
-    spikes: Int16[Tensor, "time neuron"]
-    exposure_s: Float[np.ndarray, " time"]
-    width_s: Float[np.ndarray, " time"]
-    scored: Int[np.ndarray, " sample"]
     drive_rad: Float32[Tensor, " time"] | None
-    history_bins: int
-    bin_s: float
 
     @classmethod
-    def of(cls, X: Recording, bin_s: float, history_window_s: float, drive: str | None) -> Self:
-        """Bin a recording; scored time is that of `windows.scored_epochs`."""
-        binned = X.counts(bin_s)
-        epochs_s = scored_epochs(X, history_window_s)
-        spikes = np.zeros_like(binned.counts)
-        if len(epochs_s):
-            inside = X.restrict(epochs_s)
-            spikes = (
-                replace(X, spike_times_s=inside.spike_times_s, spike_neurons=inside.spike_neurons)
-                .counts(bin_s)
-                .counts
-            )
-        long_enough = np.isin(X.epochs_s[:, 1], epochs_s[:, 1])[binned.epoch]
-        start_s = X.epochs_s[binned.epoch, 0] + history_window_s
-        stop_s = binned.start_s + binned.exposure_s
-        exposure_s = np.maximum(stop_s - np.maximum(start_s, binned.start_s), 0.0) * long_enough
-        return cls(
-            counts=torch.from_numpy(binned.counts.astype(np.int16)),
-            spikes=torch.from_numpy(spikes.astype(np.int16)),
-            exposure_s=exposure_s,
-            width_s=binned.exposure_s,
-            scored=np.flatnonzero(exposure_s > 1e-6 * bin_s),
-            drive_rad=_drive(X, drive, binned.start_s + bin_s / 2),
-            history_bins=math.floor(history_window_s / bin_s + 1e-6),
-            bin_s=bin_s,
-        )
-
-    def __len__(self) -> int:
-        return len(self.scored)
-
-    def history(self, chosen: Int[np.ndarray, " batch"]) -> Float32[Tensor, "batch lag neuron"]:
-        """Counts in the bins before each of the chosen scored ones, the latest last."""
-        time = self.scored[chosen][:, None] + np.arange(-self.history_bins, 0)
-        return self.counts[torch.from_numpy(time)].float()
+    def under(cls, drive: str | None, bins: Bins, X: Recording) -> Self:
+        """Add the drive, by its name, to the bins of a recording."""
+        drive_rad = _drive(X, drive, bins.start_s + bins.bin_s / 2)
+        return cls(**{f.name: getattr(bins, f.name) for f in fields(Bins)}, drive_rad=drive_rad)
 
     def drive(self, chosen: Int[np.ndarray, " batch"]) -> Float32[Tensor, " batch"] | None:
         """The external drive in the chosen scored bins."""
         return None if self.drive_rad is None else self.drive_rad[self.scored[chosen]]
-
-    def observed(
-        self, chosen: Int[np.ndarray, " batch"]
-    ) -> tuple[Float32[Tensor, "batch neuron"], Float32[Tensor, "batch 1"]]:
-        """Spikes in the chosen scored bins, and the part of each bin that is scored."""
-        time = self.scored[chosen]
-        part = torch.from_numpy(self.exposure_s[time, None] / self.bin_s)
-        return self.spikes[torch.from_numpy(time)].float(), part.float()
-
-    def evenly(self, n: int) -> Int[np.ndarray, " sample"]:
-        """Scored bins spread over the recording; some repeat where there are fewer than n."""
-        return np.linspace(0, len(self) - 1, n).round().astype(np.int64)
 
 
 class _Fit:
@@ -396,8 +334,8 @@ class _Fit:
         self,
         settings: YoonGNN,
         model: CircuitModel,
-        training: _Bins,
-        held_out: _Bins,
+        training: _DrivenBins,
+        held_out: _DrivenBins,
         null_rate_hz: Float[np.ndarray, " neuron"],
     ) -> None:
         self.settings, self.model = settings, model
@@ -509,7 +447,7 @@ class _Fit:
 def _predictions(
     model: CircuitModel,
     graph: Float32[Tensor, "node node"],
-    bins: _Bins,
+    bins: _DrivenBins,
     chosen: Int[np.ndarray, " sample"],
 ) -> Iterator[tuple[Int[np.ndarray, " batch"], Float32[Tensor, "batch neuron"]]]:
     """Scored bins and each neuron's log rate in them, in log Hz, some at a time."""
@@ -524,7 +462,7 @@ def _predictions(
 def _log_likelihood(
     model: CircuitModel,
     graph: Float32[Tensor, "node node"],
-    bins: _Bins,
+    bins: _DrivenBins,
     chosen: Int[np.ndarray, " sample"],
 ) -> Float[np.ndarray, " neuron"]:
     total = torch.zeros(bins.counts.shape[1], dtype=torch.float64)
@@ -546,21 +484,6 @@ def _drive(
         "name one of its covariates, or set drive to None",
     )
     return torch.from_numpy(X.covariates[name].at(times_s)).float()
-
-
-def _rebin(
-    expected: Float32[np.ndarray, "time neuron"],
-    width_s: Float[np.ndarray, " time"],
-    new_width_s: Float[np.ndarray, " new"],
-) -> Float[np.ndarray, "new neuron"]:
-    """Expected counts in other bins of the same recorded time; rates are constant within a bin."""
-    edge_s = np.concatenate([[0.0], np.cumsum(width_s)])
-    new_edge_s = np.concatenate([[0.0], np.cumsum(new_width_s)])
-    rebinned = np.empty((len(new_width_s), expected.shape[1]))
-    for neuron in range(expected.shape[1]):
-        total = np.concatenate([[0.0], np.cumsum(expected[:, neuron], dtype=float)])
-        rebinned[:, neuron] = np.diff(np.interp(new_edge_s, edge_s, total))
-    return rebinned
 
 
 def _tensors(
