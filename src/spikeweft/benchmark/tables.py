@@ -166,7 +166,7 @@ def _limits(rows: Sequence[Row], varied: Iterable[str]) -> list[Cells]:
         },
         {
             "method": "*Cramér-Rao bound, free weights*",
-            "Δ": f"{bound:.3f}" if bound < 1 else "above 1",
+            "Δ": f"{bound:.3f}" if bound < 1 else ">1",
         },
     ]
 
