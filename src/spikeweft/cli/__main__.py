@@ -1,0 +1,5 @@
+"""`python -m spikeweft.cli` is `spikeweft`."""
+
+from spikeweft.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,42 @@
+"""`spikeweft demo`: all other commands, one after the other, on a small network."""
+
+from pathlib import Path
+
+from spikeweft.cli.apps import app
+from spikeweft.cli.infer import run_inference
+from spikeweft.cli.report import report
+from spikeweft.cli.score import score
+from spikeweft.cli.simulate import ring
+
+_DEMO_MINUTES = 2.0
+
+
+@app.command
+def demo(out_dir: Path = Path("demo"), /, *, force: bool = False) -> None:
+    """Simulate a small network, infer its wiring from the spikes, and score the answer.
+
+    Example: `spikeweft demo`
+
+    It runs the other commands one after the other, and shows each before it runs.
+
+    Parameters
+    ----------
+    out_dir
+        Folder to make; the simulated recording lies beside it, as OUT_DIR.npz.
+    force
+        Replace a demo that exists.
+    """
+    from spikeweft.infer import Inference, check_folder
+
+    made = Path(f"{out_dir}.npz")
+    inference = Inference(recording=made, folder=out_dir, force=force)
+    check_folder(inference)
+    options = f"--neuron-model lnp --minutes {_DEMO_MINUTES:g} --seed 1"
+    print(f"$ spikeweft simulate ring {made} {options}")
+    ring(made, neuron_model="lnp", minutes=_DEMO_MINUTES, seed=1, force=force)
+    print(f"\n$ spikeweft infer {made} {out_dir}")
+    run_inference(inference)
+    print(f"\n$ spikeweft score {out_dir} {made}")
+    score(out_dir, made)
+    print(f"\n$ spikeweft report {out_dir}")
+    report(out_dir)

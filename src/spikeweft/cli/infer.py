@@ -1,0 +1,95 @@
+"""`spikeweft infer`: from a recording to a folder with the answer."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from spikeweft.cli.apps import app
+from spikeweft.cli.options import Count, Minutes
+from spikeweft.cli.printing import number, print_table
+from spikeweft.cli.progress import progress_display
+
+if TYPE_CHECKING:
+    from spikeweft.infer import Inference
+    from spikeweft.result import Result
+
+
+@app.command(usage="Usage: spikeweft infer RECORDING [OUT_DIR] [OPTIONS]")
+def infer(
+    recording: Path,
+    out_dir: Path | None = None,
+    /,
+    *,
+    hidden: Annotated[int, Count] = 0,
+    seed: Annotated[int, Count] = 0,
+    epochs: str | None = None,
+    minutes: Annotated[float | None, Minutes] = None,
+    resume: bool = False,
+    force: bool = False,
+) -> None:
+    """Infer who drives whom from a recording, and write a folder with the answer.
+
+    Example: `spikeweft infer recording.nwb result --hidden 10 --epochs wake`
+
+    The folder holds `connectivity.nc` (weights[post, pre]; positive excites), `metrics.json`,
+    `history.csv`, the model (`model.safetensors`, `model.json`) and `report.html`, the page to
+    open first. The last tenth of the recording only scores. Where the file holds the true wiring,
+    the answer is scored against it too.
+
+    Until it is whole, the folder is called OUT_DIR.partial; interrupted, it can be resumed.
+
+    Parameters
+    ----------
+    recording
+        NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
+    out_dir
+        Folder to make. Without it, the recording's name in the current folder.
+    hidden
+        Neurons the model may place between the recorded ones.
+    seed
+        The same seed on the same machine gives the same answer.
+    epochs
+        Use only epochs with this name, such as "wake".
+    minutes
+        Use only the first minutes.
+    resume
+        Go on with an inference that was interrupted, to the result it would have had.
+    force
+        Replace a result that exists, or start an interrupted inference over.
+    """
+    from spikeweft.infer import Inference
+
+    run_inference(
+        Inference(
+            recording=recording,
+            folder=Path(recording.stem) if out_dir is None else out_dir,
+            n_hidden=hidden,
+            seed=seed,
+            epochs=epochs,
+            minutes=minutes,
+            resume=resume,
+            force=force,
+        )
+    )
+
+
+def run_inference(inference: "Inference") -> None:
+    """Infer with a display of where it stands; then print doubts, scores, and what to open."""
+    from spikeweft.infer import infer
+
+    with progress_display() as (on_progress, on_stage):
+        result = infer(inference, on_progress, on_stage)
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    _print_scores(result)
+    print(f"open {inference.folder / 'report.html'}")
+
+
+def _print_scores(result: "Result") -> None:
+    metrics = result.metrics
+    rows = [
+        ("bits per spike", "bits_per_spike", "glm_bits_per_spike", "oracle_bits_per_spike"),
+        ("Δ", "delta", "glm_delta", ""),
+    ]
+    known = [[name, *(number(metrics.get(key)) for key in keys)] for name, *keys in rows]
+    print_table(["", "spikeweft", "Poisson GLM", "oracle"], [row for row in known if any(row[1:])])

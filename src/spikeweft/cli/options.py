@@ -1,0 +1,25 @@
+"""What options of several commands have in common: how a value is read, and what is refused."""
+
+from collections.abc import Sequence
+
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
+
+
+def _finite_and_positive(_: type, value: float | None) -> None:
+    if value is not None and not 0 < value < float("inf"):
+        raise ValueError(f"{value:g} is not a positive number")
+
+
+def _whole_number(_: type, tokens: Sequence[Token]) -> int:
+    # cyclopts itself would round 1.5.
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value} is not a whole number") from None
+
+
+Minutes = Parameter(validator=_finite_and_positive)
+Count = Parameter(converter=_whole_number, validator=Number(gte=0))
+Seeds = Parameter(validator=Number(gte=0), consume_multiple=True)
+Names = Parameter(consume_multiple=True, show_default=False)
