@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikeweft import fitting, structure
+from spikeweft import first_minutes, fit_state, structure, structure_rounds
 from spikeweft.errors import InputError
 from spikeweft.estimators.circuit_gnn import CircuitGNN
 from spikeweft.estimators.poisson_glm import PoissonGLM
@@ -22,7 +22,7 @@ N = 8
 def short_descents():
     """Fewer steps for the pair networks, which so few neurons do not need."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "_STRUCTURE_STEPS", 50)
+        patch.setattr(structure_rounds, "_STRUCTURE_STEPS", 50)
         patch.setattr(structure, "_WARM_UP_STEPS", 50)
         yield
 
@@ -136,13 +136,13 @@ def test_the_synaptic_time_constant_is_found():
     tau_s = 0.03
     X = simulate(directed_network(tau_s), 60.0, np.random.default_rng(0))
     found = CircuitGNN().fit(X).tau_s_
-    ladder = np.array(fitting.TAUS_S)
+    ladder = np.array(first_minutes.TAUS_S)
     assert abs(np.argmin(abs(ladder - found)) - np.argmin(abs(ladder - tau_s))) <= 1
 
 
 def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
     """Taken here whatever held-out spikes say: an undirected network's are symmetric."""
-    monkeypatch.setattr(fitting, "_WORTH_NATS", -1e9)
+    monkeypatch.setattr(fit_state, "_WORTH_NATS", -1e9)
     fit = CircuitGNN(tau_s=0.01).fit(short)
     assert fit.connectivity_.metadata["structure"].startswith("symmetric pair network")
     np.testing.assert_allclose(fit.connectivity_.weights, fit.connectivity_.weights.T)
@@ -192,7 +192,7 @@ def fit_with_interruptions(X, checkpoint, settings, every):
 def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(
     short, tmp_path, monkeypatch, settings, worth_nats
 ):
-    monkeypatch.setattr(fitting, "_WORTH_NATS", worth_nats)
+    monkeypatch.setattr(fit_state, "_WORTH_NATS", worth_nats)
     whole = CircuitGNN(**settings).fit(short)
     resumed = fit_with_interruptions(short, tmp_path / "fit.safetensors", settings, every=47)
     np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)

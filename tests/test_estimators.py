@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from spikeweft import fitting, structure
+from spikeweft import structure, structure_rounds
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.estimators import nri, yoon_gnn
@@ -74,7 +74,7 @@ NOT_DIRECTING = [k for k in EVERYONE if type(ESTIMATORS[k]) in GIVES_NO_DIRECTIO
 def short_training():
     """Networks for so few neurons need few steps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "_STRUCTURE_STEPS", 25)
+        patch.setattr(structure_rounds, "_STRUCTURE_STEPS", 25)
         patch.setattr(structure, "_WARM_UP_STEPS", 25)
         patch.setattr(yoon_gnn, "BATCHES_PER_EPOCH", 40)
         patch.setattr(yoon_gnn, "N_HELD_OUT_BINS", 500)

@@ -49,7 +49,7 @@ class CircuitGNN(SpikePredictor):
     Parameters
     ----------
     tau_s
-        Synaptic time constant; chosen by held-out spikes from `fitting.TAUS_S` where None.
+        Synaptic time constant; chosen by held-out spikes from `first_minutes.TAUS_S` where None.
     history_window_s
         Start of each epoch that is not scored, because its past is not known.
     n_hidden
@@ -219,7 +219,7 @@ class CircuitGNN(SpikePredictor):
         return {"held_out_nats_gained_by_hidden_neurons": circuit.hidden_gain_nats}
 
     def _take_result(self, X: Recording, circuit: CircuitFit) -> None:
-        fit, (training, _) = circuit.result()
+        fit, training = circuit.parameters, circuit.training
         n = X.n_neurons
         self.rows_, self.link_, self.tau_s_ = fit.rows, fit.link, circuit.tau_s
         self.hidden_: HiddenNeurons | None = circuit.hidden

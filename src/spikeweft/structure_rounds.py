@@ -1,0 +1,225 @@
+"""Rounds of structure learning: pair networks around the current fit, which then settles anew.
+
+First the kind of network is chosen, by held-out spikes. Each round then learns networks of this
+kind in the metric of the current fit and takes the mean of the good ones; history, bias and link
+are fitted again to the structured weights, and the next round's metric is taken there.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from spikeweft.fit_state import FitState, Step, clearly_better, hardly_worse
+from spikeweft.newton import (
+    POWER_RANGE,
+    determined,
+    link_step,
+    resume_rows,
+    row_step,
+    sharpen,
+)
+from spikeweft.prediction import Link, geometry
+from spikeweft.structure import (
+    Known,
+    Metric,
+    Response,
+    StructureFit,
+    fit_structure,
+    spectral_embedding,
+)
+from spikeweft.threads import side_by_side
+
+DIMENSIONS = (3, 6, 12, 40)
+"""Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
+
+LINK_DAMPINGS = (0.004, 0.04)
+"""How stiffly the link answers to changed weights, in nats per spike; held-out spikes choose.
+
+The quadratic form overstates how far a link with a sharp bend should move.
+"""
+
+MEMBERS = (1, 2, 4)
+"""Networks whose mean is taken in each round of structure learning."""
+
+_ENSEMBLE_NATS = 15.0
+_STRUCTURE_STEPS = 300
+_EXTRA_DIMENSIONS = (0, -1, 2)
+_SLIGHTLY_SHARPER = 1.4
+
+
+class Kind(NamedTuple):
+    """A kind of pair network; kinds are ordered by the size of their embedding."""
+
+    n_dimensions: int
+    directed: int
+    damping: int
+    """Index into `LINK_DAMPINGS`."""
+
+    def __str__(self) -> str:
+        wiring = "directed" if self.directed else "symmetric"
+        return f"{wiring} pair network, {self.n_dimensions} dimensions"
+
+
+class StructureRounds:
+    """The steps of structure learning, on a fit that they change."""
+
+    def __init__(self, state: FitState) -> None:
+        self._state = state
+
+    def plan(self) -> list[Step]:
+        """Choose a kind of network, then learn its weights, round by round."""
+        plan = [Step("structure", partial(self._try_kinds, directed)) for directed in (0, 1)]
+        for damping in range(len(LINK_DAMPINGS)):
+            plan.append(Step("structure", partial(self._choose_size, damping)))
+        for loop, n_members in enumerate(MEMBERS):
+            acts = [
+                partial(self._learn, loop, n_members),
+                *[self._state.step_rows, self._state.step_link] * 3,
+                *[partial(self._bend_by_training, _SLIGHTLY_SHARPER)] * 2,
+                self._state.step_rows,
+                self._keep,
+            ]
+            plan += [Step(f"structure {loop + 1}", self._if_chosen(act)) for act in acts]
+        return plan
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of network that was chosen."""
+        return Kind(*map(int, self._state.vault["structure/kind"]))
+
+    def _if_chosen(self, act: Callable[[], None]) -> Callable[[], None]:
+        """An act for structured weights only: none where no structure predicts better."""
+
+        def act_if_chosen() -> None:
+            if "structure/kind" in self._state.vault:
+                act()
+
+        return act_if_chosen
+
+    # -- learning networks --
+
+    def _fit_networks(self, kinds: Sequence[Kind], first_seed: int) -> list[StructureFit]:
+        """Learn networks of several kinds around the current weights, side by side."""
+        state, fit, weights = self._state, self._state.fit, self._state.weights()
+        n_neurons = len(fit.rows)
+        known = Known(
+            weights=torch.from_numpy(weights),
+            determined=torch.from_numpy(determined(fit)[:, :n_neurons]),
+            precision=fit.precision,
+        )
+        training = Metric.of(fit.geometry)
+        held_out = Metric.of(geometry(state.held_out, fit.rows, fit.link))
+
+        def learn(member: tuple[int, Kind]) -> StructureFit:
+            seed, kind = member
+            return fit_structure(
+                known,
+                training,
+                held_out,
+                spectral_embedding(weights, kind.n_dimensions, bool(kind.directed)),
+                link_damping=self._link_damping(kind),
+                n_steps=_STRUCTURE_STEPS,
+                rng=torch.Generator().manual_seed(1000 * state.settings.seed + seed),
+            )
+
+        return side_by_side(learn, enumerate(kinds, first_seed))
+
+    def _link_damping(self, kind: Kind) -> float:
+        return LINK_DAMPINGS[kind.damping] * int(self._state.training.n_spikes.sum())
+
+    def _adopt(self, weights: Float[np.ndarray, "post pre"], kind: Kind) -> None:
+        """Take structured weights; history, bias and link answer as the metric says."""
+        state, fit = self._state, self._state.fit
+        response = Response.of(Metric.of(fit.geometry), self._link_damping(kind))
+        change = response.to(torch.from_numpy(weights - state.weights())).numpy()
+        link = _changed(fit.link, change[0, -2:])
+        fit = replace(fit, rows=fit.rows + change[:, :-2], link=link, weights_fixed=True)
+        state.fit = resume_rows(state.training, fit, damping=1e-6)
+
+    # -- choosing a kind --
+
+    def _try_kinds(self, directed: int) -> None:
+        """Symmetric networks first; directed ones only where none of those predicts better."""
+        state = self._state
+        if directed and clearly_better(max(self._kind_scores().values(), default=0.0), 0.0):
+            return
+        kinds = [
+            Kind(d, directed, damping)
+            for d in DIMENSIONS
+            if d < len(state.fit.rows)
+            for damping in range(len(LINK_DAMPINGS))
+        ]
+        found = self._fit_networks(kinds, first_seed=100 * directed)
+        for kind, structure in zip(kinds, found, strict=True):
+            key = "/".join(map(str, kind))
+            state.vault[f"kind/{key}"] = np.array(-structure.held_out_nats)
+
+    def _kind_scores(self) -> dict[Kind, float]:
+        """Held-out gain of each kind of network tried."""
+        return {
+            Kind(*map(int, key.split("/")[1:])): float(score)
+            for key, score in self._state.vault.items()
+            if key.startswith("kind/")
+        }
+
+    def _choose_size(self, damping: int) -> None:
+        """The smallest embedding that held-out spikes do not clearly tell from the best.
+
+        It is then judged by the likelihood itself, once history, bias and link have settled: the
+        quadratic form of a sharp link does not hold far from where it was taken.
+        """
+        state = self._state
+        scores = {kind: s for kind, s in self._kind_scores().items() if kind.damping == damping}
+        best = max(scores.values(), default=0.0)
+        if not clearly_better(best, 0.0):
+            return
+        kind = min(kind for kind, score in scores.items() if score > best - _ENSEMBLE_NATS)
+        kept = state.fit
+        (structure,) = self._fit_networks([kind], first_seed=150)
+        self._adopt(structure.weights, kind)
+        for _ in range(2):
+            state.fit = link_step(state.training, row_step(state.training, state.fit))
+        score = state.score()
+        state.fit = kept
+        if score > state.kept_score("structure"):
+            state.vault |= {"structure/kind": np.array(kind), "structure/score": np.array(score)}
+
+    # -- a round --
+
+    def _learn(self, loop: int, n_members: int) -> None:
+        """Learn networks around the current weights and take the mean of the good ones."""
+        kind, largest = self.kind, len(self._state.fit.rows) - 1
+        kinds = [
+            kind._replace(n_dimensions=max(min(kind.n_dimensions + extra, largest), 1))
+            for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_members)
+        ]
+        found = self._fit_networks(kinds, first_seed=200 + 100 * loop)
+        best = min(structure.held_out_nats for structure in found)
+        good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
+        self._adopt(np.mean(good, axis=0), kind)
+
+    def _bend_by_training(self, factor: float) -> None:
+        """Sharpen or soften the link where the training spikes become likelier by it."""
+        state, kept = self._state, self._state.fit
+        for power in (factor, 1.0 / factor):
+            state.fit = row_step(state.training, sharpen(state.training, kept, power))
+            gain = state.fit.geometry.log_likelihood.sum() - kept.geometry.log_likelihood.sum()
+            if gain > 1.0:
+                return
+        state.fit = kept
+
+    def _keep(self) -> None:
+        """Keep a round's weights unless an earlier round was clearly better."""
+        if hardly_worse(self._state.score(), self._state.kept_score("structured")):
+            self._state.keep("structured")
+
+
+def _changed(link: Link, change: Float[np.ndarray, " 2"]) -> Link:
+    power = float(np.clip(link.power + change[0], *POWER_RANGE))
+    return Link(power, link.log_gain + float(change[1]))
