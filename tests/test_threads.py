@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spikeweft import threads
-from spikeweft.threads import side_by_side
+from spikeweft.threads import on_one_thread, side_by_side
 
 
 @pytest.fixture
@@ -70,6 +70,18 @@ def test_what_goes_wrong_in_a_piece_of_a_piece_is_told(processors):
     processors(1)
     with pytest.raises(ZeroDivisionError):
         side_by_side(lambda piece: side_by_side(lambda k: 1 / k, [piece]), [1, 0])
+
+
+def test_a_process_beside_others_keeps_to_one_thread(processors):
+    processors(4)
+    here = threading.current_thread().name
+    before = torch.get_num_threads()
+    with on_one_thread():
+        names = side_by_side(lambda _: threading.current_thread().name, range(4))
+        assert torch.get_num_threads() == 1
+    assert set(names) == {here}
+    assert torch.get_num_threads() == before
+    assert here not in side_by_side(lambda _: threading.current_thread().name, range(4))
 
 
 def test_no_pieces_give_no_results():

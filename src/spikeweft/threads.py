@@ -7,8 +7,9 @@ put together in the order of the pieces.
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -31,6 +32,21 @@ def side_by_side(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> li
     if getattr(_here, "is_piece", False):
         return [work(piece) for piece in pieces]
     return list(_pool(os.getpid()).map(work, pieces))
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Do here, one after the other, what `side_by_side` is asked for inside.
+
+    For processes that work side by side and would otherwise take each other's processors.
+    """
+    was_piece, n_torch = getattr(_here, "is_piece", False), torch.get_num_threads()
+    _begin()
+    try:
+        yield
+    finally:
+        _here.is_piece = was_piece
+        torch.set_num_threads(n_torch)
 
 
 _here = threading.local()

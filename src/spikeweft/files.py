@@ -1,0 +1,87 @@
+"""Files that are whole or not there, and folders that one process at a time writes to."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spikeweft.errors import InputError
+
+
+@contextmanager
+def written_to(place: Path) -> Iterator[None]:
+    """Turn what the file system refuses, at this place or below, into one sentence.
+
+    Raises
+    ------
+    InputError
+        Where the file system refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or place} cannot be written to ({error.strerror or error}); check "
+            "its permissions and the free space"
+        ) from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside, then rename: who reads the file finds the old or the new one, never a part.
+
+    Raises
+    ------
+    InputError
+        Where the file system refuses; what was begun is removed, so that a full disk gets no
+        fuller.
+    """
+    unfinished = path.with_name(path.name + ".tmp")
+    with written_to(path):
+        try:
+            unfinished.write_bytes(content)
+            os.replace(unfinished, path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def only_writer(lock: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file; it is free again as soon as this process ends, however it ends.
+
+    The file may be renamed or removed by who holds it, but not by others.
+
+    Parameters
+    ----------
+    lock
+        The file; it is made where it is not there.
+    busy
+        What to say where another process holds it.
+
+    Raises
+    ------
+    InputError
+        Where another process holds it, or it cannot be made.
+    """
+    with written_to(lock):
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(busy) from error
+        except OSError:  # some network file systems have no locks, and so nothing to guard with
+            pass
+        if not _is_still_there(lock, descriptor):  # who held it was done, and took it away
+            raise InputError(busy)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_still_there(lock: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(lock), os.fstat(descriptor))
+    except OSError:
+        return False
