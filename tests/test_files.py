@@ -46,6 +46,7 @@ def test_a_second_writer_is_told_so(tmp_path):
         pass
     with only_writer(lock, "somebody is at work"):
         pass
+    assert not lock.exists()
 
 
 def test_a_lock_that_was_taken_away_while_it_was_waited_for_does_not_count(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 import hashlib
 import json
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,12 +12,14 @@ import numpy as np
 import pytest
 
 import spikeweft.infer as infer_module
+import spikeweft.partial as partial_module
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.estimators.base import SpikePredictor
-from spikeweft.infer import Inference, infer, partial_of, score, write_report
+from spikeweft.infer import Inference, infer, score, write_report
 from spikeweft.io import save_simulation
 from spikeweft.metrics import inference_error
+from spikeweft.partial import partial_of
 from spikeweft.recording import Covariate, Recording
 from spikeweft.result import read_result
 from spikeweft.simulate.network import simulate
@@ -288,6 +292,9 @@ def test_doubts_about_the_data_are_kept_with_the_result(quick, tmp_path):
         ({"minutes": 1e-6}, "no spikes|too short"),
         ({"epochs": "wake"}, "no epochs 'wake'|names no epochs"),
         ({"resume": True, "force": True}, "give one"),
+        ({"bootstrap": -1}, "bootstrap's seed -1"),
+        ({"bootstrap": 1, "block_s": 0.1}, "blocks of 0.1 s cannot be used"),
+        ({"bootstrap": 1, "block_s": 15.0}, "blocks of 15 s are too long"),
     ],
 )
 def test_settings_that_cannot_be_used_leave_nothing_behind(quick, inference, changes, sentence):
@@ -361,7 +368,96 @@ def test_a_full_disk_is_one_sentence(quick, inference, monkeypatch):
         infer(inference)
 
 
+@pytest.mark.parametrize("largest", [700, 2_000, 30_000])
+def test_a_file_that_grows_too_large_is_one_sentence(quick, inference, monkeypatch, largest):
+    """The system refuses while it trains, or when the result is written; then there is room.
+
+    What was reached before can be gone on from.
+    """
+    monkeypatch.setattr(infer_module, "build_report", lambda _: "<p>" * 20_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"result.* cannot be written to \(File too large\)"):
+            infer(inference)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not inference.folder.exists()
+    infer(but(inference, resume=True))
+    assert read_result(inference.folder).provenance["seed"] == 3
+    assert not partial_of(inference.folder).exists()
+
+
+def test_where_nothing_can_be_written_nothing_is_left(quick, inference):
+    with pytest.raises(InputError, match=r"/proc.*(cannot be written to|no folder)"):
+        infer(but(inference, folder="/proc/result"))
+
+
+def test_a_recording_too_large_for_the_memory_is_one_sentence(quick, inference, monkeypatch):
+    def refuse(*_, **__):
+        raise MemoryError("unable to allocate 1 TiB")
+
+    monkeypatch.setattr(SteppingCorrelation, "fit", refuse)
+    with pytest.raises(InputError, match=r"memory does not suffice .* 1 TiB"):
+        infer(inference)
+    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
+
+
+def test_times_that_are_not_in_seconds_are_refused(quick, tmp_path):
+    recording = spikes()
+    np.savez(
+        tmp_path / "microseconds.npz",
+        spike_times=recording.spike_times_s * 1e6,
+        spike_units=recording.spike_neurons,
+    )
+    with pytest.raises(InputError, match="times are in seconds"):
+        infer(Inference(recording=tmp_path / "microseconds.npz", folder=tmp_path / "result"))
+
+
+def test_a_network_that_cannot_be_built_is_found_before_the_fit(quick, tmp_path):
+    network = lnp_ring()
+    recording = simulate(network, 3.0, np.random.default_rng(0))
+    metadata = {**network.connectivity.metadata, "n_neurons": "many"}
+    truth = replace(network.connectivity, metadata=metadata)
+    save_simulation(tmp_path / "ring.npz", recording, truth)
+    with pytest.raises(InputError, match=r"'network' in .* cannot be built again"):
+        infer(Inference(recording=tmp_path / "ring.npz", folder=tmp_path / "result"))
+    assert [path.name for path in tmp_path.iterdir()] == ["ring.npz"]
+
+
+def test_every_file_of_a_result_can_be_read_by_others(quick, inference):
+    before = os.umask(0o022)
+    try:
+        infer(inference)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in inference.folder.iterdir()} == {0o644}
+
+
+# ---- bootstraps
+
+
+def test_a_bootstrap_is_fitted_to_blocks_and_scored_on_the_same_spikes(quick, inference, tmp_path):
+    plain = infer(inference)
+    drawn = infer(but(inference, folder=tmp_path / "drawn", bootstrap=1, block_s=1.0))
+    assert len(SteppingCorrelation.seen.epochs_s) == 18
+    assert drawn.metrics["n_test_spikes"] == plain.metrics["n_test_spikes"]
+    assert not np.array_equal(drawn.connectivity.weights, plain.connectivity.weights)
+    assert drawn.provenance["bootstrap"] == 1
+    assert "--bootstrap 1 --block-s 1.0" in drawn.provenance["command"]
+
+
 # ---- interruptions
+
+
+def test_two_inferences_do_not_share_a_folder(quick, inference):
+    def second(progress):
+        if progress.step == 2:
+            with pytest.raises(InputError, match="another process is at work"):
+                infer(but(inference, resume=True))
+
+    infer(inference, second)
+    assert len(read_result(inference.folder).history) == N_STEPS
 
 
 @pytest.mark.parametrize("step", [1, 3, N_STEPS])
@@ -420,11 +516,11 @@ def test_a_corrupt_checkpoint_is_refused_and_left_alone(quick, inference, name):
 
 
 def test_an_interruption_while_writing_loses_no_training(quick, inference, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(infer_module, "_put_in_place", interrupted)
+        patch.setattr(partial_module, "_put_in_place", interrupted)
         with pytest.raises(KeyboardInterrupt):
             infer(inference)
     steps = []

@@ -1,4 +1,4 @@
-"""The one exception a user's mistake raises."""
+"""The exception that a user's mistake raises."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The command line prints the sentence and exits with code 2; in Python it is a `ValueError`.
     """
+
+
+class CannotResumeError(InputError):
+    """What was interrupted is damaged, or was begun with something else: only a new start helps."""

@@ -1,6 +1,7 @@
 """Files that are whole or not there, and folders that one process at a time writes to."""
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def only_writer(lock: Path, busy: str) -> Iterator[None]:
     """Hold a lock file; it is free again as soon as this process ends, however it ends.
 
-    The file may be renamed or removed by who holds it, but not by others.
+    The file may be renamed or removed by who holds it, but not by others; in the end it is removed.
 
     Parameters
     ----------
@@ -75,7 +76,11 @@ def only_writer(lock: Path, busy: str) -> Iterator[None]:
             pass
         if not _is_still_there(lock, descriptor):  # who held it was done, and took it away
             raise InputError(busy)
-        yield
+        try:
+            yield
+        finally:
+            if _is_still_there(lock, descriptor):
+                lock.unlink()
     finally:
         os.close(descriptor)
 
@@ -85,3 +90,20 @@ def _is_still_there(lock: Path, descriptor: int) -> bool:
         return os.path.samestat(os.stat(lock), os.fstat(descriptor))
     except OSError:
         return False
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}); check its permissions"
+        ) from error

@@ -1,35 +1,36 @@
 """From one recording to one result folder: load, check, split, fit, compare, score, write."""
 
-import hashlib
-import json
 import os
 import platform
 import resource
 import shlex
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from spikeweft.bootstrap import resampled
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
-from spikeweft.estimators.circuit_gnn import CircuitGNN
+from spikeweft.estimators.circuit_gnn import HELD_OUT, CircuitGNN
 from spikeweft.estimators.poisson_glm import PoissonGLM
+from spikeweft.files import digest_of, write_whole
 from spikeweft.io import load, load_truth
 from spikeweft.limits import oracle_bits_per_spike
 from spikeweft.metrics import InferenceError, PredictionScore, inference_error
+from spikeweft.partial import CHECKPOINT, check_place, made_whole
 from spikeweft.recording import Recording, preferred_directions
 from spikeweft.report import build_report
 from spikeweft.result import Result, read_result, write_result
+from spikeweft.simulate.network import Network
 from spikeweft.simulate.stored import network_from_metadata
 from spikeweft.train import Progress
 from spikeweft.windows import scored_epochs
@@ -40,6 +41,8 @@ TEST_FRACTION = 0.1
 _SAMPLE_SPIKES = 4000
 _SAMPLE_S = (1.0, 60.0)
 _LARGEST_SEED = 2**32 - 1
+_SHORTEST_BLOCK = 10
+_LONGEST_S = 1e6
 _PACKAGES = ("spikeweft", "numpy", "scipy", "torch", "numba", "xarray", "pynapple", "scikit-learn")
 
 
@@ -61,6 +64,12 @@ class Inference:
         Name of the epochs to use; all where None.
     minutes
         Use only the first minutes of recorded time; all where None.
+    bootstrap
+        Fit to blocks of the recording drawn with replacement, as `bootstrap.resampled` does, by the
+        random numbers of this seed; to the recording itself where None. Scores are of the same last
+        part in any case, from which no block is drawn.
+    block_s
+        About how long a block is.
     resume
         Take up an inference that was interrupted, if there is one.
     force
@@ -73,6 +82,8 @@ class Inference:
     seed: int = 0
     epochs: str | None = None
     minutes: float | None = None
+    bootstrap: int | None = None
+    block_s: float = 10.0
     resume: bool = False
     force: bool = False
 
@@ -84,6 +95,8 @@ class Inference:
             "--seed": self.seed,
             "--epochs": self.epochs,
             "--minutes": self.minutes,
+            "--bootstrap": self.bootstrap,
+            "--block-s": None if self.bootstrap is None else self.block_s,
         }
         words = [str(self.recording), str(self.folder)]
         for option, value in options.items():
@@ -116,39 +129,52 @@ def infer(
         Where the input or the folder cannot be used. What is wrong with the input is found before
         anything is written.
     """
-    started = time.perf_counter()
     _check_settings(inference)
     folder = check_folder(inference)
-    loaded = load(inference.recording, epochs=inference.epochs)
-    recording = _chosen_part(loaded.recording, inference.minutes)
+    try:
+        return _infer(inference, folder, on_progress, on_stage)
+    except MemoryError as error:
+        raise InputError(
+            f"the memory does not suffice to infer from {inference.recording} ({error}); use only "
+            "its first --minutes, or a machine with more"
+        ) from error
+
+
+def _infer(
+    inference: Inference,
+    folder: Path,
+    on_progress: Callable[[Progress], None] | None,
+    on_stage: Callable[[str], None],
+) -> Result:
+    started = time.perf_counter()
     model = CircuitGNN(n_hidden=inference.n_hidden, random_state=inference.seed)
     glm = PoissonGLM()
-    training, test = _split(recording, max(model.history_window_s, glm.history_window_s))
-    if loaded.truth is not None:
-        inference_error(loaded.truth, loaded.truth)  # refuses a truth that cannot be scored
+    data = _data(inference, max(model.history_window_s, glm.history_window_s))
     settings = _settings(inference)
-    with _partial_folder(folder, settings, inference) as partial:
+    # One thread for linear algebra, for its sums depend on how many there are.
+    with threadpool_limits(1), made_whole(folder, settings, force=inference.force) as partial:
         fit_started = time.perf_counter()
-        model.fit(training, checkpoint=_checkpoint(partial), on_progress=on_progress)
+        model.fit(data.training, checkpoint=partial / CHECKPOINT, on_progress=on_progress)
         before_resuming = _seconds_before(model.history_, time.perf_counter() - fit_started)
         on_stage("fitting a Poisson GLM to compare with")
-        glm.fit(training)
+        glm.fit(data.training)
         on_stage("scoring")
         result = Result(
             connectivity=model.connectivity_,
             glm=glm.connectivity_,
-            truth=loaded.truth,
-            metrics=_metrics(recording, test, model, glm, loaded.truth),
+            truth=data.truth,
+            metrics=_metrics(data, model, glm),
             history=list(model.history_),
-            sample=_sample(replace(recording, preferred_angle_rad=training.preferred_angle_rad)),
-            warnings=[*loaded.warnings, *_warnings(recording, test, model.connectivity_)],
+            sample=_sample(data),
+            warnings=[*data.warnings, *_warnings(data.recording, data.test, model.connectivity_)],
             provenance=_provenance(settings, inference),
             model_arrays=model.model_arrays(),
             model_settings=model.model_settings(),
         )
         result = _with_costs(result, time.perf_counter() - started + before_resuming)
         on_stage("writing the result")
-        _write(partial, result)
+        write_result(partial, result)
+        write_whole(partial / "report.html", build_report(result).encode())
     return result
 
 
@@ -179,12 +205,52 @@ def write_report(folder: str | Path) -> Path:
     """
     page = build_report(read_result(folder))
     path = Path(folder) / "report.html"
-    with _written_to(path.parent):
-        _write_text(path, page)
+    write_whole(path, page.encode())
     return path
 
 
 # ---- the recording --------------------------------------------------------------------------
+
+
+class _Data(NamedTuple):
+    """What one inference sees: all that is used, what is fitted, what scores, and the truth.
+
+    The network is there where all of it was recorded.
+    """
+
+    recording: Recording
+    training: Recording
+    test: Recording
+    truth: Connectivity | None
+    network: Network | None
+    warnings: tuple[str, ...]
+
+
+def _data(inference: Inference, history_window_s: float) -> _Data:
+    loaded = load(inference.recording, epochs=inference.epochs)
+    recording = _chosen_part(loaded.recording, inference.minutes)
+    training, test = _split(recording, history_window_s)
+    if inference.bootstrap is not None:
+        training = _drawn(training, inference, history_window_s)
+    if loaded.truth is not None:
+        inference_error(loaded.truth, loaded.truth)  # refuses a truth that cannot be scored
+    network = _network(loaded.truth, inference.recording)
+    return _Data(recording, training, test, loaded.truth, network, loaded.warnings)
+
+
+def _network(truth: Connectivity | None, path: Path) -> Network | None:
+    if truth is None or "network" not in truth.metadata:
+        return None
+    try:
+        network = network_from_metadata(truth.metadata)
+        weights = network.connectivity.weights
+    except InputError:
+        raise
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+        raise InputError(
+            f"the 'network' in {path} cannot be built again ({error}); leave it out of the file"
+        ) from error
+    return network if np.array_equal(weights, truth.weights) else None
 
 
 def _check_settings(inference: Inference) -> None:
@@ -194,6 +260,10 @@ def _check_settings(inference: Inference) -> None:
         raise InputError(f"{inference.minutes:g} minutes cannot be used; give a positive number")
     if not 0 <= inference.seed <= _LARGEST_SEED:
         raise InputError(f"the seed {inference.seed} is not between 0 and {_LARGEST_SEED}")
+    if inference.bootstrap is not None and not 0 <= inference.bootstrap <= _LARGEST_SEED:
+        raise InputError(
+            f"the bootstrap's seed {inference.bootstrap} is not between 0 and {_LARGEST_SEED}"
+        )
     if inference.resume and inference.force:
         raise InputError(
             "--resume goes on with an interrupted inference and --force starts over; give one"
@@ -201,6 +271,11 @@ def _check_settings(inference: Inference) -> None:
 
 
 def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
+    if recording.duration_s > _LONGEST_S:
+        raise InputError(
+            f"the recording lasts {recording.duration_s:.4g} s, which cannot be fitted; check that "
+            "its times are in seconds"
+        )
     part = recording if minutes is None else recording.first_minutes(minutes)
     check_enough_neurons(part)
     if len(part.spike_times_s) == 0:
@@ -230,8 +305,23 @@ def _split(recording: Recording, history_window_s: float) -> tuple[Recording, Re
     return training, test
 
 
-def _sample(recording: Recording) -> Recording:
+def _drawn(training: Recording, inference: Inference, history_window_s: float) -> Recording:
+    """A bootstrap's recording; what is held out of it is drawn from what is held out."""
+    shortest_s = _SHORTEST_BLOCK * history_window_s
+    if not shortest_s <= inference.block_s < np.inf:
+        raise InputError(
+            f"blocks of {inference.block_s:g} s cannot be used, since the first "
+            f"{history_window_s:g} s of each are not scored; give {shortest_s:g} s or more"
+        )
+    borders = (0.0, 1.0 - HELD_OUT, 1.0)
+    rng = np.random.default_rng(inference.bootstrap)
+    return resampled(training, inference.block_s, borders, rng)
+
+
+def _sample(data: _Data) -> Recording:
     """A few seconds to look at, from the stretch with most spikes."""
+    angle = data.training.preferred_angle_rad
+    recording = replace(data.recording, preferred_angle_rad=angle)
     starts = np.searchsorted(recording.spike_times_s, recording.epochs_s[:, 0])
     n_spikes = np.diff(np.append(starts, len(recording.spike_times_s)))
     start, stop = recording.epochs_s[np.argmax(n_spikes)]
@@ -243,14 +333,9 @@ def _sample(recording: Recording) -> Recording:
 # ---- scores ---------------------------------------------------------------------------------
 
 
-def _metrics(
-    recording: Recording,
-    test: Recording,
-    model: SpikePredictor,
-    glm: SpikePredictor,
-    truth: Connectivity | None,
-) -> dict[str, Any]:
+def _metrics(data: _Data, model: SpikePredictor, glm: SpikePredictor) -> dict[str, Any]:
     """All scores of a result by name."""
+    recording, test = data.recording, data.test
     return {
         "n_neurons": recording.n_neurons,
         "n_spikes": len(recording.spike_times_s),
@@ -262,8 +347,8 @@ def _metrics(
         "null": "each neuron's mean rate in the rest of the recorded time",
         **_prediction("", model.evaluate(test), model.history_window_s),
         **_prediction("glm_", glm.evaluate(test), glm.history_window_s),
-        **_oracle(model, test, truth),
-        **_errors(model.connectivity_, glm.connectivity_, truth),
+        **_oracle(model, data),
+        **_errors(model.connectivity_, glm.connectivity_, data.truth),
     }
 
 
@@ -276,14 +361,13 @@ def _prediction(prefix: str, score: PredictionScore, history_window_s: float) ->
     }
 
 
-def _oracle(model: SpikePredictor, test: Recording, truth: Connectivity | None) -> dict[str, Any]:
+def _oracle(model: SpikePredictor, data: _Data) -> dict[str, Any]:
     """Bits per spike of the network itself, where all of it is known and was recorded."""
-    if truth is None or "network" not in truth.metadata:
+    if data.network is None:
         return {}
-    network = network_from_metadata(truth.metadata)
-    if not np.array_equal(network.connectivity.weights, truth.weights):
-        return {}  # some of its neurons were not observed
-    score = oracle_bits_per_spike(network, test, model.null_rate_hz_, model.history_window_s)
+    score = oracle_bits_per_spike(
+        data.network, data.test, model.null_rate_hz_, model.history_window_s
+    )
     return _prediction("oracle_", score, model.history_window_s)
 
 
@@ -353,15 +437,15 @@ def _seconds_before(history: Sequence[Progress], fit_s: float) -> float:
 
 def _settings(inference: Inference) -> dict[str, Any]:
     """What decides the result: an interrupted inference goes on only with the same."""
-    with inference.recording.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "recording": inference.recording.name,
-        "sha256": digest,
+        "sha256": digest_of(inference.recording),
         "n_hidden": inference.n_hidden,
         "seed": inference.seed,
         "epochs": inference.epochs,
         "minutes": inference.minutes,
+        "bootstrap": inference.bootstrap,
+        "block_s": None if inference.bootstrap is None else inference.block_s,
         "spikeweft": version("spikeweft"),
     }
 
@@ -369,6 +453,7 @@ def _settings(inference: Inference) -> dict[str, Any]:
 def _provenance(settings: Mapping[str, Any], inference: Inference) -> dict[str, Any]:
     return {
         **settings,
+        "recording_path": os.path.abspath(inference.recording),
         "command": inference.command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -379,131 +464,12 @@ def _provenance(settings: Mapping[str, Any], inference: Inference) -> dict[str, 
     }
 
 
-def _checkpoint(partial: Path) -> Path:
-    return partial / "checkpoint.safetensors"
-
-
-def partial_of(folder: str | Path) -> Path:
-    """Where the folder is made until it is whole."""
-    folder = Path(folder)
-    return folder.with_name(folder.name + ".partial")
-
-
 def check_folder(inference: Inference) -> Path:
-    """The result folder's place, where nothing is in the way of making it."""
-    folder = Path(os.path.abspath(inference.folder))
-    if folder.exists() and not inference.force:
-        raise InputError(
-            f"the folder {inference.folder} exists already; choose another or use --force"
-        )
-    if folder.exists() and not _is_result(folder):
-        raise InputError(
-            f"{inference.folder} is not a result of spikeweft, so it is not replaced; choose "
-            "another folder"
-        )
-    if partial_of(folder).exists() and not (inference.resume or inference.force):
-        raise InputError(
-            f"an inference into {inference.folder} was interrupted; go on with --resume or start "
-            "over with --force"
-        )
-    if not folder.parent.is_dir():
-        raise InputError(f"there is no folder {folder.parent} to write into; create it first")
-    if not os.access(folder.parent, os.W_OK):
-        raise InputError(f"the folder {folder.parent} cannot be written to; choose another")
-    return folder
+    """The result folder's place, where nothing is in the way of making it.
 
-
-def _is_result(folder: Path) -> bool:
-    if folder.is_symlink() or not folder.is_dir():
-        return False
-    names = {path.name for path in folder.iterdir()}
-    return not names or {"connectivity.nc", "metrics.json"} <= names
-
-
-@contextmanager
-def _partial_folder(
-    folder: Path, settings: Mapping[str, Any], inference: Inference
-) -> Iterator[Path]:
-    """A folder to work in that becomes the result folder once all went well.
-
-    After an interruption it stays, to be resumed; after an error of the user's that was found
-    before training began, it goes.
+    Raises
+    ------
+    InputError
+        Where something is.
     """
-    partial = partial_of(folder)
-    with _written_to(partial):
-        if inference.force and partial.exists():
-            shutil.rmtree(partial)
-        is_new = not partial.exists()
-        if not is_new:
-            _check_same_run(partial, settings)
-        partial.mkdir(exist_ok=True)
-        if not (partial / "run.json").exists():
-            _write_text(partial / "run.json", json.dumps(dict(settings), indent=2))
-    try:
-        yield partial
-    except InputError:
-        if is_new and not _checkpoint(partial).exists():
-            shutil.rmtree(partial)
-        raise
-    with _written_to(folder):
-        _put_in_place(partial, folder)
-
-
-def _check_same_run(partial: Path, settings: Mapping[str, Any]) -> None:
-    """Refuse to go on with what was begun with other settings or another file."""
-    try:
-        begun = dict(json.loads((partial / "run.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        begun = dict(settings)  # interrupted before it was written, and so before any training
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{partial / 'run.json'} is damaged ({error}); start over with --force"
-        ) from error
-    differ = [key for key in {**begun, **settings} if begun.get(key) != settings.get(key)]
-    if differ:
-        raise InputError(
-            f"the interrupted inference in {partial} was begun with another {', '.join(differ)}; "
-            "resume with the same, or start over with --force"
-        )
-
-
-def _write(partial: Path, result: Result) -> None:
-    with _written_to(partial):
-        write_result(partial, result)
-        _write_text(partial / "report.html", build_report(result))
-
-
-def _put_in_place(partial: Path, folder: Path) -> None:
-    """Rename the finished folder; an old result goes only once the new one is in its place.
-
-    The checkpoint goes last: until the folder has its name, an interruption can be resumed.
-    """
-    replaced = folder.with_name(folder.name + ".replaced")
-    if replaced.exists():
-        shutil.rmtree(replaced)
-    if folder.exists():
-        folder.rename(replaced)
-    partial.rename(folder)
-    if replaced.exists():
-        shutil.rmtree(replaced)
-    for name in ("checkpoint.safetensors", "checkpoint.safetensors.tmp", "run.json"):
-        (folder / name).unlink(missing_ok=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
-
-
-@contextmanager
-def _written_to(folder: Path) -> Iterator[None]:
-    """Turn what the file system refuses into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written to ({error.strerror or error}); check its permissions and "
-            "the free space"
-        ) from error
+    return check_place(inference.folder, resume=inference.resume, force=inference.force)

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 import xarray as xr
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
@@ -106,10 +106,13 @@ def write_result(folder: str | Path, result: Result) -> None:
         if circuit is None:
             (folder / name).unlink(missing_ok=True)
         else:
-            circuit.save(folder / name)
+            # By way of memory, here and below: a library that a full disk interrupts cries later.
+            content = circuit.to_xarray().to_netcdf(engine="scipy")
+            (folder / name).write_bytes(content)
     # np.asarray keeps arrays without dims as they are; np.ascontiguousarray would add one.
     arrays = {name: np.asarray(value, order="C") for name, value in result.model_arrays.items()}
-    save_file(arrays, folder / "model.safetensors")
+    # Nor does save_file let anybody but the owner read its file.
+    (folder / "model.safetensors").write_bytes(save(arrays))
     _write_json(folder / "model.json", result.model_settings)
     _write_json(folder / "metrics.json", result.metrics)
     _write_json(
@@ -264,7 +267,9 @@ def _write_sample(path: Path, sample: Recording) -> None:
         arrays[f"covariate_{number}_times_s"] = covariate.times_s[kept]
         arrays[f"covariate_{number}_values"] = covariate.values[kept]
         arrays[f"covariate_{number}_is_angle"] = np.array(covariate.is_angle)
-    np.savez_compressed(path, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    path.write_bytes(content.getvalue())
 
 
 def _read_sample(path: Path) -> Recording:

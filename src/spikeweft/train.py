@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -11,9 +10,10 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
-from spikeweft.errors import InputError
+from spikeweft.errors import CannotResumeError
+from spikeweft.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def train(
 
     Raises
     ------
-    InputError
+    CannotResumeError
         Where the checkpoint cannot be read or was made with other settings or data.
     """
     history: list[Progress] = []
@@ -84,7 +84,13 @@ def write_checkpoint(
     history: list[Progress],
     state: Mapping[str, np.ndarray],
 ) -> None:
-    """Write a checkpoint whole or not at all."""
+    """Write a checkpoint whole or not at all.
+
+    Raises
+    ------
+    InputError
+        Where the file system refuses.
+    """
     # np.asarray keeps arrays without dims as they are; np.ascontiguousarray would add one.
     arrays = {name: np.asarray(value, order="C") for name, value in state.items()}
     header = {
@@ -92,9 +98,7 @@ def write_checkpoint(
         "history": json.dumps([asdict(progress) for progress in history]),
     }
     header["sha256"] = _digest(header, arrays)
-    unfinished = path.with_name(path.name + ".tmp")
-    save_file(arrays, unfinished, metadata=header)
-    os.replace(unfinished, path)
+    write_whole(path, save(arrays, metadata=header))
 
 
 def read_checkpoint(
@@ -104,7 +108,7 @@ def read_checkpoint(
 
     Raises
     ------
-    InputError
+    CannotResumeError
         Where the file is damaged, or was made with other settings or data.
     """
     try:
@@ -116,7 +120,7 @@ def read_checkpoint(
         history = [Progress(**row) for row in json.loads(header["history"])]
         made_with = json.loads(header["settings"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
+        raise CannotResumeError(
             f"the checkpoint {path} is damaged ({error}); run again with --force to start over"
         ) from error
     wanted = json.loads(json.dumps(dict(settings)))
@@ -124,7 +128,7 @@ def read_checkpoint(
         differ = sorted(
             key for key in {*made_with, *wanted} if made_with.get(key) != wanted.get(key)
         )
-        raise InputError(
+        raise CannotResumeError(
             f"the checkpoint {path} was made with another {', '.join(differ)}; resume with the "
             "same settings and data, or use --force to start over"
         )

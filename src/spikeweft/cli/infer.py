@@ -24,6 +24,8 @@ def infer(
     seed: Annotated[int, Count] = 0,
     epochs: str | None = None,
     minutes: Annotated[float | None, Minutes] = None,
+    bootstrap: Annotated[int | None, Count] = None,
+    block_s: Annotated[float, Minutes] = 10.0,
     resume: bool = False,
     force: bool = False,
 ) -> None:
@@ -52,6 +54,10 @@ def infer(
         Use only epochs with this name, such as "wake".
     minutes
         Use only the first minutes.
+    bootstrap
+        Fit to blocks of the recording that are drawn at random, with this seed.
+    block_s
+        About how many seconds such a block lasts.
     resume
         Go on with an inference that was interrupted, to the result it would have had.
     force
@@ -67,6 +73,8 @@ def infer(
             seed=seed,
             epochs=epochs,
             minutes=minutes,
+            bootstrap=bootstrap,
+            block_s=block_s,
             resume=resume,
             force=force,
         )
