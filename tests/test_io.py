@@ -289,6 +289,13 @@ def test_gaps_in_an_npz_are_not_bridged(tmp_path):
         load(path, epochs="sws")
 
 
+one_covariate = {
+    "covariates": ["drive"],
+    "covariate_0_times_s": [0.0, 1.0],
+    "covariate_0_values": [0.0, 1.0],
+}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -309,13 +316,29 @@ def test_gaps_in_an_npz_are_not_bridged(tmp_path):
         ({"weights": np.full((2, 2), np.nan)}, "finite"),
         ({"weights": np.zeros((2, 2)), "network": "{"}, "not JSON"),
         ({"covariates": ["drive"]}, "lists a covariate 'drive' but lacks"),
+        ({"weights": np.zeros((2, 2)), "network": "[1]"}, "no plain settings"),
         ({"tick_s": -1.0}, "tick"),
+        ({"tick_s": 1e-300}, "tick"),
+        ({"n_units": 10**9}, "1e\\+09, which is too many"),
+        ({"spike_units": np.array([0, 1, 2**62])}, "run up to 4611686018427387904"),
+        ({"spike_units": np.array([0.0, 1.0, np.inf])}, "run up to inf"),
+        ({"angle_rad": np.zeros(3)}, "3 preferred directions for 2 neurons"),
+        ({"angle_rad": np.array([0.0, np.inf])}, "infinite"),
+        ({**one_covariate, "covariate_0_times_s": [1.0, 0.0]}, "'drive' .* descend"),
+        ({**one_covariate, "covariate_0_is_angle": "yes"}, "give true or false"),
+        ({**one_covariate, "covariate_0_values": [np.nan, np.nan]}, "at least one sample"),
     ],
 )
 def test_an_npz_that_makes_no_sense_is_refused(tmp_path, changes, sentence):
     np.savez(tmp_path / "bad.npz", **{**plain, **changes})
     with pytest.raises(InputError, match=sentence):
         load(tmp_path / "bad.npz")
+
+
+def test_missing_samples_of_a_covariate_are_left_out(tmp_path):
+    values = [0.0, np.nan]
+    np.savez(tmp_path / "some.npz", **{**plain, **one_covariate, "covariate_0_values": values})
+    assert load(tmp_path / "some.npz").recording.covariates["drive"].times_s.tolist() == [0.0]
 
 
 def test_an_npz_with_other_names_is_refused_by_name(shared_data):

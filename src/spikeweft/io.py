@@ -37,6 +37,8 @@ _ZIP_MAGIC = b"PK"
 _ANGLE_WORDS = ("angle", "direction", "heading", "azimuth", "orientation", "phase")
 _RADIANS = ("rad", "radian", "radians")
 _SHOWN = 12
+_MOST_UNITS = 100_000
+_TICKS_S = (1e-7, 1.0)
 
 
 class LoadedRecording(NamedTuple):
@@ -309,24 +311,32 @@ def _list(names: Iterable[str]) -> str:
 def _load_npz(path: Path, label: str | None) -> LoadedRecording:
     arrays = _read_arrays(path)
     if {"t", "index", "start", "end"} <= arrays.keys():
-        arrays = _from_saved_tsgroup(arrays)
+        with _unreadable(path):
+            arrays = _from_saved_tsgroup(arrays)
     missing = [key for key in ("spike_times", "spike_units") if key not in arrays]
     if missing:
         raise InputError(
             f"{path} holds {_list(arrays)} but not {_list(missing)}; give spike_times in seconds "
             "and spike_units as whole numbers"
         )
-    times = _numbers(arrays, "spike_times", path)
+    times, units = _numbers(arrays, "spike_times", path), _numbers(arrays, "spike_units", path)
+    if times.size == 0:
+        raise InputError(f"{path} holds no spikes; choose a recording with spikes")
+    if units.size and not units.max() < _MOST_UNITS:
+        raise InputError(
+            f"the spike_units in {path} run up to {units.max()}; number the units from 0 on"
+        )
     recording = Recording.from_arrays(
         times,
-        _numbers(arrays, "spike_units", path),
+        units,
         n_neurons=_whole(arrays, "n_units", path),
         epochs_s=_npz_epochs(arrays, times, label, path),
         tick_s=_tick(arrays, path),
         neuron_ids=tuple(str(name) for name in np.ravel(arrays.get("neuron_ids", ()))),
         covariates=_npz_covariates(arrays, path),
-        preferred_angle_rad=_numbers(arrays, "angle_rad", path) if "angle_rad" in arrays else None,
+        preferred_angle_rad=_angles(arrays, path),
     )
+    _check_one_each(recording.preferred_angle_rad, recording.n_neurons, path)
     truth = _truth(arrays, path) if "weights" in arrays else None
     if truth is not None and truth.n_neurons != recording.n_neurons:
         raise InputError(
@@ -394,6 +404,8 @@ def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None
     number = _numbers(arrays, key, path)
     if number.size != 1 or not float(number.item()).is_integer():
         raise InputError(f"'{key}' in {path} is {number}, not one whole number; correct it")
+    if number.item() > _MOST_UNITS:
+        raise InputError(f"'{key}' in {path} is {number.item():g}, which is too many; correct it")
     return int(number.item())
 
 
@@ -402,9 +414,33 @@ def _tick(arrays: Mapping[str, np.ndarray], path: Path) -> float:
     if "tick_s" not in arrays:
         return 0.0
     tick = _numbers(arrays, "tick_s", path)
-    if tick.size != 1 or not 0 < tick.item() < np.inf:
-        raise InputError(f"the tick_s in {path} is {tick}, not one positive number; leave it out")
+    shortest, longest = _TICKS_S
+    if tick.size != 1 or not shortest <= tick.item() <= longest:
+        raise InputError(
+            f"the tick_s in {path} is {tick}, not one number from {shortest:g} to {longest:g} s; "
+            "leave it out"
+        )
     return float(tick.item())
+
+
+def _angles(arrays: Mapping[str, np.ndarray], path: Path) -> Float[np.ndarray, " neuron"] | None:
+    """Preferred directions; NaN where a neuron has none."""
+    if "angle_rad" not in arrays:
+        return None
+    angle = _numbers(arrays, "angle_rad", path).ravel()
+    if np.any(np.isinf(angle)):
+        raise InputError(f"the angle_rad in {path} is infinite for some; give radians, or NaN")
+    return angle
+
+
+def _check_one_each(
+    angle_rad: Float[np.ndarray, " neuron"] | None, n_neurons: int, path: Path
+) -> None:
+    if angle_rad is not None and len(angle_rad) != n_neurons:
+        raise InputError(
+            f"{path} has {len(angle_rad)} preferred directions for {n_neurons} neurons; give one "
+            "for each"
+        )
 
 
 def _npz_epochs(
@@ -441,25 +477,44 @@ def _npz_covariates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, C
             raise InputError(
                 f"{path} lists a covariate '{name}' but lacks {_list(wanted)}; add them"
             )
+        times, values = (_numbers(arrays, part, path).ravel() for part in wanted)
+        known = np.isfinite(values) if len(values) == len(times) else slice(None)
+        if np.any(np.diff(times[known]) < 0):
+            raise InputError(f"the times of the covariate '{name}' in {path} descend; sort them")
+        is_angle = arrays.get(f"{key}_is_angle", np.array(False))
+        if is_angle.dtype.kind not in "biu":
+            raise InputError(f"'{key}_is_angle' in {path} is {is_angle}; give true or false")
         covariates[str(name)] = Covariate(
-            times_s=_numbers(arrays, wanted[0], path),
-            values=_numbers(arrays, wanted[1], path),
-            is_angle=bool(np.all(arrays.get(f"{key}_is_angle", False))),
+            times_s=times[known], values=values[known], is_angle=bool(np.all(is_angle))
         )
     return covariates
 
 
 def _truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:
-    try:
-        settings = json.loads(str(arrays["network"])) if "network" in arrays else {}
-    except ValueError as error:
-        raise InputError(f"'network' in {path} is not JSON ({error}); leave it out") from error
+    weights = _numbers(arrays, "weights", path)
+    angle = _angles(arrays, path)
+    _check_one_each(angle, len(np.atleast_1d(weights)), path)
     return Connectivity(
-        weights=_numbers(arrays, "weights", path),
+        weights=weights,
         neuron_ids=tuple(str(name) for name in np.ravel(arrays.get("neuron_ids", ()))),
-        angle_rad=_numbers(arrays, "angle_rad", path) if "angle_rad" in arrays else None,
-        metadata=settings,
+        angle_rad=angle,
+        metadata=_network(arrays, path),
     )
+
+
+def _network(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str | int | float]:
+    """The settings of the network that was simulated; none where they are not there."""
+    if "network" not in arrays:
+        return {}
+    try:
+        settings = json.loads(str(arrays["network"]))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"'network' in {path} is not JSON ({error}); leave it out") from error
+    if not isinstance(settings, dict) or not all(
+        isinstance(value, str | int | float) for value in settings.values()
+    ):
+        raise InputError(f"'network' in {path} holds no plain settings; leave it out")
+    return settings
 
 
 def _recording_arrays(recording: Recording) -> dict[str, np.ndarray]:
