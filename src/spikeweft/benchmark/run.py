@@ -14,6 +14,7 @@ from spikeweft.benchmark.rows import Row, read_rows, write_rows, write_whole
 from spikeweft.benchmark.score import Scored, empty_row, fit_and_score
 from spikeweft.benchmark.studies import Case
 from spikeweft.errors import InputError
+from spikeweft.files import only_writer
 from spikeweft.metrics import inference_error
 
 
@@ -58,10 +59,22 @@ def run(
     Raises
     ------
     InputError
-        Where the folder or the table cannot be used.
+        Where the folder or the table cannot be used, or another run is at work there.
     """
     (study,) = {case.study for case in cases}
-    table = _checked(folder) / f"{study}.csv"
+    busy = f"another benchmark is at work on {folder}; let it end, or choose another folder"
+    with only_writer(_checked(folder) / "lock", busy):
+        return _run(cases, folder / f"{study}.csv", force=force, on_standing=on_standing)
+
+
+def weights_file(folder: Path, row: Row) -> Path:
+    """Where the circuit of a row is kept."""
+    return folder / "weights" / f"{row.name}.npz"
+
+
+def _run(
+    cases: Sequence[Case], table: Path, *, force: bool, on_standing: Callable[[Standing], None]
+) -> Path:
     asked = {empty_row(case).key: case for case in cases}
     rows = [r for r in read_rows(table) if not (r.key in asked and (force or r.failed))]
     if force and table.exists():
@@ -71,16 +84,11 @@ def run(
     data_of = lru_cache(maxsize=1)(_data_set)
     for number, case in enumerate(missing, start=1 + len(asked) - len(missing)):
         on_standing(Standing(case, None, number, len(asked)))
-        row = _row(case, data_of, folder)
+        row = _row(case, data_of, table.parent)
         rows.append(row)
         write_rows(table, rows)
         on_standing(Standing(case, row, number, len(asked)))
     return table
-
-
-def weights_file(folder: Path, row: Row) -> Path:
-    """Where the circuit of a row is kept."""
-    return folder / "weights" / f"{row.name}.npz"
 
 
 class _Source(NamedTuple):
