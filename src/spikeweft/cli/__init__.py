@@ -6,15 +6,27 @@ from io import TextIOWrapper
 
 from cyclopts import CycloptsError
 
-from spikeweft.cli import benchmark, demo, infer, report, score, simulate
+from spikeweft.cli import benchmark, demo, infer, report, reproduce, score, simulate, sweep
 from spikeweft.cli.apps import app
 from spikeweft.errors import InputError
 
-__all__ = ["app", "benchmark", "demo", "infer", "main", "report", "score", "simulate"]
+__all__ = [
+    "app",
+    "benchmark",
+    "demo",
+    "infer",
+    "main",
+    "report",
+    "reproduce",
+    "score",
+    "simulate",
+    "sweep",
+]
 
 _TO_GO_ON = {
     "infer": "; run the same command with --resume to go on",
     "benchmark": "; run the same command, without --force, to go on",
+    "sweep": "; run the same command to go on",
 }
 
 

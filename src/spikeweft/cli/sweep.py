@@ -1,0 +1,165 @@
+"""`spikeweft sweep`: many fits over seeds, settings, bootstraps and recordings."""
+
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from spikeweft.cli.apps import app
+from spikeweft.cli.options import Count, Minutes, Names, Seeds
+from spikeweft.errors import InputError
+from spikeweft.threads import n_processors
+
+if TYPE_CHECKING:
+    from spikeweft.sweep.crew import Crew
+    from spikeweft.sweep.run import Standing
+    from spikeweft.sweep.table import Row
+
+AtLeastOne = Parameter(validator=Number(gte=1))
+
+
+@app.command(usage="Usage: spikeweft sweep RECORDING... OUT_DIR [OPTIONS]")
+def sweep(
+    *paths: Path,
+    seeds: Annotated[tuple[int, ...], Seeds] = (0,),
+    hidden: Annotated[tuple[int, ...], Seeds] = (0,),
+    minutes: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (),
+    epochs: Annotated[tuple[str, ...], Names] = (),
+    bootstraps: Annotated[int, Count] = 0,
+    block_s: Annotated[float, Minutes] = 10.0,
+    workers: Annotated[int | None, AtLeastOne] = None,
+    scheduler: str | None = None,
+    slurm: bool = False,
+    jobs: Annotated[int | None, AtLeastOne] = None,
+    queue: str | None = None,
+    account: str | None = None,
+    cores: Annotated[int | None, AtLeastOne] = None,
+    memory: str | None = None,
+    walltime: str | None = None,
+    interface: str | None = None,
+) -> None:
+    """Fit every combination of seeds and settings to recordings, on one machine or on many.
+
+    Example: `spikeweft sweep ring.npz results --seeds 1 2 3 --hidden 0 10 --bootstraps 20`
+
+    Every fit is a result folder in `OUT_DIR/fits`, as `spikeweft infer` makes it, and a row of
+    `OUT_DIR/sweep.csv`, with its settings, scores, costs, versions, machine, and the command that
+    makes it again. A sweep that was interrupted or killed goes on when its command is repeated: a
+    fit that is there is not made again. A fit that failed is a row that says why, and is tried
+    again by the next run.
+
+    It runs on this machine, unless `--scheduler` or `--slurm` name another place. Those machines
+    have to see recordings and OUT_DIR under the same paths.
+
+    Parameters
+    ----------
+    paths
+        Recordings, as `spikeweft infer` reads them, and last the folder for table and fits.
+    seeds
+        Seeds of the fits.
+    hidden
+        Numbers of neurons that the model may place between the recorded ones.
+    minutes
+        Use only the first minutes, as many; else all.
+    epochs
+        Names of epochs; each name is a fit of its own. Else all.
+    bootstraps
+        How many bootstraps to fit beside each recording: their spread tells how sure weights are.
+    block_s
+        About how many seconds the blocks of a bootstrap last.
+    workers
+        Processes on this machine, each with a fit on one thread; else one for each processor.
+    scheduler
+        Address of a Dask scheduler that runs already, as tcp://node:8786.
+    slurm
+        Submit jobs to Slurm, by dask-jobqueue; its configuration has what is not given here.
+    jobs
+        How many Slurm jobs; else one.
+    queue
+        Slurm's partition.
+    account
+        Slurm's account.
+    cores
+        Processors of a job; as many fits run in it side by side.
+    memory
+        Memory of a job, as 16GB.
+    walltime
+        Longest time of a job, as 04:00:00. When it is over the job is submitted again.
+    interface
+        Network interface by which jobs reach this machine, as ib0.
+    """
+    from spikeweft.sweep.plan import Grid, planned
+    from spikeweft.sweep.run import fits_folder, sweep
+
+    if len(paths) < 2:
+        raise InputError("give one or more recordings, and last the folder for the results")
+    *recordings, folder = paths
+    grid = Grid(
+        recordings=tuple(recordings),
+        n_hidden=hidden,
+        seeds=seeds,
+        epochs=epochs or (None,),
+        minutes=minutes or (None,),
+        n_bootstraps=bootstraps,
+        block_s=block_s,
+    )
+    asked = {
+        "jobs": jobs,
+        "queue": queue,
+        "account": account,
+        "cores": cores,
+        "memory": memory,
+        "walltime": walltime,
+        "interface": interface,
+    }
+    fits = planned(grid, fits_folder(folder))
+    crew = _crew(folder, workers, scheduler, asked, is_slurm=slurm)
+    rows = sweep(fits, folder, crew, _print_standing)
+    n_failed = sum(bool(row["failed"]) for row in rows)
+    print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
+    if n_failed:
+        print(f"{n_failed} failed: the table says why, and the same command tries them again")
+        raise SystemExit(1)
+
+
+def _crew(
+    folder: Path,
+    workers: int | None,
+    scheduler: str | None,
+    asked: Mapping[str, int | str | None],
+    *,
+    is_slurm: bool,
+) -> "AbstractContextManager[Crew]":
+    """The one place that the options name."""
+    try:
+        from spikeweft.sweep.crew import crew_at, local_crew, slurm_crew
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"a sweep needs {error.name}, which is not installed: pip install 'spikeweft[dask]'"
+        ) from error
+    named = {"--workers": workers, "--scheduler": scheduler, "--slurm": is_slurm or None}
+    places = [option for option, value in named.items() if value is not None]
+    if len(places) > 1:
+        raise InputError(f"{' and '.join(places)} name different places to run; give one of them")
+    for_slurm = [f"--{name}" for name, value in asked.items() if value is not None]
+    if for_slurm and not is_slurm:
+        raise InputError(f"{', '.join(for_slurm)} is for Slurm jobs; add --slurm, or leave it out")
+    if is_slurm:
+        return slurm_crew(asked, folder / "slurm")
+    return local_crew(workers or n_processors()) if scheduler is None else crew_at(scheduler)
+
+
+def _print_standing(standing: "Standing") -> None:
+    row = standing.row
+    outcome = f"failed: {row['failed']}" if row["failed"] else _scores(row)
+    place = f"{standing.n_done} of {standing.n_fits}: {row['fit']}"
+    print(f"{place}: {outcome}", file=sys.stderr, flush=True)
+
+
+def _scores(row: "Row") -> str:
+    known = f"Δ {row['delta'][:6]}, " if row["delta"] else ""
+    return f"{known}{row['bits_per_spike'][:6]} bits per spike, {float(row['seconds']):.0f} s"

@@ -1,0 +1,128 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+import spikeweft.infer as infer_module
+from spikeweft import threads
+from spikeweft.cli import main
+from spikeweft.errors import InputError
+from spikeweft.infer import Inference, infer
+from spikeweft.reproduce import difference, reproduce
+from spikeweft.result import read_result, write_result
+
+
+@pytest.fixture(autouse=True)
+def plain_page(monkeypatch):
+    monkeypatch.setattr(infer_module, "build_report", lambda _: "<p>")
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Four neurons, six seconds, with a pair that fires together: the whole method runs on them."""
+    rng = np.random.default_rng(0)
+    times = rng.integers(0, 58_000, 1200) * 1e-4
+    units = rng.integers(4, size=1200)
+    echo = units == 0
+    times = np.concatenate([times, times[echo] + 0.003])
+    path = tmp_path / "four.npz"
+    units = np.concatenate([units, np.ones(echo.sum(), int)])
+    np.savez(path, spike_times=times, spike_units=units, start=0.0, stop=6.0, tick_s=1e-4)
+    return path
+
+
+@pytest.fixture
+def result(recording, tmp_path):
+    infer(Inference(recording=recording, folder=tmp_path / "result", seed=2))
+    return tmp_path / "result"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_result_is_made_again_bit_by_bit(result):
+    before = contents(result)
+    made = reproduce(result)
+    assert made.is_same
+    assert {"weights", "standard errors", "GLM's weights", "model's rows"} <= {*made.compared}
+    assert made.changes == {}
+    assert contents(result) == before
+
+
+def test_a_bootstrap_is_made_again_too(recording, tmp_path):
+    asked = Inference(recording=recording, folder=tmp_path / "drawn", bootstrap=3, block_s=1.0)
+    infer(replace(asked, minutes=0.09))
+    assert reproduce(tmp_path / "drawn").is_same
+
+
+def test_one_changed_weight_is_found(result, capsys):
+    was = read_result(result)
+    weights = was.connectivity.weights.copy()
+    weights[2, 1] += 0.5
+    write_result(result, replace(was, connectivity=replace(was.connectivity, weights=weights)))
+    (found,) = reproduce(result).differences
+    assert (found.array, found.n_entries, found.where) == ("weights", 1, "post 2, pre 1")
+    assert found.largest == pytest.approx(0.5)
+    with pytest.raises(SystemExit) as ended:
+        main(["reproduce", str(result)])
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "post 2, pre 1" in said
+    assert "the same bit by bit: standard errors" in said
+
+
+def test_the_recording_has_to_be_the_same(result, recording, capsys):
+    moved = recording.rename(recording.with_name("moved.npz"))
+    with pytest.raises(InputError, match=r"four\.npz is not there; say with --recording"):
+        reproduce(result)
+    assert main(["reproduce", str(result), "--recording", str(moved)]) == 0
+    assert "the same bit by bit: weights" in capsys.readouterr().out
+    moved.write_bytes(moved.read_bytes() + b" ")
+    with pytest.raises(InputError, match=r"moved\.npz is not the one .* was made from"):
+        reproduce(result, moved)
+
+
+def test_the_number_of_threads_changes_no_bit(result, recording, tmp_path, monkeypatch):
+    """Three processors for the pieces of the work, and two threads in every library."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(threads, "n_processors", lambda: 3)
+    threads._pool.cache_clear()
+    torch.set_num_threads(2)
+    try:
+        with threadpool_limits(2):
+            infer(Inference(recording=recording, folder=tmp_path / "threads", seed=2))
+    finally:
+        torch.set_num_threads(before)
+        threads._pool.cache_clear()
+    one, many = contents(result), contents(tmp_path / "threads")
+    for name in ("connectivity.nc", "glm.nc", "model.safetensors", "sample.npz"):
+        assert many[name] == one[name]
+
+
+def test_a_process_that_keeps_to_one_thread_finds_the_same(result, recording, tmp_path):
+    with threads.on_one_thread(), threadpool_limits(1):
+        infer(Inference(recording=recording, folder=tmp_path / "alone", seed=2))
+    assert contents(tmp_path / "alone")["connectivity.nc"] == contents(result)["connectivity.nc"]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "largest"),
+    [
+        ([0.0, 1.0], [-0.0, 1.0], 0.0),
+        ([np.inf, 1.0], [1.0, 1.0], np.inf),
+        ([np.nan, 1.0], [np.nan, 1.5], 0.5),
+        ([0.0], [0.0, 1.0], np.inf),
+    ],
+)
+def test_every_bit_counts(result, was, now, largest):
+    found = difference("numbers", np.array(was), np.array(now), read_result(result))
+    assert found is not None
+    assert found.largest == largest
+
+
+@pytest.mark.parametrize("numbers", [[np.nan, np.inf, 0.0], [], [1, 2]])
+def test_what_is_the_same_is_no_difference(result, numbers):
+    assert difference("n", np.array(numbers), np.array(numbers), read_result(result)) is None
