@@ -6,13 +6,14 @@ from io import TextIOWrapper
 
 from cyclopts import CycloptsError
 
-from spikeweft.cli import benchmark, demo, infer, report, reproduce, score, simulate, sweep
+from spikeweft.cli import benchmark, check, demo, infer, report, reproduce, score, simulate, sweep
 from spikeweft.cli.apps import app
 from spikeweft.errors import InputError
 
 __all__ = [
     "app",
     "benchmark",
+    "check",
     "demo",
     "infer",
     "main",

@@ -1,0 +1,126 @@
+"""All questions that are asked of a recording, in the order in which a reader wants the answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from spikeweft.artefacts import resolves_artefacts, sorting_artefacts
+from spikeweft.check.clock import gaps, time_resolution, unmarked_gaps
+from spikeweft.check.costs import cost
+from spikeweft.check.findings import Checkup, Finding, Severity, counted, listed
+from spikeweft.check.neurons import firing, refractory_period, stationarity
+from spikeweft.check.power import expected_error, pilot, spikes_per_weight
+from spikeweft.check.together import bursts, coincidences, duplicates, synchrony
+from spikeweft.errors import InputError
+from spikeweft.estimators.base import check_enough_neurons
+from spikeweft.io import load
+from spikeweft.recording import Recording
+
+_SEED = 0
+
+
+def check_file(
+    path: Path,
+    *,
+    epochs: str | None = None,
+    minutes: float | None = None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> Checkup:
+    """Check the part of a recording that an inference would use.
+
+    Parameters
+    ----------
+    path, epochs, minutes
+        As in `infer.Inference`.
+    on_stage
+        Called with a few words when something begins that takes time.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read, or its recording cannot be used at all.
+    """
+    on_stage("reading")
+    loaded = load(path, epochs=epochs)
+    recording = loaded.recording
+    if minutes is not None:
+        recording = recording.first_minutes(minutes)
+    found = check(recording, on_stage)
+    about_file = [
+        Finding(topic="the file", severity=Severity.NOTE, summary=sentence + ".")
+        for sentence in loaded.warnings
+    ]
+    return Checkup(source=path.name, facts=_facts(recording), findings=[*about_file, *found])
+
+
+def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None) -> list[Finding]:
+    """Everything that can be found out about a recording before its circuit is inferred.
+
+    Raises
+    ------
+    InputError
+        Where the recording cannot be used at all.
+    """
+    check_enough_neurons(recording)
+    if np.count_nonzero(recording.n_spikes) < 2:
+        raise InputError(
+            f"{counted(int(np.count_nonzero(recording.n_spikes)), 'neuron')} of "
+            f"{recording.n_neurons} fired in the part to be used, and a circuit needs two; use "
+            "more of the recording"
+        )
+    on_stage("looking at each neuron")
+    found = [firing(recording), refractory_period(recording), stationarity(recording)]
+    on_stage("looking at neurons together")
+    close = coincidences(recording)
+    found += [duplicates(recording, close), synchrony(recording, close), unseen(recording)]
+    found.append(bursts(recording))
+    on_stage("looking at the clock")
+    found += [gaps(recording), unmarked_gaps(recording), time_resolution(recording)]
+    quick = pilot(recording, np.random.default_rng(_SEED), on_stage)
+    on_stage("looking ahead")
+    found += [
+        spikes_per_weight(recording),
+        expected_error(recording, quick),
+        cost(recording, quick),
+    ]
+    return found
+
+
+def unseen(recording: Recording) -> Finding:
+    """Pairs of neurons whose overlapping spikes sorting has missed."""
+    found = sorting_artefacts(recording)
+    names = recording.neuron_ids
+    said = listed(
+        f"{names[i]} and {names[j]} ({artefact.n_within} times where {artefact.n_expected:.0f} are "
+        "expected)"
+        for artefact in found
+        for i, j in [artefact.neurons]
+    )
+    resolved = resolves_artefacts(recording)
+    if not resolved:
+        summary = "Spike times are too coarse to see whether sorting missed overlapping spikes."
+    elif found:
+        summary = (
+            f"{counted(len(found), 'pair')} almost never fired within half a millisecond: {said}."
+        )
+    else:
+        summary = "No pair seems to have lost spikes where the two overlap."
+    return Finding(
+        topic="overlapping spikes",
+        severity=Severity.WARNING if found else Severity.FINE if resolved else Severity.NOTE,
+        summary=summary,
+        remedy="Do not read inhibition between these pairs: sorting missed what overlapped."
+        if found
+        else "",
+        numbers={"n_pairs": len(found)},
+    )
+
+
+def _facts(recording: Recording) -> dict[str, float | int]:
+    return {
+        "n_neurons": recording.n_neurons,
+        "n_spikes": len(recording.spike_times_s),
+        "duration_s": recording.duration_s,
+        "n_epochs": len(recording.epochs_s),
+    }

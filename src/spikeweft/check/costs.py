@@ -1,0 +1,144 @@
+"""What a fit will take: memory and time, from steps that were timed on this machine."""
+
+import math
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from spikeweft.benchmark.alone import peak_memory_mb
+from spikeweft.check.findings import Finding, Severity, lasting
+from spikeweft.check.power import FITTED, Pilot
+from spikeweft.estimators.circuit_gnn import HELD_OUT
+from spikeweft.features import LARGEST_PART_BYTES
+from spikeweft.recording import Recording
+from spikeweft.threads import n_processors
+
+SEARCH_SPIKES_PER_NEURON = 3000
+"""Spikes of each neuron on which a fit looks for time constant and link (`fit_state`)."""
+
+_SEARCH_STEPS = 65
+"""Steps on these: two starts with their bends, and two or three time constants (counted)."""
+
+_DATA_STEPS = 70
+"""Steps on all that is fitted: free weights, then three rounds of structure (counted)."""
+
+_NETWORK_STEPS = 600
+"""Steps of learning one pair network (`structure`)."""
+
+_NETWORKS_AT_A_TIME = (8, 1, 1, 1, 2, 4)
+"""Networks that are learned side by side: all kinds, two checks, three rounds (counted)."""
+
+_PAIR_FEATURES = 36
+"""What a network reads of a pair, at a middling size of embedding."""
+
+_MATRICES = 12
+"""Matrices of every row's curvature that are held at a time (counted)."""
+
+_HIDDEN = 64
+_MB = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Time and memory that a fit is expected to take."""
+
+    seconds: float
+    memory_mb: float
+
+
+def expected_cost(recording: Recording, quick: Pilot) -> Cost:
+    """Cost of fitting `CircuitGNN` on this machine, scaled from the quick fit's timed steps.
+
+    A step's time grows with the number of spikes and the square of the number of neurons, the
+    curvature of every row; a network's with the number of pairs.
+    """
+    n = recording.n_neurons
+    grown = n / quick.n_neurons
+    spikes = FITTED * len(recording.spike_times_s)
+    per_spike_s = quick.step_s * grown**2 / quick.n_spikes
+    searched = min(spikes, SEARCH_SPIKES_PER_NEURON * n)
+    steps_s = per_spike_s * (_SEARCH_STEPS * searched + _DATA_STEPS * spikes)
+    network_s = _NETWORK_STEPS * network_step_s(quick.n_neurons) * grown**2
+    traces = quick.n_bytes * spikes / quick.n_spikes * grown
+    parts = min(traces, LARGEST_PART_BYTES) * (1.0 + HELD_OUT / (1.0 - HELD_OUT))
+    matrices = 8 * _MATRICES * n * (n + 5) ** 2
+    now_mb = peak_memory_mb() - quick.n_bytes / _MB
+    return Cost(
+        seconds=steps_s + _networks_one_after_another() * network_s,
+        memory_mb=now_mb + (parts + matrices) / _MB,
+    )
+
+
+def network_step_s(n_neurons: int) -> float:
+    """Time of one step of a network on all pairs, with the quadratic form that it descends."""
+    pairs = torch.rand(max(n_neurons * (n_neurons - 1) // 2, 1), _PAIR_FEATURES)
+    network = nn.Sequential(
+        nn.Linear(pairs.shape[1], _HIDDEN),
+        nn.GELU(),
+        nn.Linear(_HIDDEN, _HIDDEN),
+        nn.GELU(),
+        nn.Linear(_HIDDEN, 1),
+    )
+    forms = torch.rand(n_neurons, n_neurons + 5, n_neurons + 5, dtype=torch.float64)
+    change = torch.rand(n_neurons, n_neurons + 5, 1, dtype=torch.float64, requires_grad=True)
+
+    def step() -> None:
+        nats = (change * torch.bmm(forms, change)).sum()
+        (network(pairs).square().sum() + nats).backward()
+
+    return min(_timed(step) for _ in range(3))
+
+
+def cost(recording: Recording, quick: Pilot) -> Finding:
+    """Whether there is memory and time enough."""
+    expected, available_mb = expected_cost(recording, quick), available_memory_mb()
+    severity = Severity.FINE
+    if expected.memory_mb > 0.7 * available_mb or expected.seconds > 3600:
+        severity = Severity.NOTE
+    if expected.seconds > 12 * 3600:
+        severity = Severity.WARNING
+    if expected.memory_mb > available_mb:
+        severity = Severity.PROBLEM
+    return Finding(
+        topic="time and memory",
+        severity=severity,
+        summary=f"A fit will take about {lasting(expected.seconds)} and "
+        f"{expected.memory_mb / 1024:.2g} GB of memory on this machine, which has "
+        f"{available_mb / 1024:.2g} GB free; both are rough.",
+        remedy="Fit fewer neurons or the first minutes (--minutes), or use a larger machine."
+        if severity > Severity.FINE
+        else "",
+        numbers={
+            "seconds": expected.seconds,
+            "memory_mb": expected.memory_mb,
+            "available_memory_mb": available_mb,
+            "processors": n_processors(),
+        },
+    )
+
+
+def available_memory_mb() -> float:
+    """Memory in MiB that a new process could take; all of the machine's where that is not told."""
+    status = Path("/proc/meminfo")
+    if status.exists():
+        found = re.search(r"MemAvailable:\s+(\d+) kB", status.read_text())
+        if found:
+            return int(found[1]) / 2**10
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _MB
+
+
+def _networks_one_after_another() -> int:
+    """How many networks' time learning takes, where each processor learns one at a time."""
+    return sum(math.ceil(size / n_processors()) for size in _NETWORKS_AT_A_TIME)
+
+
+def _timed(step: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started

@@ -1,0 +1,106 @@
+"""What a check finds: one finding per question, with its severity, its numbers and a remedy."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+_NAMES_SHOWN = 8
+
+
+class Severity(IntEnum):
+    """How much a finding matters to an inference."""
+
+    FINE = 0
+    NOTE = 1
+    WARNING = 2
+    PROBLEM = 3
+
+    @property
+    def word(self) -> str:
+        """Its name in lower case."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The answer to one question about a recording.
+
+    Attributes
+    ----------
+    topic
+        What was looked at, in a few words.
+    severity
+        How much it matters.
+    summary
+        What was found, in a sentence or two.
+    remedy
+        What to do about it; empty where there is nothing to do.
+    numbers
+        What was measured, by name, with units at the end of the names.
+    """
+
+    topic: str
+    severity: Severity
+    summary: str
+    remedy: str = ""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """All findings about one recording, and the recording in a few facts."""
+
+    source: str
+    facts: Mapping[str, Any]
+    findings: Sequence[Finding]
+
+    @property
+    def worst(self) -> Severity:
+        """Severity of the gravest finding."""
+        return max((finding.severity for finding in self.findings), default=Severity.FINE)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as for JSON."""
+        return {
+            "recording": self.source,
+            **self.facts,
+            "worst": self.worst.word,
+            "findings": [
+                {
+                    "topic": finding.topic,
+                    "severity": finding.severity.word,
+                    "summary": finding.summary,
+                    "remedy": finding.remedy,
+                    "numbers": dict(finding.numbers),
+                }
+                for finding in self.findings
+            ],
+        }
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a row; of many, the first few and how many more there are."""
+    names = list(names)
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, in the right form: 1 neuron, 2 neurons."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def lasting(seconds: float) -> str:
+    """A duration in the unit in which it is easily read, with two or three digits."""
+    if not math.isfinite(seconds):
+        return "more than can be recorded"
+    for length_s, unit in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.5 * length_s:
+            return f"{_plain(seconds / length_s)} {unit}"
+    return f"{_plain(seconds)} s"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -1,0 +1,78 @@
+"""The findings as one self-contained page, in the report's style."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from spikeweft.check.findings import Checkup, Severity, counted, lasting
+
+_TEMPLATES = Environment(
+    loader=ChoiceLoader(
+        [PackageLoader("spikeweft", "check"), PackageLoader("spikeweft", "report")]
+    ),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def build_page(checkup: Checkup) -> str:
+    """One HTML page about a recording; it loads nothing. Whatever comes from files is escaped."""
+    facts = checkup.facts
+    gravest_first = sorted(checkup.findings, key=lambda finding: -finding.severity)
+    by_topic = {finding.topic: finding.numbers for finding in checkup.findings}
+    return _TEMPLATES.get_template("check.html.jinja").render(
+        source=checkup.source,
+        facts=[
+            counted(facts["n_neurons"], "neuron"),
+            f"{facts['duration_s'] / 60:.3g} min",
+            f"{facts['n_spikes']:,} spikes",
+        ],
+        verdict=verdict(checkup),
+        headlines=_headlines(by_topic),
+        findings=[finding for finding in gravest_first if finding.severity > Severity.FINE],
+        fine=[finding for finding in gravest_first if finding.severity is Severity.FINE],
+    )
+
+
+def verdict(checkup: Checkup) -> str:
+    """All findings in one sentence."""
+    numbers = {s: sum(f.severity is s for f in checkup.findings) for s in Severity}
+    said = [
+        counted(numbers[severity], severity.word)
+        for severity in sorted(Severity, reverse=True)
+        if numbers[severity] and severity is not Severity.FINE
+    ]
+    if not said:
+        return "Nothing stands against an inference."
+    return f"{', '.join(said)}; {numbers[Severity.FINE]} questions answered well."
+
+
+def _headlines(by_topic: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    error, cost = by_topic["expected error"], by_topic["time and memory"]
+    needed = error["minutes_needed"]["0.1"]
+    return [
+        (
+            "Expected error Δ",
+            f"{error['expected_delta']:.2g}",
+            "of weights that are fitted one by one; 0 is perfect, 1 is no better than no "
+            "connections.",
+        ),
+        (
+            "For Δ = 0.1",
+            "–" if needed is None else lasting(60 * needed),
+            "of such a recording would be needed.",
+        ),
+        (
+            "Time",
+            lasting(cost["seconds"]),
+            "that a fit will take on this machine, roughly.",
+        ),
+        (
+            "Memory",
+            f"{cost['memory_mb'] / 1024:.2g} GB",
+            f"of {cost['available_memory_mb'] / 1024:.2g} GB free.",
+        ),
+    ]

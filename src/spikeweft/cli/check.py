@@ -1,0 +1,98 @@
+"""`spikeweft check`: what a recording is fit for, before the hours are spent."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from spikeweft.cli.apps import app
+from spikeweft.cli.options import Minutes
+from spikeweft.errors import InputError
+
+if TYPE_CHECKING:
+    from spikeweft.check.findings import Checkup
+
+_STYLES = {"fine": "green", "note": "cyan", "warning": "yellow", "problem": "bold red"}
+
+
+@app.command(usage="Usage: spikeweft check RECORDING [OPTIONS]")
+def check(
+    recording: Path,
+    /,
+    *,
+    epochs: str | None = None,
+    minutes: Annotated[float | None, Minutes] = None,
+    json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    html_file: Annotated[Path | None, Parameter(name="--html")] = None,
+    force: bool = False,
+) -> None:
+    """Say what a recording is fit for, what is wrong with it, and what a fit will take.
+
+    Example: `spikeweft check recording.nwb --html check.html`
+
+    It looks for silent and duplicate units, refractory violations, drift, gaps and synchrony, and
+    fits the first minutes quickly to foretell how far off the weights will be, how many minutes
+    would be needed for less, and the time and memory of the whole fit.
+
+    Parameters
+    ----------
+    recording
+        NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
+    epochs
+        Look only at epochs with this name, such as "wake".
+    minutes
+        Look only at the first minutes.
+    json_file
+        Write all that was measured to this file.
+    html_file
+        Write one page to read to this file.
+    force
+        Overwrite files that exist.
+    """
+    outputs = [path for path in (json_file, html_file) if path is not None]
+    for path in outputs:
+        _check_new(path, force=force)
+    from spikeweft.check.checkup import check_file
+    from spikeweft.check.page import build_page
+    from spikeweft.files import write_whole
+
+    checkup = check_file(recording, epochs=epochs, minutes=minutes, on_stage=_print_stage)
+    _print(checkup)
+    if json_file is not None:
+        write_whole(json_file, json.dumps(checkup.to_dict(), indent=2).encode())
+    if html_file is not None:
+        write_whole(html_file, build_page(checkup).encode())
+    for path in outputs:
+        print(f"written: {path}")
+
+
+def _check_new(path: Path, *, force: bool) -> None:
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise InputError(f"{path} cannot be written to; name a file in a folder that exists")
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already; choose another name or use --force")
+
+
+def _print_stage(stage: str) -> None:
+    print(stage, file=sys.stderr, flush=True)
+
+
+def _print(checkup: "Checkup") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from spikeweft.check.page import verdict
+
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 1, 0))
+    for finding in sorted(checkup.findings, key=lambda finding: -finding.severity):
+        word = finding.severity.word
+        said = Text(finding.summary)
+        if finding.remedy:
+            said.append(f"\n→ {finding.remedy}", style="dim")
+        table.add_row(Text(word, style=_STYLES[word]), Text(finding.topic, style="bold"), said)
+    console = Console()
+    console.print(f"{checkup.source}: {verdict(checkup)}\n", markup=False, highlight=False)
+    console.print(table)
