@@ -6,7 +6,18 @@ from io import TextIOWrapper
 
 from cyclopts import CycloptsError
 
-from spikeweft.cli import benchmark, check, demo, infer, report, reproduce, score, simulate, sweep
+from spikeweft.cli import (
+    benchmark,
+    check,
+    demo,
+    heading,
+    infer,
+    report,
+    reproduce,
+    score,
+    simulate,
+    sweep,
+)
 from spikeweft.cli.apps import app
 from spikeweft.errors import InputError
 
@@ -15,6 +26,7 @@ __all__ = [
     "benchmark",
     "check",
     "demo",
+    "heading",
     "infer",
     "main",
     "report",
@@ -27,6 +39,7 @@ __all__ = [
 _TO_GO_ON = {
     "infer": "; run the same command with --resume to go on",
     "benchmark": "; run the same command, without --force, to go on",
+    "heading": "; run the same command to go on",
     "sweep": "; run the same command to go on",
 }
 

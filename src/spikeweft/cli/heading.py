@@ -1,0 +1,78 @@
+"""`spikeweft heading`: head-direction cells, their circuit, and controls that could say no."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from spikeweft.cli.apps import app
+from spikeweft.cli.options import Count
+
+Counts = Parameter(validator=Number(gte=0), consume_multiple=True)
+Files = Parameter(consume_multiple=True, show_default=False)
+
+
+@app.command(usage="Usage: spikeweft heading RECORDING OUT_DIR [OPTIONS]")
+def heading(
+    recording: Path,
+    out_dir: Path,
+    /,
+    *,
+    angle: str | None = None,
+    n_hidden: Annotated[tuple[int, ...], Counts] = (0, 5, 10, 20),
+    epochs: str | None = None,
+    elsewhere: Annotated[tuple[Path, ...], Files] = (),
+    seed: Annotated[int, Count] = 0,
+    force: bool = False,
+) -> None:
+    """Infer the circuit of head-direction cells, beside what their tuning alone would show.
+
+    Example: `spikeweft heading mouse.nwb heading --angle head-direction --n-hidden 0 10`
+
+    Finds the head-direction cells, places them on a ring by preferred direction, and infers their
+    coupling with and without the direction as an input. A common input and a ring attractor make
+    the same picture; so every profile stands beside that of spikes drawn anew from tuning alone,
+    and of shuffled directions. OUT_DIR holds tables (CSV), figures, and `heading.html`, the page
+    to open first. Each step is kept: interrupted, the same command goes on.
+
+    Parameters
+    ----------
+    recording
+        NWB file, saved pynapple TsGroup, or .npz, with the animal's direction among its covariates.
+    out_dir
+        Folder to make, or to go on with.
+    angle
+        Name of the direction; without it, the only angle of the recording.
+    n_hidden
+        Numbers of hidden neurons, a fit with and without the direction for each.
+    epochs
+        Use only epochs with this name, such as "wake".
+    elsewhere
+        Recordings of the same neurons in another state, such as sleep, on which the circuit is
+        tested.
+    seed
+        The same seed on the same machine gives the same answer.
+    force
+        Start over.
+    """
+    from spikeweft.heading.page import write_study
+    from spikeweft.heading.workflow import HeadingStudy, run_study
+
+    study = HeadingStudy(
+        recording=recording,
+        folder=out_dir,
+        angle=angle,
+        n_hidden=n_hidden,
+        epochs=epochs,
+        elsewhere=elsewhere,
+        seed=seed,
+    )
+    findings = run_study(
+        study, lambda stage: print(stage, file=sys.stderr, flush=True), force=force
+    )
+    page = write_study(findings)
+    for warning in findings.prepared.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"open {page}")

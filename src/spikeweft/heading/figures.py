@@ -1,0 +1,137 @@
+"""The figures of a study: tuning, profiles beside their controls, weights, and bits per spike."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spikeweft.connectivity import Connectivity
+from spikeweft.heading.judge import OURS, REGRESSION, Judged
+from spikeweft.heading.profile import profile
+from spikeweft.heading.workflow import Findings
+from spikeweft.plots import (
+    GLM,
+    INFERRED,
+    MUTED,
+    Axes,
+    Look,
+    draw_against,
+    draw_bits_per_spike,
+    draw_colour_scale,
+    draw_limit,
+    draw_weights,
+    label_weights,
+    legend_beside,
+    name_axes,
+    neuron_order,
+    panels,
+    weight_limit,
+)
+
+_ALONE = Look(name="tuning alone (range)", colour=MUTED)
+_KNOWN = Look(name="spikeweft, direction known", colour="#009e73")
+
+
+def profile_figure(circuits: Sequence[Judged], findings: Findings, model: str) -> Axes:
+    """Mean weight against angular difference, a panel per circuit, with what tuning alone gives."""
+    shown = [row for row in circuits if row.model == model]
+    titles = [
+        f"{row.n_hidden} hidden" if model == OURS else _direction(row.direction_known)
+        for row in shown
+    ]
+    axes = panels(titles, width_in=11.0, height_in=3.1, share_y=model == OURS)
+    look = INFERRED if model == OURS else GLM
+    for row, ax in zip(shown, axes, strict=True):
+        _draw_range(row.uncoupled, findings, ax)
+        _draw_profile(row.circuit, findings, look, ax)
+        if model == OURS:
+            known = findings.fits[row.n_hidden, True].circuit
+            _draw_profile(known, findings, _KNOWN, ax)
+        ax.axhline(0.0, color=MUTED, lw=0.6, zorder=0)
+        ax.set_xticks(range(-180, 181, 90))
+        name_axes("pre − post direction (°)", "", ax)
+    label_weights(axes[0], "mean weight")
+    return legend_beside(axes[-1])
+
+
+def _draw_profile(circuit: Connectivity, findings: Findings, look: Look, ax: Axes) -> None:
+    seen = profile(circuit, findings.prepared.sound)
+    degrees = np.rad2deg(seen.centre_rad)
+    draw_against(degrees.tolist(), [[value] for value in seen.mean.tolist()], look, ax)
+
+
+def _draw_range(circuits: Sequence[Connectivity], findings: Findings, ax: Axes) -> None:
+    seen = [profile(circuit, findings.prepared.sound) for circuit in circuits]
+    means = np.stack([each.mean for each in seen], axis=1)
+    draw_against(np.rad2deg(seen[0].centre_rad).tolist(), means.tolist(), _ALONE, ax)
+
+
+def _direction(known: bool) -> str:
+    return "direction among the causes" if known else "direction not known to the model"
+
+
+def tuning_figure(findings: Findings) -> Axes:
+    """Tuning curves of the head-direction cells, each over its peak, and the cells' vectors."""
+    prepared = findings.prepared
+    curves = prepared.cells.curves
+    by_direction, lengths = panels(
+        ["tuning of the head-direction cells", "tuning beyond shuffled spikes"],
+        width_in=11.0,
+        height_in=3.4,
+    )
+    degrees = np.rad2deg(curves.centre_rad)
+    for cell in prepared.chosen:
+        rate = curves.rate_hz[:, cell]
+        by_direction.plot(degrees, rate / np.nanmax(rate), color=INFERRED.colour, lw=0.9, alpha=0.7)
+    by_direction.set_xticks(range(0, 361, 90))
+    name_axes("direction (°)", "rate over its peak", by_direction)
+    cells = prepared.cells
+    lengths.plot(cells.threshold, cells.vector_length, "o", color=INFERRED.colour, ms=4.6, mew=0)
+    lengths.plot([0, 1], [0, 1], color=MUTED, lw=0.8)
+    lengths.set_xlim(0, 1)
+    lengths.set_ylim(0, 1)
+    name_axes("99th percentile of shifted spikes", "Rayleigh vector length", lengths)
+    return by_direction
+
+
+def bits_figure(findings: Findings) -> Axes:
+    """Bits per spike of each neuron: CircuitGNN and the regression, with the direction."""
+    n = findings.study.n_hidden[0]
+    titles = ["direction among the causes", "direction not known to the models"]
+    axes = panels(titles, width_in=11.0, height_in=3.2, share_y=True)
+    names = ("tuning + coupling + own history", "coupling + own history")
+    order = neuron_order(findings.quick[True])
+    for ax, name, aware in zip(axes, names, (True, False), strict=True):
+        ids = findings.prepared.recording.neuron_ids
+        ours = findings.fits[n, aware].bits
+        draw_bits_per_spike(ours, findings.regressions[name], None, order, ids, ax)
+    return axes[0]
+
+
+def weights_figure(findings: Findings) -> Axes:
+    """Weights of CircuitGNN with the fewest hidden neurons, and of the regression."""
+    n = findings.study.n_hidden[0]
+    ours = [findings.fits[n, aware].circuit for aware in (False, True)]
+    titles = [f"{OURS}, {_direction(aware)}" for aware in (False, True)]
+    axes = panels(titles, width_in=11.0, height_in=4.6)
+    limit = weight_limit(*ours)
+    for circuit, ax in zip(ours, axes, strict=True):
+        draw_weights(circuit, neuron_order(circuit), ax, limit)
+    return draw_colour_scale(axes)
+
+
+def evidence_figure(circuits: Sequence[Judged]) -> Axes:
+    """The regression's contrast beside those of tuning alone and of shuffled directions."""
+    shown = [row for row in circuits if row.model == REGRESSION]
+    axes = panels([_direction(row.direction_known) for row in shown], width_in=11.0, height_in=2.8)
+    for row, ax in zip(shown, axes, strict=True):
+        found = row.evidence
+        for controls, colour, name in (
+            (found.permuted, GLM.colour, "directions shuffled"),
+            (found.tuning_alone, MUTED, "tuning alone"),
+        ):
+            values = [control.value for control in controls]
+            ax.hist(values, bins=24, color=colour, alpha=0.6, label=name, density=True)
+        draw_limit(found.observed.value, INFERRED, ax)
+        name_axes("local less surround", "density", ax)
+        legend_beside(ax)
+    return axes[0]

@@ -1,0 +1,181 @@
+"""The page of a study: what was found, beside the controls that could have said no."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from spikeweft.files import write_whole
+from spikeweft.heading.figures import (
+    bits_figure,
+    evidence_figure,
+    profile_figure,
+    tuning_figure,
+    weights_figure,
+)
+from spikeweft.heading.judge import OURS, REGRESSION, Judged, Repeat, judged, repeats
+from spikeweft.heading.tables import bits_by_model, write_tables
+from spikeweft.heading.workflow import Findings
+from spikeweft.plots import Axes, as_svg, size_in, write_figure
+
+_PX_PER_INCH = 96
+_TEMPLATES = Environment(
+    loader=ChoiceLoader(
+        [PackageLoader("spikeweft", "heading"), PackageLoader("spikeweft", "report")]
+    ),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class _Figure(NamedTuple):
+    name: str
+    title: str
+    caption: str
+    ax: Axes
+
+    @property
+    def source(self) -> str:
+        """The picture, in the page itself."""
+        return "data:image/svg+xml;base64," + base64.b64encode(as_svg(self.ax).encode()).decode()
+
+    @property
+    def width_px(self) -> int:
+        """Width on the page."""
+        return round(size_in(self.ax)[0] * _PX_PER_INCH)
+
+    @property
+    def height_px(self) -> int:
+        """Height on the page."""
+        return round(size_in(self.ax)[1] * _PX_PER_INCH)
+
+
+def write_study(findings: Findings) -> Path:
+    """Write tables, figures (SVG and PNG) and `heading.html` into the study's folder."""
+    circuits, agreements = judged(findings), repeats(findings)
+    write_tables(findings, circuits, agreements)
+    figures = _figures(findings, circuits)
+    folder = findings.study.folder / "figures"
+    folder.mkdir(exist_ok=True)
+    for figure in figures:
+        write_figure(figure.ax, folder / figure.name)
+    page = findings.study.folder / "heading.html"
+    write_whole(page, _page(findings, circuits, agreements, figures).encode())
+    return page
+
+
+def _page(
+    findings: Findings,
+    circuits: Sequence[Judged],
+    agreements: Sequence[Repeat],
+    figures: Sequence[_Figure],
+) -> str:
+    prepared = findings.prepared
+    return _TEMPLATES.get_template("page_of_heading.html.jinja").render(
+        source=findings.study.recording.name,
+        facts=[
+            f"{len(prepared.chosen)} head-direction cells of {prepared.whole.n_neurons} neurons",
+            f"{prepared.recording.duration_s / 60:.1f} min with '{prepared.angle}'",
+            f"direction decoded from held-out spikes with a median error of "
+            f"{prepared.decoding.median_error_deg:.0f}°",
+        ],
+        verdict=verdict(circuits),
+        warnings=prepared.warnings,
+        figures=figures,
+        evidence=[_evidence_cells(row) for row in circuits],
+        repeats=[(row.what, _number(row.value), _number(row.tuning_alone)) for row in agreements],
+        bits=[
+            (name, _number(float(np.nanmean(bits))), _number(float(np.nanmin(bits))))
+            for name, bits in bits_by_model(findings).items()
+        ],
+        command=findings.study.command,
+    )
+
+
+def verdict(circuits: Sequence[Judged]) -> str:
+    """What the regression with the direction among its causes says, in two sentences."""
+    row = next(row for row in circuits if row.model == REGRESSION and row.direction_known)
+    found = row.evidence
+    kind = (
+        "exceeds what tuning alone and shuffled directions produce"
+        if found.holds
+        else "does not exceed what tuning alone and shuffled directions produce"
+    )
+    return (
+        f"With the direction among the causes, local excitation with surround inhibition {kind}: "
+        f"local less surround is {_number(found.observed.value)}, of which tuning alone gives "
+        f"{_number(found.observed.value - found.net)} (p = {found.p_tuning:.3f} against tuning "
+        f"alone, p = {found.p_permuted:.3f} against shuffled directions)."
+    )
+
+
+def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
+    n_drawn = len(findings.quick_uncoupled[True])
+    return [
+        _Figure(
+            "profiles",
+            "Profiles by number of hidden neurons",
+            "Mean weight of CircuitGNN against the difference of preferred directions, as in "
+            "Figure 5 of Yoon (2025), there without controls. Grey: the range of the same fit to "
+            "spikes drawn from tuning and own history alone. What lies within it is no evidence. "
+            "Too few draws for a p value: see the next figures.",
+            profile_figure(circuits, findings, OURS),
+        ),
+        _Figure(
+            "profiles_regression",
+            "Profiles of the quick regression",
+            f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
+            "direction is among the causes, tuning alone leaves nothing.",
+            profile_figure(circuits, findings, REGRESSION),
+        ),
+        _Figure(
+            "evidence",
+            "The contrast and its controls",
+            "Mean weight of pairs within 30° less that of pairs from 30° to 120°.",
+            evidence_figure(circuits),
+        ),
+        _Figure(
+            "weights",
+            "Weights",
+            "Row receives, column sends; red excites. Grey: nothing is known.",
+            weights_figure(findings),
+        ),
+        _Figure(
+            "bits",
+            "Prediction",
+            "Bits per spike on the last tenth, over each neuron's mean rate, beside the plain "
+            "regression with the same causes (GLM).",
+            bits_figure(findings),
+        ),
+        _Figure(
+            "tuning",
+            "Tuning",
+            "Left: rate in each direction. Right: the Rayleigh vector of each neuron beside the "
+            "99th percentile of its own spikes, shifted in time.",
+            tuning_figure(findings),
+        ),
+    ]
+
+
+def _evidence_cells(row: Judged) -> list[str]:
+    found = row.evidence
+    enough = len(found.tuning_alone) > 1 / 0.05 - 1
+    return [
+        f"{row.model}{f', {row.n_hidden} hidden' if row.model == OURS else ''}",
+        "yes" if row.direction_known else "no",
+        _number(found.observed.local),
+        _number(found.observed.surround),
+        _number(found.observed.value),
+        f"{_number(found.observed.value - found.net)} ({len(found.tuning_alone)} draws)",
+        f"{found.p_tuning:.3f}" if enough else "too few draws",
+        f"{found.p_permuted:.3f}",
+    ]
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−") if np.isfinite(value) else "–"

@@ -1,0 +1,329 @@
+"""From a recording with head direction to a folder: circuits, their controls, tables, one page."""
+
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.connectivity import Connectivity
+from spikeweft.errors import InputError
+from spikeweft.estimators.circuit_gnn import CircuitGNN
+from spikeweft.files import digest_of, only_writer, written_to
+from spikeweft.heading.controls import N_RESAMPLED, coupling
+from spikeweft.heading.kept import Kept, pack_circuits
+from spikeweft.heading.prepare import Prepared, prepare
+from spikeweft.heading.regression import Causes, design_of, fit_regression
+from spikeweft.heading.resample import UncoupledNeurons
+from spikeweft.heading.transfer import score_elsewhere
+from spikeweft.io import load
+from spikeweft.recording import Recording
+
+FITTED, HELD_OUT, TEST = (0.0, 0.8), (0.8, 0.9), (0.9, 1.0)
+"""Parts of the recorded time: CircuitGNN chooses on the second, the regressions leave it out."""
+
+N_DRAWN = 2
+"""Uncoupled recordings to which CircuitGNN is fitted, per number of hidden neurons."""
+
+CAUSES = {
+    "tuning": Causes(own_spikes=False, others_spikes=False),
+    "tuning + own history": Causes(others_spikes=False),
+    "coupling + own history": Causes(direction=False),
+    "tuning + coupling + own history": Causes(),
+}
+"""The regressions that spikeweft is compared with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadingStudy:
+    """What to study, and where to put it.
+
+    Attributes
+    ----------
+    recording
+        File to read.
+    folder
+        Folder to make; an unfinished one is taken up.
+    angle
+        Name of the direction; the only angle where None.
+    n_hidden
+        Numbers of hidden neurons to fit CircuitGNN with.
+    epochs
+        Name of the epochs to use; all where None.
+    elsewhere
+        Recordings of the same neurons, such as sleep, that only test.
+    seed
+        Seed of all random numbers.
+    """
+
+    recording: Path
+    folder: Path
+    angle: str | None = None
+    n_hidden: tuple[int, ...] = (0, 5, 10, 20)
+    epochs: str | None = None
+    elsewhere: tuple[Path, ...] = ()
+    seed: int = 0
+
+    @property
+    def command(self) -> str:
+        """The command line that asks for it."""
+        words = [str(self.recording), str(self.folder)]
+        words += ["--angle", self.angle] if self.angle is not None else []
+        words += ["--epochs", self.epochs] if self.epochs is not None else []
+        words += ["--n-hidden", *map(str, self.n_hidden), "--seed", str(self.seed)]
+        words += ["--elsewhere", *map(str, self.elsewhere)] if self.elsewhere else []
+        return shlex.join(["spikeweft", "heading", *words])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the result; files by their content."""
+        return {
+            "recording": digest_of(self.recording),
+            "angle": self.angle,
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "elsewhere": [digest_of(path) for path in self.elsewhere],
+        }
+
+
+class Fit(NamedTuple):
+    """One circuit, and bits per spike of every neuron on the last tenth."""
+
+    circuit: Connectivity
+    bits: Float[np.ndarray, " neuron"]
+
+
+class Elsewhere(NamedTuple):
+    """A circuit fitted to other data, and how the first one predicts them."""
+
+    name: str
+    circuit: Connectivity
+    bits: Float[np.ndarray, " neuron"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All that a study found.
+
+    Attributes
+    ----------
+    regressions
+        Bits per spike of each regression in `CAUSES`.
+    quick
+        Coupling by regression, with and without the direction among the causes.
+    quick_uncoupled
+        The same from spikes that tuning and own history alone produced, many times.
+    quick_halves
+        The same from each half of the recording.
+    fits
+        CircuitGNN by number of hidden neurons, with and without the direction.
+    uncoupled
+        CircuitGNN without the direction on uncoupled spikes, by number of hidden neurons.
+    halves
+        CircuitGNN without the direction and hidden neurons, on each half.
+    """
+
+    study: HeadingStudy
+    prepared: Prepared
+    regressions: dict[str, Float[np.ndarray, " neuron"]]
+    quick: dict[bool, Connectivity]
+    quick_uncoupled: dict[bool, list[Connectivity]]
+    quick_halves: dict[bool, list[Connectivity]]
+    fits: dict[tuple[int, bool], Fit]
+    uncoupled: dict[int, list[Connectivity]]
+    halves: list[Connectivity]
+    elsewhere: list[Elsewhere]
+
+
+def run_study(
+    study: HeadingStudy, on_stage: Callable[[str], None] = lambda _: None, *, force: bool = False
+) -> Findings:
+    """Take all steps that the folder does not hold yet, in order of what they tell for their time.
+
+    Raises
+    ------
+    InputError
+        Where the input or the folder cannot be used.
+    """
+    _check(study)
+    prepared = prepare(
+        study.recording, study.angle, study.epochs, np.random.default_rng(study.seed)
+    )
+    if force and (study.folder / "steps").exists():
+        with written_to(study.folder):
+            shutil.rmtree(study.folder / "steps")
+    with written_to(study.folder):
+        study.folder.mkdir(exist_ok=True)
+    busy = f"another process is writing to {study.folder}; wait for it, or choose another folder"
+    with only_writer(study.folder / "lock", busy):
+        steps = _Steps(study, prepared, on_stage)
+        return steps.take()
+
+
+class _Steps:
+    """The steps of a study."""
+
+    def __init__(
+        self, study: HeadingStudy, prepared: Prepared, on_stage: Callable[[str], None]
+    ) -> None:
+        self.study, self.prepared, self.on_stage = study, prepared, on_stage
+        self.recording, self.angle = prepared.recording, prepared.angle
+        self.kept = Kept(folder=study.folder / "steps")
+        self.kept.begin(study.settings)
+        self._neurons: UncoupledNeurons | None = None
+
+    def take(self) -> Findings:
+        """Take all steps."""
+        regressions = self._regressions()
+        both = (True, False)
+        quick = {aware: self._quick("quick", aware, self._whole)[0] for aware in both}
+        quick_uncoupled = {
+            aware: self._quick("quick_uncoupled", aware, self._drawn) for aware in both
+        }
+        quick_halves = {aware: self._quick("quick_halves", aware, self._halves) for aware in both}
+        fits = {
+            (n, aware): self._fit(n, aware) for n in self.study.n_hidden for aware in (False, True)
+        }
+        uncoupled = {n: self._uncoupled(n) for n in self.study.n_hidden}
+        return Findings(
+            study=self.study,
+            prepared=self.prepared,
+            regressions=regressions,
+            quick=quick,
+            quick_uncoupled=quick_uncoupled,
+            quick_halves=quick_halves,
+            fits=fits,
+            uncoupled=uncoupled,
+            halves=self._fitted_halves(),
+            elsewhere=[self._elsewhere(path) for path in self.study.elsewhere],
+        )
+
+    def _regressions(self) -> dict[str, Float[np.ndarray, " neuron"]]:
+        self.on_stage("regressions to compare with")
+
+        def make() -> dict[str, np.ndarray]:
+            train, test = (
+                design_of(self.recording.between(*part), self.angle) for part in (FITTED, TEST)
+            )
+            return {
+                name: fit_regression(train, causes).score(test).per_neuron
+                for name, causes in CAUSES.items()
+            }
+
+        return self.kept.arrays("regressions", make)
+
+    def _quick(
+        self, name: str, aware: bool, recordings: Callable[[], list[Recording]]
+    ) -> list[Connectivity]:
+        """Coupling by regression of some recordings, with the direction where it is aware."""
+        self.on_stage(f"{name.replace('_', ', ')}{', direction known' if aware else ''}")
+        angle = self.angle if aware else None
+        return self.kept.circuits(
+            f"{name}_{'with' if aware else 'without'}_direction",
+            lambda: [coupling(recording, angle) for recording in recordings()],
+            self.recording,
+        )
+
+    def _whole(self) -> list[Recording]:
+        return [self.recording]
+
+    def _halves(self) -> list[Recording]:
+        return [self.recording.between(0.0, 0.5), self.recording.between(0.5, 1.0)]
+
+    def _drawn(self, n: int = N_RESAMPLED) -> list[Recording]:
+        """The same uncoupled recordings at every call."""
+        rng = np.random.default_rng([self.study.seed, 1])
+        if self._neurons is None:
+            design = design_of(self.recording, self.angle)
+            self._neurons = UncoupledNeurons.of(design, np.random.default_rng([self.study.seed, 2]))
+        return [self._neurons.draw(rng) for _ in range(n)]
+
+    def _model(self, n_hidden: int, aware: bool) -> CircuitGNN:
+        return CircuitGNN(
+            n_hidden=n_hidden,
+            covariates=(self.angle,) if aware else (),
+            random_state=self.study.seed,
+        )
+
+    def _fit(self, n_hidden: int, aware: bool) -> Fit:
+        self.on_stage(f"CircuitGNN, {n_hidden} hidden{', direction known' if aware else ''}")
+        training = self.recording.between(FITTED[0], HELD_OUT[1])
+        test = self.recording.between(*TEST)
+
+        def make() -> dict[str, np.ndarray]:
+            model = self._model(n_hidden, aware).fit(training)
+            packed = pack_circuits([model.connectivity_])
+            return {**packed, "bits": model.evaluate(test).per_neuron}
+
+        name = f"fit_{n_hidden}_hidden_{'with' if aware else 'without'}_direction"
+        bits = self.kept.arrays(name, make)["bits"]
+        return Fit(self.kept.circuits(name, list, self.recording)[0], bits)
+
+    def _uncoupled(self, n_hidden: int) -> list[Connectivity]:
+        circuits = []
+        for k in range(N_DRAWN):
+            self.on_stage(f"CircuitGNN, {n_hidden} hidden, on uncoupled spikes ({k + 1})")
+            circuits += self.kept.circuits(
+                f"uncoupled_{n_hidden}_hidden_{k}",
+                lambda k=k: [
+                    self._model(n_hidden, aware=False).fit(self._drawn(k + 1)[k]).connectivity_
+                ],
+                self.recording,
+            )
+        return circuits
+
+    def _fitted_halves(self) -> list[Connectivity]:
+        circuits = []
+        for k in range(2):
+            self.on_stage(f"CircuitGNN on half {k + 1}")
+            circuits += self.kept.circuits(
+                f"half_{k}",
+                lambda k=k: [self._model(0, aware=False).fit(self._halves()[k]).connectivity_],
+                self.recording,
+            )
+        return circuits
+
+    def _elsewhere(self, path: Path) -> Elsewhere:
+        """The waking model on other data, and the regression's circuit of these."""
+        self.on_stage(f"elsewhere: {path.name}")
+
+        def make() -> dict[str, np.ndarray]:
+            other = self._same_cells(path)
+            model = self._model(0, aware=False).fit(self.recording)
+            circuit = coupling(other, None)
+            return {
+                **pack_circuits([circuit]),
+                "bits": score_elsewhere(model, other).score.per_neuron,
+            }
+
+        name = f"elsewhere_{digest_of(path)[:12]}"
+        bits = self.kept.arrays(name, make)["bits"]
+        return Elsewhere(path.stem, self.kept.circuits(name, list, self.recording)[0], bits)
+
+    def _same_cells(self, path: Path) -> Recording:
+        other = load(path).recording
+        if other.n_neurons != self.prepared.whole.n_neurons:
+            raise InputError(
+                f"{path} has {other.n_neurons} neurons but the recording has "
+                f"{self.prepared.whole.n_neurons}; give other data of the same neurons"
+            )
+        placed = other.select(self.prepared.chosen)
+        return replace(placed, preferred_angle_rad=self.recording.preferred_angle_rad)
+
+
+def _check(study: HeadingStudy) -> None:
+    if not study.n_hidden or min(study.n_hidden) < 0:
+        raise InputError(
+            f"{study.n_hidden} hidden neurons cannot be fitted; give one or more counts from 0 on"
+        )
+    if study.folder.exists() and not study.folder.is_dir():
+        raise InputError(f"{study.folder} is a file; choose another name for the folder")
+    is_used = study.folder.is_dir() and any(study.folder.iterdir())
+    if is_used and not (study.folder / "steps").is_dir():
+        raise InputError(f"{study.folder} holds other files; choose another folder")
+    if not study.folder.parent.is_dir():
+        raise InputError(f"there is no folder {study.folder.parent} to write into; create it first")
