@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import nn
 
-from spikeweft.benchmark.alone import peak_memory_mb
 from spikeweft.check.findings import Finding, Severity, lasting
 from spikeweft.check.power import FITTED, Pilot
 from spikeweft.estimators.circuit_gnn import HELD_OUT
@@ -68,10 +68,9 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     traces = quick.n_bytes * spikes / quick.n_spikes * grown
     parts = min(traces, LARGEST_PART_BYTES) * (1.0 + HELD_OUT / (1.0 - HELD_OUT))
     matrices = 8 * _MATRICES * n * (n + 5) ** 2
-    now_mb = peak_memory_mb() - quick.n_bytes / _MB
     return Cost(
         seconds=steps_s + _networks_one_after_another() * network_s,
-        memory_mb=now_mb + (parts + matrices) / _MB,
+        memory_mb=memory_in_use_mb() + (parts + matrices) / _MB,
     )
 
 
@@ -92,7 +91,7 @@ def network_step_s(n_neurons: int) -> float:
         nats = (change * torch.bmm(forms, change)).sum()
         (network(pairs).square().sum() + nats).backward()
 
-    return min(_timed(step) for _ in range(3))
+    return median(_timed(step) for _ in range(5))
 
 
 def cost(recording: Recording, quick: Pilot) -> Finding:
@@ -123,14 +122,23 @@ def cost(recording: Recording, quick: Pilot) -> Finding:
     )
 
 
+def memory_in_use_mb() -> float:
+    """Memory of this process in MiB, with its libraries and the recording; 0 where not told."""
+    return _kib_of("/proc/self/status", "VmRSS") / 2**10
+
+
 def available_memory_mb() -> float:
     """Memory in MiB that a new process could take; all of the machine's where that is not told."""
-    status = Path("/proc/meminfo")
-    if status.exists():
-        found = re.search(r"MemAvailable:\s+(\d+) kB", status.read_text())
-        if found:
-            return int(found[1]) / 2**10
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _MB
+    available = _kib_of("/proc/meminfo", "MemAvailable") / 2**10
+    return available or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _MB
+
+
+def _kib_of(status: str, name: str) -> int:
+    """An entry of Linux's status files; 0 on other systems."""
+    if not Path(status).exists():
+        return 0
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(status).read_text())
+    return int(found[1]) if found else 0
 
 
 def _networks_one_after_another() -> int:

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 from jaxtyping import Float
@@ -276,7 +277,7 @@ def _bend(fit: RowFit, traces: Traces, held_out: Traces) -> tuple[RowFit, float]
         if gained < score + _WORTH_NATS:
             break
         fit, score = trial, gained
-    return fit, min(took)
+    return fit, median(took)
 
 
 def _with_prior(fit: RowFit) -> RowFit:

@@ -152,8 +152,8 @@ def synchrony(recording: Recording, found: Coincidences) -> Finding:
         topic="synchrony",
         severity=severity,
         summary=summary,
-        remedy="Nothing but a common input, a shared electrode or an electrical artefact is that "
-        "fast: remove artefacts from the traces before sorting, and do not read a mutual "
+        remedy="Few synapses are that fast, but common inputs, shared electrodes and electrical "
+        "artefacts are: remove artefacts from the traces before sorting, and do not read a mutual "
         "excitation of these pairs as a connection."
         if named.any()
         else "",
