@@ -436,6 +436,7 @@ def test_figures_are_drawn_from_what_the_folder_holds(tmp_path, here):
         tmp_path,
     )
     run([case(study="curves", table="minutes", minutes=m) for m in (0.1, 0.2)], tmp_path)
+    run([case(e, study="ablations") for e in (CoincidenceCounter, PatternOnly)], tmp_path)
     rows = read_rows(tmp_path / "paper.csv")
     write_rows(tmp_path / "paper.csv", [replace(r, oracle_bits_per_spike_pooled=1.0) for r in rows])
     names = {path.name for path in draw_figures(tmp_path)}
@@ -444,6 +445,7 @@ def test_figures_are_drawn_from_what_the_folder_holds(tmp_path, here):
         "circuits_paper_1_ring_LNP",
         "partial",
         "delta_against_minutes",
+        "ablations",
         "bits_against_delta",
     ):
         assert {f"{name}.svg", f"{name}.png"} <= names

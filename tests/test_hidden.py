@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from spikeweft.hidden import HiddenNeurons, interpolation, mean_field_traces, ring_places
+from spikeweft.hidden import (
+    Heard,
+    HiddenNeurons,
+    interpolation,
+    mean_field_traces,
+    ring_places,
+)
 from spikeweft.prediction import Link
 from spikeweft.recording import Recording
 from spikeweft.traces import synaptic_traces
@@ -99,9 +105,16 @@ def traces_of(recording, tau_s=TAU_S):
     return synaptic_traces(recording, tau_s=tau_s, history_window_s=0.1, rng=rng, n_shared=1)
 
 
+def as_fired(traces, n_columns):
+    """Where nothing rotates the circuit, it hears every neuron in its own column."""
+    return Heard.unturned(n_columns, len(traces.times_s))
+
+
 def mean_field_of(traces, weights, bias, link=LINK, tau_s=TAU_S):
-    """Where nothing rotates the circuit, it hears the traces as they are."""
-    return mean_field_traces(traces, traces.at_times, weights, bias, link, tau_s)
+    """Expected traces of hidden neurons that hear the observed ones, and not each other."""
+    weights = np.concatenate([weights, np.zeros((len(bias), len(bias)))], axis=1)
+    heard = as_fired(traces, weights.shape[1])
+    return mean_field_traces(traces, weights, bias, link, tau_s, heard)
 
 
 @pytest.mark.parametrize(
@@ -188,15 +201,49 @@ def test_the_future_is_not_heard():
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
 
 
-def test_silence_is_heard_where_the_circuit_hears_nothing():
+def test_silence_is_heard_where_the_input_turned_the_circuit_to_where_nobody_is():
     """What drives a hidden neuron is what the circuit hears, not what the neurons fire."""
     traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
-    weights, bias = np.array([[5.0, 5.0, 5.0]]), np.array([-1.0])
-    silent = mean_field_traces(traces, np.zeros_like(traces.at_times), weights, bias, LINK, TAU_S)
+    weights, bias = np.array([[5.0, 5.0, 5.0, 0.0]]), np.array([-1.0])
+    nobody = Heard(np.full((1, 4), -1), np.zeros(len(traces.times_s), np.int64))
+    silent = mean_field_traces(traces, weights, bias, LINK, TAU_S, nobody)
     alone = mean_field_of(traces, np.zeros((1, 3)), bias)
     for found, expected in zip(silent, alone, strict=True):
         np.testing.assert_array_equal(found, expected)
-    assert mean_field_of(traces, weights, bias)[1].mean() > 2 * silent[1].mean()
+    assert mean_field_of(traces, weights[:, :3], bias)[1].mean() > 2 * silent[1].mean()
+
+
+def test_turning_who_is_heard_is_turning_who_drives():
+    """Column 0 hears neuron 1, and so on: as if the weights had been turned the other way."""
+    traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
+    weights, bias = np.array([[0.9, -0.4, 0.1, 0.0]]), np.array([0.5])
+    turned = Heard(np.array([[0, 1, 2, 3], [1, 2, 0, 3]]), np.ones(len(traces.times_s), np.int64))
+    found = mean_field_traces(traces, weights, bias, LINK, TAU_S, turned)
+    expected = mean_field_of(traces, np.array([[0.1, 0.9, -0.4]]), bias)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_hidden_neurons_that_excite_each_other_without_end_are_held_by_their_refractoriness():
+    traces = traces_of(poisson(n_neurons=3, duration_s=2.0))
+    weights = np.concatenate([np.zeros((2, 3)), 50.0 * (1.0 - np.eye(2))], axis=1)
+    at_spikes, at_times = mean_field_traces(
+        traces, weights, np.full(2, 5.0), LINK, TAU_S, as_fired(traces, 5)
+    )
+    assert np.all(np.isfinite(at_spikes))
+    np.testing.assert_allclose(at_times[traces.times_s > 0.5], 500.0 * TAU_S, rtol=1e-3)
+
+
+def test_hidden_neurons_drive_each_other():
+    """Two of them and a constant rate: the trace settles where rate × τ drives that very rate."""
+    traces = traces_of(poisson(n_neurons=3, duration_s=10.0))
+    weights = np.zeros((2, 5))
+    weights[0, 4], weights[1, 3] = 0.8, 0.8
+    found = mean_field_traces(traces, weights, np.full(2, 2.0), LINK, TAU_S, as_fired(traces, 5))[1]
+    settled = found[traces.times_s > 0.5]
+    drive = 2.0 + 0.8 * settled
+    np.testing.assert_allclose(settled, 50.0 * np.logaddexp(0, drive) * TAU_S, rtol=1e-3)
+    assert settled.min() > 1.2 * 50.0 * np.logaddexp(0, 2.0) * TAU_S
 
 
 # -- joining the circuit --
@@ -216,7 +263,7 @@ def test_a_hidden_neuron_is_driven_as_its_neighbours_are():
     rows, angle_rad = rows_of_a_ring(6), on_ring(6)
     hidden = HiddenNeurons.between(rows, LINK, angle_rad, np.array([np.pi / 2]))
     np.testing.assert_array_equal(hidden.angle_rad, [np.pi / 2])
-    np.testing.assert_allclose(hidden.weights, [[0.5, 1.0, 1.0, 0.5, 0.0, 0.0]])
+    np.testing.assert_allclose(hidden.weights, [[0.5, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]])
     np.testing.assert_allclose(hidden.bias, [1.5])
     assert hidden.link == LINK
 
@@ -228,15 +275,37 @@ def test_turning_the_places_turns_what_drives_the_hidden_neurons():
     here, turned = (
         HiddenNeurons.between(rows, LINK, angle_rad, places_rad + k * 2 * np.pi / 6) for k in (0, 5)
     )
-    np.testing.assert_allclose(turned.weights, np.roll(here.weights, 5, axis=1), atol=1e-9)
+    np.testing.assert_allclose(
+        turned.weights[:, :6], np.roll(here.weights[:, :6], 5, axis=1), atol=1e-9
+    )
+    np.testing.assert_allclose(turned.weights[:, 6:], here.weights[:, 6:], atol=1e-9)
+
+
+def test_hidden_neurons_are_wired_among_themselves_as_their_neighbours_are():
+    """Two half-way between neighbours: the mean of the four weights; none onto itself."""
+    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    hidden = HiddenNeurons.between(rows, LINK, angle_rad, np.array([np.pi / 6, np.pi / 2]))
+    np.testing.assert_allclose(hidden.weights[:, 6:], [[0.0, 0.75], [0.75, 0.0]])
+
+
+def test_other_weights_drive_the_same_neurons():
+    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    hidden = HiddenNeurons.between(rows, LINK, angle_rad, np.array([np.pi / 2]))
+    rows[:, -1] += 3.0
+    weights = np.arange(7.0)[None, :]
+    other = hidden.driven_by(weights, rows, Link(2.0, 0.0))
+    np.testing.assert_array_equal(other.weights, weights)
+    np.testing.assert_allclose(other.bias, hidden.bias + 3.0)
+    np.testing.assert_array_equal(other.mix, hidden.mix)
+    assert other.link == Link(2.0, 0.0)
 
 
 def test_joined_hidden_neurons_are_heard_by_all():
     traces = traces_of(poisson(n_neurons=6, duration_s=4.0))
     hidden = HiddenNeurons.between(rows_of_a_ring(6), LINK, on_ring(6), np.array([0.5]))
     observed = traces.at_times[:, :6].copy()
-    hidden.join(traces, traces.at_times, TAU_S)
-    expected = mean_field_of(traces, hidden.weights, hidden.bias)
+    hidden.join(traces, TAU_S, as_fired(traces, 7))
+    expected = mean_field_of(traces, hidden.weights[:, :6], hidden.bias)
     np.testing.assert_allclose(traces.at_spikes[:, 6:7], expected[0], rtol=1e-5)
     np.testing.assert_allclose(traces.at_times[:, 6:7], expected[1], rtol=1e-5)
     np.testing.assert_array_equal(traces.at_times[:, :6], observed)

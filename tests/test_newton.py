@@ -2,13 +2,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import minimize
 
 from spikeweft.newton import (
+    EXPONENTIAL_LINK,
+    LEARNED_LINK,
     RowFit,
     curvature,
+    curvature_of_spikes,
     determined,
+    diagonal_of,
     estimate_precision,
+    full_curvature,
     is_weight,
     link_step,
     penalty,
@@ -110,6 +116,52 @@ def test_a_general_optimiser_finds_the_same_maximum(traces, link):
     assert abs(loss(fit.rows[neuron]) - best.fun) < 0.02
     error = np.sqrt(weight_variance(fit)[neuron])
     assert np.all(np.abs(fit.rows[neuron, :N] - best.x[:N]) < 0.1 * error)
+
+
+@pytest.mark.parametrize(
+    "step_curvature", [curvature_of_spikes, diagonal_of(full_curvature)], ids=["spikes", "diagonal"]
+)
+def test_what_steps_divide_by_changes_the_way_and_not_the_maximum(
+    traces, rectified, step_curvature
+):
+    """Both ways get there; with the whole curvature it takes fewer steps."""
+    found = converged(traces, RECTIFIED, 250, step_curvature=step_curvature)
+    np.testing.assert_allclose(found.penalised, rectified.penalised, atol=0.1)
+    few, few_whole = (
+        converged(traces, RECTIFIED, 6, step_curvature=c) for c in (step_curvature, full_curvature)
+    )
+    assert few.penalised.sum() < few_whole.penalised.sum()
+
+
+def test_the_diagonal_tells_no_parameter_from_another(rectified):
+    whole, diagonal = full_curvature(rectified), diagonal_of(full_curvature)(rectified)
+    np.testing.assert_array_equal(np.einsum("iff->if", diagonal), np.einsum("iff->if", whole))
+    assert np.count_nonzero(diagonal) == diagonal.shape[0] * diagonal.shape[1]
+
+
+def test_the_curvature_of_spikes_does_not_know_what_is_expected(rectified):
+    """Twice its information is the sum of both where the model is right: here, nearly."""
+    spikes, whole = curvature_of_spikes(rectified), full_curvature(rectified)
+    bare = replace(
+        rectified,
+        geometry=replace(rectified.geometry, expected=0 * rectified.geometry.expected),
+    )
+    np.testing.assert_array_equal(curvature_of_spikes(bare), spikes)
+    assert np.all(full_curvature(bare)[:, 0, 0] < whole[:, 0, 0])
+
+
+def test_the_exponential_link_is_one_and_stays_one(traces):
+    """The log rate follows the drive one to one at every rate; steps and bends leave it so."""
+    ((power, below),) = EXPONENTIAL_LINK.starts.items()
+    link = Link(power, np.log(20.0) - below)
+    drive = torch.log(torch.tensor([0.1, 1.0, 20.0, 500.0])) - link.log_gain
+    log_rate = link.log_rate(drive)
+    torch.testing.assert_close(log_rate, drive + link.log_gain, rtol=0.0, atol=1e-4)
+    fit = EXPONENTIAL_LINK.bend(traces, start_rows(traces, link), 1.5)
+    for _ in range(3):
+        fit = EXPONENTIAL_LINK.step(traces, fit)
+    assert fit.link == link
+    assert LEARNED_LINK.step(traces, fit).link != link
 
 
 def test_the_link_is_learned_with_the_rows(traces):

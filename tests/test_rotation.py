@@ -5,7 +5,7 @@ import pytest
 
 from spikeweft.errors import InputError
 from spikeweft.features import CircuitTraces, FitSettings
-from spikeweft.hidden import HiddenNeurons, mean_field_traces
+from spikeweft.hidden import HiddenNeurons
 from spikeweft.prediction import Link
 from spikeweft.recording import Covariate
 from spikeweft.rotation import Rotation, ring_layout
@@ -187,13 +187,17 @@ def test_the_nearest_place_may_lie_across_zero():
     np.testing.assert_array_equal(angle_rad, [0.0])
 
 
-def test_more_hidden_neurons_than_free_places_are_refused():
-    ring = rotation([0, 2, 3], n_places=4)
-    ring.with_neurons(np.zeros(1))
-    with pytest.raises(InputError, match="2 hidden neurons do not fit on a ring with 1 free place"):
-        ring.with_neurons(np.zeros(2))
-    with pytest.raises(InputError, match="ask for fewer"):
-        rotation().with_neurons(np.zeros(1))
+def test_a_full_ring_makes_room_between_its_places_and_still_moves_by_whole_ones(recording):
+    full = rotation([0, 1, 2, 3], n_places=4)
+    finer, angle_rad = full.with_neurons(np.array([0.1, np.pi]))
+    np.testing.assert_array_equal(finer.places, [0, 2, 4, 6, 1, 3])
+    np.testing.assert_allclose(angle_rad, np.array([1, 3]) * np.pi / 4)
+    times_s = np.linspace(0.0, 4.0, 50)
+    np.testing.assert_array_equal(
+        finer.shift(recording, times_s), 2 * full.shift(recording, times_s)
+    )
+    for k in range(4):
+        np.testing.assert_array_equal(finer.sources[2 * k, :4], full.sources[k])
 
 
 # -- in the traces --
@@ -243,25 +247,28 @@ def test_hidden_neurons_rotate_with_the_circuit(recording):
     ring, angle_rad = rotation(observed, n_places=N).with_neurons(2 * np.pi * places / N)
     hidden = HiddenNeurons(
         angle_rad=angle_rad,
-        weights=np.random.default_rng(0).normal(size=(4, 8)),
+        mix=np.zeros((4, 8)),
+        weights=np.random.default_rng(0).normal(size=(4, N)),
         bias=np.arange(4.0),
         link=Link(1.0, np.log(50.0)),
     )
+    traces = traces_of(some, ring, hidden)
+    at_place = np.zeros((len(traces.times_s), N))
+    at_place[:, (ring.places + 3) % N] = traces.at_times[:, :N]
     still = traces_of(some, replace(rotation(observed), gain=0.0))
-    heard = still.at_times[:, :8].copy()
-    rotation(observed).turn(heard, np.full(len(heard), 3))
-    _, at_times = mean_field_traces(still, heard, hidden.weights, hidden.bias, hidden.link, 0.01)
-    at_place = np.zeros((len(heard), N))
-    at_place[:, observed], at_place[:, places] = still.at_times[:, :8], at_times
-    found = traces_of(some, ring, hidden).at_times
-    np.testing.assert_allclose(found, at_place[:, (ring.places + 3) % N], rtol=1e-5)
+    np.testing.assert_array_equal(at_place[:, observed], still.at_times[:, :8])
+    drive = traces.at_times[:, :N] @ hidden.weights.T + hidden.bias
+    rate = np.minimum(hidden.link.rate_hz_of(drive), 500.0)
+    kept = np.exp(-np.diff(traces.times_s) / 0.01)[:, None]
+    expected = at_place[:-1, places] * kept + 0.01 * rate[:-1] * (1.0 - kept)
+    np.testing.assert_allclose(at_place[1:, places], expected, rtol=1e-4)
 
 
 # -- being kept --
 
 
 def test_a_rotation_survives_being_kept_as_arrays():
-    ring = rotation([0, 3, 4], n_places=9, gain=-1.4)
+    ring = replace(rotation([0, 3, 4], n_places=9, gain=-1.4), stride=3)
     again = Rotation.from_arrays("drive", ring.to_arrays())
     np.testing.assert_array_equal(again.places, ring.places)
-    assert (again.covariate, again.gain, again.n_places) == ("drive", -1.4, 9)
+    assert (again.covariate, again.gain, again.n_places, again.stride) == ("drive", -1.4, 9, 3)

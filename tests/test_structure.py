@@ -4,20 +4,12 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from spikeweft.newton import is_weight, row_step, start_rows
+from spikeweft.pairs import PairNetwork
 from spikeweft.prediction import Link, log_likelihood
 from spikeweft.simulate.network import simulate
 from spikeweft.simulate.neuron import LNPNeuron
 from spikeweft.simulate.random import DirectedWiring, RandomNetwork
-from spikeweft.simulate.ring import lnp_ring
-from spikeweft.structure import (
-    Embedding,
-    Known,
-    Metric,
-    PairNetwork,
-    Response,
-    fit_structure,
-    spectral_embedding,
-)
+from spikeweft.structure import Known, Metric, Response, euclidean_loss, fisher_loss, fit_structure
 from spikeweft.traces import synaptic_traces
 
 N = 6
@@ -34,125 +26,8 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.fixture(scope="module")
-def mexican_hat():
-    weights = lnp_ring().connectivity.weights.copy()
-    np.fill_diagonal(weights, 0.0)
-    return weights
-
-
-# -- embeddings --
-
-
-def nearest(places):
-    """The neuron whose place is closest to each neuron's."""
-    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
-    np.fill_diagonal(apart, np.inf)
-    return apart.argmin(axis=1)
-
-
 def ring_distance(a, b, n):
     return np.minimum((a - b) % n, (b - a) % n)
-
-
-@pytest.mark.parametrize("n_dimensions", [6, 12])
-def test_embeddings_tell_apart_neurons_of_bumps_that_are_active_together(mexican_hat, n_dimensions):
-    """Neurons i and i + 25 fire together, so they look alike; their inputs do not."""
-    n = len(mexican_hat)
-    neuron = np.arange(n)
-    z = spectral_embedding(mexican_hat, n_dimensions, directed=False).receiver.numpy()
-    assert np.all(ring_distance(nearest(z), neuron, n) <= 2)
-    across = np.linalg.norm(z - np.roll(z, -25, axis=0), axis=1)
-    beside = np.linalg.norm(z - np.roll(z, -1, axis=0), axis=1)
-    assert across.min() > 3 * beside.max()
-    bumps = np.cos(2 * np.pi * 4 * (neuron[:, None] - neuron) / n)
-    together = np.linalg.norm(bumps - np.roll(bumps, -25, axis=0), axis=1)
-    assert together.max() < 1e-9, "while correlation profiles are the same"
-
-
-def test_eigenvectors_of_a_low_rank_circuit_give_it_back():
-    """The unknown diagonal is imputed, so it does not disturb."""
-    rng = np.random.default_rng(0)
-    places = rng.normal(size=(30, 3))
-    weights = places @ places.T
-    np.fill_diagonal(weights, 0.0)
-    z = spectral_embedding(weights, 3, directed=False).receiver.numpy().astype(float)
-    again = z @ z.T
-    mask = ~np.eye(30, dtype=bool)
-    assert np.corrcoef(again[mask], weights[mask])[0, 1] > 0.999
-
-
-def test_a_directed_circuit_has_receivers_and_senders():
-    rng = np.random.default_rng(0)
-    receivers, senders = rng.normal(size=(2, 30, 3))
-    weights = receivers @ senders.T
-    np.fill_diagonal(weights, 0.0)
-    z = spectral_embedding(weights, 3, directed=True)
-    mask = ~np.eye(30, dtype=bool)
-    again = z.receiver.numpy() @ z.sender.numpy().T
-    assert np.corrcoef(again[mask], weights[mask])[0, 1] > 0.999
-    assert abs(np.corrcoef(again.T[mask], weights[mask])[0, 1]) < 0.5
-
-
-def test_relabelling_the_neurons_relabels_the_distances(mexican_hat):
-    order = np.random.default_rng(0).permutation(len(mexican_hat))
-    z, relabelled = (
-        spectral_embedding(weights, 7, directed=False).receiver.numpy()
-        for weights in (mexican_hat, mexican_hat[np.ix_(order, order)])
-    )
-    gram, regram = z @ z.T, relabelled @ relabelled.T
-    np.testing.assert_allclose(regram, gram[np.ix_(order, order)], atol=1e-3)
-
-
-def test_no_connections_give_finite_places():
-    z = spectral_embedding(np.zeros((5, 5)), 3, directed=False)
-    assert torch.all(torch.isfinite(z.receiver))
-
-
-# -- the pair network --
-
-
-def random_embedding(directed, seed=0):
-    rng = generator(seed)
-    place = torch.randn(8, 3, generator=rng)
-    return Embedding(place, torch.randn(8, 3, generator=rng) if directed else place)
-
-
-@pytest.mark.parametrize("directed", [False, True])
-def test_no_neuron_drives_itself(directed):
-    network = PairNetwork(3, 16, directed, generator())
-    weights = network(*random_embedding(directed))
-    assert torch.all(weights.diagonal() == 0)
-    assert torch.all(weights[~torch.eye(8, dtype=torch.bool)] != 0)
-
-
-def test_undirected_pairs_have_one_weight_and_directed_ones_two():
-    z = random_embedding(directed=False)
-    both = PairNetwork(3, 16, False, generator())(*z)
-    assert torch.equal(both, both.T)
-    each = PairNetwork(3, 16, True, generator())(*z)
-    assert not torch.allclose(each, each.T)
-
-
-@pytest.mark.parametrize("directed", [False, True])
-def test_relabelling_the_neurons_relabels_the_weights(directed):
-    network, order = PairNetwork(3, 16, directed, generator()), torch.randperm(8)
-    z = random_embedding(directed)
-    weights = network(*z)
-    relabelled = network(z.receiver[order], z.sender[order])
-    torch.testing.assert_close(relabelled, weights[order][:, order])
-
-
-def test_a_weight_is_read_from_the_receiver_of_its_row_and_the_sender_of_its_column():
-    """Moving neuron 5 as a sender changes what it sends, and nothing else."""
-    network, z = PairNetwork(3, 16, True, generator()), random_embedding(directed=True)
-    moved = z.sender.clone()
-    moved[5] += 1.0
-    changed = network(z.receiver, moved) != network(z.receiver, z.sender)
-    expected = torch.zeros(8, 8, dtype=torch.bool)
-    expected[:, 5] = True
-    expected[5, 5] = False
-    assert torch.equal(changed, expected)
 
 
 # -- the metric --
@@ -208,7 +83,7 @@ def test_all_else_answers_as_in_a_joint_fit(fit):
     """The same as solving for every history, bias and the link at once, for given weights."""
     metric, damping = Metric.of(fit.geometry), LINK_DAMPING * int(fit.geometry.n_spikes.sum())
     change = small_change(fit, 3.0)
-    answer = Response.of(metric, damping).to(change)
+    answer = Response.of(metric, N, damping).to(change)
     n_parameters = answer.shape[1]
     entries = is_weight(np.zeros((N, n_parameters)), N)
     torch.testing.assert_close(answer[:, :N][entries[:, :N]], change[entries[:, :N]])
@@ -236,7 +111,7 @@ def test_all_else_answers_as_in_a_joint_fit(fit):
 def test_no_other_answer_is_likelier(fit):
     """Moving any history or bias away from the answer costs likelihood."""
     metric = Metric.of(fit.geometry)
-    answer = Response.of(metric, LINK_DAMPING * int(fit.geometry.n_spikes.sum())).to(
+    answer = Response.of(metric, N, LINK_DAMPING * int(fit.geometry.n_spikes.sum())).to(
         small_change(fit, 1.0)
     )
     best, rng = float(metric.nats(answer)), np.random.default_rng(0)
@@ -251,7 +126,7 @@ def test_the_answer_makes_up_for_most_of_a_change(traces, fit):
     """Weights pushed up are met by lower biases, by the true likelihood after a large step."""
     change = torch.full((N, N), 0.1, dtype=torch.float64).fill_diagonal_(0.0)
     damping = LINK_DAMPING * int(fit.geometry.n_spikes.sum())
-    response = Response.of(Metric.of(fit.geometry), damping)
+    response = Response.of(Metric.of(fit.geometry), N, damping)
     answer = response.to(change).numpy()
     stiff = fit.rows.copy()
     stiff[:, :N] += change.numpy()
@@ -265,10 +140,45 @@ def test_the_answer_makes_up_for_most_of_a_change(traces, fit):
 def test_the_stiffer_the_link_the_less_it_answers(fit):
     """Down to not at all, where each row's history and bias answer alone."""
     metric, change = Metric.of(fit.geometry), small_change(fit, 3.0)
-    answers = [Response.of(metric, damping).to(change)[0, -2:] for damping in (1.0, 1e3, 1e12)]
+    answers = [Response.of(metric, N, damping).to(change)[0, -2:] for damping in (1.0, 1e3, 1e12)]
     size = [float(answer.norm()) for answer in answers]
     assert size[0] > size[1] > size[2]
     assert size[2] < 1e-6
+
+
+def test_in_the_euclidean_metric_all_weights_count_alike(fit):
+    """Two equally large changes of one weight each cost the same; by the spikes they do not."""
+    metric = Metric.of(fit.geometry)
+    level = metric._replace(gradient=torch.zeros_like(metric.gradient))
+
+    def costs(loss):
+        changes = torch.zeros(3, N, N, dtype=torch.float64)
+        for k, (post, pre) in enumerate([(0, 1), (3, 2), (5, 4)]):
+            changes[k, post, pre] = 1.0
+        return [float(loss(change)) for change in changes]
+
+    alike, informed = (costs(loss(level, N, 1e12)) for loss in (euclidean_loss, fisher_loss))
+    np.testing.assert_allclose(alike, alike[0], rtol=1e-6)
+    assert max(informed) > 1.1 * min(informed)
+
+
+def test_the_euclidean_metric_knows_the_slope(fit):
+    """The smallest changes cost the same in either metric."""
+    metric = Metric.of(fit.geometry)
+    change = small_change(fit, 1e-6)
+    losses = [loss(metric, N, 1e12) for loss in (euclidean_loss, fisher_loss)]
+    plain, natural = (float(loss(change) - loss(0 * change)) for loss in losses)
+    np.testing.assert_allclose(plain, natural, rtol=0.05, atol=1e-9)
+
+
+def test_weights_from_hidden_neurons_are_weights_too(fit):
+    """A change of theirs is passed on as it is, and bias and link answer to it."""
+    metric, change = Metric.of(fit.geometry), torch.zeros(N, N + 2, dtype=torch.float64)
+    change[:, N + 1] = 0.1
+    response = Response.of(metric, N + 2, 1e12)
+    answer, still = response.to(change), response.to(0 * change)
+    torch.testing.assert_close(answer[:, : N + 2].fill_diagonal_(0.0), change)
+    assert float((answer - still)[:, N + 2 : -2].abs().max()) > 1e-4
 
 
 # -- what is known of the weights --
@@ -339,6 +249,7 @@ def test_a_network_imitates_free_weights_as_far_as_spikes_determine_them():
 # -- structure --
 
 N_RING = 40
+NO_HIDDEN = np.zeros((0, N_RING))
 
 
 def seen_through_noise(truth, rng):
@@ -392,7 +303,9 @@ def learn(ring, seed=0, n_steps=300, n_dimensions=4):
         told_by_spikes(noisy),
         training,
         held_out,
-        spectral_embedding(noisy, n_dimensions, directed=False),
+        NO_HIDDEN,
+        n_dimensions=n_dimensions,
+        directed=False,
         link_damping=LINK_DAMPING * 1000,
         n_steps=n_steps,
         rng=generator(seed),
@@ -419,7 +332,7 @@ def test_held_out_spikes_see_the_improvement(ring, learned):
     """The score is the held-out metric's, at the weights that are reported."""
     _, noisy, training, held_out = ring
     assert learned.held_out_nats < -10.0
-    response = Response.of(training, LINK_DAMPING * 1000)
+    response = Response.of(training, N_RING, LINK_DAMPING * 1000)
     nats = held_out.nats(response.to(torch.from_numpy(learned.weights - noisy)))
     np.testing.assert_allclose(learned.held_out_nats, float(nats), rtol=1e-3)
 
@@ -433,9 +346,15 @@ def test_a_network_of_nothing_but_noise_is_not_better_than_none():
     noisy = truth + rng.normal(size=(20, 20)) / np.sqrt(information)
     np.fill_diagonal(noisy, 0.0)
     metrics = [metric_around(noisy, truth, information, rng) for _ in range(2)]
-    z = spectral_embedding(noisy, 3, directed=False)
     found = fit_structure(
-        told_by_spikes(noisy), *metrics, z, link_damping=4.0, n_steps=50, rng=generator()
+        told_by_spikes(noisy),
+        *metrics,
+        np.zeros((0, 20)),
+        n_dimensions=3,
+        directed=False,
+        link_damping=4.0,
+        n_steps=50,
+        rng=generator(),
     )
     assert found.held_out_nats > 100.0
 
@@ -458,6 +377,38 @@ def test_the_reported_network_makes_the_reported_weights(ring, learned):
     np.testing.assert_array_equal(learned.weights, learned.weights.T)
 
 
+def test_a_hidden_neuron_gets_the_weights_of_those_between_which_it_lies(ring):
+    """One that lies right on an observed neuron is wired as that one, to it and from it."""
+    _, noisy, training, held_out = ring
+    mix = np.eye(N_RING)[[7]]
+    fisher = torch.zeros(N_RING, N_RING + 4, N_RING + 4, dtype=torch.float64)
+    old = [*range(N_RING), *range(N_RING + 1, N_RING + 4)]
+    fisher[:, torch.tensor(old)[:, None], torch.tensor(old)] = training.fisher
+    gradient = torch.zeros(N_RING, N_RING + 4, dtype=torch.float64)
+    gradient[:, old] = training.gradient
+    wider = Metric(gradient, fisher)
+    heard = np.concatenate([noisy, noisy[:, [7]]], axis=1)
+    told = np.concatenate([1.0 - np.eye(N_RING), np.zeros((N_RING, 1))], axis=1)
+    found = fit_structure(
+        known(told, heard),
+        wider,
+        wider,
+        mix,
+        n_dimensions=4,
+        directed=False,
+        link_damping=LINK_DAMPING * 1000,
+        n_steps=50,
+        rng=generator(),
+    )
+    assert found.weights.shape == (N_RING + 1, N_RING + 1)
+    others = np.arange(N_RING) != 7
+    for like, as_observed in (
+        (found.weights[N_RING, :N_RING], found.weights[7]),
+        (found.weights[:N_RING, N_RING], found.weights[:, 7]),
+    ):
+        np.testing.assert_allclose(like[others], as_observed[:N_RING][others], rtol=1e-4, atol=1e-6)
+
+
 def test_where_spikes_tell_nothing_the_network_goes_on_as_at_the_edge():
     """A ring whose far pairs never meet: their free weights are nonsense, and are not imitated."""
     rng = np.random.default_rng(5)
@@ -475,7 +426,9 @@ def test_where_spikes_tell_nothing_the_network_goes_on_as_at_the_edge():
         known(determined, noisy, precision=10.0),
         training,
         held_out,
-        spectral_embedding(noisy, 4, directed=False),
+        NO_HIDDEN,
+        n_dimensions=4,
+        directed=False,
         link_damping=4.0,
         n_steps=200,
         rng=generator(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from spikeweft.hidden import HiddenNeurons
+from spikeweft.hidden import Heard, HiddenNeurons
 from spikeweft.recording import Recording
 from spikeweft.rotation import Rotation
 from spikeweft.traces import N_OWN, QUADRATURE_STEP_S, Traces, set_shared, synaptic_traces
@@ -99,24 +99,22 @@ class CircuitTraces:
             n_shared=shared_width(recording, settings),
         )
         _add_covariates(traces, recording, settings)
-        if self.rotation is not None:
-            self._turn(traces, self.rotation, recording)
-        elif self.hidden is not None:
-            self.hidden.join(traces, traces.at_times, self.tau_s)
+        self._hear(traces, recording)
         return traces
 
-    def _turn(self, traces: Traces, rotation: Rotation, recording: Recording) -> None:
-        """Rotate the circuit; hidden neurons hear the turned columns, and are turned themselves."""
-        n_columns = len(rotation.places)
-        at_times, at_spikes = (
-            rotation.shift(recording, times) for times in (traces.times_s, traces.spike_times_s)
-        )
+    def _hear(self, traces: Traces, recording: Recording) -> None:
+        """Let hidden neurons fire, then rotate the circuit, them included."""
+        n_columns = traces.n_neurons + (0 if self.hidden is None else len(self.hidden.bias))
+        heard = Heard.unturned(n_columns, len(traces.times_s))
+        if self.rotation is not None:
+            shift = self.rotation.shift(recording, traces.times_s)
+            heard = Heard(self.rotation.sources, shift)
         if self.hidden is not None:
-            heard = traces.at_times[:, :n_columns].copy()
-            rotation.turn(heard, at_times)
-            self.hidden.join(traces, heard, self.tau_s)
-        rotation.turn(traces.at_times[:, :n_columns], at_times)
-        rotation.turn(traces.at_spikes[:, :n_columns], at_spikes)
+            self.hidden.join(traces, self.tau_s, heard)
+        if self.rotation is not None:
+            at_spikes = self.rotation.shift(recording, traces.spike_times_s)
+            self.rotation.turn(traces.at_times[:, :n_columns], heard.shift)
+            self.rotation.turn(traces.at_spikes[:, :n_columns], at_spikes)
 
 
 def _n_bytes(recording: Recording, settings: FitSettings) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from spikeweft.fit_state import FitState, Step, clearly_better
-from spikeweft.newton import estimate_precision, resume_rows, row_step, sharpen, start_rows
+from spikeweft.newton import estimate_precision, resume_rows, row_step, start_rows
 from spikeweft.prediction import Link
 
 TAUS_S = (0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
@@ -24,9 +24,6 @@ GAINS = (0.5, 1.0, 2.0, -0.5, -1.0, -2.0)
 GAIN_REFINEMENTS = (0.7, 1.4)
 """Factors by which the chosen gain is then refined."""
 
-POWERS = (1.0, 2.5)
-"""Powers of the link from which the fit starts; it keeps the one that predicts better."""
-
 _ROW_STEPS_START, _ROW_STEPS_TRY, _ROW_STEPS_SHARPEN = 12, 5, 2
 _SHARPENINGS = 6
 _SHARPER = 1.5
@@ -40,11 +37,11 @@ class FirstMinutes:
 
     def plan(self) -> list[Step]:
         """From each start, free weights and the link's bend; from the first, all else too."""
-        plan = []
-        for power in POWERS:
+        plan, powers = [], list(self._state.links.starts)
+        for power in powers:
             plan.append(Step("first minutes", partial(self._start, power)))
             plan += [Step("first minutes", self._state.step_rows)] * _ROW_STEPS_START
-            if power == POWERS[0]:
+            if power == powers[0]:
                 plan += self._search_plan()
             plan += [Step("first minutes", partial(self._bend, power))] * _SHARPENINGS
         plan.append(Step("first minutes", self._choose_power))
@@ -69,9 +66,9 @@ class FirstMinutes:
             state.prepare("first")
         training = state.training
         rate_hz = training.n_spikes.sum() / training.exposure_s / training.n_neurons
-        bend = 0.5 if power == 1.0 else 1.85
-        link = Link(power, float(np.log(rate_hz + 1e-3)) - bend)
-        state.fit = start_rows(training, link, state.settings.n_hidden)
+        link = Link(power, float(np.log(rate_hz + 1e-3)) - state.links.starts[power])
+        fit = start_rows(training, link, state.settings.n_hidden)
+        state.fit = replace(fit, step_curvature=state.step_curvature)
         state.score()
 
     # -- the time constant --
@@ -154,7 +151,7 @@ class FirstMinutes:
         if factor == 1.0:
             return
         kept = state.fit
-        state.fit = sharpen(state.training, kept, factor)
+        state.fit = state.links.bend(state.training, kept, factor)
         self._try_rows(_ROW_STEPS_SHARPEN)
         state.fit = replace(state.fit, precision=estimate_precision(state.fit))
         if clearly_better(state.score(), state.kept_score(key)):
@@ -165,5 +162,7 @@ class FirstMinutes:
         state.vault[f"{key}/factor"] = np.array(1.0 / factor if first else 1.0)
 
     def _choose_power(self) -> None:
-        best = max(POWERS, key=lambda power: self._state.kept_score(f"power/{power}"))
+        best = max(
+            self._state.links.starts, key=lambda power: self._state.kept_score(f"power/{power}")
+        )
         self._state.take(f"power/{best}")

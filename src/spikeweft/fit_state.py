@@ -10,7 +10,14 @@ from jaxtyping import Float
 from spikeweft.features import CircuitTraces, FitSettings
 from spikeweft.hidden import HiddenNeurons, pack_hidden, unpack_hidden
 from spikeweft.metrics import bits_per_spike
-from spikeweft.newton import RowFit, estimate_precision, link_step, resume_rows, row_step
+from spikeweft.newton import (
+    LinkRule,
+    RowFit,
+    StepCurvature,
+    estimate_precision,
+    resume_rows,
+    row_step,
+)
 from spikeweft.prediction import Link, geometry, log_likelihood
 from spikeweft.recording import Recording
 from spikeweft.rotation import Rotation, ring_layout
@@ -46,6 +53,8 @@ class FitState:
         Training and held-out part.
     settings
         What the fit was told.
+    links, step_curvature
+        What it may do with the link, and what steps of the rows divide by.
     position
         Steps taken so far.
     tau_s, hidden, rotation
@@ -58,9 +67,16 @@ class FitState:
         Bits per spike of the held-out part, when it was last looked at.
     """
 
-    def __init__(self, training: Recording, held_out: Recording, settings: FitSettings) -> None:
+    def __init__(
+        self,
+        training: Recording,
+        held_out: Recording,
+        settings: FitSettings,
+        links: LinkRule,
+        step_curvature: StepCurvature,
+    ) -> None:
         self.recordings = training, held_out
-        self.settings = settings
+        self.settings, self.links, self.step_curvature = settings, links, step_curvature
         share = _SPIKES_TO_EXPLORE * training.n_neurons / max(len(training.spike_times_s), 1)
         self._explored = training.between(0.0, min(1.0, share))
         self.position = 0
@@ -139,7 +155,7 @@ class FitState:
 
     def step_link(self) -> None:
         """One step of the link together with all rows."""
-        self.fit = link_step(self.training, self.fit)
+        self.fit = self.links.step(self.training, self.fit)
         self.score()
 
     def take_all_data(self) -> None:
@@ -147,10 +163,15 @@ class FitState:
         self.prepare("all")
         self.fit = resume_rows(self.training, self.fit)
 
+    def replace_hidden(self, hidden: HiddenNeurons | None) -> None:
+        """Hidden neurons driven otherwise; the parameters' geometry is still that of before."""
+        if hidden is not self.hidden:
+            self.hidden = hidden
+            self.prepare("all")
+
     def weights(self) -> Float[np.ndarray, "post pre"]:
-        """The current weights between observed neurons, with a zero diagonal."""
-        rows = self.fit.rows
-        weights = rows[:, : len(rows)].copy()
+        """The current weights from observed and hidden neurons, of each onto itself zero."""
+        weights = self.fit.rows[:, : self.fit.n_sources].copy()
         np.fill_diagonal(weights, 0.0)
         return weights
 
@@ -162,11 +183,17 @@ class FitState:
             self.vault[f"{name}/moved"] = np.array(True)
         self.vault[f"{name}/score"] = np.array(self.score())
         self.vault |= {f"{name}/{key}": value for key, value in _pack(self.fit).items()}
+        if self.hidden is not None:
+            packed = pack_hidden(self.hidden)
+            self.vault |= {f"{name}/hidden/{key}": value for key, value in packed.items()}
 
     def take(self, name: str) -> None:
         """Go back to the parameters kept under a name."""
         prefix = f"{name}/"
         kept = {k[len(prefix) :]: v for k, v in self.vault.items() if k.startswith(prefix)}
+        hidden = {k[7:]: v for k, v in kept.items() if k.startswith("hidden/")}
+        if hidden:
+            self.replace_hidden(unpack_hidden(hidden))
         self.fit = self._unpack(kept)
         self.score()
 
@@ -180,7 +207,7 @@ class FitState:
         arrays["position"] = np.array(self.position)
         arrays["tau_s"] = np.array(self.tau_s)
         if self.rotation is not None:
-            arrays |= {"gain": np.array(self.rotation.gain), "places": self.rotation.places}
+            arrays |= {f"rotation/{k}": v for k, v in self.rotation.to_arrays().items()}
         arrays["held_out_bits"] = np.array(self.held_out_bits)
         arrays["data"] = np.array(self._data is not None and self._data[0] == "all")
         arrays |= {f"now/{key}": value for key, value in _pack(self.fit).items()}
@@ -195,8 +222,8 @@ class FitState:
         self.tau_s = float(arrays["tau_s"])
         self.held_out_bits = float(arrays["held_out_bits"])
         if self.rotation is not None:
-            gain, places = float(arrays["gain"]), arrays["places"]
-            self.rotation = replace(self.rotation, gain=gain, places=places)
+            packed = {k[9:]: v for k, v in arrays.items() if k.startswith("rotation/")}
+            self.rotation = Rotation.from_arrays(self.rotation.covariate, packed)
         hidden = {k[7:]: v for k, v in arrays.items() if k.startswith("hidden/")}
         self.hidden = unpack_hidden(hidden) if hidden else None
         self.prepare("all" if arrays["data"] else "first")
@@ -214,6 +241,7 @@ class FitState:
             n_sources=self.training.n_neurons + self.settings.n_hidden,
             link_radius=float(kept["link_radius"]),
             weights_fixed=bool(kept["weights_fixed"]),
+            step_curvature=self.step_curvature,
         )
 
 

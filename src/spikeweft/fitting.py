@@ -13,30 +13,149 @@ Held-out spikes, never the true circuit, make every choice.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from spikeweft.errors import InputError
 from spikeweft.features import CircuitTraces, FitSettings
 from spikeweft.first_minutes import FirstMinutes
 from spikeweft.fit_state import FitState, Step, clearly_better, hardly_worse
-from spikeweft.hidden import HiddenNeurons, ring_angles, ring_places
-from spikeweft.newton import RowFit, determined, link_step, resume_rows, row_step
+from spikeweft.hidden import HiddenNeurons, MixedColumns, ring_angles, ring_places
+from spikeweft.newton import (
+    EXPONENTIAL_LINK,
+    LEARNED_LINK,
+    LinkRule,
+    RowFit,
+    StepCurvature,
+    curvature_of_spikes,
+    determined,
+    diagonal_of,
+    full_curvature,
+    resume_rows,
+    row_step,
+)
+from spikeweft.pairs import (
+    PairForm,
+    PairNetwork,
+    PlainPairNetwork,
+    random_embedding,
+    spectral_embedding,
+)
 from spikeweft.recording import Recording
 from spikeweft.rotation import Rotation
+from spikeweft.structure import Learning, euclidean_loss, fisher_loss
 from spikeweft.structure_rounds import StructureRounds
 from spikeweft.train import Progress
 
 _UNKNOWN = 0.05
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What the fit is made of; each field can leave out one ingredient, to see what it buys.
+
+    Attributes
+    ----------
+    structure
+        Weights are learned by networks on embeddings; else they stay free.
+    n_networks
+        Networks whose mean each round of structure learning takes, one number per round.
+    spectral_start
+        Embeddings start from the leading eigenvectors of the weights; else at random.
+    symmetric_features
+        Networks read features of a pair that are the same both ways round; else the two embeddings
+        one after the other, as published (Yoon 2025, w_ij = MLP([z_i, z_j])).
+    pair_network
+        A network makes weights of embeddings; else a bilinear form, which has no features.
+    fisher_metric
+        Networks learn each weight as far as spikes inform it; else all weights alike.
+    learned_link
+        The link from drive to rate is learned; else it is an exponential, that of a Poisson GLM.
+    expected_information
+        Steps of the rows also heed spikes that are expected and do not come; else only spikes.
+    whitened_steps
+        Steps of the rows heed how weights depend on each other; else each has a scale of its own.
+    hidden_circuit
+        Hidden neurons fire as the circuit drives them; else each is a mixture of the two observed
+        neurons between which it lies, with as many parameters.
+    """
+
+    structure: bool = True
+    n_networks: tuple[int, ...] = (1, 2, 4)
+    spectral_start: bool = True
+    symmetric_features: bool = True
+    pair_network: bool = True
+    fisher_metric: bool = True
+    learned_link: bool = True
+    expected_information: bool = True
+    whitened_steps: bool = True
+    hidden_circuit: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.n_networks or min(self.n_networks) < 1:
+            raise InputError(
+                f"{self.n_networks} are no numbers of networks per round; give one or more, each "
+                "at least 1"
+            )
+
+    @classmethod
+    def of(cls, changes: Mapping[str, Any]) -> "Recipe":
+        """The recipe from what `changes` gave."""
+        given = dict(changes)
+        if "n_networks" in given:
+            given["n_networks"] = tuple(given["n_networks"])
+        return cls(**given)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields that differ from the whole method's, as plain values."""
+        whole = asdict(Recipe())
+        changed = {key: value for key, value in asdict(self).items() if value != whole[key]}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in changed.items()}
+
+    @property
+    def links(self) -> LinkRule:
+        """What the fit may do with the link."""
+        return LEARNED_LINK if self.learned_link else EXPONENTIAL_LINK
+
+    @property
+    def hidden_neurons(self) -> type[HiddenNeurons]:
+        """What joins the observed neurons."""
+        return HiddenNeurons if self.hidden_circuit else MixedColumns
+
+    @property
+    def step_curvature(self) -> StepCurvature:
+        """What steps of the rows divide by."""
+        whole = full_curvature if self.expected_information else curvature_of_spikes
+        return whole if self.whitened_steps else diagonal_of(whole)
+
+    @property
+    def learning(self) -> Learning:
+        """How networks learn."""
+        network = PairNetwork if self.symmetric_features else PlainPairNetwork
+        return Learning(
+            start=spectral_embedding if self.spectral_start else random_embedding,
+            pair_model=network if self.pair_network else PairForm,
+            loss=fisher_loss if self.fisher_metric else euclidean_loss,
+        )
+
+
+WHOLE_RECIPE = Recipe()
+"""The method with nothing left out."""
+
+
 class CircuitFit:
     """The fit of one recording, as a `train.Trainable`."""
 
-    def __init__(self, training: Recording, held_out: Recording, settings: FitSettings) -> None:
-        self._state = FitState(training, held_out, settings)
-        self._rounds = StructureRounds(self._state)
+    def __init__(
+        self, training: Recording, held_out: Recording, settings: FitSettings, recipe: Recipe
+    ) -> None:
+        self.recipe = recipe
+        self._state = FitState(training, held_out, settings, recipe.links, recipe.step_curvature)
+        self._rounds = StructureRounds(self._state, recipe.learning, recipe.n_networks)
         self.plan = self._plan()
 
     # -- the plan --
@@ -52,7 +171,8 @@ class CircuitFit:
         plan = [*FirstMinutes(state).plan(), *(Step("free weights", act) for act in free)]
         if state.settings.n_hidden:
             plan += self._hidden_plan()
-        plan += self._rounds.plan()
+        if self.recipe.structure:
+            plan += self._rounds.plan()
         plan.append(Step("choice", self._choose_weights))
         plan.append(Step("choice", self._continue_edge))
         return plan
@@ -141,7 +261,7 @@ class CircuitFit:
         places = ring_places(angle, state.settings.n_hidden)
         if state.rotation is not None:
             state.rotation, places = state.rotation.with_neurons(places)
-        state.hidden = HiddenNeurons.between(fit.rows, fit.link, angle, places)
+        state.hidden = self.recipe.hidden_neurons.between(fit.rows, fit.link, angle, places)
         state.take_all_data()
 
     # -- the choice --
@@ -158,17 +278,17 @@ class CircuitFit:
         plainest guess, and is kept unless held-out spikes object. The pairs are marked in any case.
         """
         state, kept, training = self._state, self._state.fit, self._state.training
-        weights, known = state.weights(), determined(kept)[:, : len(kept.rows)]
-        unknown = (known < _UNKNOWN) & ~np.eye(len(known), dtype=bool)
+        weights, known = state.weights(), determined(kept)
+        unknown = (known < _UNKNOWN) & ~np.eye(*known.shape, dtype=bool)
         if not (kept.weights_fixed and unknown.any()):
             return
         edge = (known * (1.0 - known)) ** 2 + 1e-6
         center = np.sum(edge * weights, axis=1) / np.sum(edge, axis=1)
         rows = kept.rows.copy()
-        rows[:, : len(rows)][unknown] = np.broadcast_to(center[:, None], known.shape)[unknown]
+        rows[:, : kept.n_sources][unknown] = np.broadcast_to(center[:, None], known.shape)[unknown]
         score = state.score()
         state.fit = resume_rows(training, replace(kept, rows=rows))
         for _ in range(2):
-            state.fit = link_step(training, row_step(training, state.fit))
+            state.fit = state.links.step(training, row_step(training, state.fit))
         if not hardly_worse(state.score(), score):
             state.fit = kept

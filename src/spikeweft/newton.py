@@ -1,6 +1,8 @@
 """Free weights: Fisher scoring of every postsynaptic row, together with the link they share."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ _LARGEST_LINK_STEP = 1.0
 _FIRST_LINK_STEP = 0.5
 _NUISANCE_PRECISION = 1e-3
 _FIRST_PRECISION = 10.0
+_RIGID = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +41,17 @@ class RowFit:
 
     link_radius: float = 1.0
     weights_fixed: bool = False
+    step_curvature: "StepCurvature" = field(default_factory=lambda: full_curvature)
+    """What a step divides the slope by."""
 
     @property
     def penalised(self) -> Float[np.ndarray, " neuron"]:
         """Log-likelihood of each row less its prior's penalty."""
         return self.geometry.log_likelihood - penalty(self.rows, self)
+
+
+StepCurvature = Callable[[RowFit], Float[np.ndarray, "neuron feature feature"]]
+"""Curvature of each row's penalised likelihood, as a step takes it to be."""
 
 
 def start_rows(traces: TraceParts, link: Link, n_hidden: int = 0) -> RowFit:
@@ -133,9 +142,7 @@ def _joint_step(fit: RowFit) -> tuple[np.ndarray, np.ndarray]:
 
 def _solve(fit: RowFit, right: Float[np.ndarray, "neuron feature"]) -> np.ndarray:
     """Apply the inverse of the damped curvature of each row."""
-    # The sum of both Fisher informations, not their mean: where the model expects spikes and there
-    # are none, only one of them knows of any curvature.
-    curved = curvature(fit) + fit.geometry.information
+    curved = fit.step_curvature(fit)
     diagonal = np.einsum("iff->if", curved)
     diagonal += fit.damping[:, None] * (diagonal + 1e-3)
     if fit.weights_fixed:
@@ -148,7 +155,37 @@ def _solve(fit: RowFit, right: Float[np.ndarray, "neuron feature"]) -> np.ndarra
 
 def curvature(fit: RowFit) -> Float[np.ndarray, "neuron feature feature"]:
     """Fisher information of each row and the precision of its prior."""
-    curved = fit.geometry.information
+    return _with_prior(fit.geometry.information, fit)
+
+
+def full_curvature(fit: RowFit) -> Float[np.ndarray, "neuron feature feature"]:
+    """The sum of both Fisher informations, and the prior's precision.
+
+    Not their mean: where the model expects spikes and there are none, only one of them knows of any
+    curvature.
+    """
+    return curvature(fit) + fit.geometry.information
+
+
+def curvature_of_spikes(fit: RowFit) -> Float[np.ndarray, "neuron feature feature"]:
+    """What the spikes alone show of the curvature, and the prior's precision."""
+    return _with_prior(fit.geometry.fisher.copy(), fit)
+
+
+def diagonal_of(whole: StepCurvature) -> StepCurvature:
+    """The diagonal of a curvature: every parameter is scaled, none is told from another."""
+
+    def diagonal(fit: RowFit) -> Float[np.ndarray, "neuron feature feature"]:
+        curved = whole(fit)
+        return curved * np.eye(curved.shape[1])
+
+    return diagonal
+
+
+def _with_prior(
+    curved: Float[np.ndarray, "neuron feature feature"], fit: RowFit
+) -> Float[np.ndarray, "neuron feature feature"]:
+    """Add the prior's precision to an information, in place."""
     weight = is_weight(fit.rows, fit.n_sources)
     np.einsum("iff->if", curved)[:] += np.where(weight, fit.precision, _NUISANCE_PRECISION)
     n = fit.n_sources
@@ -239,6 +276,46 @@ def sharpen(traces: TraceParts, fit: RowFit, factor: float) -> RowFit:
     link = Link(fit.link.power, fit.link.log_gain - fit.link.power * float(np.log(factor)))
     precision = fit.precision / factor**2
     return resume_rows(traces, replace(fit, rows=rows, link=link, precision=precision))
+
+
+class LinkRule(NamedTuple):
+    """What a fit may do with the link that all neurons share.
+
+    Attributes
+    ----------
+    starts
+        Powers from which the fit starts, each with the nats by which the log gain is below the mean
+        log rate there.
+    step
+        A step of all rows and, where it may move, of the link.
+    bend
+        A change of the link's bend by a factor.
+    dampings
+        How stiffly the link answers to changed weights, in nats per spike; held-out spikes choose.
+    """
+
+    starts: Mapping[float, float]
+    step: Callable[[TraceParts, RowFit], RowFit]
+    bend: Callable[[TraceParts, RowFit, float], RowFit]
+    dampings: tuple[float, ...]
+
+
+LEARNED_LINK = LinkRule(
+    starts={1.0: 0.5, 2.5: 1.85},
+    step=link_step,
+    bend=sharpen,
+    # The quadratic form overstates how far a link with a sharp bend should move.
+    dampings=(0.004, 0.04),
+)
+"""A power of a softplus, of which both and the gain are learned."""
+
+EXPONENTIAL_LINK = LinkRule(
+    starts={1.0: -16.0},
+    step=row_step,
+    bend=lambda traces, fit, factor: fit,  # noqa: ARG005
+    dampings=(_RIGID,),
+)
+"""The link of the Poisson GLM: a softplus so far below its bend that it is an exponential."""
 
 
 def _choose(better: Bool[np.ndarray, " neuron"], new: Geometry, old: Geometry) -> Geometry:

@@ -37,19 +37,24 @@ class Rotation:
         Place on the ring of each column, from 0 to `n_places`; each column has its own.
     n_places
         How many places the ring has.
+    stride
+        Places by which the columns move at once: more than one where further neurons were put
+        between those of a full ring.
     """
 
     covariate: str
     gain: float
     places: Int[np.ndarray, " column"]
     n_places: int
+    stride: int = 1
 
     def shift(
         self, recording: Recording, times_s: Float[np.ndarray, " time"]
     ) -> Int[np.ndarray, " time"]:
         """Places by which the columns are shifted at each time."""
         theta = recording.covariates[self.covariate].at(times_s)
-        return np.floor(self.n_places * self.gain * theta / (2 * np.pi)).astype(np.int64)
+        n_steps = self.n_places // self.stride
+        return self.stride * np.floor(n_steps * self.gain * theta / (2 * np.pi)).astype(np.int64)
 
     def turn(
         self, columns: Float[np.ndarray, "time column"], shift: Int[np.ndarray, " time"]
@@ -58,9 +63,15 @@ class Rotation:
 
         Where no neuron is at that place, nothing is heard.
         """
+        _turn(columns, shift, self.sources)
+
+    @property
+    def sources(self) -> Int[np.ndarray, "shift column"]:
+        """Column whose neuron each column hears after a shift; -1 where nobody is."""
         column_at = np.full(self.n_places, -1)
         column_at[self.places] = np.arange(len(self.places))
-        _turn(columns, shift, self.places, column_at)
+        shift = np.arange(self.n_places)[:, None]
+        return column_at[(self.places + shift) % self.n_places]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The rotation as arrays, but for the name of its covariate."""
@@ -68,6 +79,7 @@ class Rotation:
             "gain": np.array(self.gain),
             "places": self.places,
             "n_places": np.array(self.n_places),
+            "stride": np.array(self.stride),
         }
 
     @classmethod
@@ -78,6 +90,7 @@ class Rotation:
             gain=float(arrays["gain"]),
             places=arrays["places"],
             n_places=int(arrays["n_places"]),
+            stride=int(arrays["stride"]),
         )
 
     def with_neurons(
@@ -85,19 +98,23 @@ class Rotation:
     ) -> tuple["Rotation", Float[np.ndarray, " more"]]:
         """The rotation of further columns too, each at the free place nearest to an angle.
 
-        Also given are the angles of these places.
-
-        Raises
-        ------
-        InputError
-            Where the ring has too few free places.
+        Also given are the angles of these places. A ring with too few free places is made finer.
         """
+        rotation = self
+        while rotation.n_places < len(self.places) + len(angle_rad):
+            rotation = rotation._finer()
+        return rotation._with_neurons(angle_rad)
+
+    def _finer(self) -> "Rotation":
+        """The same with a free place between any two."""
+        return replace(
+            self, places=2 * self.places, n_places=2 * self.n_places, stride=2 * self.stride
+        )
+
+    def _with_neurons(
+        self, angle_rad: Float[np.ndarray, " more"]
+    ) -> tuple["Rotation", Float[np.ndarray, " more"]]:
         free = np.setdiff1d(np.arange(self.n_places), self.places)
-        if len(free) < len(angle_rad):
-            raise InputError(
-                f"{len(angle_rad)} hidden neurons do not fit on a ring with {len(free)} free "
-                "places between the observed neurons; ask for fewer"
-            )
         added = []
         for angle in angle_rad:
             away = np.angle(np.exp(1j * (2 * np.pi * free / self.n_places - angle)))
@@ -142,14 +159,14 @@ def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndar
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _turn(columns, shift, places, column_at):
-    n_places, heard = len(column_at), np.empty(len(places), columns.dtype)
+def _turn(columns, shift, sources):
+    n_columns, heard = sources.shape[1], np.empty(sources.shape[1], columns.dtype)
     for t in range(len(columns)):
-        k = shift[t] % n_places
+        k = shift[t] % len(sources)
         if k == 0:
             continue
-        for c in range(len(places)):
-            source = column_at[(places[c] + k) % n_places]
+        for c in range(n_columns):
+            source = sources[k, c]
             heard[c] = columns[t, source] if source >= 0 else 0.0
-        for c in range(len(places)):
+        for c in range(n_columns):
             columns[t, c] = heard[c]

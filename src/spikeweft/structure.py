@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64
-from torch import Tensor, nn
+from jaxtyping import Bool, Float, Float64
+from torch import Tensor
 
+from spikeweft.pairs import Embedding, PairModel, PairNetwork, spectral_embedding
 from spikeweft.prediction import Geometry
 
 _RIDGE = 1e-3
@@ -45,6 +46,17 @@ class Metric(NamedTuple):
         )
         return cls(torch.from_numpy(gradient), torch.from_numpy(fisher))
 
+    def evened(self, n_sources: int) -> "Metric":
+        """The same slope in the Euclidean metric, in which all weights are bent alike and alone.
+
+        Their curvature is its mean over all weights; own history, bias and link keep theirs.
+        """
+        n, p = self.gradient.shape
+        weight = _is_weight(n, p, n_sources)
+        bend = self.fisher.diagonal(dim1=1, dim2=2)[weight].mean()
+        apart = torch.where(~weight[:, :, None] & ~weight[:, None, :], self.fisher, 0.0)
+        return Metric(self.gradient, apart + torch.diag_embed(weight * bend))
+
     def nats(self, change: Float64[Tensor, "neuron parameter"]) -> Float64[Tensor, ""]:
         """Rise of the negative log-likelihood when the parameters change."""
         curved = torch.bmm(self.fisher, change[:, :, None])[:, :, 0]
@@ -66,11 +78,13 @@ class Response(NamedTuple):
     link_weights: Float64[Tensor, "neuron pre 2"]
 
     @classmethod
-    def of(cls, metric: Metric, link_damping: float) -> "Response":
-        """Eliminate own history and bias of every row, then the link."""
+    def of(cls, metric: Metric, n_sources: int, link_damping: float) -> "Response":
+        """Eliminate own history and bias of every row, then the link.
+
+        The first `n_sources` parameters of a row are weights, but for that of its own trace.
+        """
         n, p = metric.gradient.shape
-        is_weight = torch.zeros(n, p, dtype=torch.bool)
-        is_weight[:, :n] = ~torch.eye(n, dtype=torch.bool)
+        is_weight = _is_weight(n, p, n_sources)
         own = ~is_weight
         own[:, -2:] = False
         curvature = torch.where(own[:, :, None] & own[:, None, :], metric.fisher, 0.0)
@@ -78,14 +92,15 @@ class Response(NamedTuple):
         right = torch.cat([metric.gradient[:, :, None], metric.fisher], dim=2)
         solved = torch.linalg.solve(curvature, torch.where(own[:, :, None], right, 0.0))
         offset, link_pull = solved[:, :, 0], solved[:, :, -2:]
-        pull = solved[:, :, 1 : n + 1] * is_weight[:, None, :n]
+        is_source = is_weight[:, :n_sources]
+        pull = solved[:, :, 1 : n_sources + 1] * is_source[:, None, :]
         to_link = metric.fisher[:, :, -2:]
         link_fisher = (to_link[:, -2:] - to_link.mT @ link_pull).sum(0)
         link_fisher += link_damping * torch.eye(2, dtype=torch.float64)
         link_gradient = (metric.gradient[:, -2:] - torch.einsum("ipl,ip->il", to_link, offset)).sum(
             0
         )
-        link_weights = to_link[:, :n] * is_weight[:, :n, None] - pull.mT @ to_link
+        link_weights = to_link[:, :n_sources] * is_source[:, :, None] - pull.mT @ to_link
         inverse = torch.linalg.inv(link_fisher)
         return cls(offset, pull, link_pull, inverse @ link_gradient, link_weights @ inverse)
 
@@ -94,84 +109,45 @@ class Response(NamedTuple):
         link = self.link_offset - torch.einsum("ij,ijl->l", change, self.link_weights)
         answer = self.offset - torch.bmm(self.pull, change[:, :, None])[:, :, 0]
         answer = answer - self.link_pull @ link
-        n = len(change)
-        none = torch.zeros(n, answer.shape[1] - n - 2, dtype=torch.float64)
+        n, n_sources = change.shape
+        none = torch.zeros(n, answer.shape[1] - n_sources - 2, dtype=torch.float64)
         return answer + torch.cat([change, none, link.expand(n, 2)], dim=1)
 
 
-class PairNetwork(nn.Module):
-    """Weight of every pair of neurons from their embeddings (Yoon 2025, w_ij = MLP([z_i, z_j])).
-
-    Undirected: the network reads symmetric features of a pair, z_i + z_j, (z_i - z_j)² and
-    z_i·z_j, so w_ij = w_ji. Directed: it reads the receiver's embedding, the sender's and their
-    product, which come from separate embeddings of each neuron.
-    """
-
-    def __init__(self, n_dimensions: int, hidden: int, directed: bool, rng: torch.Generator):
-        super().__init__()
-        self.directed = directed
-        self.first = nn.Linear(3 * n_dimensions, hidden)
-        self.second = nn.Linear(hidden, hidden)
-        self.last = nn.Linear(hidden, 1)
-        for layer in self.layers:
-            nn.init.normal_(layer.weight, std=float(layer.in_features) ** -0.5, generator=rng)
-            nn.init.zeros_(layer.bias)
-
-    @property
-    def layers(self) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
-        """The layers, from the pair's features to its weight."""
-        return self.first, self.second, self.last
-
-    def forward(
-        self,
-        receiver: Float32[Tensor, "neuron dimension"],
-        sender: Float32[Tensor, "neuron dimension"],
-    ) -> Float32[Tensor, "post pre"]:
-        """Weights [post, pre] with a zero diagonal; the two embeddings are one where undirected."""
-        n = len(receiver)
-        if self.directed:
-            post, pre = torch.nonzero(~torch.eye(n, dtype=torch.bool), as_tuple=True)
-            a, b = receiver[post], sender[pre]
-            features = torch.cat([a, b, a * b], dim=1)
-        else:
-            post, pre = torch.triu_indices(n, n, 1)
-            a, b = receiver[post], receiver[pre]
-            features = torch.cat([a + b, (a - b) ** 2, a * b], dim=1)
-        weights = torch.zeros(n, n).index_put((post, pre), self._mlp(features))
-        return weights if self.directed else weights + weights.T
-
-    def _mlp(self, features: Float32[Tensor, "pair feature"]) -> Float32[Tensor, " pair"]:
-        inner = nn.functional.gelu(self.second(nn.functional.gelu(self.first(features))))
-        return self.last(inner)[:, 0]
+def _is_weight(
+    n_neurons: int, n_parameters: int, n_sources: int
+) -> Bool[Tensor, "neuron parameter"]:
+    """The parameters that are weights between two neurons."""
+    entries = torch.zeros(n_neurons, n_parameters, dtype=torch.bool)
+    entries[:, :n_sources] = ~torch.eye(n_neurons, n_sources, dtype=torch.bool)
+    return entries
 
 
-class Embedding(NamedTuple):
-    """Place of every neuron as a receiver and as a sender; one and the same where undirected."""
-
-    receiver: Float32[Tensor, "neuron dimension"]
-    sender: Float32[Tensor, "neuron dimension"]
+Loss = Callable[[Float64[Tensor, "post pre"]], Float64[Tensor, ""]]
+"""Training loss of a change of the weights, in nats up to a constant."""
 
 
-def spectral_embedding(
-    weights: Float[np.ndarray, "post pre"], n_dimensions: int, directed: bool
-) -> Embedding:
-    """Leading eigenvectors of the symmetrised weights, or singular vectors of directed ones.
+def fisher_loss(training: Metric, n_sources: int, link_damping: float) -> Loss:
+    """Rise of the negative log-likelihood, to which each weight counts as spikes inform it."""
+    response = Response.of(training, n_sources, link_damping)
+    return lambda change: training.nats(response.to(change))
 
-    Each is scaled by the root of its eigenvalue's size. The diagonal, which is not known, is
-    imputed from the leading vectors themselves.
-    """
-    matrix = weights.copy() if directed else (weights + weights.T) / 2
-    np.fill_diagonal(matrix, 0.0)
-    for _ in range(50):
-        left, size, right = np.linalg.svd(matrix)
-        left, size, right = left[:, :n_dimensions], size[:n_dimensions], right[:n_dimensions].T
-        np.fill_diagonal(matrix, np.sum(left * size * right, axis=1))
-    receiver, sender = left * np.sqrt(size), right * np.sqrt(size)
-    unit = receiver.std() or 1.0
-    place = torch.from_numpy((receiver / unit).astype(np.float32))
-    if not directed:
-        return Embedding(place, place)
-    return Embedding(place, torch.from_numpy((sender / unit).astype(np.float32)))
+
+def euclidean_loss(training: Metric, n_sources: int, link_damping: float) -> Loss:
+    """The same as if the spikes informed all weights alike: least squares around a plain step."""
+    return fisher_loss(training.evened(n_sources), n_sources, link_damping)
+
+
+class Learning(NamedTuple):
+    """How a network is learned: where embeddings start, what reads them, and what it descends."""
+
+    start: Callable[[np.ndarray, int, bool, torch.Generator], Embedding] = spectral_embedding
+    pair_model: Callable[[int, int, bool, torch.Generator], PairModel] = PairNetwork
+    loss: Callable[[Metric, int, float], Loss] = fisher_loss
+
+
+WHOLE_LEARNING = Learning()
+"""That of the method, with nothing left out."""
 
 
 class Known(NamedTuple):
@@ -194,7 +170,7 @@ class Known(NamedTuple):
         edge = (self.determined * (1.0 - self.determined)) ** 2 + 1e-6
         center = (edge * weights).sum(1) / edge.sum(1)
         away = (weights - center[:, None]).square()
-        away = away - torch.diag(away.diagonal())
+        away = away * ~torch.eye(*away.shape, dtype=torch.bool)
         return 0.5 * self.precision * ((1.0 - self.determined) * away).sum()
 
 
@@ -213,29 +189,39 @@ def fit_structure(
     known: Known,
     training: Metric,
     held_out: Metric,
-    embedding: Embedding,
+    hidden_mix: Float[np.ndarray, "hidden observed"],
     *,
+    n_dimensions: int,
+    directed: bool,
     link_damping: float,
     n_steps: int,
     rng: torch.Generator,
+    learning: Learning = WHOLE_LEARNING,
     hidden: int = 64,
 ) -> StructureFit:
     """Learn a pair network around free weights, keeping what predicts held-out spikes best.
 
     The network first imitates the free weights by least squares, then descends the training
-    metric. The held-out metric only says when to stop.
+    metric. The held-out metric only says when to stop. Embeddings of hidden neurons are mixed from
+    those of observed ones by `hidden_mix`; their own rows follow from the network alone.
     """
-    directed = embedding.receiver is not embedding.sender
+    n, n_sources = known.weights.shape
+    embedding = learning.start(known.weights[:, :n].numpy(), n_dimensions, directed, rng)
     unit = float(known.weights.square().mean().sqrt()) or 1.0
-    network = PairNetwork(embedding.receiver.shape[1], hidden, directed, rng)
+    network = learning.pair_model(n_dimensions, hidden, directed, rng)
     receiver = embedding.receiver.clone().requires_grad_()
     sender = embedding.sender.clone().requires_grad_() if directed else receiver
     learned = [receiver, sender] if directed else [receiver]
     parameters = [*network.parameters(), *learned]
-    response = Response.of(training, link_damping)
+    response = Response.of(training, n_sources, link_damping)
+    loss_of = learning.loss(training, n_sources, link_damping)
+    mix = torch.from_numpy(hidden_mix.astype(np.float32))
+
+    def all_weights(z: Embedding) -> Float64[Tensor, "post pre"]:
+        return network(*z.with_hidden(mix)).double() * unit
 
     def weights() -> Float64[Tensor, "post pre"]:
-        return network(receiver, sender).double() * unit
+        return all_weights(Embedding(receiver, sender))[:n]
 
     def imitation() -> Tensor:
         now, n_pairs = weights(), known.weights.numel()
@@ -245,7 +231,7 @@ def fit_structure(
     def loss() -> Tensor:
         now = weights()
         decay = sum(layer.weight.square().sum() for layer in network.layers)
-        nats = training.nats(response.to(now - known.weights)) + known.penalty(now)
+        nats = loss_of(now - known.weights) + known.penalty(now)
         return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
 
     best = _Best(float("inf"), {}, receiver, sender)
@@ -254,7 +240,7 @@ def fit_structure(
         nonlocal best
         with torch.no_grad():
             nats = float(held_out.nats(response.to(weights() - known.weights)))
-        if nats < best.nats:
+        if nats < best.nats or not best.network:
             state = {name: value.numpy().copy() for name, value in network.state_dict().items()}
             best = _Best(nats, state, receiver.detach().clone(), sender.detach().clone())
 
@@ -264,7 +250,7 @@ def fit_structure(
     network.load_state_dict({name: torch.from_numpy(value) for name, value in best.network.items()})
     z = Embedding(best.receiver, best.sender if directed else best.receiver)
     with torch.no_grad():
-        learned_weights = network(*z).double().numpy() * unit
+        learned_weights = all_weights(z).numpy()
     return StructureFit(
         weights=learned_weights, embedding=z, network=best.network, held_out_nats=best.nats
     )

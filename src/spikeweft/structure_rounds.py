@@ -16,36 +16,13 @@ import torch
 from jaxtyping import Float
 
 from spikeweft.fit_state import FitState, Step, clearly_better, hardly_worse
-from spikeweft.newton import (
-    POWER_RANGE,
-    determined,
-    link_step,
-    resume_rows,
-    row_step,
-    sharpen,
-)
+from spikeweft.newton import POWER_RANGE, determined, resume_rows, row_step
 from spikeweft.prediction import Link, geometry
-from spikeweft.structure import (
-    Known,
-    Metric,
-    Response,
-    StructureFit,
-    fit_structure,
-    spectral_embedding,
-)
+from spikeweft.structure import Known, Learning, Metric, Response, StructureFit, fit_structure
 from spikeweft.threads import side_by_side
 
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
-
-LINK_DAMPINGS = (0.004, 0.04)
-"""How stiffly the link answers to changed weights, in nats per spike; held-out spikes choose.
-
-The quadratic form overstates how far a link with a sharp bend should move.
-"""
-
-MEMBERS = (1, 2, 4)
-"""Networks whose mean is taken in each round of structure learning."""
 
 _ENSEMBLE_NATS = 15.0
 _STRUCTURE_STEPS = 300
@@ -59,7 +36,7 @@ class Kind(NamedTuple):
     n_dimensions: int
     directed: int
     damping: int
-    """Index into `LINK_DAMPINGS`."""
+    """Index into the dampings of the link's rule."""
 
     def __str__(self) -> str:
         wiring = "directed" if self.directed else "symmetric"
@@ -69,17 +46,17 @@ class Kind(NamedTuple):
 class StructureRounds:
     """The steps of structure learning, on a fit that they change."""
 
-    def __init__(self, state: FitState) -> None:
-        self._state = state
+    def __init__(self, state: FitState, learning: Learning, n_networks: Sequence[int]) -> None:
+        self._state, self._learning, self._n_networks = state, learning, n_networks
 
     def plan(self) -> list[Step]:
         """Choose a kind of network, then learn its weights, round by round."""
         plan = [Step("structure", partial(self._try_kinds, directed)) for directed in (0, 1)]
-        for damping in range(len(LINK_DAMPINGS)):
+        for damping in range(len(self._state.links.dampings)):
             plan.append(Step("structure", partial(self._choose_size, damping)))
-        for loop, n_members in enumerate(MEMBERS):
+        for loop, n_networks in enumerate(self._n_networks):
             acts = [
-                partial(self._learn, loop, n_members),
+                partial(self._learn, loop, n_networks),
                 *[self._state.step_rows, self._state.step_link] * 3,
                 *[partial(self._bend_by_training, _SLIGHTLY_SHARPER)] * 2,
                 self._state.step_rows,
@@ -108,9 +85,10 @@ class StructureRounds:
         """Learn networks of several kinds around the current weights, side by side."""
         state, fit, weights = self._state, self._state.fit, self._state.weights()
         n_neurons = len(fit.rows)
+        mix = np.zeros((0, n_neurons)) if state.hidden is None else state.hidden.mix
         known = Known(
             weights=torch.from_numpy(weights),
-            determined=torch.from_numpy(determined(fit)[:, :n_neurons]),
+            determined=torch.from_numpy(determined(fit)),
             precision=fit.precision,
         )
         training = Metric.of(fit.geometry)
@@ -122,24 +100,31 @@ class StructureRounds:
                 known,
                 training,
                 held_out,
-                spectral_embedding(weights, kind.n_dimensions, bool(kind.directed)),
+                mix,
+                n_dimensions=kind.n_dimensions,
+                directed=bool(kind.directed),
                 link_damping=self._link_damping(kind),
                 n_steps=_STRUCTURE_STEPS,
                 rng=torch.Generator().manual_seed(1000 * state.settings.seed + seed),
+                learning=self._learning,
             )
 
         return side_by_side(learn, enumerate(kinds, first_seed))
 
     def _link_damping(self, kind: Kind) -> float:
-        return LINK_DAMPINGS[kind.damping] * int(self._state.training.n_spikes.sum())
+        state = self._state
+        return state.links.dampings[kind.damping] * int(state.training.n_spikes.sum())
 
     def _adopt(self, weights: Float[np.ndarray, "post pre"], kind: Kind) -> None:
         """Take structured weights; history, bias and link answer as the metric says."""
         state, fit = self._state, self._state.fit
-        response = Response.of(Metric.of(fit.geometry), self._link_damping(kind))
-        change = response.to(torch.from_numpy(weights - state.weights())).numpy()
+        n, damping = len(fit.rows), self._link_damping(kind)
+        response = Response.of(Metric.of(fit.geometry), fit.n_sources, damping)
+        change = response.to(torch.from_numpy(weights[:n] - state.weights())).numpy()
         link = _changed(fit.link, change[0, -2:])
         fit = replace(fit, rows=fit.rows + change[:, :-2], link=link, weights_fixed=True)
+        if state.hidden is not None:
+            state.replace_hidden(state.hidden.driven_by(weights[n:], fit.rows, link))
         state.fit = resume_rows(state.training, fit, damping=1e-6)
 
     # -- choosing a kind --
@@ -153,7 +138,7 @@ class StructureRounds:
             Kind(d, directed, damping)
             for d in DIMENSIONS
             if d < len(state.fit.rows)
-            for damping in range(len(LINK_DAMPINGS))
+            for damping in range(len(self._state.links.dampings))
         ]
         found = self._fit_networks(kinds, first_seed=100 * directed)
         for kind, structure in zip(kinds, found, strict=True):
@@ -180,24 +165,25 @@ class StructureRounds:
         if not clearly_better(best, 0.0):
             return
         kind = min(kind for kind, score in scores.items() if score > best - _ENSEMBLE_NATS)
-        kept = state.fit
+        kept, hidden = state.fit, state.hidden
         (structure,) = self._fit_networks([kind], first_seed=150)
         self._adopt(structure.weights, kind)
         for _ in range(2):
-            state.fit = link_step(state.training, row_step(state.training, state.fit))
+            state.fit = state.links.step(state.training, row_step(state.training, state.fit))
         score = state.score()
+        state.replace_hidden(hidden)
         state.fit = kept
         if score > state.kept_score("structure"):
             state.vault |= {"structure/kind": np.array(kind), "structure/score": np.array(score)}
 
     # -- a round --
 
-    def _learn(self, loop: int, n_members: int) -> None:
+    def _learn(self, loop: int, n_networks: int) -> None:
         """Learn networks around the current weights and take the mean of the good ones."""
         kind, largest = self.kind, len(self._state.fit.rows) - 1
         kinds = [
             kind._replace(n_dimensions=max(min(kind.n_dimensions + extra, largest), 1))
-            for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_members)
+            for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_networks)
         ]
         found = self._fit_networks(kinds, first_seed=200 + 100 * loop)
         best = min(structure.held_out_nats for structure in found)
@@ -207,8 +193,9 @@ class StructureRounds:
     def _bend_by_training(self, factor: float) -> None:
         """Sharpen or soften the link where the training spikes become likelier by it."""
         state, kept = self._state, self._state.fit
-        for power in (factor, 1.0 / factor):
-            state.fit = row_step(state.training, sharpen(state.training, kept, power))
+        for bend in (factor, 1.0 / factor):
+            bent = state.links.bend(state.training, kept, bend)
+            state.fit = row_step(state.training, bent)
             gain = state.fit.geometry.log_likelihood.sum() - kept.geometry.log_likelihood.sum()
             if gain > 1.0:
                 return

@@ -3,11 +3,13 @@
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from spikeweft.benchmark.methods import ABLATIONS
 from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.benchmark.run import weights_file
 from spikeweft.benchmark.tables import STUDIES
@@ -61,6 +63,15 @@ LOOKS = {
 """Every method in the same colour everywhere."""
 _MARKERS = "osD^vPX<>*hpd8"
 _BOUND = Look(name="Cramér-Rao bound, free weights", colour=TRUTH.colour, line=ORACLE.line)
+_SHORT_BOUND = replace(_BOUND, name="Cramér-Rao bound")
+_LEAST_BITS = 1e-4
+"""Distances from the oracle below it are shown as if they were it: chance of the test part."""
+_WITHOUT = {
+    ablation.method.name: Look(
+        name=f"without {ablation.ingredient}\n({ablation.instead})", colour="#b0324f"
+    )
+    for ablation in ABLATIONS
+}
 _SHOWN = ("CircuitGNN+drive", "CircuitGNN", "PoissonGLM")
 """Methods whose matrices are shown."""
 _PROFILED = (*_SHOWN, "SharedFilterGLM", "TCA", "SeqNMF")
@@ -127,7 +138,7 @@ def _figures(rows: Sequence[Row], folder: Path) -> Iterator[tuple[str, Axes]]:
         elif table == "partial":
             yield "partial", _partial(group)
         elif study == "ablations":
-            yield f"scores_{name}", _scores(group)
+            yield "ablations", _ablations(group)
     yield from _curves(rows)
     predicted = [
         row
@@ -248,6 +259,43 @@ def _partial(rows: Sequence[Row]) -> Axes:
     return axes[0]
 
 
+def _ablations(rows: Sequence[Row]) -> Axes:
+    """What buys what: Δ, and bits per spike below the oracle, with one ingredient left out each."""
+    by_model = _by(rows, lambda row: row.neuron_model)
+    titles = [f"{model} neurons" for model in by_model for _ in range(2)]
+    methods = list(dict.fromkeys(row.method for row in rows))
+    axes = panels(
+        titles,
+        width_in=3.2 * len(titles) + 1.8,
+        height_in=0.38 * len(methods) + 1.2,
+        share_y=True,
+    )
+    looks = [_look(method) for method in methods]
+    for group, errors, losses in zip(by_model.values(), axes[::2], axes[1::2], strict=True):
+        by_method = _by(group, lambda row: row.method)
+        fits = [by_method.get(method, []) for method in methods]
+        draw_score_dots([_values(rows, "delta") for rows in fits], looks, _NAMES["delta"], errors)
+        draw_limit(float(np.mean(_values(group, "cramer_rao_delta"))), _SHORT_BOUND, errors)
+        below = [[_bits_below_oracle(row) for row in rows] for rows in fits]
+        draw_score_dots(below, looks, "bits per spike below the oracle", losses)
+        scale_axes(errors, log="x")
+        scale_axes(losses, log="x", x_ticks=_decades(below))
+    axes[0].set_yticks(axes[0].get_yticks(), [look.name for look in looks])
+    return axes[0]
+
+
+def _decades(values: Sequence[Sequence[float]]) -> list[float]:
+    """Powers of ten from the least that is shown to the largest value."""
+    largest = max((value for group in values for value in group), default=_LEAST_BITS)
+    n = 1 + math.floor(math.log10(largest / _LEAST_BITS) + 1e-9)
+    return [_LEAST_BITS * 10.0**k for k in range(n)]
+
+
+def _bits_below_oracle(row: Row) -> float:
+    """How far from the oracle a fit predicts; beyond a limit, no difference is seen."""
+    return max(row.oracle_bits_per_spike_pooled - row.bits_per_spike_pooled, _LEAST_BITS)
+
+
 def _delta_against(rows: Sequence[Row], field: str, name: str) -> Axes:
     """Δ of each method against what was varied, and the bound of free weights."""
     (ax,) = panels([f"error against {name}"], width_in=6.8, height_in=3.4)
@@ -292,7 +340,7 @@ def _values(rows: Iterable[Row], field: str) -> list[float]:
 
 
 def _look(method: str) -> Look:
-    return LOOKS.get(method, Look(name=method, colour=MUTED))
+    return {**LOOKS, **_WITHOUT}.get(method, Look(name=method, colour=MUTED))
 
 
 def _by(rows: Iterable[Row], key: Callable[[Row], object]) -> dict:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spikeweft.errors import InputError
 
@@ -116,14 +116,43 @@ WITHOUT_DRIVE: tuple[Method, ...] = (CIRCUIT_GNN, YOON_GNN, *PEERS)
 WITH_DRIVE: tuple[Method, ...] = (CIRCUIT_GNN_DRIVE, CIRCUIT_GNN, YOON_GNN_DRIVE, *PEERS)
 """Methods for driven networks: ours with and without reading the input, to see what that adds."""
 
-ABLATIONS: dict[str, Mapping[str, object]] = {}
-"""Fields of `fitting.Recipe` by what is left out, as {"free weights": {"structure": False}}."""
+MIXED_COLUMNS = Method(
+    name="CircuitGNN+drive, mixed columns",
+    estimator=_CIRCUIT_GNN,
+    settings={"rotated_by": "drive"},
+    recipe={"hidden_circuit": False},
+)
+"""What hidden neurons are compared with: as many parameters, and no circuit behind them."""
+
+
+class Ablation(NamedTuple):
+    """One ingredient of `CircuitGNN` that is left out, what stands in its place, and how."""
+
+    ingredient: str
+    instead: str
+    recipe: Mapping[str, object]
+
+    @property
+    def method(self) -> Method:
+        """`CircuitGNN` without this ingredient."""
+        name = f"without {self.ingredient}"
+        return Method(name=name, estimator=_CIRCUIT_GNN, recipe=self.recipe)
+
+
+ABLATIONS = (
+    Ablation("structure", "free weights", {"structure": False}),
+    Ablation("ensembles", "one network a round", {"n_networks": (1, 1, 1)}),
+    Ablation("further rounds", "one round", {"n_networks": (4,)}),
+    Ablation("spectral start", "random embeddings", {"spectral_start": False}),
+    Ablation("symmetric pair features", "[zᵢ, zⱼ]", {"symmetric_features": False}),
+    Ablation("pair network", "bilinear form", {"pair_network": False}),
+    Ablation("Fisher metric", "all pairs alike", {"fisher_metric": False}),
+    Ablation("learned link", "exponential link", {"learned_link": False}),
+    Ablation("expected information", "steps heed spikes only", {"expected_information": False}),
+    Ablation("whitened steps", "diagonal steps", {"whitened_steps": False}),
+)
 
 
 def ablated() -> tuple[Method, ...]:
-    """The whole method, then the same with one thing left out at a time."""
-    parts = (
-        Method(name=f"without {name}", estimator=_CIRCUIT_GNN, recipe=recipe)
-        for name, recipe in ABLATIONS.items()
-    )
-    return (CIRCUIT_GNN, *parts)
+    """The whole method, then the same with one ingredient left out at a time."""
+    return (CIRCUIT_GNN, *(ablation.method for ablation in ABLATIONS))

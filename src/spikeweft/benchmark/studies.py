@@ -9,10 +9,12 @@ from spikeweft.benchmark.methods import (
     CIRCUIT_GNN,
     CIRCUIT_GNN_DRIVE,
     ISING,
+    MIXED_COLUMNS,
     POISSON_GLM,
     SAME_BIN_GLM,
     WITH_DRIVE,
     WITHOUT_DRIVE,
+    YOON_GNN,
     Method,
     ablated,
 )
@@ -157,11 +159,14 @@ def wirings(
 
 
 def ablations(seeds: Sequence[int] = SEEDS, minutes: float = MINUTES) -> list[Case]:
-    """CircuitGNN, whole and with one thing left out at a time, on both rings."""
+    """CircuitGNN, whole and with one thing left out at a time, and the published model it is after.
+
+    Both rings. The published model differs in all at once, its wide messages included.
+    """
     cases = [
         _ring("ablations", "1", "ring", neuron_model, ring, method)
         for neuron_model, ring in _rings().items()
-        for method in ablated()
+        for method in (*ablated(), YOON_GNN)
     ]
     return _with_seeds(cases, seeds, minutes)
 
@@ -231,6 +236,7 @@ def _partial() -> Iterator[Case]:
             yield replace(case, n_observed=n_observed, n_hidden=n_hidden)
         for method in PARTIAL_CONTROLS:
             yield replace(case, n_observed=n_observed, method=method)
+        yield replace(case, n_observed=n_observed, n_hidden=N_HIDDEN[-1], method=MIXED_COLUMNS)
 
 
 def _ring(

@@ -14,7 +14,7 @@ from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
 from spikeweft.features import CircuitTraces, FitSettings
-from spikeweft.fitting import CircuitFit
+from spikeweft.fitting import WHOLE_RECIPE, CircuitFit, Recipe
 from spikeweft.hidden import HiddenNeurons, pack_hidden, unpack_hidden
 from spikeweft.newton import determined, weight_variance
 from spikeweft.prediction import Link, log_likelihood, mean_slope, rate_hz
@@ -61,6 +61,8 @@ class CircuitGNN(SpikePredictor):
         external input θ); its gain is chosen by held-out spikes.
     random_state
         Seed of the quadrature times and of the networks.
+    recipe
+        What the fit is made of; the whole method unless something is to be left out.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class CircuitGNN(SpikePredictor):
         covariates: tuple[str, ...] = (),
         rotated_by: str | None = None,
         random_state: int = 0,
+        recipe: Recipe = WHOLE_RECIPE,
     ) -> None:
         self.tau_s = tau_s
         self.history_window_s = history_window_s
@@ -78,6 +81,7 @@ class CircuitGNN(SpikePredictor):
         self.covariates = covariates
         self.rotated_by = rotated_by
         self.random_state = random_state
+        self.recipe = recipe
 
     def fit(
         self,
@@ -108,7 +112,7 @@ class CircuitGNN(SpikePredictor):
         settings = self._fit_settings()
         training, held_out = X.between(0.0, 1.0 - HELD_OUT), X.between(1.0 - HELD_OUT, 1.0)
         _check_long_enough(training, held_out, self.history_window_s)
-        circuit = CircuitFit(training, held_out, settings)
+        circuit = CircuitFit(training, held_out, settings, self.recipe)
         self.history_ = []
         with threadpool_limits(1):
             for progress in train(circuit, self._checkpoint_settings(X), checkpoint):
@@ -153,7 +157,7 @@ class CircuitGNN(SpikePredictor):
     def model_settings(self) -> dict[str, Any]:
         """The settings, and the names of the neurons, as plain values."""
         names = list(self.connectivity_.neuron_ids)
-        return {**self.get_params(), "covariates": list(self.covariates), "neuron_ids": names}
+        return {**self._plain_settings(), "neuron_ids": names}
 
     @classmethod
     def from_saved(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Self:
@@ -161,6 +165,7 @@ class CircuitGNN(SpikePredictor):
         given = dict(settings)
         names = tuple(given.pop("neuron_ids"))
         given["covariates"] = tuple(given["covariates"])
+        given["recipe"] = Recipe.of(given["recipe"])
         model = cls(**given)
         model.rows_ = arrays["rows"]
         model.link_ = Link(*(float(value) for value in arrays["link"]))
@@ -190,13 +195,17 @@ class CircuitGNN(SpikePredictor):
             seed=self.random_state,
         )
 
+    def _plain_settings(self) -> dict[str, Any]:
+        """The settings, fit for JSON."""
+        plain = {"covariates": list(self.covariates), "recipe": self.recipe.changes}
+        return {**self.get_params(), **plain}
+
     def _checkpoint_settings(self, X: Recording) -> dict[str, Any]:
         spikes = hashlib.sha256()
         for array in (X.spike_times_s, X.spike_neurons, X.epochs_s):
             spikes.update(np.ascontiguousarray(array).tobytes())
         return {
-            **self.get_params(),
-            "covariates": list(self.covariates),
+            **self._plain_settings(),
             "estimator": type(self).__name__,
             "recording": spikes.hexdigest(),
         }
@@ -217,6 +226,10 @@ class CircuitGNN(SpikePredictor):
         if self.n_hidden == 0:
             return {}
         return {"held_out_nats_gained_by_hidden_neurons": circuit.hidden_gain_nats}
+
+    def _recipe_metadata(self) -> dict[str, str]:
+        changes = ", ".join(f"{key}={value}" for key, value in self.recipe.changes.items())
+        return {"recipe": changes} if changes else {}
 
     def _take_result(self, X: Recording, circuit: CircuitFit) -> None:
         fit, training = circuit.parameters, circuit.training
@@ -246,6 +259,7 @@ class CircuitGNN(SpikePredictor):
                 **self._hidden_metadata(circuit),
                 **({} if circuit.rotation is None else {"rotation_gain": circuit.rotation.gain}),
                 "random_state": self.random_state,
+                **self._recipe_metadata(),
             },
         )
 
