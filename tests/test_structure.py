@@ -379,7 +379,7 @@ def test_the_reported_network_makes_the_reported_weights(ring, learned):
 
 def test_a_hidden_neuron_gets_the_weights_of_those_between_which_it_lies(ring):
     """One that lies right on an observed neuron is wired as that one, to it and from it."""
-    _, noisy, training, held_out = ring
+    _, noisy, training, _ = ring
     mix = np.eye(N_RING)[[7]]
     fisher = torch.zeros(N_RING, N_RING + 4, N_RING + 4, dtype=torch.float64)
     old = [*range(N_RING), *range(N_RING + 1, N_RING + 4)]
