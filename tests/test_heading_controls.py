@@ -81,7 +81,7 @@ def test_resampled_spikes_keep_tuning_and_rates(uncoupled):
     curves = tuning_curves(uncoupled, "direction")
     for drawn in (
         tuned_spikes(uncoupled, "direction", curves, rng),
-        UncoupledNeurons.of(design_of(uncoupled, "direction"), rng).draw(rng),
+        UncoupledNeurons.of(uncoupled, "direction", rng).draw(rng),
     ):
         assert np.allclose(drawn.n_spikes, uncoupled.n_spikes, rtol=0.15, atol=30)
         off = np.angle(

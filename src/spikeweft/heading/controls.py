@@ -44,7 +44,7 @@ def tuning_alone(
     n_resampled: int = N_RESAMPLED,
 ) -> list[Connectivity]:
     """Circuits inferred from spikes of neurons that follow direction and own past, uncoupled."""
-    neurons = UncoupledNeurons.of(design_of(recording, angle), rng)
+    neurons = UncoupledNeurons.of(recording, angle, rng)
     return [infer(neurons.draw(rng)) for _ in range(n_resampled)]
 
 

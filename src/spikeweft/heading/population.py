@@ -19,6 +19,7 @@ _TURN_TAU_S = 0.4
 _DRIFT_SD = 0.2
 _DRIFT_TAU_S = 10.0
 _LONGEST_DELAY_S = 0.04
+_CLOCK_ERROR_S = 0.05
 
 
 def unconnected_population(
@@ -29,12 +30,17 @@ def unconnected_population(
     Every neuron has a preferred direction, a von Mises tuning curve with a concentration of 1 to
     10 that may be lopsided, a peak of 5 to 60 Hz and a floor; it is ahead of the direction by 0 to
     40 ms, as cells of the anterior thalamus are (Blair & Sharp 1995), refractory for 1 to 3 ms,
-    then recovers or bursts, and its excitability drifts within some ten seconds.
+    then recovers or bursts, and its excitability drifts within some ten seconds. The clock of the
+    direction is off by up to 50 ms.
     """
     n_ticks = round(duration_s / TICK_S)
-    direction = _wander(n_ticks + round(_LONGEST_DELAY_S / TICK_S) + 1, rng)
+    spare = round((_LONGEST_DELAY_S + _CLOCK_ERROR_S) / TICK_S) + 1
+    direction = _wander(n_ticks + 2 * spare, rng)
+    clock = round(_CLOCK_ERROR_S / TICK_S)
+    recorded = direction[spare + rng.integers(-clock, clock + 1) :]
+    heard = direction[spare:]
     preferred = rng.uniform(0.0, 2 * np.pi, n_neurons)
-    trains = [_train(direction, preferred[i], n_ticks, rng) for i in range(n_neurons)]
+    trains = [_train(heard, preferred[i], n_ticks, rng) for i in range(n_neurons)]
     every = round(ANGLE_STEP_S / TICK_S)
     sampled = np.arange(every // 2, n_ticks, every)
     return Recording.from_arrays(
@@ -46,7 +52,7 @@ def unconnected_population(
         covariates={
             angle: Covariate(
                 times_s=sampled * TICK_S,
-                values=np.mod(direction[sampled], 2 * np.pi),
+                values=np.mod(recorded[sampled], 2 * np.pi),
                 is_angle=True,
             )
         },

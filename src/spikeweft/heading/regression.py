@@ -144,14 +144,19 @@ class Regression:
         )
 
 
-def design_of(recording: Recording, angle: str | None) -> Design:
-    """Columns of a recording; without the direction's where no angle is named."""
+def design_of(recording: Recording, angle: str | None, ahead_s: float = 0.0) -> Design:
+    """Columns of a recording; without the direction's where no angle is named.
+
+    The direction is that of `ahead_s` later.
+    """
     binned = recording.counts(BIN_S)
     middle_s = binned.start_s + binned.exposure_s / 2
     direction = np.zeros((len(middle_s), 0))
     if angle is not None:
         direction = covariate_columns(
-            recording.covariates[angle].at(middle_s), is_angle=True, n_harmonics=N_HARMONICS
+            recording.covariates[angle].at(middle_s + ahead_s),
+            is_angle=True,
+            n_harmonics=N_HARMONICS,
         )
     columns = [
         *(traces(binned.counts, binned.epoch, tau_s) for tau_s in TAUS_S),

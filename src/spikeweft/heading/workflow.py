@@ -238,8 +238,9 @@ class _Steps:
         """The same uncoupled recordings at every call."""
         rng = np.random.default_rng([self.study.seed, 1])
         if self._neurons is None:
-            design = design_of(self.recording, self.angle)
-            self._neurons = UncoupledNeurons.of(design, np.random.default_rng([self.study.seed, 2]))
+            self._neurons = UncoupledNeurons.of(
+                self.recording, self.angle, np.random.default_rng([self.study.seed, 2])
+            )
         return [self._neurons.draw(rng) for _ in range(n)]
 
     def _model(self, n_hidden: int, aware: bool) -> CircuitGNN:

@@ -1,0 +1,133 @@
+"""False alarms and detections of head-direction profiles: python benchmarks/heading_controls.py.
+
+Two kinds of recordings, each of 19 head-direction cells and ten minutes, seed by seed:
+
+- `unconnected`: cells that a common direction drives and nothing else. Evidence is a false alarm.
+- `ring`: 19 of the 100 neurons of a ring with one bump (the second profile), whose wiring is
+  known. The direction is where the bump is, read from all 100 neurons.
+
+Each is inferred with the quick regression, the direction among its causes, and judged by the same
+rule: the contrast must exceed those of 19 draws from tuning alone and of shuffled directions. A row
+that the table has is not made again.
+"""
+
+import csv
+import platform
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from spikeweft.connectivity import Connectivity
+from spikeweft.heading.controls import coupling, evidence, leave_neurons_out, tuning_alone
+from spikeweft.heading.population import unconnected_population
+from spikeweft.heading.profile import profile
+from spikeweft.heading.tuning import tuning_curves
+from spikeweft.recording import Covariate, Recording
+from spikeweft.simulate.network import simulate
+from spikeweft.simulate.observe import observe
+from spikeweft.simulate.ring import profile_ii_lnp_ring
+
+SEEDS = range(100, 120)
+N_CELLS = 19
+DURATION_S = 600.0
+N_DRAWN = 19
+BUMP_S = 0.05
+TABLE = Path(__file__).with_suffix(".csv")
+
+Row = dict[str, str | int | float | bool]
+
+
+def unconnected(rng: np.random.Generator) -> tuple[Recording, Connectivity | None]:
+    """Cells without connections."""
+    return unconnected_population(N_CELLS, DURATION_S, rng), None
+
+
+def ring(rng: np.random.Generator) -> tuple[Recording, Connectivity | None]:
+    """Some cells of a ring whose wiring is known."""
+    network = profile_ii_lnp_ring()
+    whole = simulate(network, DURATION_S, rng)
+    seen = observe(whole, network.connectivity, N_CELLS, rng)
+    return replace(seen.recording, covariates={"direction": bump(whole)}), seen.connectivity
+
+
+def bump(whole: Recording) -> Covariate:
+    """Where the bump of activity is: the mean direction of all spikes around each moment."""
+    step_s = BUMP_S / 5
+    counts = whole.counts(step_s).counts
+    assert whole.preferred_angle_rad is not None
+    vector = counts @ np.exp(1j * whole.preferred_angle_rad)
+    near = np.convolve(vector, np.ones(5), mode="same")
+    times_s = (np.arange(len(near)) + 0.5) * step_s
+    return Covariate(times_s=times_s, values=np.mod(np.angle(near), 2 * np.pi), is_angle=True)
+
+
+def judge(kind: str, seed: int) -> Row:
+    """One recording, inferred and judged."""
+    make: Callable = {"unconnected": unconnected, "ring": ring}[kind]
+    rng = np.random.default_rng(seed)
+    recording, truth = make(rng)
+    preferred = tuning_curves(recording, "direction").preferred_rad
+    recording = replace(recording, preferred_angle_rad=preferred)
+
+    def infer(spikes: Recording) -> Connectivity:
+        return coupling(spikes, "direction")
+
+    circuit = infer(recording)
+    drawn = tuning_alone(recording, "direction", infer, rng, N_DRAWN)
+    found = evidence(circuit, drawn, None, rng)
+    alone = [control.value for control in found.tuning_alone]
+    return {
+        "kind": kind,
+        "seed": seed,
+        "contrast": found.observed.value,
+        "tuning_alone": float(np.mean(alone)),
+        "tuning_alone_sd": float(np.std(alone)),
+        "p_tuning_alone": found.p_tuning,
+        "p_permuted": found.p_permuted,
+        "holds": found.holds,
+        "left_out_correlation": leave_neurons_out(circuit).correlation,
+        "profile_correlation_with_truth": against(circuit, drawn, truth),
+        "spikeweft": version("spikeweft"),
+        "machine": platform.machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": shlex.join(["python", "benchmarks/heading_controls.py", kind, str(seed)]),
+    }
+
+
+def against(circuit: Connectivity, drawn: list[Connectivity], truth: Connectivity | None) -> float:
+    """Correlation of the mean profile, less that of tuning alone, with the true one."""
+    if truth is None:
+        return float("nan")
+    alone = np.mean([profile(control).mean for control in drawn], axis=0)
+    net = profile(circuit).mean - alone
+    true = profile(replace(truth, angle_rad=circuit.angle_rad)).mean
+    seen = np.isfinite(net) & np.isfinite(true)
+    return float(np.corrcoef(net[seen], true[seen])[0, 1])
+
+
+def main(words: list[str]) -> None:
+    """Make the rows asked for, or all."""
+    kinds = words[:1] or ["unconnected", "ring"]
+    seeds = [int(word) for word in words[1:]] or SEEDS
+    rows: list[Row] = list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
+    done = {(row["kind"], int(row["seed"])) for row in rows}
+    for kind, seed in [(k, s) for k in kinds for s in seeds if (k, s) not in done]:
+        rows.append(judge(kind, seed))
+        print({key: value for key, value in rows[-1].items() if key != "command"}, flush=True)
+        with TABLE.open("w", newline="") as file:
+            table = csv.DictWriter(file, list(rows[-1]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(
+                {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+                for row in sorted(rows, key=lambda row: (str(row["kind"]), int(row["seed"])))
+            )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
