@@ -79,7 +79,7 @@ def crew():
     """Two workers on this machine, whose fits take no time."""
     with local_crew(2) as crew:
         crew.client.register_plugin(Quick())
-        crew.client.wait_for_workers(2, timeout=120)
+        crew.client.wait_for_workers(2)
         yield nullcontext(crew)
 
 
@@ -191,8 +191,7 @@ def test_a_fit_that_kills_its_worker_fails_and_takes_no_other_with_it(crew, reco
     rows = sweep(fits(recording, folder, KILLS, *range(6)), folder, crew)
     assert "killed again and again" in rows[0]["failed"]
     assert [row["failed"] for row in rows[1:]] == [""] * 6
-    assert starts(folder)[KILLS] == 3
-    assert sum(starts(folder).values()) == 9
+    assert starts(folder)[KILLS] == 4  # twice among others, twice alone
 
 
 # ---- the real thing, in a process of its own
@@ -246,7 +245,7 @@ def test_a_killed_sweep_goes_on_and_an_interrupted_one_is_quiet(recording, tmp_p
         assert str(result.provenance["seed"]) == row["seed"]
 
 
-def test_slurm_jobs_make_fits(recording, tmp_path, monkeypatch):
+def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, monkeypatch):
     """A stand-in for Slurm, which starts a job at once, and ends it when it is cancelled."""
     write_program(
         tmp_path / "bin" / "sbatch",
@@ -259,14 +258,22 @@ def test_slurm_jobs_make_fits(recording, tmp_path, monkeypatch):
     folder = tmp_path / "out"
     asked = dict.fromkeys(("jobs", "account", "interface"))
     asked |= {"cores": 1, "memory": "2GB", "queue": "short", "walltime": "00:10:00"}
+
+    def end_first_job(standing):
+        jobs = (tmp_path / "jobs").read_text().split()
+        if len(jobs) == 1:
+            os.killpg(int(jobs[0]), signal.SIGKILL)
+
     with slurm_crew(asked, folder / "slurm") as crew:
         crew.client.register_plugin(Quick())
-        rows = sweep(fits(recording, folder, 0, 1), folder, nullcontext(crew))
+        rows = sweep(fits(recording, folder, 0, 1), folder, nullcontext(crew), end_first_job)
     assert [row["failed"] for row in rows] == ["", ""]
     script = (tmp_path / "job.sh").read_text()
     for line in ("#SBATCH -p short", "#SBATCH -t 00:10:00", "export OMP_NUM_THREADS=1"):
         assert line in script
-    assert (tmp_path / "cancelled").read_text() == (tmp_path / "job.pid").read_text()
+    jobs = (tmp_path / "jobs").read_text().split()
+    assert len(jobs) == 2
+    assert sorted((tmp_path / "cancelled").read_text().split()) == sorted(jobs)
 
 
 def write_program(path: Path, text: str) -> None:

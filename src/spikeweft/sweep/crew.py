@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,8 @@ from distributed import Client, LocalCluster
 from spikeweft.errors import InputError
 
 _ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
-_CONNECT_S = 20
+_INHERITED = {"MALLOC_TRIM_THRESHOLD_": 65536, **_ONE_THREAD}
+_CONNECT_S = 60
 _LOST_S = 90.0
 
 
@@ -146,8 +148,8 @@ def _configured() -> Iterator[None]:
     quiet = logging.getLogger("distributed")
     level, environment = quiet.level, dict(os.environ)
     settings = {
-        "distributed.scheduler.allowed-failures": 2,
-        "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536, **_ONE_THREAD},
+        "distributed.scheduler.allowed-failures": 1,
+        "distributed.nanny.pre-spawn-environ": _INHERITED,
         "distributed.comm.timeouts.connect": f"{_CONNECT_S}s",
         "logging.distributed": "critical",
     }
@@ -158,7 +160,7 @@ def _configured() -> Iterator[None]:
     finally:
         quiet.setLevel(level)
         # Dask sets what workers inherit in this process, where it is none of its business.
-        for name in _ONE_THREAD:
+        for name in _INHERITED:
             if name in environment:
                 os.environ[name] = environment[name]
             else:
@@ -168,7 +170,9 @@ def _configured() -> Iterator[None]:
 async def _leave_interrupts_to_us() -> None:
     """Let Ctrl-C interrupt this process only: it ends the workers itself, without their cries.
 
-    Processes inherit what is blocked in the thread that starts them.
+    Processes inherit what is blocked in the thread that starts them. Python's tracker of resources
+    unblocks interrupts when it is started, so that comes first.
     """
+    resource_tracker.ensure_running()
     await asyncio.sleep(0)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -43,9 +43,9 @@ def sweep(
     """Make the fits that are not there yet, and write `folder/sweep.csv`.
 
     Each fit is a result folder in `folder/fits`; a fit that is there is not made again, one that
-    was interrupted goes on where it was. A fit that fails, or whose worker dies with it three
-    times, becomes a row that says why, and is tried again by the next run. The table also keeps the
-    rows of fits in `folder` that are not among these.
+    was interrupted goes on where it was. A fit that fails, or with which worker after worker dies,
+    becomes a row that says why, and is tried again by the next run. The table also keeps the rows
+    of fits in `folder` that are not among these.
 
     Parameters
     ----------
@@ -134,21 +134,26 @@ def _row_of(folder: Path) -> Row:
 def _made(missing: Sequence[Inference], crew: Crew) -> Iterator[Row]:
     """Rows in the order in which they come.
 
-    A worker gets one fit at a time, so that a fit that kills its worker takes no other with it.
+    There are never more fits under way than workers. Who was on a worker that died with another's
+    fit is not to blame for it, so the suspects are tried again in the end, one by one.
     """
-    waiting = deque(missing)
-    under_way: dict[Future, _Given] = {}
+    waiting, suspects = deque(missing), deque[Inference]()
+    under_way: dict[Future, Inference] = {}
     try:
-        while waiting or under_way:
+        while waiting or suspects or under_way:
             crew.keep_up()
-            _give(waiting, under_way, crew)
-            for future in _ended(under_way):
-                given = under_way.pop(future)
-                row = _row(future, given.inference)
-                if row is None:
-                    waiting.appendleft(given.inference)
+            for _ in range(min(len(waiting), len(crew.client.nthreads()) - len(under_way))):
+                _begin(waiting.popleft(), under_way, crew)
+            if suspects and not (waiting or under_way):
+                _begin(suspects.popleft(), under_way, crew, key="alone")
+            for future in _ended(under_way, crew):
+                inference = under_way.pop(future)
+                if future.status == "cancelled":  # the cluster forgot it
+                    waiting.append(inference)
+                elif _is_suspect(future):
+                    suspects.append(inference)
                 else:
-                    yield row
+                    yield _row(future, inference)
     except OSError as error:
         raise InputError(
             f"the cluster cannot be reached any more ({sentence(error)}); run the same command to "
@@ -159,41 +164,32 @@ def _made(missing: Sequence[Inference], crew: Crew) -> Iterator[Row]:
             crew.client.cancel(list(under_way))
 
 
-class _Given(NamedTuple):
-    inference: Inference
-    worker: str
+def _begin(
+    inference: Inference, under_way: dict[Future, Inference], crew: Crew, key: str = "fit"
+) -> None:
+    future = crew.client.submit(fit, inference, key=f"{key}-{inference.folder}")
+    under_way[future] = inference
 
 
-def _give(waiting: deque[Inference], under_way: dict[Future, _Given], crew: Crew) -> None:
-    busy = {given.worker for given in under_way.values()}
-    free = [worker for worker in crew.client.nthreads() if worker not in busy]
-    for worker, inference in zip(free, list(waiting), strict=False):
-        future = crew.client.submit(
-            fit,
-            inference,
-            key=f"fit-{inference.folder}",
-            workers=[worker],
-            allow_other_workers=True,  # where this one dies
-        )
-        under_way[future] = _Given(inference, worker)
-        waiting.popleft()
-
-
-def _ended(under_way: Mapping[Future, _Given]) -> list[Future]:
+def _ended(under_way: Mapping[Future, Inference], crew: Crew) -> list[Future]:
     if not under_way:
         time.sleep(_POLL_S)
         return []
-    with suppress(TimeoutError, FuturesCancelledError):  # none has ended, or was forgotten
+    none_yet = suppress(TimeoutError, FuturesCancelledError)  # or one that was forgotten
+    with crew.client.as_current(), none_yet:
         wait(list(under_way), timeout=_POLL_S, return_when="FIRST_COMPLETED")
     return [future for future in under_way if future.status != "pending"]
 
 
-def _row(future: Future, inference: Inference) -> Row | None:
-    """The row of a fit that has ended; None where it did not, because the cluster forgot it."""
+def _is_suspect(future: Future) -> bool:
+    """Whether workers died with the fit, which was not alone then."""
+    is_killed = future.status == "error" and isinstance(future.exception(), KilledWorker)
+    return is_killed and not str(future.key).startswith("alone")
+
+
+def _row(future: Future, inference: Inference) -> Row:
     if future.status == "finished":
         return future.result()
-    if future.status != "error":
-        return None
     error = future.exception()
     if isinstance(error, KilledWorker):
         why = "its process was killed again and again, most likely for want of memory"
