@@ -222,15 +222,19 @@ def finished(folder) -> dict[str, int]:
 
 def test_a_killed_sweep_goes_on_and_an_interrupted_one_is_quiet(recording, tmp_path):
     folder = tmp_path / "out"
-    words = (recording, folder, "--seeds", "0", "1", "2", "3", "--workers", "2")
-    for end, status in ((signal.SIGKILL, -9), (signal.SIGINT, 130), (None, 0)):
+    words = (recording, folder, "--seeds", "0", "1", "2", "3", "--workers")
+    for n_workers, end, status in (
+        ("2", signal.SIGKILL, -9),
+        ("1", signal.SIGINT, 130),
+        ("1", 0, 0),
+    ):
         before = finished(folder)
-        with start(*words) as process:
+        with start(*words, n_workers) as process:
             while (
                 end is not None and process.poll() is None and len(finished(folder)) <= len(before)
             ):
                 time.sleep(0.02)
-            if end is not None:
+            if end:
                 os.killpg(process.pid, end)  # as Ctrl-C does, all processes hear it
             _, said = process.communicate()
         assert process.returncode in {status, 0}
@@ -250,9 +254,10 @@ def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, mo
     write_program(
         tmp_path / "bin" / "sbatch",
         f'cp "$1" {tmp_path}/job.sh; setsid bash {tmp_path}/job.sh > {tmp_path}/job.log 2>&1 &\n'
-        f'echo $! > {tmp_path}/job.pid; echo "Submitted batch job $!"',
+        f'echo $! >> {tmp_path}/jobs; echo "Submitted batch job $!"',
     )
-    write_program(tmp_path / "bin" / "scancel", f"kill -9 -- -$1; echo $1 > {tmp_path}/cancelled")
+    write_program(tmp_path / "bin" / "scancel", f"kill -9 -- -$1; echo $1 >> {tmp_path}/cancelled")
+    monkeypatch.setattr("spikeweft.sweep.crew._LOST_S", 1.0)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin", prepend=os.pathsep)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     folder = tmp_path / "out"

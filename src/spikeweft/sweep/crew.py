@@ -102,7 +102,7 @@ def slurm_crew(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Cr
                 processes=asked["cores"],
                 log_directory=str(logs),
                 job_script_prologue=[f"export {key}={n}" for key, n in _ONE_THREAD.items()],
-                scheduler_options={"dashboard": False},
+                scheduler_options={"dashboard": False, "dashboard_address": ":0"},
                 silence_logs=logging.CRITICAL,
             )
         except (OSError, ValueError, RuntimeError) as error:
