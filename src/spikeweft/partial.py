@@ -83,7 +83,7 @@ def made_whole(folder: Path, begun_with: Mapping[str, Any], *, force: bool) -> I
                 _begin(partial, begun_with, force=force)
                 yield partial
                 _put_in_place(partial, folder, force=force)
-        except InputError:
+        except (InputError, MemoryError):
             if is_new and not (partial / CHECKPOINT).exists():
                 shutil.rmtree(partial, ignore_errors=True)
             raise
