@@ -248,6 +248,7 @@ def test_hidden_neurons_rotate_with_the_circuit(recording):
     hidden = HiddenNeurons(
         angle_rad=angle_rad,
         mix=np.zeros((4, 8)),
+        order=np.arange(8),
         weights=np.random.default_rng(0).normal(size=(4, N)),
         bias=np.arange(4.0),
         link=Link(1.0, np.log(50.0)),

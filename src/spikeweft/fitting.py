@@ -21,7 +21,7 @@ import numpy as np
 
 from spikeweft.errors import InputError
 from spikeweft.features import CircuitTraces, FitSettings
-from spikeweft.first_minutes import FirstMinutes
+from spikeweft.first_minutes import GAINS, FirstMinutes
 from spikeweft.fit_state import FitState, Step, clearly_better, hardly_worse
 from spikeweft.hidden import HiddenNeurons, MixedColumns, ring_angles, ring_places
 from spikeweft.newton import (
@@ -51,6 +51,7 @@ from spikeweft.structure_rounds import StructureRounds
 from spikeweft.train import Progress
 
 _UNKNOWN = 0.05
+_ROW_STEPS_TURNED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,14 +180,11 @@ class CircuitFit:
 
     def _hidden_plan(self) -> list[Step]:
         state = self._state
-        acts = [
-            self._join_hidden,
-            *[state.step_rows] * 12,
-            state.step_link,
-            *[state.step_rows] * 4,
-            partial(state.keep, "free"),
-        ]
-        return [Step("hidden neurons", act) for act in acts]
+        settle = [*[state.step_rows] * 12, state.step_link, *[state.step_rows] * 4]
+        acts = [self._join_hidden, *settle]
+        if state.rotation is not None:
+            acts += [*(partial(self._turn_with_hidden, gain) for gain in GAINS), *settle]
+        return [Step("hidden neurons", act) for act in (*acts, partial(state.keep, "free"))]
 
     # -- being a Trainable --
 
@@ -260,9 +258,36 @@ class CircuitFit:
         angle = ring_angles(state.recordings[0], fit.rows[:, : len(fit.rows)])
         places = ring_places(angle, state.settings.n_hidden)
         if state.rotation is not None:
+            state.vault["hidden/gain"] = np.array(state.rotation.gain)
             state.rotation, places = state.rotation.with_neurons(places)
         state.hidden = self.recipe.hidden_neurons.between(fit.rows, fit.link, angle, places)
         state.take_all_data()
+
+    def _turn_with_hidden(self, gain: float) -> None:
+        """Rotate the circuit, hidden neurons included, if held-out spikes gain by it.
+
+        Only where no rotation was found without them: the fewer neurons are observed, the more
+        places the input turns to where nobody is heard, and the worse a rotation looks.
+        """
+        state = self._state
+        assert state.rotation is not None and state.hidden is not None
+        if state.vault["hidden/gain"] != 0.0:
+            return
+        kept, rotation, hidden, score = state.fit, state.rotation, state.hidden, state.score()
+        state.rotation = replace(rotation, gain=gain)
+        for _ in range(2):
+            state.prepare("all")
+            state.fit = resume_rows(state.training, state.fit, damping=1e-2)
+            for _ in range(_ROW_STEPS_TURNED):
+                state.fit = row_step(state.training, state.fit)
+            state.hidden = state.hidden.settled(state.fit.rows, state.fit.link)
+        state.prepare("all")
+        state.fit = resume_rows(state.training, state.fit)
+        if clearly_better(state.score(), score):
+            return
+        state.rotation, state.hidden = rotation, hidden
+        state.prepare("all")
+        state.fit = kept
 
     # -- the choice --
 

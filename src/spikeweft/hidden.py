@@ -56,6 +56,9 @@ class HiddenNeurons:
     mix: Float[np.ndarray, "hidden observed"]
     """Shares of observed neurons between which each one lies."""
 
+    order: Int[np.ndarray, " observed"]
+    """The observed neurons around the ring."""
+
     weights: Float[np.ndarray, "hidden column"]
     """From the observed neurons, then from the hidden ones."""
 
@@ -71,22 +74,27 @@ class HiddenNeurons:
         places_rad: Float[np.ndarray, " hidden"],
     ) -> "HiddenNeurons":
         """Interpolate what drives hidden neurons from their nearest observed neighbours."""
-        mix = interpolation(angle_rad, places_rad)
-        n = len(rows)
-        weights = (rows[:, :n] + rows[:, :n].T) / 2
-        order = np.argsort(angle_rad)
-        ahead, behind = np.roll(order, -1), np.roll(order, 1)
-        weights[order, order] = (weights[order, ahead] + weights[order, behind]) / 2
-        from_observed = mix @ weights
-        from_hidden = from_observed @ mix.T
-        np.fill_diagonal(from_hidden, 0.0)
         return cls(
             angle_rad=places_rad,
-            mix=mix,
-            weights=np.concatenate([from_observed, from_hidden], axis=1),
-            bias=mix @ rows[:, -1],
+            mix=interpolation(angle_rad, places_rad),
+            order=np.argsort(angle_rad),
+            weights=np.zeros((len(places_rad), len(angle_rad) + len(places_rad))),
+            bias=np.zeros(len(places_rad)),
             link=link,
-        )
+        ).settled(rows, link)
+
+    def settled(self, rows: Float[np.ndarray, "neuron feature"], link: Link) -> "HiddenNeurons":
+        """The same neurons, driven as their observed neighbours are driven now."""
+        n = len(rows)
+        weights = (rows[:, :n] + rows[:, :n].T) / 2
+        ahead, behind = np.roll(self.order, -1), np.roll(self.order, 1)
+        weights[self.order, self.order] = (
+            weights[self.order, ahead] + weights[self.order, behind]
+        ) / 2
+        from_observed = self.mix @ weights
+        from_hidden = from_observed @ self.mix.T
+        np.fill_diagonal(from_hidden, 0.0)
+        return self.driven_by(np.concatenate([from_observed, from_hidden], axis=1), rows, link)
 
     def driven_by(
         self,
@@ -190,6 +198,7 @@ def pack_hidden(hidden: HiddenNeurons) -> dict[str, np.ndarray]:
         "is_mixed": np.array(isinstance(hidden, MixedColumns)),
         "angle_rad": hidden.angle_rad,
         "mix": hidden.mix,
+        "order": hidden.order,
         "weights": hidden.weights,
         "bias": hidden.bias,
         "link": np.array(hidden.link),
@@ -202,6 +211,7 @@ def unpack_hidden(arrays: Mapping[str, np.ndarray]) -> HiddenNeurons:
     return kind(
         angle_rad=arrays["angle_rad"],
         mix=arrays["mix"],
+        order=arrays["order"],
         weights=arrays["weights"],
         bias=arrays["bias"],
         link=Link(*(float(v) for v in arrays["link"])),

@@ -229,14 +229,19 @@ def _tables() -> Iterator[Case]:
 
 
 def _partial() -> Iterator[Case]:
-    """Some neurons observed, some given to the model; a GLM to compare with."""
+    """Some neurons observed, some given to the model, up to all that are missing.
+
+    Beside these a GLM, and a model with as many columns as neurons are missing but no circuit.
+    """
     case = _ring("paper", "partial", "Profile II", "LNP", profile_ii_lnp_ring(), CIRCUIT_GNN_DRIVE)
     for n_observed in N_OBSERVED:
-        for n_hidden in N_HIDDEN:
+        n_missing = case.n_observed - n_observed
+        for n_hidden in sorted({*N_HIDDEN, n_missing}):
             yield replace(case, n_observed=n_observed, n_hidden=n_hidden)
         for method in PARTIAL_CONTROLS:
             yield replace(case, n_observed=n_observed, method=method)
-        yield replace(case, n_observed=n_observed, n_hidden=N_HIDDEN[-1], method=MIXED_COLUMNS)
+        if n_missing:
+            yield replace(case, n_observed=n_observed, n_hidden=n_missing, method=MIXED_COLUMNS)
 
 
 def _ring(
