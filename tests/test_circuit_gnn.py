@@ -11,6 +11,7 @@ from spikeweft.estimators.poisson_glm import PoissonGLM
 from spikeweft.metrics import inference_error
 from spikeweft.recording import Covariate, Recording
 from spikeweft.simulate.network import simulate
+from spikeweft.simulate.observe import observe
 from spikeweft.simulate.neuron import LNPNeuron
 from spikeweft.simulate.random import DirectedWiring, RandomNetwork
 from spikeweft.simulate.ring import FlatInhibition, RingNetwork
@@ -303,6 +304,21 @@ def test_held_out_spikes_find_how_an_input_rotates_the_circuit(driven, rotated):
     deltas = [inference_error(m.connectivity_, truth, pairs=pairs).delta for m in (rotated, blind)]
     assert deltas[0] < 0.1
     assert deltas[0] < 0.5 * deltas[1]
+
+
+def test_hidden_neurons_let_a_rotation_be_found_where_half_of_the_ring_is_missing(driven):
+    """Without them the input turns half of the columns to where nobody is heard."""
+    whole = simulate(ring(1.5), 40.0, np.random.default_rng(0))
+    seen = observe(whole, ring(1.5).connectivity, 12, np.random.default_rng(1))
+    fitting, test = seen.recording.between(0.0, 0.8), seen.recording.between(0.8, 1.0)
+    alone, joined = (
+        CircuitGNN(tau_s=0.01, rotated_by="drive", n_hidden=n).fit(fitting) for n in (0, 12)
+    )
+    assert (alone.rotation_.gain, joined.rotation_.gain) == (0.0, 1.0)
+    assert joined.score(test) > alone.score(test) + 0.1
+    deltas = [inference_error(m.connectivity_, seen.connectivity).delta for m in (joined, alone)]
+    assert deltas[0] < 0.75 * deltas[1]
+    assert joined.connectivity_.metadata["held_out_nats_gained_by_hidden_neurons"] > 100.0
 
 
 def test_an_input_that_does_not_rotate_the_circuit_is_not_made_to():
