@@ -11,8 +11,8 @@ from spikeweft.estimators.poisson_glm import PoissonGLM
 from spikeweft.metrics import inference_error
 from spikeweft.recording import Covariate, Recording
 from spikeweft.simulate.network import simulate
-from spikeweft.simulate.observe import observe
 from spikeweft.simulate.neuron import LNPNeuron
+from spikeweft.simulate.observe import observe
 from spikeweft.simulate.random import DirectedWiring, RandomNetwork
 from spikeweft.simulate.ring import FlatInhibition, RingNetwork
 

@@ -270,7 +270,8 @@ class CircuitFit:
         places the input turns to where nobody is heard, and the worse a rotation looks.
         """
         state = self._state
-        assert state.rotation is not None and state.hidden is not None
+        assert state.rotation is not None
+        assert state.hidden is not None
         if state.vault["hidden/gain"] != 0.0:
             return
         kept, rotation, hidden, score = state.fit, state.rotation, state.hidden, state.score()
