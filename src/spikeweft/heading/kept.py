@@ -84,5 +84,6 @@ def pack_circuits(circuits: Sequence[Connectivity]) -> dict[str, np.ndarray]:
 
 
 def _errors(circuit: Connectivity) -> Float[np.ndarray, "post pre"]:
+    """Standard errors; one for all where a method gives none, so that all weights count alike."""
     error = circuit.standard_error
-    return np.zeros(circuit.weights.shape) if error is None else error
+    return np.ones(circuit.weights.shape) if error is None else error

@@ -234,14 +234,14 @@ class _Steps:
     def _halves(self) -> list[Recording]:
         return [self.recording.between(0.0, 0.5), self.recording.between(0.5, 1.0)]
 
-    def _drawn(self, n: int = N_RESAMPLED) -> list[Recording]:
+    def _drawn(self, n: int | None = None) -> list[Recording]:
         """The same uncoupled recordings at every call."""
         rng = np.random.default_rng([self.study.seed, 1])
         if self._neurons is None:
             self._neurons = UncoupledNeurons.of(
                 self.recording, self.angle, np.random.default_rng([self.study.seed, 2])
             )
-        return [self._neurons.draw(rng) for _ in range(n)]
+        return [self._neurons.draw(rng) for _ in range(N_RESAMPLED if n is None else n)]
 
     def _model(self, n_hidden: int, aware: bool) -> CircuitGNN:
         return CircuitGNN(
