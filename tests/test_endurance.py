@@ -20,8 +20,8 @@ def endurance():
 
 
 def test_an_inference_killed_at_any_moment_reaches_the_same_bits(endurance, tmp_path):
-    row = endurance.killed_inferences(3, tmp_path)
-    assert row["n_killed"] == row["n_same_bits"] == 3
+    row = endurance.killed_inferences(2, tmp_path)
+    assert row["n_killed"] == row["n_same_bits"] == 2
 
 
 def test_inputs_that_are_damaged_or_mislead_are_refused_or_give_a_whole_result(endurance, tmp_path):
@@ -32,6 +32,6 @@ def test_inputs_that_are_damaged_or_mislead_are_refused_or_give_a_whole_result(e
 
 
 def test_fits_in_one_process_leave_nothing_behind(endurance, tmp_path):
-    row = endurance.soak(4, tmp_path)
+    row = endurance.soak(3, tmp_path)
     assert row["mib_after_all"] < 1.2 * row["mib_after_first"] + 50
     assert [path.name for path in tmp_path.iterdir()] == ["r.npz"]

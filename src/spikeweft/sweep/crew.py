@@ -95,10 +95,11 @@ def slurm_crew(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Cr
 
     if shutil.which("sbatch") is None:
         raise InputError("there is no 'sbatch' on this machine; run this where Slurm is")
+    options: dict[str, Any] = {name: asked[name] for name in asked if name != "jobs"}
     with _configured():
         try:
             cluster = SLURMCluster(
-                **{name: value for name, value in asked.items() if name != "jobs"},
+                **options,
                 processes=asked["cores"],
                 log_directory=str(logs),
                 job_script_prologue=[f"export {key}={n}" for key, n in _ONE_THREAD.items()],

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -131,7 +131,7 @@ def _row_of(folder: Path) -> Row:
         return bare_row(fit=folder.name, failed=str(error))
 
 
-def _made(missing: Sequence[Inference], crew: Crew) -> Iterator[Row]:
+def _made(missing: Sequence[Inference], crew: Crew) -> Generator[Row, None, None]:
     """Rows in the order in which they come.
 
     There are never more fits under way than workers. Who was on a worker that died with another's
