@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import tables
 
 from spikeweft.io import save_simulation
 from spikeweft.simulate.network import simulate
-from spikeweft.simulate.random import RandomNetwork, SymmetricWiring
+from spikeweft.simulate.random import SymmetricWiring, random_network
 from spikeweft.sweep.crew import local_crew
 from spikeweft.sweep.fit import fit
 from spikeweft.sweep.plan import Grid, planned
@@ -32,7 +33,7 @@ WORKERS = (1, 2)
 
 def small_recording(path: Path) -> Path:
     """A quarter of a minute of ten neurons with random connections."""
-    network = RandomNetwork(wiring=SymmetricWiring(), n_neurons=N_NEURONS)
+    network = replace(random_network(SymmetricWiring()), n_neurons=N_NEURONS)
     recording = simulate(network, 60 * MINUTES, np.random.default_rng(SEED))
     save_simulation(path, recording, network.connectivity)
     return path
