@@ -26,13 +26,13 @@ from spikeweft.sweep.run import fits_folder, sweep
 
 SEED = 100
 N_FITS = 100
-N_NEURONS = 10
-MINUTES = 0.25
+N_NEURONS = 6
+MINUTES = 0.2
 WORKERS = (1, 2)
 
 
 def small_recording(path: Path) -> Path:
-    """A quarter of a minute of ten neurons with random connections."""
+    """A few seconds of a few neurons with random connections."""
     network = replace(random_network(SymmetricWiring()), n_neurons=N_NEURONS)
     recording = simulate(network, 60 * MINUTES, np.random.default_rng(SEED))
     save_simulation(path, recording, network.connectivity)

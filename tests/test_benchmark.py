@@ -186,6 +186,16 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
         run([case()], tmp_path / "file")
 
 
+def test_two_benchmarks_do_not_share_a_folder(tmp_path, here):
+    def second(_):
+        with pytest.raises(InputError, match="another benchmark is at work"):
+            run([case(seed=2)], tmp_path)
+
+    table = run([case(seed=1)], tmp_path, on_standing=second)
+    assert [row.seed for row in read_rows(table)] == [1]
+    assert not (tmp_path / "lock").exists()
+
+
 @pytest.mark.slow
 def test_a_killed_run_loses_only_the_case_in_flight_and_leaves_no_fit_behind(tmp_path):
     code = (
