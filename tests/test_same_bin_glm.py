@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.linear_model import PoissonRegressor
 
-from spikeweft.estimators.same_bin_glm import SameBinGLM, log_likelihood
+from spikeweft.estimators.same_bin_glm import SameBinGLM, factor_of, log_likelihood
 from spikeweft.metrics import inference_error
 from spikeweft.recording import SpikeCounts
 from spikeweft.simulate.network import simulate
@@ -103,3 +103,16 @@ def test_the_published_bias_is_found_on_the_strong_ring(shared_data):
     # The published variance part is of 1e8 spikes, and falls as one over their square root.
     expected = float(published["glm_variance"]) * (1e8 / recording.n_spikes.sum()) ** 0.5
     assert error.variance == pytest.approx(expected, rel=0.25)
+
+
+def test_a_curvature_that_rounding_made_singular_still_gives_a_step():
+    """What is well curved is solved as it would be alone, and no step is infinite."""
+    good = torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
+    curvature = torch.zeros(1, 3, 3, dtype=torch.float64)
+    curvature[0, :2, :2], curvature[0, 2, 2] = good, -1e-13
+    push = torch.tensor([1.0, -1.0, 1.0], dtype=torch.float64)[None, :, None]
+    step = torch.cholesky_solve(push, factor_of(curvature))[0, :, 0]
+    assert torch.isfinite(step).all()
+    torch.testing.assert_close(
+        step[:2], torch.linalg.solve(good, push[0, :2, 0]), rtol=1e-6, atol=0.0
+    )

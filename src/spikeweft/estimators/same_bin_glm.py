@@ -13,6 +13,7 @@ from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
 from spikeweft.recording import Recording, SpikeCounts
 from spikeweft.snapshots import Rows, Snapshots, whole_bins
 
+_DAMPINGS = (0.0, 1e-12, 1e-9, 1e-6, 1e-3)
 _RIDGE = 1e-3
 """Holds a weight that the data leave open, of neurons that never fire together: a Gaussian of
 standard deviation 32 in log rate per spike, nothing beside what even a hundred bins say."""
@@ -145,7 +146,26 @@ def _curvature_factor(snapshots: Snapshots, rows: Rows) -> Float[Tensor, "neuron
     diagonal = torch.einsum("iff->if", curvature)
     diagonal += _RIDGE
     diagonal[own, own] = 1.0
-    return torch.linalg.cholesky(curvature)
+    return factor_of(curvature)
+
+
+def factor_of(
+    curvature: Float[Tensor, "row feature feature"],
+) -> Float[Tensor, "row feature feature"]:
+    """Cholesky factor of each matrix, damped by as much as it takes to have one.
+
+    The weights of neurons that never fire together run away, and rounding leaves nothing of their
+    curvature. Damping shortens steps; it does not move the maximum.
+    """
+    largest = curvature.diagonal(dim1=1, dim2=2).amax(1)
+    for damping in _DAMPINGS:
+        damped = curvature + torch.diag_embed(
+            damping * largest[:, None].expand(curvature.shape[:2])
+        )
+        factor, failed = torch.linalg.cholesky_ex(damped)
+        if not bool(failed.any()):
+            break
+    return factor
 
 
 def _without_constant(rows: Rows) -> Rows:
