@@ -18,7 +18,7 @@ from spikeweft.heading.controls import (
 from spikeweft.heading.population import unconnected_population
 from spikeweft.heading.profile import contrast, permuted_contrasts, profile
 from spikeweft.heading.regression import Causes, design_of, fit_regression, traces
-from spikeweft.heading.resample import UncoupledNeurons, tuned_spikes
+from spikeweft.heading.resample import UncoupledNeurons, tuned_spikes, wandering
 from spikeweft.heading.transfer import profile_agreement
 from spikeweft.heading.tuning import tuning_curves
 
@@ -110,6 +110,23 @@ def test_neurons_without_connections_are_no_evidence(uncoupled):
     assert not found.holds
     one, other = halves(uncoupled, infer)
     assert abs(agreement(one, other)) < 0.5
+
+
+def test_a_direction_that_strays_comes_back(uncoupled):
+    angle = uncoupled.covariates["direction"]
+    error = wandering(angle, 0.2, np.random.default_rng(9)).values - angle.values
+    error = np.angle(np.exp(1j * error))
+    assert np.std(error) == pytest.approx(0.2, rel=0.25)
+    assert np.abs(np.diff(error)).max() < 0.2
+
+
+def test_neurons_misled_about_the_direction_look_coupled(uncoupled):
+    """No neuron hears another, but all hear an error that nobody recorded."""
+    rng = np.random.default_rng(10)
+    misled = UncoupledNeurons.misled(uncoupled, "direction", 0.5, rng).draw(rng)
+    told = UncoupledNeurons.misled(uncoupled, "direction", 0.0, rng).draw(rng)
+    much, little = (contrast(coupling(spikes, "direction")).value for spikes in (misled, told))
+    assert much > little
 
 
 def test_shuffled_directions_lose_the_contrast(ring):

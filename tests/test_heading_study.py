@@ -54,7 +54,15 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
     assert page.count("data:image/svg+xml") == 6
     assert "exceed what tuning alone" in page
     tables = {path.stem for path in out.glob("*.csv")}
-    assert tables == {"cells", "bits_per_spike", "evidence", "profiles", "weights", "repeats"}
+    assert tables == {
+        "cells",
+        "bits_per_spike",
+        "evidence",
+        "profiles",
+        "weights",
+        "repeats",
+        "misled",
+    }
     evidence = rows_of(out / "evidence.csv")
     assert {row["model"] for row in evidence} == {"Poisson regression", "CircuitGNN"}
     assert all(row["command"].startswith("spikeweft heading") for row in evidence)

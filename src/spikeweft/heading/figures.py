@@ -27,7 +27,10 @@ from spikeweft.plots import (
     weight_limit,
 )
 
-_ALONE = Look(name="tuning alone (range)", colour=MUTED)
+_ALONE = Look(name="tuning alone, mean and range", colour=MUTED)
+_SHUFFLED = Look(name="directions shuffled", colour="#e69f00")
+_RECORDED = Look(name="recorded spikes", colour=GLM.colour)
+_N_BARS = 41
 _KNOWN = Look(name="spikeweft, direction known", colour="#009e73")
 
 
@@ -63,6 +66,13 @@ def _draw_range(circuits: Sequence[Connectivity], findings: Findings, ax: Axes) 
     seen = [profile(circuit, findings.prepared.sound) for circuit in circuits]
     means = np.stack([each.mean for each in seen], axis=1)
     draw_against(np.rad2deg(seen[0].centre_rad).tolist(), means.tolist(), _ALONE, ax)
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """Least and largest value, with some room."""
+    low, high = min(values), max(values)
+    room = 0.05 * (high - low) or 1e-9
+    return low - room, high + room
 
 
 def _direction(known: bool) -> str:
@@ -125,13 +135,18 @@ def evidence_figure(circuits: Sequence[Judged]) -> Axes:
     axes = panels([_direction(row.direction_known) for row in shown], width_in=11.0, height_in=2.8)
     for row, ax in zip(shown, axes, strict=True):
         found = row.evidence
-        for controls, colour, name in (
-            (found.permuted, GLM.colour, "directions shuffled"),
-            (found.tuning_alone, MUTED, "tuning alone"),
+        shuffled, alone = (
+            [control.value for control in controls]
+            for controls in (found.permuted, found.tuning_alone)
+        )
+        edges = np.linspace(*_span([*shuffled, *alone, found.observed.value]), _N_BARS).tolist()
+        for values, colour, name in (
+            (shuffled, _SHUFFLED.colour, _SHUFFLED.name),
+            (alone, MUTED, "tuning alone"),
         ):
-            values = [control.value for control in controls]
-            ax.hist(values, bins=24, color=colour, alpha=0.6, label=name, density=True)
-        draw_limit(found.observed.value, INFERRED, ax)
-        name_axes("local less surround", "density", ax)
+            share = [1.0 / len(values)] * len(values)
+            ax.hist(values, edges, weights=share, color=colour, alpha=0.6, label=name)
+        draw_limit(found.observed.value, _RECORDED, ax)
+        name_axes("local less surround", "share", ax)
         legend_beside(ax)
     return axes[0]

@@ -6,9 +6,9 @@ import numpy as np
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.heading.controls import agreement, evidence, leave_neurons_out
-from spikeweft.heading.profile import Evidence
+from spikeweft.heading.profile import Evidence, contrast
 from spikeweft.heading.transfer import profile_agreement
-from spikeweft.heading.workflow import Findings
+from spikeweft.heading.workflow import ERRORS_DEG, Findings
 
 
 class Judged(NamedTuple):
@@ -47,6 +47,25 @@ def judged(findings: Findings) -> list[Judged]:
         for n in findings.study.n_hidden
     ]
     return [Judged(*row, evidence(row[3], row[4], sound, rng)) for row in rows]
+
+
+class Misled(NamedTuple):
+    """The contrast of uncoupled neurons that follow a direction off by so much."""
+
+    error_deg: float
+    contrast: float
+    share_of_recorded: float
+
+
+def misled(findings: Findings) -> list[Misled]:
+    """What a sense of direction that differs from the recorded one would explain."""
+    sound = findings.prepared.sound
+    recorded = contrast(findings.quick[True], sound).value
+    rows = []
+    for error_deg, circuit in zip(ERRORS_DEG, findings.misled, strict=True):
+        value = contrast(circuit, sound).value
+        rows.append(Misled(error_deg, value, value / recorded))
+    return rows
 
 
 def repeats(findings: Findings) -> list[Repeat]:

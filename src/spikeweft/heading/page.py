@@ -16,7 +16,7 @@ from spikeweft.heading.figures import (
     tuning_figure,
     weights_figure,
 )
-from spikeweft.heading.judge import OURS, REGRESSION, Judged, Repeat, judged, repeats
+from spikeweft.heading.judge import OURS, REGRESSION, Judged, Repeat, judged, misled, repeats
 from spikeweft.heading.tables import bits_by_model, write_tables
 from spikeweft.heading.workflow import Findings
 from spikeweft.plots import Axes, as_svg, size_in, write_figure
@@ -88,6 +88,10 @@ def _page(
         warnings=prepared.warnings,
         figures=figures,
         evidence=[_evidence_cells(row) for row in circuits],
+        misled=[
+            (f"{row.error_deg:g}°", _number(row.contrast), f"{100 * row.share_of_recorded:.0f} %")
+            for row in misled(findings)
+        ],
         repeats=[(row.what, _number(row.value), _number(row.tuning_alone)) for row in agreements],
         bits=[
             (name, _number(float(np.nanmean(bits))), _number(float(np.nanmin(bits))))

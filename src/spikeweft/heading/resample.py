@@ -6,6 +6,7 @@ from typing import Self, no_type_check
 import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.signal import lfilter
 
 from spikeweft.heading.regression import (
     BIN_S,
@@ -17,10 +18,13 @@ from spikeweft.heading.regression import (
     forgetting,
 )
 from spikeweft.heading.tuning import TuningCurves
-from spikeweft.recording import Recording, SpikeCounts
+from spikeweft.recording import Covariate, Recording, SpikeCounts
 
 AHEAD_S = np.arange(-0.1, 0.11, 0.02)
 """How far ahead of the recorded direction a neuron may be."""
+
+WANDER_S = 1.0
+"""Correlation time of the error of a sense of direction."""
 
 _MOST_QUANTILE = 0.99
 _RATE_MATCHES = 12
@@ -86,6 +90,21 @@ class UncoupledNeurons:
         return neurons._at_recorded_rates(rng)
 
     @classmethod
+    def misled(
+        cls, recording: Recording, angle: str, error_rad: float, rng: np.random.Generator
+    ) -> Self:
+        """Neurons that follow a direction which wanders about the recorded one.
+
+        A sense of direction that is not the head's is a common input that nobody recorded, and
+        looks like coupling.
+        """
+        fitted = fit_regression(design_of(recording, angle), Causes(others_spikes=False))
+        sensed = wandering(recording.covariates[angle], error_rad, rng)
+        misled = replace(recording, covariates={**recording.covariates, angle: sensed})
+        neurons = cls._following(design_of(misled, angle), fitted.coefficients)
+        return replace(neurons, recording=recording)._at_recorded_rates(rng)
+
+    @classmethod
     def _following(cls, design: Design, fitted: Float[np.ndarray, "neuron column"]) -> Self:
         n, shared = design.n_neurons, len(TAUS_S) * design.n_neurons
         own = np.stack([np.diag(fitted[:, k * n :]) for k in range(len(TAUS_S))])
@@ -134,6 +153,15 @@ class UncoupledNeurons:
         """Spikes recorded for each spike drawn."""
         fired = self._counts(self.recording.counts(BIN_S), rng).sum(axis=0)
         return (self.recording.n_spikes + 1.0) / (fired + 1.0)
+
+
+def wandering(angle: Covariate, error_rad: float, rng: np.random.Generator) -> Covariate:
+    """A direction that strays from another by this much, rms, within `WANDER_S` at a time."""
+    step_s = float(np.median(np.diff(angle.times_s)))
+    kept = float(np.exp(-step_s / WANDER_S))
+    noise = error_rad * np.sqrt(1 - kept**2) * rng.standard_normal(len(angle.values))
+    strayed = angle.values + lfilter([1.0], [1.0, -kept], noise)
+    return replace(angle, values=np.mod(strayed, 2 * np.pi))
 
 
 def _as_spikes(

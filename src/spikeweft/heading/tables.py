@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spikeweft.files import write_whole
-from spikeweft.heading.judge import OURS, Judged, Repeat
+from spikeweft.heading.judge import OURS, Judged, Repeat, misled
 from spikeweft.heading.profile import profile, usable_pairs
 from spikeweft.heading.workflow import Findings
 
@@ -29,6 +29,7 @@ def write_tables(
         "evidence": [evidence_row(row) for row in circuits],
         "profiles": [row for circuit in circuits for row in profile_rows(circuit, findings)],
         "weights": [row for circuit in circuits for row in weight_rows(circuit, findings)],
+        "misled": [row._asdict() for row in misled(findings)],
         "repeats": [row._asdict() for row in agreements],
     }
     provenance = {

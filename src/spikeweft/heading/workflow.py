@@ -29,6 +29,9 @@ FITTED, HELD_OUT, TEST = (0.0, 0.8), (0.8, 0.9), (0.9, 1.0)
 N_DRAWN = 2
 """Uncoupled recordings to which CircuitGNN is fitted, per number of hidden neurons."""
 
+ERRORS_DEG = (5.0, 10.0, 20.0)
+"""Errors of the direction that uncoupled neurons follow, for a control of their own."""
+
 CAUSES = {
     "tuning": Causes(own_spikes=False, others_spikes=False),
     "tuning + own history": Causes(others_spikes=False),
@@ -119,6 +122,9 @@ class Findings:
         The same from spikes that tuning and own history alone produced, many times.
     quick_halves
         The same from each half of the recording.
+    misled
+        Coupling by regression, with the direction, from uncoupled spikes that follow a direction
+        off by each of `ERRORS_DEG`.
     fits
         CircuitGNN by number of hidden neurons, with and without the direction.
     uncoupled
@@ -133,6 +139,7 @@ class Findings:
     quick: dict[bool, Connectivity]
     quick_uncoupled: dict[bool, list[Connectivity]]
     quick_halves: dict[bool, list[Connectivity]]
+    misled: list[Connectivity]
     fits: dict[tuple[int, bool], Fit]
     uncoupled: dict[int, list[Connectivity]]
     halves: list[Connectivity]
@@ -185,6 +192,7 @@ class _Steps:
             aware: self._quick("quick_uncoupled", aware, self._drawn) for aware in both
         }
         quick_halves = {aware: self._quick("quick_halves", aware, self._halves) for aware in both}
+        misled = self._quick("misled", True, self._misled)
         fits = {
             (n, aware): self._fit(n, aware) for n in self.study.n_hidden for aware in (False, True)
         }
@@ -196,6 +204,7 @@ class _Steps:
             quick=quick,
             quick_uncoupled=quick_uncoupled,
             quick_halves=quick_halves,
+            misled=misled,
             fits=fits,
             uncoupled=uncoupled,
             halves=self._fitted_halves(),
@@ -242,6 +251,13 @@ class _Steps:
                 self.recording, self.angle, np.random.default_rng([self.study.seed, 2])
             )
         return [self._neurons.draw(rng) for _ in range(N_RESAMPLED if n is None else n)]
+
+    def _misled(self) -> list[Recording]:
+        rng = np.random.default_rng([self.study.seed, 4])
+        return [
+            UncoupledNeurons.misled(self.recording, self.angle, np.deg2rad(error), rng).draw(rng)
+            for error in ERRORS_DEG
+        ]
 
     def _model(self, n_hidden: int, aware: bool) -> CircuitGNN:
         return CircuitGNN(
