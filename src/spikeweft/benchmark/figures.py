@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spikeweft.benchmark.methods import ABLATIONS
+from spikeweft.benchmark.methods import ABLATIONS, CIRCUIT_GNN
 from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.benchmark.run import weights_file
 from spikeweft.benchmark.tables import STUDIES
@@ -66,6 +66,7 @@ _BOUND = Look(name="Cramér-Rao bound, free weights", colour=TRUTH.colour, line=
 _SHORT_BOUND = replace(_BOUND, name="Cramér-Rao bound")
 _LEAST_BITS = 1e-4
 """Distances from the oracle below it are shown as if they were it: chance of the test part."""
+_DECADES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _WITHOUT = {
     ablation.method.name: Look(
         name=f"without {ablation.ingredient}\n({ablation.instead})", colour="#b0324f"
@@ -263,14 +264,11 @@ def _ablations(rows: Sequence[Row]) -> Axes:
     """What buys what: Δ, and bits per spike below the oracle, with one ingredient left out each."""
     by_model = _by(rows, lambda row: row.neuron_model)
     titles = [f"{model} neurons" for model in by_model for _ in range(2)]
-    methods = list(dict.fromkeys(row.method for row in rows))
-    axes = panels(
-        titles,
-        width_in=3.2 * len(titles) + 1.8,
-        height_in=0.38 * len(methods) + 1.2,
-        share_y=True,
-    )
+    methods = sorted({row.method for row in rows}, key=_by_ablation)
+    width_in, height_in = 3.2 * len(titles) + 1.8, 0.38 * len(methods) + 1.2
+    axes = panels(titles, width_in=width_in, height_in=height_in, share_y=True)
     looks = [_look(method) for method in methods]
+    farthest = np.nanmax([_LEAST_BITS, *map(_bits_below_oracle, rows)])
     for group, errors, losses in zip(by_model.values(), axes[::2], axes[1::2], strict=True):
         by_method = _by(group, lambda row: row.method)
         fits = [by_method.get(method, []) for method in methods]
@@ -279,21 +277,22 @@ def _ablations(rows: Sequence[Row]) -> Axes:
         below = [[_bits_below_oracle(row) for row in rows] for rows in fits]
         draw_score_dots(below, looks, "bits per spike below the oracle", losses)
         scale_axes(errors, log="x")
-        scale_axes(losses, log="x", x_ticks=_decades(below))
+        scale_axes(losses, log="x", x_ticks=_DECADES)
+        losses.set_xlim(_LEAST_BITS / 1.5, 1.5 * farthest)
     axes[0].set_yticks(axes[0].get_yticks(), [look.name for look in looks])
     return axes[0]
 
 
-def _decades(values: Sequence[Sequence[float]]) -> list[float]:
-    """Powers of ten from the least that is shown to the largest value."""
-    largest = max((value for group in values for value in group), default=_LEAST_BITS)
-    n = 1 + math.floor(math.log10(largest / _LEAST_BITS) + 1e-9)
-    return [_LEAST_BITS * 10.0**k for k in range(n)]
+def _by_ablation(method: str) -> tuple[int, str]:
+    """The whole method first, then what is left out in its order, then other methods."""
+    order = [CIRCUIT_GNN.name, *_WITHOUT]
+    return (order.index(method) if method in order else len(order)), method
 
 
 def _bits_below_oracle(row: Row) -> float:
-    """How far from the oracle a fit predicts; beyond a limit, no difference is seen."""
-    return max(row.oracle_bits_per_spike_pooled - row.bits_per_spike_pooled, _LEAST_BITS)
+    """How far from the oracle a fit predicts; it counts as at the oracle from a limit on."""
+    below = row.oracle_bits_per_spike_pooled - row.bits_per_spike_pooled
+    return float(np.maximum(below, _LEAST_BITS))
 
 
 def _delta_against(rows: Sequence[Row], field: str, name: str) -> Axes:
