@@ -16,7 +16,16 @@ from spikeweft.heading.figures import (
     tuning_figure,
     weights_figure,
 )
-from spikeweft.heading.judge import OURS, REGRESSION, Judged, Repeat, judged, misled, repeats
+from spikeweft.heading.judge import (
+    OURS,
+    REGRESSION,
+    Judged,
+    Misled,
+    Repeat,
+    judged,
+    misled,
+    repeats,
+)
 from spikeweft.heading.tables import bits_by_model, write_tables
 from spikeweft.heading.workflow import Findings
 from spikeweft.plots import Axes, as_svg, size_in, write_figure
@@ -84,7 +93,7 @@ def _page(
             f"direction decoded from held-out spikes with a median error of "
             f"{prepared.decoding.median_error_deg:.0f}°",
         ],
-        verdict=verdict(circuits),
+        verdict=verdict(circuits, misled(findings)),
         warnings=prepared.warnings,
         figures=figures,
         evidence=[_evidence_cells(row) for row in circuits],
@@ -101,8 +110,8 @@ def _page(
     )
 
 
-def verdict(circuits: Sequence[Judged]) -> str:
-    """What the regression with the direction among its causes says, in two sentences."""
+def verdict(circuits: Sequence[Judged], explained: Sequence[Misled]) -> str:
+    """What the regression with the direction among its causes says, and what it cannot."""
     row = next(row for row in circuits if row.model == REGRESSION and row.direction_known)
     found = row.evidence
     kind = (
@@ -114,7 +123,9 @@ def verdict(circuits: Sequence[Judged]) -> str:
         f"With the direction among the causes, local excitation with surround inhibition {kind}: "
         f"local less surround is {_number(found.observed.value)}, of which tuning alone gives "
         f"{_number(found.observed.value - found.net)} (p = {found.p_tuning:.3f} against tuning "
-        f"alone, p = {found.p_permuted:.3f} against shuffled directions)."
+        f"alone, p = {found.p_permuted:.3f} against shuffled directions). This is no proof of "
+        f"connections: neurons without any, that follow a direction {explained[-1].error_deg:g}° "
+        f"off the recorded one, would show {100 * explained[-1].share_of_recorded:.0f} % of it."
     )
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
+from spikeweft.estimators.base import SpikePredictor
 from spikeweft.estimators.circuit_gnn import CircuitGNN
 from spikeweft.files import digest_of, only_writer, written_to
 from spikeweft.heading.controls import N_RESAMPLED, coupling
@@ -182,6 +183,7 @@ class _Steps:
         self.kept = Kept(folder=study.folder / "steps")
         self.kept.begin(study.settings)
         self._neurons: UncoupledNeurons | None = None
+        self._of_all: SpikePredictor | None = None
 
     def take(self) -> Findings:
         """Take all steps."""
@@ -310,16 +312,18 @@ class _Steps:
 
         def make() -> dict[str, np.ndarray]:
             other = self._same_cells(path)
-            model = self._model(0, aware=False).fit(self.recording)
-            circuit = coupling(other, None)
-            return {
-                **pack_circuits([circuit]),
-                "bits": score_elsewhere(model, other).score.per_neuron,
-            }
+            bits = score_elsewhere(self._model_of_all(), other).score.per_neuron
+            return {**pack_circuits([coupling(other, None)]), "bits": bits}
 
         name = f"elsewhere_{digest_of(path)[:12]}"
         bits = self.kept.arrays(name, make)["bits"]
         return Elsewhere(path.stem, self.kept.circuits(name, list, self.recording)[0], bits)
+
+    def _model_of_all(self) -> SpikePredictor:
+        """Without the direction, which is gone elsewhere; fitted once."""
+        if self._of_all is None:
+            self._of_all = self._model(0, aware=False).fit(self.recording)
+        return self._of_all
 
     def _same_cells(self, path: Path) -> Recording:
         other = load(path).recording
