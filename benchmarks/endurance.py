@@ -44,7 +44,7 @@ from spikeweft.threads import on_one_thread
 
 SEED = 100
 N_WORKERS = 2
-HANG_S = 120.0
+HANG_S, HANG_OF_SWEEP_S = 300.0, 3600.0
 MEMORY_MIB = 8192
 SAME = ("connectivity.nc", "glm.nc", "model.safetensors", "model.json", "sample.npz")
 """Files of a result that do not tell when or how fast it was made."""
@@ -112,14 +112,17 @@ class Outcome(NamedTuple):
 
 
 def outcome(
-    call: Callable[..., object], *arguments: object, killed_after_s: float = 0.0
+    call: Callable[..., object],
+    *arguments: object,
+    killed_after_s: float = 0.0,
+    hang_s: float = HANG_S,
 ) -> Outcome:
     """Make a call in a process of its own; kill that after a time, where one is given."""
     receiver, sender = fresh.Pipe(duplex=False)
     process = fresh.Process(target=_answer, args=(sender, call, arguments))
     process.start()
     sender.close()
-    limit_s = killed_after_s or HANG_S
+    limit_s = killed_after_s or hang_s
     with receiver:
         try:
             answer = receiver.recv() if receiver.poll(limit_s) else None
@@ -187,7 +190,7 @@ def killed_sweeps(n: int, place: Path) -> tables.Row:
     rng = np.random.default_rng(SEED)
     recording, folder = small_recording(place / "r.npz", rng), place / "out"
     start = time.perf_counter()
-    outcome(run_sweep, recording, place / "warm", 2)
+    outcome(run_sweep, recording, place / "warm", 2, hang_s=HANG_OF_SWEEP_S)
     seconds = time.perf_counter() - start
     made: dict[str, int] = {}
     repeated = most_under_way = n_killed = 0
@@ -200,11 +203,12 @@ def killed_sweeps(n: int, place: Path) -> tables.Row:
         if end.end != "killed":
             break
     n_before_last_run = len(made)
-    outcome(run_sweep, recording, folder, 2 * n)
+    last = outcome(run_sweep, recording, folder, 2 * n, hang_s=HANG_OF_SWEEP_S)
     now = _made(folder)
     repeated += sum(now.get(name) != then for name, then in made.items())
     return {
         "n_killed": n_killed,
+        "last_run": last.end,
         "n_fits": len(now),
         "n_fits_missing": 2 * n - len(now),
         "n_finished_under_kills": n_before_last_run,

@@ -322,6 +322,8 @@ one_covariate = {
         ({"n_units": 10**9}, "1e\\+09, which is too many"),
         ({"spike_units": np.array([0, 1, 2**62])}, "run up to 4611686018427387904"),
         ({"spike_units": np.array([0.0, 1.0, np.inf])}, "run up to inf"),
+        ({"covariates": ["a\nb"]}, r"covariate 'a\\nb'"),
+        ({"n_units": np.arange(500)}, "^[^\n]{0,300}$"),
         ({"angle_rad": np.zeros(3)}, "3 preferred directions for 2 neurons"),
         ({"angle_rad": np.array([0.0, np.inf])}, "infinite"),
         ({**one_covariate, "covariate_0_times_s": [1.0, 0.0]}, "'drive' .* descend"),

@@ -37,6 +37,7 @@ _ZIP_MAGIC = b"PK"
 _ANGLE_WORDS = ("angle", "direction", "heading", "azimuth", "orientation", "phase")
 _RADIANS = ("rad", "radian", "radians")
 _SHOWN = 12
+_LONGEST_SHOWN = 60
 _MOST_UNITS = 100_000
 _TICKS_S = (1e-7, 1.0)
 
@@ -299,8 +300,14 @@ def _spans(epochs: Iterable[_Epoch]) -> Float[np.ndarray, "epoch 2"]:
     return np.array([[epoch.start_s, epoch.stop_s] for epoch in epochs], dtype=float).reshape(-1, 2)
 
 
+def _shown(array: np.ndarray) -> str:
+    """The array on one line, as far as it fits into a sentence."""
+    words = " ".join(str(array).split())
+    return words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…"
+
+
 def _list(names: Iterable[str]) -> str:
-    quoted = [f"'{name}'" for name in names]
+    quoted = [repr(str(name)) for name in names]
     shown = ", ".join(quoted[:_SHOWN]) or "nothing"
     return shown + (f" and {len(quoted) - _SHOWN} more" if len(quoted) > _SHOWN else "")
 
@@ -403,7 +410,7 @@ def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None
         return None
     number = _numbers(arrays, key, path)
     if number.size != 1 or not float(number.item()).is_integer():
-        raise InputError(f"'{key}' in {path} is {number}, not one whole number; correct it")
+        raise InputError(f"'{key}' in {path} is {_shown(number)}, not one whole number; correct it")
     if number.item() > _MOST_UNITS:
         raise InputError(f"'{key}' in {path} is {number.item():g}, which is too many; correct it")
     return int(number.item())
@@ -417,8 +424,8 @@ def _tick(arrays: Mapping[str, np.ndarray], path: Path) -> float:
     shortest, longest = _TICKS_S
     if tick.size != 1 or not shortest <= tick.item() <= longest:
         raise InputError(
-            f"the tick_s in {path} is {tick}, not one number from {shortest:g} to {longest:g} s; "
-            "leave it out"
+            f"the tick_s in {path} is {_shown(tick)}, not one number from {shortest:g} to "
+            f"{longest:g} s; leave it out"
         )
     return float(tick.item())
 
@@ -475,15 +482,19 @@ def _npz_covariates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, C
         wanted = [f"{key}_times_s", f"{key}_values"]
         if not set(wanted) <= arrays.keys():
             raise InputError(
-                f"{path} lists a covariate '{name}' but lacks {_list(wanted)}; add them"
+                f"{path} lists a covariate {str(name)!r} but lacks {_list(wanted)}; add them"
             )
         times, values = (_numbers(arrays, part, path).ravel() for part in wanted)
         known = np.isfinite(values) if len(values) == len(times) else slice(None)
         if np.any(np.diff(times[known]) < 0):
-            raise InputError(f"the times of the covariate '{name}' in {path} descend; sort them")
+            raise InputError(
+                f"the times of the covariate {str(name)!r} in {path} descend; sort them"
+            )
         is_angle = arrays.get(f"{key}_is_angle", np.array(False))
         if is_angle.dtype.kind not in "biu":
-            raise InputError(f"'{key}_is_angle' in {path} is {is_angle}; give true or false")
+            raise InputError(
+                f"'{key}_is_angle' in {path} is {_shown(is_angle)}; give true or false"
+            )
         covariates[str(name)] = Covariate(
             times_s=times[known], values=values[known], is_angle=bool(np.all(is_angle))
         )
