@@ -41,6 +41,7 @@ def local_crew(n_workers: int) -> Iterator[Crew]:
             threads_per_worker=1,
             memory_limit=None,
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any port: sweeps may be many
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
