@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -390,7 +391,7 @@ def test_a_file_that_grows_too_large_is_one_sentence(quick, inference, monkeypat
 
 def test_where_nothing_can_be_written_nothing_is_left(quick, inference):
     with pytest.raises(InputError, match=r"/proc.*(cannot be written to|no folder)"):
-        infer(but(inference, folder="/proc/result"))
+        infer(but(inference, folder=Path("/proc/result")))
 
 
 def test_a_recording_too_large_for_the_memory_is_one_sentence(quick, inference, monkeypatch):

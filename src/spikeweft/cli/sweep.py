@@ -12,7 +12,6 @@ from cyclopts.validators import Number
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import Count, Minutes, Names, Seeds
 from spikeweft.errors import InputError
-from spikeweft.threads import n_processors
 
 if TYPE_CHECKING:
     from spikeweft.sweep.crew import Crew
@@ -135,6 +134,8 @@ def _crew(
     is_slurm: bool,
 ) -> "AbstractContextManager[Crew]":
     """The one place that the options name."""
+    from spikeweft.threads import n_processors
+
     try:
         from spikeweft.sweep.crew import crew_at, local_crew, slurm_crew
     except ModuleNotFoundError as error:
