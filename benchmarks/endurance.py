@@ -43,6 +43,7 @@ from spikeweft.sweep.run import fits_folder, sweep
 from spikeweft.threads import on_one_thread
 
 SEED = 100
+N_NEURONS = 4
 N_WORKERS = 2
 HANG_S, HANG_OF_SWEEP_S = 300.0, 3600.0
 MEMORY_MIB = 8192
@@ -58,17 +59,17 @@ fresh.set_forkserver_preload(
 # ---- data ----------------------------------------------------------------------------------------
 
 
-def small_arrays(rng: np.random.Generator, n_neurons: int = 4, seconds: float = 6.0) -> dict:
-    """Independent neurons of 50 Hz, and one that follows another."""
-    n_spikes = int(50 * seconds)
-    ticks = [rng.integers(0, int(seconds * 1e4) - 100, n_spikes) for _ in range(n_neurons)]
+def small_arrays(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Six seconds of independent neurons of 50 Hz, and one that follows another."""
+    n_spikes = 300
+    ticks = [rng.integers(0, 59_900, n_spikes) for _ in range(N_NEURONS)]
     ticks[1] = ticks[0] + 30
     return {
         "spike_times": np.concatenate(ticks) * 1e-4,
-        "spike_units": np.repeat(np.arange(n_neurons), n_spikes),
-        "n_units": np.array(n_neurons),
+        "spike_units": np.repeat(np.arange(N_NEURONS), n_spikes),
+        "n_units": np.array(N_NEURONS),
         "start": np.array(0.0),
-        "stop": np.array(seconds),
+        "stop": np.array(6.0),
         "tick_s": np.array(1e-4),
     }
 
@@ -407,9 +408,10 @@ def misleading_npz(originals: Originals, place: Path, rng: np.random.Generator) 
     """A readable `.npz` in which one to three arrays are not what they should be."""
     place.mkdir()
     with np.load(originals.npz) as file:
-        arrays = {**file, "weights": np.eye(4)[::-1].copy(), "covariates": np.array(["heading"])}
+        arrays = {**file, "weights": np.eye(N_NEURONS)[::-1].copy()}
+    arrays |= {"covariates": np.array(["heading"])}
     arrays |= {"covariate_0_times_s": np.arange(6.0), "covariate_0_values": np.arange(6.0) / 2}
-    arrays |= {"covariate_0_is_angle": np.array(True), "angle_rad": np.arange(4.0)}
+    arrays |= {"covariate_0_is_angle": np.array(True), "angle_rad": np.arange(float(N_NEURONS))}
     further = ("network", "neuron_ids", "epoch_names", "epoch_start", "epoch_stop")
     odd = odd_values(rng)
     for name in rng.choice([*arrays, *further], size=rng.integers(1, 4), replace=False):
