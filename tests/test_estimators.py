@@ -74,8 +74,8 @@ NOT_DIRECTING = [k for k in EVERYONE if type(ESTIMATORS[k]) in GIVES_NO_DIRECTIO
 def short_training():
     """Networks for so few neurons need few steps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structure_rounds, "_STRUCTURE_STEPS", 25)
-        patch.setattr(structure, "_WARM_UP_STEPS", 25)
+        patch.setattr(structure_rounds, "STRUCTURE_STEPS", 25)
+        patch.setattr(structure, "WARM_UP_STEPS", 25)
         patch.setattr(yoon_gnn, "BATCHES_PER_EPOCH", 40)
         patch.setattr(yoon_gnn, "N_HELD_OUT_BINS", 500)
         patch.setattr(yoon_gnn, "N_PROBES", 512)

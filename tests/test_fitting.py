@@ -18,8 +18,8 @@ from spikeweft.simulate.random import DirectedWiring, RandomNetwork
 def short_descents():
     """Fewer steps for the pair networks, which so few neurons do not need."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structure_rounds, "_STRUCTURE_STEPS", 25)
-        patch.setattr(structure, "_WARM_UP_STEPS", 25)
+        patch.setattr(structure_rounds, "STRUCTURE_STEPS", 25)
+        patch.setattr(structure, "WARM_UP_STEPS", 25)
         yield
 
 

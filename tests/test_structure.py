@@ -9,7 +9,16 @@ from spikeweft.prediction import Link, log_likelihood
 from spikeweft.simulate.network import simulate
 from spikeweft.simulate.neuron import LNPNeuron
 from spikeweft.simulate.random import DirectedWiring, RandomNetwork
-from spikeweft.structure import Known, Metric, Response, euclidean_loss, fisher_loss, fit_structure
+from spikeweft.structure import (
+    Form,
+    Known,
+    Metric,
+    Response,
+    Task,
+    euclidean_loss,
+    fisher_loss,
+    fit_structure,
+)
 from spikeweft.traces import synaptic_traces
 
 N = 6
@@ -300,13 +309,8 @@ def told_by_spikes(noisy):
 def learn(ring, seed=0, n_steps=300, n_dimensions=4):
     _, noisy, training, held_out = ring
     return fit_structure(
-        told_by_spikes(noisy),
-        training,
-        held_out,
-        NO_HIDDEN,
-        n_dimensions=n_dimensions,
-        directed=False,
-        link_damping=LINK_DAMPING * 1000,
+        Task(told_by_spikes(noisy), training, held_out, NO_HIDDEN),
+        Form(n_dimensions, False, LINK_DAMPING * 1000),
         n_steps=n_steps,
         rng=generator(seed),
     )
@@ -347,12 +351,8 @@ def test_a_network_of_nothing_but_noise_is_not_better_than_none():
     np.fill_diagonal(noisy, 0.0)
     metrics = [metric_around(noisy, truth, information, rng) for _ in range(2)]
     found = fit_structure(
-        told_by_spikes(noisy),
-        *metrics,
-        np.zeros((0, 20)),
-        n_dimensions=3,
-        directed=False,
-        link_damping=4.0,
+        Task(told_by_spikes(noisy), *metrics, np.zeros((0, 20))),
+        Form(3, False, 4.0),
         n_steps=50,
         rng=generator(),
     )
@@ -390,13 +390,8 @@ def test_a_hidden_neuron_gets_the_weights_of_those_between_which_it_lies(ring):
     heard = np.concatenate([noisy, noisy[:, [7]]], axis=1)
     told = np.concatenate([1.0 - np.eye(N_RING), np.zeros((N_RING, 1))], axis=1)
     found = fit_structure(
-        known(told, heard),
-        wider,
-        wider,
-        mix,
-        n_dimensions=4,
-        directed=False,
-        link_damping=LINK_DAMPING * 1000,
+        Task(known(told, heard), wider, wider, mix),
+        Form(4, False, LINK_DAMPING * 1000),
         n_steps=50,
         rng=generator(),
     )
@@ -423,13 +418,8 @@ def test_where_spikes_tell_nothing_the_network_goes_on_as_at_the_edge():
     np.fill_diagonal(noisy, 0.0)
     training, held_out = (metric_around(noisy, truth, information, rng) for _ in range(2))
     found = fit_structure(
-        known(determined, noisy, precision=10.0),
-        training,
-        held_out,
-        NO_HIDDEN,
-        n_dimensions=4,
-        directed=False,
-        link_damping=4.0,
+        Task(known(determined, noisy, precision=10.0), training, held_out, NO_HIDDEN),
+        Form(4, False, 4.0),
         n_steps=200,
         rng=generator(),
     )

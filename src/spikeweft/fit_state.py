@@ -22,7 +22,9 @@ from spikeweft.prediction import Link, geometry, log_likelihood
 from spikeweft.recording import Recording
 from spikeweft.rotation import Rotation, ring_layout
 
-_SPIKES_TO_EXPLORE = 3000
+SPIKES_TO_EXPLORE = 3000
+"""Spikes of each neuron, on average, on which the search of the first minutes looks."""
+
 _WORTH_NATS = 10.0
 _PRIOR_EVERY = 4
 
@@ -77,7 +79,7 @@ class FitState:
     ) -> None:
         self.recordings = training, held_out
         self.settings, self.links, self.step_curvature = settings, links, step_curvature
-        share = _SPIKES_TO_EXPLORE * training.n_neurons / max(len(training.spike_times_s), 1)
+        share = SPIKES_TO_EXPLORE * training.n_neurons / max(len(training.spike_times_s), 1)
         self._explored = training.between(0.0, min(1.0, share))
         self.position = 0
         self.tau_s = 0.0

@@ -26,6 +26,13 @@ class Embedding(NamedTuple):
             return Embedding(receiver, receiver)
         return Embedding(receiver, torch.cat([self.sender, mix @ self.sender]))
 
+    def copied(self) -> "Embedding":
+        """The same places as they are now, which learning does not move."""
+        receiver = self.receiver.detach().clone()
+        if self.sender is self.receiver:
+            return Embedding(receiver, receiver)
+        return Embedding(receiver, self.sender.detach().clone())
+
 
 def spectral_embedding(
     weights: Float[np.ndarray, "post pre"],

@@ -21,7 +21,12 @@ from spikeweft.pairs import Embedding, PairModel, PairNetwork, spectral_embeddin
 from spikeweft.prediction import Geometry
 
 _RIDGE = 1e-3
-_WARM_UP_STEPS = 300
+WARM_UP_STEPS = 300
+"""Steps in which a network imitates the free weights."""
+
+N_HIDDEN_UNITS = 64
+"""Units of each of a pair network's two hidden layers."""
+
 _CHECK_EVERY = 25
 _LEARNING_RATE = 3e-3
 _WEIGHT_DECAY_NATS = 10.0
@@ -185,82 +190,120 @@ class StructureFit:
     """Rise of the held-out negative log-likelihood over the linearisation point."""
 
 
+class Task(NamedTuple):
+    """What networks learn from: weights known beforehand, and what spikes say about others.
+
+    Embeddings of hidden neurons are mixed from those of observed ones by `hidden_mix`.
+    """
+
+    known: Known
+    training: Metric
+    held_out: Metric
+    hidden_mix: Float[np.ndarray, "hidden observed"]
+
+
+class Form(NamedTuple):
+    """What a network is like, and how stiffly the link answers to it."""
+
+    n_dimensions: int
+    directed: bool
+    link_damping: float
+
+
 def fit_structure(
-    known: Known,
-    training: Metric,
-    held_out: Metric,
-    hidden_mix: Float[np.ndarray, "hidden observed"],
+    task: Task,
+    form: Form,
     *,
-    n_dimensions: int,
-    directed: bool,
-    link_damping: float,
     n_steps: int,
     rng: torch.Generator,
     learning: Learning = WHOLE_LEARNING,
-    hidden: int = 64,
 ) -> StructureFit:
     """Learn a pair network around free weights, keeping what predicts held-out spikes best.
 
     The network first imitates the free weights by least squares, then descends the training
-    metric. The held-out metric only says when to stop. Embeddings of hidden neurons are mixed from
-    those of observed ones by `hidden_mix`; their own rows follow from the network alone.
+    metric. The held-out metric only says when to stop. The rows of hidden neurons follow from the
+    network alone.
     """
-    n, n_sources = known.weights.shape
-    embedding = learning.start(known.weights[:, :n].numpy(), n_dimensions, directed, rng)
-    unit = float(known.weights.square().mean().sqrt()) or 1.0
-    network = learning.pair_model(n_dimensions, hidden, directed, rng)
-    receiver = embedding.receiver.clone().requires_grad_()
-    sender = embedding.sender.clone().requires_grad_() if directed else receiver
-    learned = [receiver, sender] if directed else [receiver]
-    parameters = [*network.parameters(), *learned]
-    response = Response.of(training, n_sources, link_damping)
-    loss_of = learning.loss(training, n_sources, link_damping)
-    mix = torch.from_numpy(hidden_mix.astype(np.float32))
-
-    def all_weights(z: Embedding) -> Float64[Tensor, "post pre"]:
-        return network(*z.with_hidden(mix)).double() * unit
-
-    def weights() -> Float64[Tensor, "post pre"]:
-        return all_weights(Embedding(receiver, sender))[:n]
+    pupil = _Pupil(task, form, learning, rng)
+    known, n_pairs = task.known, task.known.weights.numel()
+    n_sources = known.weights.shape[1]
+    response = Response.of(task.training, n_sources, form.link_damping)
+    loss_of = learning.loss(task.training, n_sources, form.link_damping)
 
     def imitation() -> Tensor:
-        now, n_pairs = weights(), known.weights.numel()
+        now = pupil.weights()
         continued = 2 * known.penalty(now) / known.precision / n_pairs
-        return 10 * (known.imitation(now) / n_pairs + continued) / unit**2
+        return 10 * (known.imitation(now) / n_pairs + continued) / pupil.unit**2
 
     def loss() -> Tensor:
-        now = weights()
-        decay = sum(layer.weight.square().sum() for layer in network.layers)
+        now = pupil.weights()
+        decay = sum(layer.weight.square().sum() for layer in pupil.network.layers)
         nats = loss_of(now - known.weights) + known.penalty(now)
         return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
 
-    best = _Best(float("inf"), {}, receiver, sender)
-
     def watch() -> None:
-        nonlocal best
         with torch.no_grad():
-            nats = float(held_out.nats(response.to(weights() - known.weights)))
-        if nats < best.nats or not best.network:
-            state = {name: value.numpy().copy() for name, value in network.state_dict().items()}
-            best = _Best(nats, state, receiver.detach().clone(), sender.detach().clone())
+            change = response.to(pupil.weights() - known.weights)
+        pupil.keep_if_better(float(task.held_out.nats(change)))
 
-    _descend(parameters, imitation, _WARM_UP_STEPS)
+    _descend(pupil.parameters, imitation, WARM_UP_STEPS)
     watch()
-    _descend(parameters, loss, n_steps, watch)
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in best.network.items()})
-    z = Embedding(best.receiver, best.sender if directed else best.receiver)
-    with torch.no_grad():
-        learned_weights = all_weights(z).numpy()
-    return StructureFit(
-        weights=learned_weights, embedding=z, network=best.network, held_out_nats=best.nats
-    )
+    _descend(pupil.parameters, loss, n_steps, watch)
+    return pupil.best()
+
+
+class _Pupil:
+    """A network with its embedding while it learns, and the best that it has been."""
+
+    def __init__(self, task: Task, form: Form, learning: Learning, rng: torch.Generator) -> None:
+        known = task.known.weights
+        self._n_observed = len(known)
+        self._mix = torch.from_numpy(task.hidden_mix.astype(np.float32))
+        start = learning.start(
+            known[:, : len(known)].numpy(), form.n_dimensions, form.directed, rng
+        )
+        self.unit = float(known.square().mean().sqrt()) or 1.0
+        self.network = learning.pair_model(form.n_dimensions, N_HIDDEN_UNITS, form.directed, rng)
+        receiver = start.receiver.clone().requires_grad_()
+        sender = start.sender.clone().requires_grad_() if form.directed else receiver
+        self._embedding = Embedding(receiver, sender)
+        self._best = _Best(float("inf"), {}, self._embedding)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All that is learned."""
+        receiver, sender = self._embedding
+        return [*self.network.parameters(), receiver, *([] if sender is receiver else [sender])]
+
+    def weights(self) -> Float64[Tensor, "post pre"]:
+        """The weights that observed neurons now receive."""
+        return self._all_weights(self._embedding)[: self._n_observed]
+
+    def _all_weights(self, embedding: Embedding) -> Float64[Tensor, "post pre"]:
+        return self.network(*embedding.with_hidden(self._mix)).double() * self.unit
+
+    def keep_if_better(self, held_out_nats: float) -> None:
+        """Keep what has been learned so far if held-out spikes are no likelier under any other."""
+        if not self._best.network or held_out_nats < self._best.nats:
+            state = self.network.state_dict()
+            network = {name: value.numpy().copy() for name, value in state.items()}
+            self._best = _Best(held_out_nats, network, self._embedding.copied())
+
+    def best(self) -> StructureFit:
+        """What was kept."""
+        nats, network, embedding = self._best
+        self.network.load_state_dict({k: torch.from_numpy(v) for k, v in network.items()})
+        with torch.no_grad():
+            weights = self._all_weights(embedding).numpy()
+        return StructureFit(
+            weights=weights, embedding=embedding, network=network, held_out_nats=nats
+        )
 
 
 class _Best(NamedTuple):
     nats: float
     network: dict[str, np.ndarray]
-    receiver: Tensor
-    sender: Tensor
+    embedding: Embedding
 
 
 def _descend(

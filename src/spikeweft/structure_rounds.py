@@ -18,14 +18,25 @@ from jaxtyping import Float
 from spikeweft.fit_state import FitState, Step, clearly_better, hardly_worse
 from spikeweft.newton import POWER_RANGE, determined, resume_rows, row_step
 from spikeweft.prediction import Link, geometry
-from spikeweft.structure import Known, Learning, Metric, Response, StructureFit, fit_structure
+from spikeweft.structure import (
+    Form,
+    Known,
+    Learning,
+    Metric,
+    Response,
+    StructureFit,
+    Task,
+    fit_structure,
+)
 from spikeweft.threads import side_by_side
 
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
 
+STRUCTURE_STEPS = 300
+"""Steps in which a network then descends the training metric."""
+
 _ENSEMBLE_NATS = 15.0
-_STRUCTURE_STEPS = 300
 _EXTRA_DIMENSIONS = (0, -1, 2)
 _SLIGHTLY_SHARPER = 1.4
 
@@ -85,26 +96,24 @@ class StructureRounds:
         """Learn networks of several kinds around the current weights, side by side."""
         state, fit, weights = self._state, self._state.fit, self._state.weights()
         n_neurons = len(fit.rows)
-        mix = np.zeros((0, n_neurons)) if state.hidden is None else state.hidden.mix
         known = Known(
             weights=torch.from_numpy(weights),
             determined=torch.from_numpy(determined(fit)),
             precision=fit.precision,
         )
-        training = Metric.of(fit.geometry)
-        held_out = Metric.of(geometry(state.held_out, fit.rows, fit.link))
+        task = Task(
+            known=known,
+            training=Metric.of(fit.geometry),
+            held_out=Metric.of(geometry(state.held_out, fit.rows, fit.link)),
+            hidden_mix=np.zeros((0, n_neurons)) if state.hidden is None else state.hidden.mix,
+        )
 
         def learn(member: tuple[int, Kind]) -> StructureFit:
             seed, kind = member
             return fit_structure(
-                known,
-                training,
-                held_out,
-                mix,
-                n_dimensions=kind.n_dimensions,
-                directed=bool(kind.directed),
-                link_damping=self._link_damping(kind),
-                n_steps=_STRUCTURE_STEPS,
+                task,
+                Form(kind.n_dimensions, bool(kind.directed), self._link_damping(kind)),
+                n_steps=STRUCTURE_STEPS,
                 rng=torch.Generator().manual_seed(1000 * state.settings.seed + seed),
                 learning=self._learning,
             )

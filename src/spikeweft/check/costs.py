@@ -16,11 +16,12 @@ from spikeweft.check.findings import Finding, Severity, lasting
 from spikeweft.check.power import FITTED, Pilot
 from spikeweft.estimators.circuit_gnn import HELD_OUT
 from spikeweft.features import LARGEST_PART_BYTES
+from spikeweft.fit_state import SPIKES_TO_EXPLORE
+from spikeweft.fitting import WHOLE_RECIPE
 from spikeweft.recording import Recording
+from spikeweft.structure import N_HIDDEN_UNITS, WARM_UP_STEPS
+from spikeweft.structure_rounds import DIMENSIONS, STRUCTURE_STEPS
 from spikeweft.threads import n_processors
-
-SEARCH_SPIKES_PER_NEURON = 3000
-"""Spikes of each neuron on which a fit looks for time constant and link (`fit_state`)."""
 
 _SEARCH_STEPS = 65
 """Steps on these: two starts with their bends, and two or three time constants (counted)."""
@@ -28,19 +29,23 @@ _SEARCH_STEPS = 65
 _DATA_STEPS = 70
 """Steps on all that is fitted: free weights, then three rounds of structure (counted)."""
 
-_NETWORK_STEPS = 600
-"""Steps of learning one pair network (`structure`)."""
+_NETWORK_STEPS = WARM_UP_STEPS + STRUCTURE_STEPS
+"""Steps of learning one pair network."""
 
-_NETWORKS_AT_A_TIME = (8, 1, 1, 1, 2, 4)
-"""Networks that are learned side by side: all kinds, two checks, three rounds (counted)."""
+_N_DAMPINGS = len(WHOLE_RECIPE.links.dampings)
+_NETWORKS_AT_A_TIME = (
+    len(DIMENSIONS) * _N_DAMPINGS,
+    *[1] * _N_DAMPINGS,
+    *WHOLE_RECIPE.n_networks,
+)
+"""Networks that are learned side by side: all kinds, a check per damping, then the rounds."""
 
-_PAIR_FEATURES = 36
+_PAIR_FEATURES = 3 * DIMENSIONS[len(DIMENSIONS) // 2]
 """What a network reads of a pair, at a middling size of embedding."""
 
 _MATRICES = 12
 """Matrices of every row's curvature that are held at a time (counted)."""
 
-_HIDDEN = 64
 _MB = 2**20
 
 
@@ -62,7 +67,7 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     grown = n / quick.n_neurons
     spikes = FITTED * len(recording.spike_times_s)
     per_spike_s = quick.step_s * grown**2 / quick.n_spikes
-    searched = min(spikes, SEARCH_SPIKES_PER_NEURON * n)
+    searched = min(spikes, SPIKES_TO_EXPLORE * n)
     steps_s = per_spike_s * (_SEARCH_STEPS * searched + _DATA_STEPS * spikes)
     network_s = _NETWORK_STEPS * network_step_s(quick.n_neurons) * grown**2
     traces = quick.n_bytes * spikes / quick.n_spikes * grown
@@ -78,11 +83,11 @@ def network_step_s(n_neurons: int) -> float:
     """Time of one step of a network on all pairs, with the quadratic form that it descends."""
     pairs = torch.rand(max(n_neurons * (n_neurons - 1) // 2, 1), _PAIR_FEATURES)
     network = nn.Sequential(
-        nn.Linear(pairs.shape[1], _HIDDEN),
+        nn.Linear(pairs.shape[1], N_HIDDEN_UNITS),
         nn.GELU(),
-        nn.Linear(_HIDDEN, _HIDDEN),
+        nn.Linear(N_HIDDEN_UNITS, N_HIDDEN_UNITS),
         nn.GELU(),
-        nn.Linear(_HIDDEN, 1),
+        nn.Linear(N_HIDDEN_UNITS, 1),
     )
     forms = torch.rand(n_neurons, n_neurons + 5, n_neurons + 5, dtype=torch.float64)
     change = torch.rand(n_neurons, n_neurons + 5, 1, dtype=torch.float64, requires_grad=True)
