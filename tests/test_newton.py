@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
+from spikeweft import newton
 from spikeweft.newton import (
     EXPONENTIAL_LINK,
     LEARNED_LINK,
@@ -393,3 +394,21 @@ def test_what_fits_also_predicts(traces, rectified):
     found = log_likelihood(traces, rectified.rows, rectified.link)
     assert np.all(found > alone)
     np.testing.assert_allclose(found, rectified.geometry.log_likelihood, rtol=1e-5)
+
+
+def test_a_long_step_that_changes_no_rate_is_taken_whole():
+    """Its change of the log rate, squared, may come out below zero by rounding."""
+    fisher = np.array([[[1.0, 1.0], [1.0, 1.0 - 1e-9]]])
+    there = Geometry(
+        n_spikes=np.array([100]),
+        log_likelihood=np.zeros(1),
+        gradient=np.zeros((1, 2)),
+        fisher=fisher,
+        expected=fisher,
+        link_gradient=np.zeros((1, 2)),
+        link_cross=np.zeros((1, 2, 2)),
+        link_fisher=np.zeros((1, 2, 2)),
+    )
+    step = np.array([[2.0, -2.0]])
+    assert np.einsum("if,ifg,ig->i", step, fisher, step)[0] < 0
+    np.testing.assert_array_equal(newton._within_trust(step, there), step)

@@ -212,7 +212,9 @@ def pull(fit: RowFit) -> Float[np.ndarray, "neuron feature"]:
 def _within_trust(steps: np.ndarray, g: Geometry) -> np.ndarray:
     """Shorten steps that would change the log rate at a row's spikes by more than one, rms."""
     squared = np.einsum("if,ifg,ig->i", steps, g.fisher, steps) / np.maximum(g.n_spikes, 1)
-    return steps / np.maximum(1.0, np.sqrt(squared) / _LARGEST_RATE_CHANGE)[:, None]
+    # A long step along which nothing changes may come out below zero by rounding.
+    change = np.sqrt(np.maximum(squared, 0.0))
+    return steps / np.maximum(1.0, change / _LARGEST_RATE_CHANGE)[:, None]
 
 
 def _bounded_link_change(schur: np.ndarray, score: np.ndarray, fit: RowFit) -> np.ndarray:
