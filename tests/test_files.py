@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from spikeweft import files
 from spikeweft.errors import InputError
 from spikeweft.files import only_writer, write_whole
 
@@ -71,3 +72,9 @@ def test_a_killed_process_holds_no_lock(tmp_path):
         process.send_signal(signal.SIGKILL)
     with only_writer(lock, "busy"):
         pass
+
+
+def test_where_there_are_no_locks_work_goes_on_unguarded(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)
+    with only_writer(tmp_path / "lock", "busy"), only_writer(tmp_path / "lock", "busy"):
+        assert not (tmp_path / "lock").exists()

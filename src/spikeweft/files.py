@@ -1,6 +1,5 @@
 """Files that are whole or not there, and folders that one process at a time writes to."""
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -8,6 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spikeweft.errors import InputError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows locks files in a way that would keep folders from renaming
+    fcntl = None
 
 
 @contextmanager
@@ -51,7 +55,8 @@ def write_whole(path: Path, content: bytes) -> None:
 def only_writer(lock: Path, busy: str) -> Iterator[None]:
     """Hold a lock file; it is free again as soon as this process ends, however it ends.
 
-    The file may be renamed or removed by who holds it, but not by others; in the end it is removed.
+    Where the system has no such locks, nothing is guarded. The file may be renamed or removed by
+    who holds it, but not by others; in the end it is removed.
 
     Parameters
     ----------
@@ -65,6 +70,9 @@ def only_writer(lock: Path, busy: str) -> Iterator[None]:
     InputError
         Where another process holds it, or it cannot be made.
     """
+    if fcntl is None:
+        yield
+        return
     with written_to(lock):
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     try:
