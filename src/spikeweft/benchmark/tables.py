@@ -216,7 +216,8 @@ def provenance(rows: Sequence[Row]) -> str:
         f"Means over seeds {seeds}; brackets, where there are any, hold the range of Δ. spikeweft "
         f"{versions}, {machines}, {days}. Bits per spike are of the last tenth of each recording, "
         "over each neuron's mean rate in the part that was fitted. Lines of Yoon (2025) are that "
-        "paper's, on eight minutes of spikes of its own; the bins of its bits per spike are not published."
+        "paper's, on eight minutes of spikes of its own; the bins of its bits per spike are not "
+        "published."
     )
 
 
