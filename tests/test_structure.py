@@ -15,6 +15,7 @@ from spikeweft.structure import (
     Metric,
     Response,
     Task,
+    WeightForm,
     euclidean_loss,
     fisher_loss,
     fit_structure,
@@ -153,6 +154,24 @@ def test_the_stiffer_the_link_the_less_it_answers(fit):
     size = [float(answer.norm()) for answer in answers]
     assert size[0] > size[1] > size[2]
     assert size[2] < 1e-6
+
+
+def test_the_form_of_the_weights_is_the_metric_once_all_else_has_answered(fit):
+    """Its values up to a constant, and its slope, with sources that are not observed too."""
+    for n_sources in (N, N + 2):
+        metric, damping = Metric.of(fit.geometry), LINK_DAMPING * int(fit.geometry.n_spikes.sum())
+        response = Response.of(metric, n_sources, damping)
+        form = WeightForm.of(metric, response, n_sources)
+        changes = 0.3 * torch.randn(5, N, n_sources, generator=generator(), dtype=torch.float64)
+        for change in changes:
+            change.fill_diagonal_(0.0)
+        through_all = torch.stack([metric.nats(response.to(change)) for change in changes])
+        alone = torch.stack([form.nats(change) for change in changes])
+        torch.testing.assert_close(alone - alone[0], through_all - through_all[0])
+        there = changes[0].clone().requires_grad_()
+        (slope,) = torch.autograd.grad(form.nats(there), there)
+        (whole,) = torch.autograd.grad(metric.nats(response.to(there)), there)
+        torch.testing.assert_close(slope, whole)
 
 
 def test_in_the_euclidean_metric_all_weights_count_alike(fit):

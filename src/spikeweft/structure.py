@@ -10,12 +10,13 @@ respond as they would in a joint fit.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from spikeweft.pairs import Embedding, PairModel, PairNetwork, spectral_embedding
 from spikeweft.prediction import Geometry
@@ -109,9 +110,13 @@ class Response(NamedTuple):
         inverse = torch.linalg.inv(link_fisher)
         return cls(offset, pull, link_pull, inverse @ link_gradient, link_weights @ inverse)
 
+    def link(self, change: Float64[Tensor, "post pre"]) -> Float64[Tensor, " 2"]:
+        """Change of the link when the weights between neurons change."""
+        return self.link_offset - torch.einsum("ij,ijl->l", change, self.link_weights)
+
     def to(self, change: Float64[Tensor, "post pre"]) -> Float64[Tensor, "neuron parameter"]:
         """Change of all parameters of every row when the weights between neurons change."""
-        link = self.link_offset - torch.einsum("ij,ijl->l", change, self.link_weights)
+        link = self.link(change)
         answer = self.offset - torch.bmm(self.pull, change[:, :, None])[:, :, 0]
         answer = answer - self.link_pull @ link
         n, n_sources = change.shape
@@ -132,10 +137,67 @@ Loss = Callable[[Float64[Tensor, "post pre"]], Float64[Tensor, ""]]
 """Training loss of a change of the weights, in nats up to a constant."""
 
 
+class WeightForm(NamedTuple):
+    """The quadratic form of the weights alone: all other parameters answer as `Response` says.
+
+    Rise of the negative log-likelihood = Σ_i (½ dᵢ·Kᵢdᵢ - hᵢ·dᵢ + ψ·Lᵢdᵢ) + ½ ψ·Λψ - λ·ψ. It costs
+    one product per row and step, where going through all parameters costs four wider ones.
+    """
+
+    curvature: Float64[Tensor, "post pre pre"]
+    slope: Float64[Tensor, "post pre"]
+    across: Float64[Tensor, "post pre 2"]
+    link_curvature: Float64[Tensor, "2 2"]
+    link_slope: Float64[Tensor, " 2"]
+    response: Response
+
+    @classmethod
+    def of(cls, metric: Metric, response: Response, n_sources: int) -> "WeightForm":
+        """Put the answers of own history and bias into the metric."""
+        p = metric.gradient.shape[1]
+        by_weights, by_link = -response.pull, -response.link_pull
+        by_weights = by_weights + torch.eye(p, n_sources, dtype=torch.float64)
+        by_link = by_link + torch.eye(p, dtype=torch.float64)[:, -2:]
+        bent = metric.fisher @ by_weights
+        bent_by_link = metric.fisher @ by_link
+        left = metric.gradient - torch.einsum("ipq,iq->ip", metric.fisher, response.offset)
+        return cls(
+            curvature=by_weights.mT @ bent,
+            slope=torch.einsum("ips,ip->is", by_weights, left),
+            across=bent.mT @ by_link,
+            link_curvature=(by_link.mT @ bent_by_link).sum(0),
+            link_slope=torch.einsum("ipl,ip->l", by_link, left),
+            response=response,
+        )
+
+    def nats(self, change: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
+        """Rise of the negative log-likelihood when the weights change, up to a constant."""
+        link = self.response.link(change)
+        with_link = torch.einsum("ijl,ij->l", self.across, change) - self.link_slope
+        of_weights = _OfWeights.apply(change, self.curvature, self.slope)
+        return of_weights + link @ (with_link + 0.5 * self.link_curvature @ link)
+
+
+class _OfWeights(torch.autograd.Function):
+    """Σ_i ½ dᵢ·Kᵢdᵢ - hᵢ·dᵢ; its slope Kᵢdᵢ - hᵢ is at hand, so that no K is read twice."""
+
+    @staticmethod
+    def forward(ctx: Any, change: Tensor, curvature: Tensor, slope: Tensor) -> Tensor:
+        bent = torch.bmm(curvature, change[:, :, None])[:, :, 0]
+        ctx.save_for_backward(bent - slope)
+        return (change * (0.5 * bent - slope)).sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyrefly: ignore[bad-override]
+        (slope_here,) = ctx.saved_tensors
+        return grad_outputs[0] * slope_here, None, None
+
+
 def fisher_loss(training: Metric, n_sources: int, link_damping: float) -> Loss:
     """Rise of the negative log-likelihood, to which each weight counts as spikes inform it."""
     response = Response.of(training, n_sources, link_damping)
-    return lambda change: training.nats(response.to(change))
+    return WeightForm.of(training, response, n_sources).nats
 
 
 def euclidean_loss(training: Metric, n_sources: int, link_damping: float) -> Loss:
