@@ -17,6 +17,7 @@ import spikeweft.partial as partial_module
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.estimators.base import SpikePredictor
+from spikeweft.estimators.circuit_gnn import CircuitGNN
 from spikeweft.infer import Inference, infer, score, write_report
 from spikeweft.io import save_simulation
 from spikeweft.metrics import inference_error
@@ -61,9 +62,14 @@ class SteppingCorrelation(SpikeCorrelation):
 
     seen: Recording
 
-    def __init__(self, *, n_hidden=0, random_state=0):
+    def __init__(self, *, n_hidden=0, covariates=(), rotated_by=None, random_state=0):
         self.n_hidden = n_hidden
+        self.covariates = covariates
+        self.rotated_by = rotated_by
         self.random_state = random_state
+
+    check_recording = CircuitGNN.check_recording
+    tau_s = None
 
     def fit(self, X, y=None, *, checkpoint=None, on_progress=None):
         super().fit(X)
@@ -236,6 +242,24 @@ def test_provenance_tells_how_to_get_the_same_result(quick, inference, recording
     assert {"python", "spikeweft", "numpy", "torch"} <= {*provenance["versions"]}
 
 
+def test_what_was_recorded_beside_the_spikes_can_be_read(quick, tmp_path):
+    """By its name; the command of the provenance names it too, and without it it is another fit."""
+    times = np.arange(0.0, 20.0, 0.01)
+    heading = Covariate(times_s=times, values=np.mod(times, 1.0) * 2 * np.pi, is_angle=True)
+    recording = replace(spikes(), covariates={"heading": heading})
+    save_simulation(tmp_path / "hd.npz", recording, ring_of(4))
+    asked = Inference(
+        recording=tmp_path / "hd.npz",
+        folder=tmp_path / "result",
+        covariates=("heading",),
+        rotated_by="heading",
+    )
+    provenance = infer(asked).provenance
+    assert "--covariates heading --rotated-by heading" in provenance["command"]
+    assert (provenance["covariates"], provenance["rotated_by"]) == (["heading"], "heading")
+    assert "--covariates" not in but(asked, covariates=()).command
+
+
 def test_the_same_seed_gives_the_same_circuit(quick, inference, tmp_path):
     first, second = infer(inference), infer(but(inference, folder=tmp_path / "again"))
     assert np.array_equal(first.connectivity.weights, second.connectivity.weights)
@@ -292,6 +316,8 @@ def test_doubts_about_the_data_are_kept_with_the_result(quick, tmp_path):
         ({"seed": 2**32}, "seed 4294967296"),
         ({"minutes": 1e-6}, "no spikes|too short"),
         ({"epochs": "wake"}, "no epochs 'wake'|names no epochs"),
+        ({"covariates": ("speed",)}, "no covariate 'speed'; it has: none"),
+        ({"rotated_by": "theta"}, "no covariate 'theta'"),
         ({"resume": True, "force": True}, "give one"),
         ({"bootstrap": -1}, "bootstrap's seed -1"),
         ({"bootstrap": 1, "block_s": 0.1}, "blocks of 0.1 s cannot be used"),

@@ -11,9 +11,13 @@ import spikeweft.infer as infer_module
 from spikeweft import threads
 from spikeweft.cli import main
 from spikeweft.errors import InputError
-from spikeweft.infer import Inference, infer
+from spikeweft.infer import infer
+from spikeweft.inference import Inference
+from spikeweft.io import load, save_simulation
+from spikeweft.recording import Covariate
 from spikeweft.reproduce import difference, reproduce
 from spikeweft.result import read_result, write_result
+from test_infer import ring_of
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +76,21 @@ def test_a_bootstrap_is_made_again_too(tmp_path):
     recording = four_neurons(tmp_path / "long.npz", 20.0)
     infer(Inference(recording=recording, folder=tmp_path / "drawn", bootstrap=3, block_s=1.0))
     assert reproduce(tmp_path / "drawn").is_same
+
+
+def test_what_was_recorded_beside_the_spikes_is_read_again(tmp_path):
+    """The model has a column for it, which made again is the same."""
+    loaded = load(four_neurons(tmp_path / "four.npz", 6.0)).recording
+    times = np.arange(0.0, 6.0, 0.01)
+    speed = Covariate(times_s=times, values=np.sin(times), is_angle=False)
+    with_speed = replace(loaded, covariates={"speed": speed})
+    save_simulation(tmp_path / "run.npz", with_speed, ring_of(4))
+    for covariates in ((), ("speed",)):
+        folder = tmp_path / f"with {len(covariates)}"
+        infer(Inference(recording=tmp_path / "run.npz", folder=folder, covariates=covariates))
+        assert reproduce(folder).is_same
+    without, with_it = (read_result(tmp_path / f"with {n}").model_arrays["rows"] for n in (0, 1))
+    assert with_it.shape[1] == without.shape[1] + 1
 
 
 def test_one_changed_weight_is_found(result, capsys):

@@ -17,7 +17,7 @@ from distributed import WorkerPlugin
 from spikeweft.cli import main
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.infer import Inference
+from spikeweft.inference import Inference
 from spikeweft.recording import Recording
 from spikeweft.result import Result, read_result, write_result
 from spikeweft.sweep.crew import crew_at, local_crew, slurm_crew
@@ -149,6 +149,7 @@ def test_two_sweeps_do_not_share_a_folder(crew, recording, tmp_path):
 def test_workers_have_one_thread_each(crew):
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     client = crew.enter_result.client
+    client.wait_for_workers(2)  # one was killed by a test before, and another takes its place
     environments = client.run(lambda: [os.environ[name] for name in names])
     assert list(environments.values()) == [["1"] * 3] * 2
     assert set(client.nthreads().values()) == {1}

@@ -10,7 +10,8 @@ import numpy as np
 
 from spikeweft.errors import InputError
 from spikeweft.files import digest_of
-from spikeweft.infer import Inference, infer
+from spikeweft.infer import infer
+from spikeweft.inference import Inference
 from spikeweft.result import Result, read_result
 from spikeweft.train import Progress
 
@@ -180,6 +181,8 @@ def _inference(
         recording=recording,
         folder=again,
         n_hidden=int(_known(provenance, "n_hidden", folder)),
+        covariates=tuple(provenance.get("covariates", ())),
+        rotated_by=provenance.get("rotated_by"),
         seed=int(_known(provenance, "seed", folder)),
         epochs=_known(provenance, "epochs", folder),
         minutes=_known(provenance, "minutes", folder),

@@ -19,7 +19,6 @@ from threadpoolctl import threadpool_limits
 from spikeweft.check.findings import Finding, Severity, lasting
 from spikeweft.errors import InputError
 from spikeweft.estimators.circuit_gnn import HELD_OUT
-from spikeweft.infer import TEST_FRACTION
 from spikeweft.newton import (
     RowFit,
     curvature,
@@ -30,6 +29,7 @@ from spikeweft.newton import (
     sharpen,
     start_rows,
 )
+from spikeweft.parts import TEST_FRACTION
 from spikeweft.prediction import Link, log_likelihood
 from spikeweft.recording import Recording
 from spikeweft.traces import Traces, synaptic_traces

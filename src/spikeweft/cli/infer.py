@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Count, Minutes
+from spikeweft.cli.options import Count, Minutes, Names
 from spikeweft.cli.printing import number, print_table
 from spikeweft.cli.progress import progress_display
 
 if TYPE_CHECKING:
-    from spikeweft.infer import Inference
+    from spikeweft.inference import Inference
     from spikeweft.result import Result
 
 
@@ -21,6 +21,8 @@ def infer(
     /,
     *,
     hidden: Annotated[int, Count] = 0,
+    covariates: Annotated[tuple[str, ...], Names] = (),
+    rotated_by: str | None = None,
     seed: Annotated[int, Count] = 0,
     epochs: str | None = None,
     minutes: Annotated[float | None, Minutes] = None,
@@ -48,6 +50,12 @@ def infer(
         Folder to make. Without it, the recording's name in the current folder.
     hidden
         Neurons the model may place between the recorded ones.
+    covariates
+        Names of what was recorded beside the spikes that enters every rate, such as a direction.
+        Couplings are then what is left when these are known. The GLM beside does not read them.
+    rotated_by
+        Name of a recorded angle that turns a ring's activity, as an external input does; the ring
+        is then read as driven by it.
     seed
         The same seed on the same machine gives the same answer.
     epochs
@@ -63,13 +71,15 @@ def infer(
     force
         Replace a result that exists, or start an interrupted inference over.
     """
-    from spikeweft.infer import Inference
+    from spikeweft.inference import Inference
 
     run_inference(
         Inference(
             recording=recording,
             folder=Path(recording.stem) if out_dir is None else out_dir,
             n_hidden=hidden,
+            covariates=covariates,
+            rotated_by=rotated_by,
             seed=seed,
             epochs=epochs,
             minutes=minutes,

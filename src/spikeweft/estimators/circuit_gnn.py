@@ -108,7 +108,7 @@ class CircuitGNN(SpikePredictor):
             Where the recording is too small, settings do not fit it, or the checkpoint is damaged
             or of other settings or data.
         """
-        self._check(X)
+        self.check_recording(X)
         settings = self._fit_settings()
         training, held_out = X.between(0.0, 1.0 - HELD_OUT), X.between(1.0 - HELD_OUT, 1.0)
         _check_long_enough(training, held_out, self.history_window_s)
@@ -210,7 +210,14 @@ class CircuitGNN(SpikePredictor):
             "recording": spikes.hexdigest(),
         }
 
-    def _check(self, X: Recording) -> None:
+    def check_recording(self, X: Recording) -> None:
+        """Refuse settings that cannot be used, or not with this recording.
+
+        Raises
+        ------
+        InputError
+            Where one cannot.
+        """
         check_enough_neurons(X)
         if self.n_hidden < 0:
             raise InputError(f"the number of hidden neurons is {self.n_hidden}; give 0 or more")

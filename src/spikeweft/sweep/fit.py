@@ -6,7 +6,8 @@ from dataclasses import replace
 from threadpoolctl import threadpool_limits
 
 from spikeweft.errors import CannotResumeError, InputError
-from spikeweft.infer import Inference, infer
+from spikeweft.infer import infer
+from spikeweft.inference import Inference
 from spikeweft.sweep.table import Row, failed_row, row_of
 from spikeweft.threads import on_one_thread
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spikeweft.errors import InputError
 from spikeweft.files import digest_of
-from spikeweft.infer import Inference
+from spikeweft.inference import Inference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

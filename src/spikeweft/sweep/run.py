@@ -13,7 +13,7 @@ from distributed.scheduler import KilledWorker
 
 from spikeweft.errors import InputError
 from spikeweft.files import only_writer, written_to
-from spikeweft.infer import Inference
+from spikeweft.inference import Inference
 from spikeweft.sweep.crew import Crew
 from spikeweft.sweep.fit import fit, sentence
 from spikeweft.sweep.table import Row, bare_row, failed_row, read_rows, row_of, write_rows

@@ -9,7 +9,7 @@ from typing import Any
 
 from spikeweft.errors import InputError
 from spikeweft.files import write_whole
-from spikeweft.infer import Inference
+from spikeweft.inference import Inference
 from spikeweft.result import Result, read_result
 
 Row = Mapping[str, str]
