@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -100,3 +102,92 @@ def test_a_file_that_holds_no_circuit_is_refused(tmp_path):
         Connectivity.load(tmp_path / "text.nc")
     with pytest.raises(InputError, match="no variable 'weights'"):
         Connectivity.from_xarray(xr.Dataset({"weights": ("x", [1.0])}))
+
+
+# ---- SciPy, NetworkX and xarray
+
+
+def three_neurons():
+    """a drives b strongly and c weakly; c inhibits a, but the data do not inform that weight."""
+    weights = np.array([[9.0, 0.0, -2.0], [1.5, 9.0, 0.0], [0.5, 0.0, 9.0]])
+    error = np.full((3, 3), 0.1)
+    error[0, 2] = np.inf
+    return Connectivity(
+        weights=weights,
+        neuron_ids=("a", "b", "c"),
+        standard_error=error,
+        angle_rad=np.array([0.0, 2.0, 4.0]),
+        metadata={"tau_s": 0.01},
+    )
+
+
+def test_a_sparse_circuit_has_the_same_drive_but_no_neuron_drives_itself():
+    circuit, activity = three_neurons(), np.array([1.0, 10.0, 100.0])
+    sparse = circuit.to_sparse(informed_only=False)
+    assert sparse.nnz == 3
+    np.testing.assert_allclose(sparse @ activity, [-200.0, 1.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept"),
+    [
+        ({}, {(1, 0), (2, 0)}),
+        ({"threshold": 0.5}, {(1, 0)}),
+        ({"informed_only": False}, {(0, 2), (1, 0), (2, 0)}),
+        ({"threshold": 0.5, "informed_only": False}, {(0, 2), (1, 0)}),
+    ],
+)
+def test_weak_and_uninformed_weights_can_be_left_out(choice, kept):
+    circuit = three_neurons()
+    assert {*zip(*circuit.to_sparse(**choice).nonzero(), strict=True)} == kept
+    names = circuit.neuron_ids
+    edges = circuit.to_networkx(**choice).edges
+    assert set(edges) == {(names[pre], names[post]) for post, pre in kept}
+
+
+def test_an_edge_of_the_graph_runs_from_pre_to_post():
+    nx = pytest.importorskip("networkx")
+    circuit = three_neurons()
+    graph = circuit.to_networkx(informed_only=False)
+    assert graph.edges["a", "b"] == {"weight": 1.5, "standard_error": 0.1}
+    assert "standard_error" not in graph.edges["c", "a"]
+    assert list(graph.predecessors("b")) == ["a"]
+    assert graph.nodes["c"] == {"angle_rad": 4.0}
+    assert graph.graph == {"tau_s": 0.01}
+    matrix = nx.to_numpy_array(graph, nodelist=circuit.neuron_ids)
+    np.testing.assert_array_equal(matrix.T, np.where(circuit.off_diagonal, circuit.weights, 0.0))
+
+
+def test_a_graph_says_who_can_be_reached_from_whom():
+    nx = pytest.importorskip("networkx")
+    graph = three_neurons().to_networkx()
+    assert nx.descendants(graph, "a") == {"b", "c"}
+    assert nx.descendants(graph, "c") == set()
+
+
+def test_neurons_of_one_name_are_no_nodes():
+    twins = Connectivity(weights=np.zeros((3, 3)), neuron_ids=("a", "b", "b"))
+    with pytest.raises(InputError, match="two neurons are named 'b'"):
+        twins.to_networkx()
+
+
+@pytest.mark.parametrize("threshold", [-1.0, float("nan")])
+def test_a_threshold_that_is_no_size_is_refused(threshold):
+    with pytest.raises(InputError, match=f"threshold is {threshold:g}"):
+        three_neurons().to_sparse(threshold=threshold)
+
+
+def test_without_networkx_the_user_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "networkx", None)
+    with pytest.raises(InputError, match=r"pip install 'spikeweft\[networkx\]'"):
+        three_neurons().to_networkx()
+
+
+def test_xarray_finds_weights_and_errors_by_the_neurons_names():
+    data = three_neurons().to_xarray()
+    assert float(data["weights"].sel(post="b", pre="a")) == 1.5
+    strongest_input = data["weights"].where(data["post"] != data["pre"]).idxmax("pre")
+    assert strongest_input.sel(post="c") == "a"
+    certain = data["weights"].where(np.isfinite(data["standard_error"]))
+    assert np.isnan(certain.sel(post="a", pre="c"))
+    assert float(data["angle_rad"].sel(post="c")) == 4.0

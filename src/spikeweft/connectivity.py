@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float
+from scipy.sparse import csr_array
 
-from spikeweft.errors import InputError
+from spikeweft.errors import InputError, needs_extra
+
+if TYPE_CHECKING:
+    import networkx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,73 @@ class Connectivity:
             angle_rad=_values(data, "angle_rad"),
             metadata={str(key): _plain(value) for key, value in data.attrs.items()},
         )
+
+    def to_sparse(self, *, threshold: float = 0.0, informed_only: bool = True) -> csr_array:
+        """The stronger weights as SciPy's sparse array, `[post, pre]` like `weights`.
+
+        Parameters
+        ----------
+        threshold
+            Weights whose size is not above it are left out, like the diagonal, and read as 0.
+        informed_only
+            Whether weights that the data do not inform are left out too; nothing would mark them.
+
+        Raises
+        ------
+        InputError
+            Where the threshold is negative or no number.
+        """
+        post, pre = np.nonzero(self._kept(threshold, informed_only))
+        return csr_array((self.weights[post, pre], (post, pre)), shape=self.weights.shape)
+
+    def to_networkx(
+        self, *, threshold: float = 0.0, informed_only: bool = True
+    ) -> "networkx.DiGraph":
+        """The circuit as a directed graph for NetworkX, an edge from `pre` to `post` per weight.
+
+        Nodes are neuron names, with `angle_rad` where known; edges have `weight`, and
+        `standard_error` where the data inform the weight; the graph has the metadata. Matrices that
+        NetworkX makes are `[pre, post]`, the transpose of `weights`. Parameters are those of
+        `to_sparse`.
+
+        Raises
+        ------
+        InputError
+            Where NetworkX is not installed, two neurons have one name, or the threshold is negative
+            or no number.
+        """
+        with needs_extra("networkx"):
+            import networkx as nx
+        if len(set(self.neuron_ids)) < self.n_neurons:
+            twice = next(name for name in self.neuron_ids if self.neuron_ids.count(name) > 1)
+            raise InputError(
+                f"two neurons are named {twice!r} and would be one node; give each its own name"
+            )
+        graph = nx.DiGraph()
+        graph.graph.update(self.metadata)
+        graph.add_nodes_from((name, self._of_neuron(i)) for i, name in enumerate(self.neuron_ids))
+        graph.add_edges_from(
+            (self.neuron_ids[pre], self.neuron_ids[post], self._of_pair(post, pre))
+            for post, pre in np.argwhere(self._kept(threshold, informed_only)).tolist()
+        )
+        return graph
+
+    def _kept(self, threshold: float, informed_only: bool) -> Bool[np.ndarray, "post pre"]:
+        if not threshold >= 0:
+            raise InputError(
+                f"the threshold is {threshold:g}; give the size of a weight, 0 or more"
+            )
+        pairs = self.informed if informed_only else self.off_diagonal
+        return pairs & (np.abs(self.weights) > threshold)
+
+    def _of_neuron(self, neuron: int) -> dict[str, Any]:
+        return {} if self.angle_rad is None else {"angle_rad": float(self.angle_rad[neuron])}
+
+    def _of_pair(self, post: int, pre: int) -> dict[str, Any]:
+        known = {"weight": float(self.weights[post, pre])}
+        if self.standard_error is not None and self.informed[post, pre]:
+            known["standard_error"] = float(self.standard_error[post, pre])
+        return known
 
     def save(self, path: str | Path) -> None:
         """Write a netCDF file that `xarray.open_dataset` reads."""

@@ -1,4 +1,7 @@
-"""The exception that a user's mistake raises."""
+"""The exceptions that a user's mistake raises, a library that is not installed among them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -10,3 +13,20 @@ class InputError(ValueError):
 
 class CannotResumeError(InputError):
     """What was interrupted is damaged, or was begun with something else: only a new start helps."""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Import within this what is not always installed, and the user is told which extra brings it.
+
+    Raises
+    ------
+    InputError
+        Where a library is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed; run pip install 'spikeweft[{extra}]'"
+        ) from error

@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import Count, Minutes, Names, Seeds
-from spikeweft.errors import InputError
+from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
     from spikeweft.sweep.crew import Crew
@@ -136,12 +136,8 @@ def _crew(
     """The one place that the options name."""
     from spikeweft.threads import n_processors
 
-    try:
+    with needs_extra("dask"):
         from spikeweft.sweep.crew import crew_at, local_crew, slurm_crew
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"a sweep needs {error.name}, which is not installed: pip install 'spikeweft[dask]'"
-        ) from error
     named = {"--workers": workers, "--scheduler": scheduler, "--slurm": is_slurm or None}
     places = [option for option, value in named.items() if value is not None]
     if len(places) > 1:

@@ -9,7 +9,7 @@ from scipy.signal import lfilter
 
 from spikeweft.components import n_components
 from spikeweft.connectivity import Connectivity
-from spikeweft.errors import InputError
+from spikeweft.errors import InputError, needs_extra
 from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
 from spikeweft.recording import Recording
 
@@ -182,11 +182,7 @@ def smoothed_counts(
 
 def _tensorly() -> tuple[Any, Any]:
     """Tensorly's decompositions and its type of a decomposed tensor."""
-    try:
+    with needs_extra("tca"):
         from tensorly import decomposition
         from tensorly.cp_tensor import CPTensor
-    except ImportError as error:
-        raise InputError(
-            "TCA needs tensorly, which is not installed; run pip install 'spikeweft[tca]'"
-        ) from error
     return decomposition, CPTensor
