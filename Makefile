@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
 	echo $$python && break; done)
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/spikeweft demo demo --force
@@ -24,8 +24,13 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
 
+# Every page is executed, so it agrees with the code; a warning is an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -E -a -q docs docs/_build/html
+	@echo "The documentation is $(CURDIR)/docs/_build/html/index.html; open it in a browser."
+
 clean:
-	rm -rf $(VENV) demo demo.npz demo.partial build dist
+	rm -rf $(VENV) demo demo.npz demo.partial build dist docs/_build docs/api/generated
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -39,6 +44,11 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
 	@echo "Installing what spikeweft and its tests need into $(VENV): once, it takes a minute or more"
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/pip
+	@echo "Installing what the documentation needs into $(VENV): once, it takes a minute or more"
+	$(BIN)/pip install --quiet --editable '.[dev,docs]'
+	@touch $(VENV)/.installed $(VENV)/.installed-dev $@
 
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "spikeweft needs Python 3.11 or newer; install it" >&2; exit 1; }

@@ -207,6 +207,15 @@ def test_spikes_of_one_tick_have_no_order():
 # ---- what an inference can hope for
 
 
+def test_a_neuron_that_never_fires_makes_no_other_weight_less_sure(ring, quick):
+    with_silent = replace(ring, n_neurons=13, neuron_ids=(), preferred_angle_rad=None)
+    also = power.pilot(with_silent, np.random.default_rng(0), lambda stage: None)
+    n_spikes = float(len(ring.spike_times_s))
+    assert also.delta(n_spikes) == pytest.approx(quick.delta(n_spikes), rel=0.05)
+    among_all = quick.share_identifiable(n_spikes) * 12 * 11 / (13 * 12)
+    assert also.share_identifiable(n_spikes) == pytest.approx(among_all, abs=0.02)
+
+
 def test_the_expected_error_is_the_measured_one(ring, quick):
     """Free weights of a longer recording, fitted as the quick fit is, against the truth."""
     part = ring.between(0.0, power.FITTED)

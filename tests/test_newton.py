@@ -245,7 +245,7 @@ def known_weights(n, spread, noise, rng):
     rows[:, :n] = rng.normal(1.0, spread, (n, n)) + rng.normal(0, noise, (n, n))
     fisher = np.tile(np.eye(n + 3) / noise**2, (n, 1, 1))
     known = Geometry(
-        n_spikes=np.zeros(n, np.int64),
+        n_spikes=np.ones(n, np.int64),
         log_likelihood=np.zeros(n),
         gradient=np.zeros_like(rows),
         fisher=fisher,
@@ -394,6 +394,23 @@ def test_what_fits_also_predicts(traces, rectified):
     found = log_likelihood(traces, rectified.rows, rectified.link)
     assert np.all(found > alone)
     np.testing.assert_allclose(found, rectified.geometry.log_likelihood, rtol=1e-5)
+
+
+def test_nothing_is_known_of_what_a_silent_neuron_receives():
+    """Its prior leaves the mean of its row open, so its curvature has no inverse."""
+    wiring = DirectedWiring(connection_probability=0.4, weight_sd=1e-3)
+    network = RandomNetwork(neuron=LNPNeuron(threshold=9e-4), wiring=wiring, n_neurons=N)
+    recording = replace(
+        simulate(network, 10.0, np.random.default_rng(0)), n_neurons=N + 1, neuron_ids=()
+    )
+    rng = np.random.default_rng(0)
+    heard = synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng)
+    fit = converged(heard, RECTIFIED, n_steps=10)
+    variance = weight_variance(fit)
+    assert np.all(np.isinf(variance[N]))
+    assert np.all(np.isfinite(variance[:N]))
+    assert np.all(variance[:N] > 0)
+    np.testing.assert_array_equal(determined(fit)[N], 0.0)
 
 
 def test_a_long_step_that_changes_no_rate_is_taken_whole():

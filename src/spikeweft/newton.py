@@ -253,9 +253,16 @@ def _deviation(rows: np.ndarray, fit: RowFit) -> np.ndarray:
 
 
 def weight_variance(fit: RowFit) -> Float[np.ndarray, "post pre"]:
-    """Posterior variance of every free weight (Laplace), given the link."""
-    covariance = torch.linalg.inv(torch.from_numpy(curvature(fit))).numpy()
-    return np.einsum("iff->if", covariance)[:, : fit.n_sources]
+    """Posterior variance of every free weight (Laplace), given the link.
+
+    It is infinite in the row of a neuron that never fires: nothing informs it, and a prior around
+    the row's own mean leaves that mean open.
+    """
+    fires = fit.geometry.n_spikes > 0
+    covariance = torch.linalg.inv(torch.from_numpy(curvature(fit)[fires])).numpy()
+    variance = np.full((len(fit.rows), fit.n_sources), np.inf)
+    variance[fires] = np.einsum("iff->if", covariance)[:, : fit.n_sources]
+    return variance
 
 
 def estimate_precision(fit: RowFit) -> float:

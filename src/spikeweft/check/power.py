@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from threadpoolctl import threadpool_limits
 
 from spikeweft.check.findings import Finding, Severity, lasting
@@ -85,30 +85,35 @@ class Pilot:
 
     @property
     def power(self) -> float:
-        """Σ w² over all pairs, without what noise adds to it."""
-        return float(np.sum(self._weights**2)) + self._variance(1.0).sum()
+        """Σ w² over the pairs that fire, without what noise adds to it."""
+        weights = self.fit.rows[self._pairs]
+        return float(np.sum(weights**2)) + self._variance(1.0).sum()
 
     @property
-    def _weights(self) -> Float[np.ndarray, " pair"]:
-        return self.fit.rows[is_weight(self.fit.rows, self.fit.n_sources)]
+    def _pairs(self) -> Bool[np.ndarray, "neuron feature"]:
+        """Weights between neurons that fire; of the others the data say nothing."""
+        fires = self.fit.geometry.n_spikes > 0
+        pairs = is_weight(self.fit.rows, self.fit.n_sources)
+        pairs[:, : self.fit.n_sources] &= fires[:, None] & fires[None, :]
+        return pairs
 
     def _variance(self, times_more: float) -> Float[np.ndarray, " pair"]:
-        """Variance of each weight from so many times more data."""
+        """Variance of each weight between neurons that fire, from so many times more data."""
+        fires = self.fit.geometry.n_spikes > 0
         information = self.fit.geometry.information
         prior = curvature(self.fit) - information
         with threadpool_limits(1):
-            covariance = np.linalg.inv(times_more * information + prior)
-        entries = is_weight(self.fit.rows, self.fit.n_sources)
-        return np.einsum("iff->if", covariance)[entries]
+            covariance = np.linalg.inv((times_more * information + prior)[fires])
+        return np.einsum("iff->if", covariance)[self._pairs[fires]]
 
     def delta(self, n_spikes: float) -> float:
         """Expected error Δ of free weights fitted to this many spikes of these neurons."""
         return math.sqrt(self._variance(n_spikes / self.n_spikes).sum() / self.power)
 
     def share_identifiable(self, n_spikes: float) -> float:
-        """Share of pairs of which so many spikes say more than what is known beforehand."""
+        """Share of all pairs of which so many spikes say more than what is known beforehand."""
         known = 1.0 - self.fit.precision * self._variance(n_spikes / self.n_spikes)
-        return float(np.mean(known > 0.5))
+        return float(np.sum(known > 0.5)) / (self.n_neurons * (self.n_neurons - 1))
 
     def spikes_for(self, delta: float) -> float:
         """Spikes after which Δ is expected to be this small; infinite where never."""
