@@ -15,10 +15,10 @@ import spikeweft.benchmark.run as run_module
 from spikeweft.benchmark import methods, studies
 from spikeweft.benchmark.alone import CallError, alone, peak_memory_mb
 from spikeweft.benchmark.data import DataSet, recorded, simulated
-from spikeweft.benchmark.figures import draw_figures, stored
+from spikeweft.benchmark.figures import circuits_gone, draw_figures, stored
 from spikeweft.benchmark.methods import Method
 from spikeweft.benchmark.rows import Row, read_rows, write_rows
-from spikeweft.benchmark.run import run
+from spikeweft.benchmark.run import run, weights_file
 from spikeweft.benchmark.score import empty_row, fit_and_score, precision_recall_area
 from spikeweft.benchmark.studies import Case
 from spikeweft.benchmark.tables import folder_markdown, markdown, summary
@@ -460,6 +460,17 @@ def test_figures_are_drawn_from_what_the_folder_holds(tmp_path, here):
     ):
         assert {f"{name}.svg", f"{name}.png"} <= names
         assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 1000
+
+
+def test_without_its_circuits_a_table_is_drawn_all_the_same(tmp_path, here, capsys):
+    run([case(e) for e in (CoincidenceCounter, PatternOnly)], tmp_path)
+    assert circuits_gone(tmp_path) == []
+    lost = weights_file(tmp_path, read_rows(tmp_path / "paper.csv")[1])
+    lost.unlink()
+    assert circuits_gone(tmp_path) == [lost]
+    assert {path.stem for path in draw_figures(tmp_path)} == {"scores_paper_1_ring"}
+    assert main(["benchmark", "figures", str(tmp_path)]) == 0
+    assert f"1 circuits are not in the folder, the first {lost.name};" in capsys.readouterr().out
 
 
 def test_the_circuit_of_a_row_is_kept_in_the_unit_of_the_truth(tmp_path, here):

@@ -245,7 +245,7 @@ def test_large_circuits_are_judged_by_some_of_their_neurons(ring, monkeypatch):
 
 
 def test_a_longer_recording_costs_more(ring, quick, monkeypatch):
-    monkeypatch.setattr(costs, "network_step_s", lambda n_neurons: 0.0)
+    monkeypatch.setattr(costs, "learning_s", lambda n_neurons: 0.0)
     monkeypatch.setattr(costs, "memory_in_use_mb", lambda: 0.0)
     short, long = (costs.expected_cost(part, quick) for part in (ring.between(0.0, 0.5), ring))
     assert long.seconds > short.seconds

@@ -78,8 +78,11 @@ _SHOWN = ("CircuitGNN+drive", "CircuitGNN", "PoissonGLM")
 _PROFILED = (*_SHOWN, "SharedFilterGLM", "TCA", "SeqNMF")
 """Methods whose mean profiles are shown: those of the paper."""
 _BY_OBSERVED = ("#e69f00", "#56b4e9", "#0072b2")
+_PARTIAL_PEERS = {"PoissonGLM": "D", "CircuitGNN": "s", "CircuitGNN+drive, mixed columns": "X"}
+"""Methods beside ours where part of the neurons is observed, and their markers."""
 _NAMES = {
     "delta": "inference error Δ",
+    "delta_informed": "Δ over informed pairs",
     "delta_identifiable": "Δ over identifiable pairs",
     "bits_per_spike_pooled": "bits per spike, pooled",
     "precision_recall_area": "precision-recall area",
@@ -97,15 +100,23 @@ class Stored(NamedTuple):
 
 
 def draw_figures(folder: Path) -> list[Path]:
-    """Draw all figures that the tables in a folder allow, as .svg and .png in `folder/figures`."""
-    rows = [row for study in STUDIES for row in read_rows(folder / f"{study}.csv")]
-    rows = [row for row in rows if not row.failed]
+    """Draw all figures that the tables in a folder allow, as .svg and .png in `folder/figures`.
+
+    Matrices are drawn of networks whose circuits are all in `folder/weights`; see `circuits_gone`.
+    """
+    rows = _rows(folder)
     (folder / "figures").mkdir(exist_ok=True)
     return [
         path
         for name, ax in _figures(rows, folder)
         for path in write_figure(ax, folder / "figures" / name)
     ]
+
+
+def circuits_gone(folder: Path) -> list[Path]:
+    """Circuits that figures need and the folder lacks: tables are handed on, circuits seldom."""
+    needed = [row for group in _by_network(_rows(folder)).values() for row in _of_first_seed(group)]
+    return [path for row in needed if not (path := weights_file(folder, row)).exists()]
 
 
 def stored(folder: Path, row: Row) -> Stored:
@@ -132,10 +143,13 @@ def _figures(rows: Sequence[Row], folder: Path) -> Iterator[tuple[str, Axes]]:
             word.replace(" ", "-").replace(",", "").replace("/", "-") for word in setting
         )
         study, table, _ = setting
-        if study in ("paper", "wirings") and table != "partial":
+        if _has_circuits(group[0]):
             yield f"scores_{name}", _scores(group)
             for neuron_model, same in _by(group, lambda row: row.neuron_model).items():
-                yield f"circuits_{name}_{neuron_model.replace(' ', '-')}", _circuits(same, folder)
+                first = _of_first_seed(same)
+                if all(weights_file(folder, row).exists() for row in first):
+                    circuits = {row.method: stored(folder, row) for row in first}
+                    yield f"circuits_{name}_{neuron_model.replace(' ', '-')}", _circuits(circuits)
         elif table == "partial":
             yield "partial", _partial(group)
         elif study == "ablations":
@@ -149,6 +163,26 @@ def _figures(rows: Sequence[Row], folder: Path) -> Iterator[tuple[str, Axes]]:
     ]
     if predicted:
         yield "bits_against_delta", _bits_against_delta(predicted)
+
+
+def _rows(folder: Path) -> list[Row]:
+    rows = [row for study in STUDIES for row in read_rows(folder / f"{study}.csv")]
+    return [row for row in rows if not row.failed]
+
+
+def _has_circuits(row: Row) -> bool:
+    """Whether matrices are drawn of the network of a row."""
+    return row.study in ("paper", "wirings") and row.table != "partial"
+
+
+def _by_network(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
+    shown = [row for row in rows if _has_circuits(row)]
+    return _by(shown, lambda row: (row.study, row.table, row.setting, row.neuron_model))
+
+
+def _of_first_seed(rows: Sequence[Row]) -> list[Row]:
+    seed = min(row.seed for row in rows)
+    return [row for row in rows if row.seed == seed]
 
 
 def _curves(rows: Sequence[Row]) -> Iterator[tuple[str, Axes]]:
@@ -193,10 +227,8 @@ def _score_fields(rows: Sequence[Row]) -> list[str]:
     return [field for field, is_telling in fields.items() if is_telling]
 
 
-def _circuits(rows: Sequence[Row], folder: Path) -> Axes:
-    """Spikes, the true and inferred weights, and their profiles, for the first seed."""
-    seed = min(row.seed for row in rows)
-    kept = {row.method: stored(folder, row) for row in rows if row.seed == seed}
+def _circuits(kept: dict[str, Stored]) -> Axes:
+    """Spikes, the true and inferred weights, and their profiles, by method."""
     shown = [method for method in _by_interest(kept) if method in _SHOWN] or list(kept)[:2]
     truth, sample = kept[shown[0]].truth, kept[shown[0]].sample
     is_ring = truth.angle_rad is not None
@@ -237,27 +269,49 @@ def _profiles(truth: Connectivity, inferred: dict[str, Connectivity], ax: Axes) 
 
 
 def _partial(rows: Sequence[Row]) -> Axes:
-    """Δ and bits per spike against hidden neurons of the model, for each number observed."""
-    axes = panels(["error", "prediction"], width_in=9.5, height_in=3.2)
-    by_observed = _by(rows, lambda row: row.n_observed)
-    for ax, field in zip(axes, ("delta", "bits_per_spike_pooled"), strict=True):
+    """Errors and gain in bits per spike against hidden neurons of the model, a line per subset.
+
+    A cross is the control: as many parameters, and no circuit behind them.
+    """
+    fields = ("delta", "delta_informed", "bits_per_spike_pooled")
+    axes = panels(["error", "error where informed", "prediction"], width_in=13.0, height_in=3.2)
+    by_observed = _by(_beside_none_hidden(rows), lambda row: row.n_observed)
+    for ax, field in zip(axes, fields, strict=True):
         for n_observed, colour in zip(by_observed, _BY_OBSERVED, strict=False):
             group = by_observed[n_observed]
-            for method, marker in (("PoissonGLM", "D"), ("CircuitGNN", "s")):
-                control = [row for row in group if row.method == method]
+            for method, marker in _PARTIAL_PEERS.items():
+                peer = [row for row in group if row.method == method]
                 look = Look(name=f"{method}, {n_observed} observed", colour=colour)
-                if control:
-                    draw_fits([-1.0] * len(control), _values(control, field), look, marker, ax)
-            ours = [row for row in group if row.method == "CircuitGNN+drive"]
+                if peer:
+                    at = [float(row.n_hidden) or -1.0 for row in peer]
+                    draw_fits(at, _values(peer, field), look, marker, ax)
             look = Look(name=f"CircuitGNN+drive, {n_observed} observed", colour=colour)
-            if ours:
-                draw_against(*_line(ours, "n_hidden", field), look, ax)
+            ours = [row for row in group if row.method == "CircuitGNN+drive"]
+            for subset in _by(ours, lambda row: row.seed).values():
+                draw_against(*_line(subset, "n_hidden", field), look, ax)
+                look = replace(look, name="_of another subset")
         scale_axes(ax, x_ticks=sorted({float(row.n_hidden) for row in rows}))
         ax.set_xlabel("hidden neurons in the model")
         ax.set_ylabel(_NAMES[field])
     axes[0].set_ylim(bottom=0.0)
+    axes[1].set_ylim(bottom=0.0)
+    axes[2].set_ylabel("bits per spike above no hidden neurons")
     legend_beside(axes[-1])
     return axes[0]
+
+
+def _beside_none_hidden(rows: Sequence[Row]) -> list[Row]:
+    """Bits per spike over those of the fit without hidden neurons to the same spikes."""
+    none = {
+        (row.n_observed, row.seed): row.bits_per_spike_pooled
+        for row in rows
+        if row.method == "CircuitGNN+drive" and row.n_hidden == 0
+    }
+    bits = [none.get((row.n_observed, row.seed), math.nan) for row in rows]
+    return [
+        replace(row, bits_per_spike_pooled=row.bits_per_spike_pooled - without)
+        for row, without in zip(rows, bits, strict=True)
+    ]
 
 
 def _ablations(rows: Sequence[Row]) -> Axes:

@@ -29,9 +29,6 @@ _SEARCH_STEPS = 65
 _DATA_STEPS = 70
 """Steps on all that is fitted: free weights, then three rounds of structure (counted)."""
 
-_NETWORK_STEPS = WARM_UP_STEPS + STRUCTURE_STEPS
-"""Steps of learning one pair network."""
-
 _N_DAMPINGS = len(WHOLE_RECIPE.links.dampings)
 _NETWORKS_AT_A_TIME = (
     len(DIMENSIONS) * _N_DAMPINGS,
@@ -69,7 +66,7 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     per_spike_s = quick.step_s * grown**2 / quick.n_spikes
     searched = min(spikes, SPIKES_TO_EXPLORE * n)
     steps_s = per_spike_s * (_SEARCH_STEPS * searched + _DATA_STEPS * spikes)
-    network_s = _NETWORK_STEPS * network_step_s(quick.n_neurons) * grown**2
+    network_s = learning_s(quick.n_neurons) * grown**2
     traces = quick.n_bytes * spikes / quick.n_spikes * grown
     parts = min(traces, LARGEST_PART_BYTES) * (1.0 + HELD_OUT / (1.0 - HELD_OUT))
     matrices = 8 * _MATRICES * n * (n + 5) ** 2
@@ -79,8 +76,14 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     )
 
 
-def network_step_s(n_neurons: int) -> float:
-    """Time of one step of a network on all pairs, with the quadratic form that it descends."""
+def learning_s(n_neurons: int) -> float:
+    """Time of learning one network of all pairs, from steps like those that learning takes."""
+    pairs_s, form_s = _pairs_s(n_neurons), _form_s(n_neurons)
+    return WARM_UP_STEPS * pairs_s + STRUCTURE_STEPS * (pairs_s + form_s)
+
+
+def _pairs_s(n_neurons: int) -> float:
+    """Time of a step of a network, forward and backward on all pairs."""
     pairs = torch.rand(max(n_neurons * (n_neurons - 1) // 2, 1), _PAIR_FEATURES)
     network = nn.Sequential(
         nn.Linear(pairs.shape[1], N_HIDDEN_UNITS),
@@ -89,14 +92,14 @@ def network_step_s(n_neurons: int) -> float:
         nn.GELU(),
         nn.Linear(N_HIDDEN_UNITS, 1),
     )
-    forms = torch.rand(n_neurons, n_neurons + 5, n_neurons + 5, dtype=torch.float64)
-    change = torch.rand(n_neurons, n_neurons + 5, 1, dtype=torch.float64, requires_grad=True)
+    return median(_timed(lambda: network(pairs).square().sum().backward()) for _ in range(5))
 
-    def step() -> None:
-        nats = (change * torch.bmm(forms, change)).sum()
-        (network(pairs).square().sum() + nats).backward()
 
-    return median(_timed(step) for _ in range(5))
+def _form_s(n_neurons: int) -> float:
+    """Time of reading the quadratic form that a network descends."""
+    forms = torch.rand(n_neurons, n_neurons, n_neurons, dtype=torch.float64)
+    change = torch.rand(n_neurons, n_neurons, 1, dtype=torch.float64)
+    return median(_timed(lambda: torch.bmm(forms, change)) for _ in range(5))
 
 
 def cost(recording: Recording, quick: Pilot) -> Finding:
@@ -151,7 +154,7 @@ def _networks_one_after_another() -> int:
     return sum(math.ceil(size / n_processors()) for size in _NETWORKS_AT_A_TIME)
 
 
-def _timed(step: Callable[[], None]) -> float:
+def _timed(step: Callable[[], object]) -> float:
     started = time.perf_counter()
     step()
     return time.perf_counter() - started

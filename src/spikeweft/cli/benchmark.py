@@ -170,12 +170,17 @@ def figures(out_dir: Path, /) -> None:
     out_dir
         Folder that the other benchmark commands filled.
     """
-    from spikeweft.benchmark.figures import draw_figures
+    from spikeweft.benchmark.figures import circuits_gone, draw_figures
     from spikeweft.benchmark.tables import folder_markdown
 
     print(folder_markdown(out_dir))
     drawn = draw_figures(out_dir)
     print(f"{len(drawn)} figures in {out_dir / 'figures'}")
+    if gone := circuits_gone(out_dir):
+        print(
+            f"Matrices of some networks are not drawn, since {len(gone)} circuits are not in the "
+            f"folder, the first {gone[0].name}; fit them again with --force to see them."
+        )
 
 
 def _benchmark(
