@@ -19,7 +19,9 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(infer_module, "CircuitGNN", SteppingCorrelation)
     monkeypatch.setattr(infer_module, "PoissonGLM", SpikeCorrelation)
-    monkeypatch.setattr(infer_module, "build_report", lambda result: "a page")
+    monkeypatch.setattr(
+        infer_module, "build_report", lambda result, beside=(): "a page" + len(beside) * "+"
+    )
     return tmp_path
 
 
@@ -125,6 +127,9 @@ def test_a_report_is_written_again(ring_file, elsewhere, capsys):
     (elsewhere / "result" / "report.html").unlink()
     assert main(["report", "result"]) == 0
     assert (elsewhere / "result" / "report.html").read_text() == "a page"
+    assert main(["report", "result", "--beside", "result"]) == 0
+    assert (elsewhere / "result" / "report.html").read_text() == "a page+"
+    assert main(["report", "result", "--beside", "nowhere"]) == 2
 
 
 def test_the_demo_shows_every_command_it_runs(elsewhere, capsys, monkeypatch):

@@ -10,14 +10,19 @@ import numpy as np
 import pytest
 
 from spikeweft.connectivity import Connectivity
+from spikeweft.errors import InputError
 from spikeweft.metrics import inference_error
 from spikeweft.recording import Covariate, Recording
 from spikeweft.report import build_report, builder, figures
+from spikeweft.report.explorer import SCRIPT, explorer
+from spikeweft.report.view import View
 from spikeweft.result import Result, read_result, write_result
 from spikeweft.train import Progress
 
 ATTACK = "<script>alert(1)</script>"
 MEGABYTE = 1e6
+OUR_SCRIPTS = [{"type": "application/json", "id": "explorer-data"}, {}]
+"""Data, which does not run, and the one script, which runs by its hash."""
 QUIET = (
     "--headless",
     "--no-sandbox",
@@ -174,7 +179,7 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs)))
 
     def handle_data(self, data):
-        if self.elements and self.elements[-1][0] != "style":
+        if self.elements and self.elements[-1][0] not in ("style", "script"):
             self.text += data
 
     def all(self, tag):
@@ -219,9 +224,9 @@ def test_the_page_loads_nothing_from_anywhere(html):
     assert sources
     assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
     assert all(link["href"].startswith("#") for link in page.all("a"))
-    assert not {"script", "link", "iframe", "object", "embed", "form"} & {
-        tag for tag, _ in page.elements
-    }
+    assert page.all("script") == OUR_SCRIPTS
+    assert not re.search(r"fetch|import|XMLHttpRequest|WebSocket|sendBeacon", SCRIPT)
+    assert not {"link", "iframe", "object", "embed", "form"} & {tag for tag, _ in page.elements}
     assert not re.search(r"@import|url\(", html)
     policy = page.all("meta")[2]
     assert policy["http-equiv"] == "Content-Security-Policy"
@@ -281,8 +286,8 @@ def test_text_from_files_is_shown_and_never_run():
     )
     html = build_report(result)
     page = Page(html)
-    assert not page.all("script")
-    assert "<script" not in html
+    assert page.all("script") == OUR_SCRIPTS
+    assert "<script>alert" not in html
     assert page.text.count(ATTACK) >= 8
     for image in page.all("img"):
         svg = b64decode(image["src"].partition(",")[2]).decode()
@@ -322,6 +327,7 @@ def test_a_bare_result_still_makes_a_page(unpainted):
         "numbers",
         "spikes",
         "circuit",
+        "explore",
         "limits",
         "provenance",
     ]
@@ -396,3 +402,127 @@ def test_a_request_for_a_foreign_file_would_be_noticed(ring_html, chromium, tmp_
     _, log = chromium("--dump-dom", page.as_uri())
     assert "CONSOLE" in log
     assert "Content Security Policy" in log
+
+
+def look_around(html, chromium, tmp_path, script):
+    """What the page's reading says after a script of ours, which the page's policy is told of."""
+    page = tmp_path / "explorer.html"
+    driven = re.sub(r"script-src 'sha256-[^']*'", "script-src 'unsafe-inline'", html)
+    page.write_text(driven.replace("</body>", f"<script>{script}</script></body>"), "utf-8")
+    dom, log = chromium("--dump-dom", page.as_uri())
+    assert "CONSOLE" not in log
+    return re.search(r'<output id="explorer-pair"[^>]*>(.*?)</output>', dom, re.DOTALL)[1]
+
+
+HOVER = """
+const canvas = document.querySelectorAll("canvas")[0], box = canvas.getBoundingClientRect();
+const at = (place) => (place + 0.5) / %d;
+canvas.dispatchEvent(new PointerEvent("pointermove", {
+  clientX: box.left + at(%d) * box.width, clientY: box.top + at(%d) * box.height }));
+"""
+
+
+@pytest.mark.browser
+def test_a_weight_is_read_out_under_the_pointer(chromium, tmp_path):
+    result = ring_result(12)
+    said = look_around(build_report(result), chromium, tmp_path, HOVER % (12, 5, 3))
+    scale = inference_error(result.connectivity, result.truth).scale
+    weight = scale * result.connectivity.weights[3, 5]
+    error = abs(scale) * result.connectivity.standard_error[3, 5]
+    names = result.connectivity.neuron_ids
+    assert said.startswith(f"from {names[5]} to {names[3]}\n")
+    read = re.search(r": ([+\u2212]?[\d.e\u2212]+) ± (\S+) \(standard error\)", said)
+    weight_read, error_read = (float(part.replace("\u2212", "-")) for part in read.groups())
+    assert weight_read == pytest.approx(weight, rel=6e-3)
+    assert error_read == pytest.approx(error, rel=6e-3)
+
+
+@pytest.mark.browser
+def test_neurons_are_reordered_and_the_pair_stays_in_its_place(chromium, tmp_path):
+    order = np.roll(np.arange(12), 5)
+    result = ring_result(12)
+    shuffled = replace(result.connectivity, angle_rad=result.connectivity.angle_rad[order])
+    html = build_report(replace(result, connectivity=shuffled, truth=None))
+    by_angle = np.argsort(shuffled.angle_rad)
+    names = shuffled.neuron_ids
+    said = look_around(html, chromium, tmp_path, HOVER % (12, 1, 0))
+    assert said.startswith(f"from {names[by_angle[1]]} to {names[by_angle[0]]}\n")
+    choose = """
+    const order = document.getElementById("explorer-order");
+    order.value = [...order.options].find((o) => o.text === "place in the recording").value;
+    order.dispatchEvent(new Event("change"));
+    """
+    said = look_around(html, chromium, tmp_path, HOVER % (12, 1, 0) + choose)
+    assert said.startswith(f"from {names[1]} to {names[0]}\n")
+
+
+@pytest.mark.browser
+def test_the_page_lets_its_own_script_run_and_no_other(ring_html, chromium, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text(ring_html.replace("<main", "<script>alert(1)</script><main"), "utf-8")
+    dom, log = chromium("--dump-dom", page.as_uri())
+    assert re.search(r'<output id="explorer-pair"[^>]*>from ', dom)
+    assert "Content Security Policy" in log
+
+
+@pytest.mark.browser
+def test_a_malicious_name_is_read_out_as_text(chromium, tmp_path):
+    result = ring_result(4)
+    names = (ATTACK, *result.connectivity.neuron_ids[1:])
+    circuit = replace(result.connectivity, neuron_ids=names)
+    html = build_report(replace(result, connectivity=circuit, glm=None, truth=None))
+    assert "<script>alert" not in html
+    said = look_around(html, chromium, tmp_path, HOVER % (4, 0, 1))
+    assert said.startswith("from &lt;script&gt;alert(1)&lt;/script&gt; to ")
+
+
+def test_orders_to_choose_from_hold_every_neuron_once():
+    shown = explorer(View.of(ring_result(12)), {})
+    names = [order["name"] for order in shown.data["orders"]]
+    assert names[-1] == "place in the recording"
+    assert len(set(names)) == len(names) == 4
+    for order in shown.data["orders"]:
+        assert sorted(order["neurons"]) == list(range(12))
+
+
+def test_clusters_of_like_connections_are_neighbours():
+    rng = np.random.default_rng(3)
+    group = rng.permutation(np.repeat([0, 1, 2], 6))
+    weights = (group[:, None] == group) + 0.1 * rng.normal(size=(18, 18))
+    circuit = Connectivity(weights=weights)
+    result = replace(ring_result(18), connectivity=circuit, glm=None, truth=None)
+    orders = explorer(View.of(result), {}).data["orders"]
+    (clustered,) = (o["neurons"] for o in orders if o["name"] == "clusters of like connections")
+    assert np.count_nonzero(np.diff(group[clustered])) == 2
+
+
+def test_circuits_that_would_make_the_page_too_large_are_left_out(monkeypatch):
+    view = View.of(ring_result(12))
+    n_bytes = len(explorer(view, {}).data["circuits"][0]["weights"])
+    monkeypatch.setattr("spikeweft.report.explorer._LARGEST_BYTES", 3 * n_bytes)
+    shown = explorer(view, {})
+    assert [circuit["name"] for circuit in shown.data["circuits"]] == ["spikeweft", "truth"]
+    assert shown.note == "Left out, to keep this page small: GLM."
+    monkeypatch.setattr("spikeweft.report.explorer._LARGEST_BYTES", n_bytes)
+    assert explorer(view, {}) is None
+    assert not Page(build_report(ring_result(12))).all("canvas")
+
+
+@pytest.mark.browser
+def test_two_results_are_compared_side_by_side(chromium, tmp_path):
+    result = replace(ring_result(12), truth=None)
+    stronger = replace(result.connectivity, weights=2 * result.connectivity.weights)
+    html = build_report(result, {"night": replace(result, connectivity=stronger)})
+    said = look_around(html, chromium, tmp_path, HOVER % (12, 5, 3)).splitlines()
+    ours, other = (line.replace("\u2212", "-").split(" ± ")[0].split(": ") for line in said[1:3])
+    assert (ours[0], other[0]) == ("spikeweft", "night")
+    assert float(other[1]) == pytest.approx(2 * float(ours[1]), rel=1e-2)
+
+
+def test_results_of_other_neurons_are_not_compared(unillustrated):
+    ours, other = ring_result(12), ring_result(13)
+    with pytest.raises(InputError, match="night cannot be shown beside this result: neuron '12'"):
+        build_report(ours, {"night": other})
+    turned = replace(ours.connectivity, neuron_ids=ours.connectivity.neuron_ids[::-1])
+    with pytest.raises(InputError, match="in another order"):
+        build_report(ours, {"night": replace(ours, connectivity=turned)})

@@ -128,15 +128,17 @@ def score(folder: str | Path, truth: str | Path) -> dict[str, InferenceError]:
     }
 
 
-def write_report(folder: str | Path) -> Path:
-    """Write `report.html` of a result folder again.
+def write_report(folder: str | Path, beside: Sequence[str | Path] = ()) -> Path:
+    """Write `report.html` of a result folder again, with the circuits of others to compare.
 
     Raises
     ------
     InputError
-        Where the folder is not a whole result, or cannot be written to.
+        Where a folder is not a whole result, or cannot be written to, or another is of other
+        neurons.
     """
-    page = build_report(read_result(folder))
+    others = {str(other): read_result(other) for other in beside}
+    page = build_report(read_result(folder), others)
     path = Path(folder) / "report.html"
     write_whole(path, page.encode())
     return path

@@ -1,12 +1,15 @@
 """The page: headline numbers, figures, limits and provenance, put into the template."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spikeweft.plots import informed_pairs
+from spikeweft.report.explorer import SCRIPT, SCRIPT_HASH, explorer
 from spikeweft.report.figures import figures
 from spikeweft.report.view import View, flat
 from spikeweft.result import Result
@@ -29,10 +32,22 @@ class Headline:
     meaning: str
 
 
-def build_report(result: Result) -> str:
+def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType({})) -> str:
     """One self-contained HTML page about a result; it loads nothing from anywhere.
 
     Metrics that the result lacks are left out. Whatever comes from files is escaped.
+
+    Parameters
+    ----------
+    result
+        What the page is about.
+    beside
+        Other results of the same neurons, by the names to choose them by in the page.
+
+    Raises
+    ------
+    InputError
+        Where a result beside is of other neurons.
     """
     view = View.of(result)
     return _TEMPLATES.get_template("page.html.jinja").render(
@@ -42,6 +57,9 @@ def build_report(result: Result) -> str:
         warnings=[*result.warnings, *_doubts(view)],
         headlines=_headlines(view),
         figures=figures(view),
+        explorer=explorer(view, {name: View.of(other) for name, other in beside.items()}),
+        script=SCRIPT,
+        script_hash=SCRIPT_HASH,
         limits=_limits(view),
         neurons=_neuron_rows(view),
         metrics=_metric_rows(view),
