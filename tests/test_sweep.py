@@ -1,6 +1,7 @@
 """Sweeps on real clusters on this machine; where the fits themselves do not matter, quick ones."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -307,3 +308,11 @@ def test_what_cannot_be_done_is_one_sentence(words, sentence, recording, tmp_pat
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
+
+
+def test_the_preferred_number_of_hidden_neurons_is_printed(recording, tmp_path, capsys):
+    words = ("sweep", str(recording), str(tmp_path / "out"), "--hidden", "0", "1")
+    assert main([*words, "--workers", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"three.npz: held-out spikes prefer [01] hidden neurons\nhidden ", printed)
+    assert re.search(r"\n +0 +-?\d\.\d{4} +\d\.\d{4} ± \d\.\d{4} +– +–\n +1 ", printed)

@@ -51,6 +51,9 @@ def sweep(
     fit that is there is not made again. A fit that failed is a row that says why, and is tried
     again by the next run.
 
+    With several numbers of hidden neurons it says which one held-out spikes prefer, and how far the
+    weights depend on it.
+
     It runs on this machine, unless `--scheduler` or `--slurm` name another place. Those machines
     have to see recordings and OUT_DIR under the same paths.
 
@@ -120,6 +123,7 @@ def sweep(
     rows = sweep(fits, folder, crew, _print_standing)
     n_failed = sum(bool(row["failed"]) for row in rows)
     print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
+    _print_hidden_curves(rows, fits_folder(folder))
     if n_failed:
         print(f"{n_failed} failed: the table says why, and the same command tries them again")
         raise SystemExit(1)
@@ -148,6 +152,27 @@ def _crew(
     if is_slurm:
         return slurm_crew(asked, folder / "slurm")
     return local_crew(workers or n_processors()) if scheduler is None else crew_at(scheduler)
+
+
+def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
+    """For each recording fitted with several numbers of hidden neurons, how they compare."""
+    import numpy as np
+
+    from spikeweft.sweep.hidden_choice import hidden_curves, preferred
+
+    for name, curve in hidden_curves(rows, fits).items():
+        best = preferred(curve)
+        print(f"\n{name}: held-out spikes prefer {best.n_hidden} hidden neurons")
+        print("hidden  bits per spike  below the best     weights agree with fewer, between seeds")
+        for point in curve:
+            agreement, of_seeds = (
+                "–" if np.isnan(share) else f"{share:.3f}"
+                for share in (point.agreement, point.agreement_of_seeds)
+            )
+            print(
+                f"{point.n_hidden:6}  {point.bits_per_spike:14.4f}  {point.below_best:6.4f} ± "
+                f"{point.below_best_error:.4f}  {agreement:>24}  {of_seeds:>14}"
+            )
 
 
 def _print_standing(standing: "Standing") -> None:
