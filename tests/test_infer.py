@@ -116,7 +116,9 @@ def quick(monkeypatch):
     """Estimators that take no time, for tests of what happens around them."""
     monkeypatch.setattr(infer_module, "CircuitGNN", SteppingCorrelation)
     monkeypatch.setattr(infer_module, "PoissonGLM", SpikeCorrelation)
-    monkeypatch.setattr(infer_module, "build_report", lambda result: f"<p>{len(result.history)}")
+    monkeypatch.setattr(
+        infer_module, "build_report", lambda result, beside=(): f"<p>{len(result.history)}"
+    )
 
 
 def ring_of(n: int) -> Connectivity:
