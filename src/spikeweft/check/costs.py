@@ -21,7 +21,7 @@ from spikeweft.fitting import WHOLE_RECIPE
 from spikeweft.recording import Recording
 from spikeweft.structure import N_HIDDEN_UNITS, WARM_UP_STEPS
 from spikeweft.structure_rounds import DIMENSIONS, STRUCTURE_STEPS
-from spikeweft.threads import n_processors
+from spikeweft.threads import n_processors, on_one_thread
 
 _SEARCH_STEPS = 65
 """Steps on these: two starts with their bends, and two or three time constants (counted)."""
@@ -78,7 +78,8 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
 
 def learning_s(n_neurons: int) -> float:
     """Time of learning one network of all pairs, from steps like those that learning takes."""
-    pairs_s, form_s = _pairs_s(n_neurons), _form_s(n_neurons)
+    with on_one_thread():
+        pairs_s, form_s = _pairs_s(n_neurons), _form_s(n_neurons)
     return WARM_UP_STEPS * pairs_s + STRUCTURE_STEPS * (pairs_s + form_s)
 
 
