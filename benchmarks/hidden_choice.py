@@ -1,9 +1,9 @@
 """Do held-out spikes choose well how many neurons are hidden? python benchmarks/hidden_choice.py.
 
 For every network of `paper/paper.csv` of which a part is observed: the number of hidden neurons
-with the most held-out bits per spike, as `spikeweft sweep` prefers it, beside the one with the
-least error, among all that were fitted and among those of the paper's grid, up to 20. Nothing is
-fitted. Where a number of the grid was not fitted, "not all" says so.
+with the most held-out bits per spike, the mean over neurons by which `spikeweft sweep` prefers it,
+beside the one with the least error, among all that were fitted and among those of the paper's
+grid, up to 20. Nothing is fitted. Where a number of the grid was not fitted, "not all" says so.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ def choices(rows: list[Row]) -> list[dict[str, str]]:
 
 
 def _choice(fits: dict[int, Row]) -> dict[str, str]:
-    chosen = max(fits.values(), key=lambda row: row.bits_per_spike_pooled)
+    chosen = max(fits.values(), key=lambda row: row.bits_per_spike)
     best = min(fits.values(), key=lambda row: row.delta)
     numbers = ", ".join(map(str, sorted(fits)))
     return {

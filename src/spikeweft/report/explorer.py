@@ -13,7 +13,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.plots import GLM, INFERRED, TRUTH, circular_order, informed_pairs, weight_limit
+from spikeweft.plots import GLM, INFERRED, TRUTH, circular_order, weight_limit
 from spikeweft.report.view import View
 
 SCRIPT = files("spikeweft.report").joinpath("explorer.js").read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def _check_same_neurons(ours: Connectivity, name: str, other: Connectivity) -> N
 
 def _circuit(name: str, circuit: Connectivity, limit: float) -> dict[str, Any]:
     """Weights row by row, NaN where the data say nothing; standard errors where there are any."""
-    informed = informed_pairs(circuit)
+    informed = circuit.informed
     error = circuit.standard_error
     has_errors = error is not None and bool(np.any(error[informed] > 0))
     return {
@@ -123,6 +123,6 @@ def _orders(view: View) -> list[tuple[str, Int[np.ndarray, " neuron"]]]:
 
 def _clustered(circuit: Connectivity) -> Int[np.ndarray, " neuron"]:
     """Neurons by hierarchical clustering (Ward) of all their weights, in and out."""
-    weights = np.where(informed_pairs(circuit), circuit.weights, 0.0)
+    weights = np.where(circuit.informed, circuit.weights, 0.0)
     described = np.hstack([weights, weights.T])
     return leaves_list(optimal_leaf_ordering(linkage(described, "ward"), described))
