@@ -297,6 +297,15 @@ def test_gaps_in_an_npz_are_not_bridged(tmp_path):
         load(path, epochs="sws")
 
 
+def test_names_that_are_bytes_are_text(tmp_path):
+    path = tmp_path / "bytes.npz"
+    names = {"epoch_names": [b"wake", b"r\xffm"], "neuron_ids": [b"a", b"b"]}
+    np.savez(path, **plain, epoch_start=[0, 1.5], epoch_stop=[1, 3], **names)
+    assert load(path).recording.neuron_ids == ("a", "b")
+    with pytest.raises(InputError, match="choose from 'r\ufffdm', 'wake'"):
+        load(path, epochs="sws")
+
+
 one_covariate = {
     "covariates": ["drive"],
     "covariate_0_times_s": [0.0, 1.0],

@@ -27,6 +27,7 @@ from spikeweft.newton import (
     weight_variance,
 )
 from spikeweft.prediction import Geometry, Link, geometry, log_likelihood, rate_hz
+from spikeweft.recording import Recording
 from spikeweft.simulate.network import simulate
 from spikeweft.simulate.neuron import LNPNeuron
 from spikeweft.simulate.random import DirectedWiring, RandomNetwork
@@ -411,6 +412,18 @@ def test_nothing_is_known_of_what_a_silent_neuron_receives():
     assert np.all(np.isfinite(variance[:N]))
     assert np.all(variance[:N] > 0)
     np.testing.assert_array_equal(determined(fit)[N], 0.0)
+
+
+def test_nothing_is_known_of_what_a_neuron_receives_that_never_hears_another():
+    """One neuron fires, seconds apart: no trace is left at its next spike."""
+    recording = Recording.from_arrays(
+        np.arange(7.0), np.full(7, N - 1), n_neurons=N, epochs_s=np.array([[0.0, 6.0]]), tick_s=1e-4
+    )
+    rng = np.random.default_rng(0)
+    heard = synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng)
+    fit = converged(heard, RECTIFIED, n_steps=2)
+    assert np.all(np.isinf(weight_variance(fit)[: N - 1]))
+    np.testing.assert_array_equal(determined(fit)[~np.eye(N, dtype=bool)], 0.0)
 
 
 def test_a_long_step_that_changes_no_rate_is_taken_whole():

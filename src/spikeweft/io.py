@@ -341,7 +341,7 @@ def _load_npz(path: Path, label: str | None) -> LoadedRecording:
         n_neurons=_whole(arrays, "n_units", path),
         epochs_s=_npz_epochs(arrays, times, label, path),
         tick_s=_tick(arrays, path),
-        neuron_ids=tuple(str(name) for name in np.ravel(arrays.get("neuron_ids", ()))),
+        neuron_ids=tuple(_texts(arrays, "neuron_ids")),
         covariates=_npz_covariates(arrays, path),
         preferred_angle_rad=_angles(arrays, path),
     )
@@ -407,6 +407,14 @@ def _numbers(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarr
     return array if key == "spike_units" else array.astype(float)
 
 
+def _texts(arrays: Mapping[str, np.ndarray], key: str) -> list[str]:
+    """Names, as text also where they are bytes; none where there is no such array."""
+    names = np.ravel(arrays.get(key, ()))
+    return [
+        name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names
+    ]
+
+
 def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None:
     if key not in arrays:
         return None
@@ -457,7 +465,7 @@ def _npz_epochs(
 ) -> np.ndarray | None:
     """Epochs that an `.npz` states; None where it states none."""
     start, stop = ("epoch_start", "epoch_stop") if "epoch_start" in arrays else ("start", "stop")
-    names = np.ravel(arrays.get("epoch_names", ())).astype(str)
+    names = _texts(arrays, "epoch_names")
     if start not in arrays and stop not in arrays:
         if label is not None:
             raise InputError(f"{path} names no epochs, so '{label}' cannot be chosen; leave it out")
@@ -471,7 +479,7 @@ def _npz_epochs(
             f"{path} has {len(first)} epoch starts, {len(last)} stops and {len(names)} names; "
             "give one of each per epoch"
         )
-    labels = [frozenset({str(name)}) for name in names] or [frozenset[str]()] * len(first)
+    labels = [frozenset({name}) for name in names] or [frozenset[str]()] * len(first)
     rows = [_Epoch(*row) for row in zip(first, last, labels, strict=True)]
     chosen = rows if label is None else _choose({"": rows}, label, path)
     return _closed(_union(_spans(chosen)), times_s)
@@ -509,7 +517,7 @@ def _truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:
     _check_one_each(angle, len(np.atleast_1d(weights)), path)
     return Connectivity(
         weights=weights,
-        neuron_ids=tuple(str(name) for name in np.ravel(arrays.get("neuron_ids", ()))),
+        neuron_ids=tuple(_texts(arrays, "neuron_ids")),
         angle_rad=angle,
         metadata=_network(arrays, path),
     )

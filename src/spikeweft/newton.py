@@ -255,14 +255,13 @@ def _deviation(rows: np.ndarray, fit: RowFit) -> np.ndarray:
 def weight_variance(fit: RowFit) -> Float[np.ndarray, "post pre"]:
     """Posterior variance of every free weight (Laplace), given the link.
 
-    It is infinite in the row of a neuron that never fires: nothing informs it, and a prior around
-    the row's own mean leaves that mean open.
+    It is infinite in the row of a neuron that never fires, or never hears another: nothing informs
+    it, and a prior around the row's own mean leaves that mean open.
     """
-    fires = fit.geometry.n_spikes > 0
-    covariance = torch.linalg.inv(torch.from_numpy(curvature(fit)[fires])).numpy()
-    variance = np.full((len(fit.rows), fit.n_sources), np.inf)
-    variance[fires] = np.einsum("iff->if", covariance)[:, : fit.n_sources]
-    return variance
+    covariance, singular = torch.linalg.inv_ex(torch.from_numpy(curvature(fit)))
+    informed = (fit.geometry.n_spikes > 0) & (singular.numpy() == 0)
+    variance = np.einsum("iff->if", covariance.numpy())[:, : fit.n_sources]
+    return np.where(informed[:, None], variance, np.inf)
 
 
 def estimate_precision(fit: RowFit) -> float:

@@ -83,9 +83,9 @@ def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
             "its times are in seconds"
         )
     part = recording if minutes is None else recording.first_minutes(minutes)
-    check_enough_neurons(part)
     if len(part.spike_times_s) == 0:
         raise InputError(f"the first {minutes:g} minutes hold no spikes; use more of the recording")
+    check_enough_neurons(part)
     return part
 
 

@@ -107,10 +107,16 @@ def check_enough_neurons(recording: Recording) -> None:
     Raises
     ------
     InputError
-        Where fewer than two neurons were recorded.
+        Where fewer than two neurons were recorded, or fewer than two fire.
     """
     if recording.n_neurons < 2:
         raise InputError(
             f"a circuit needs at least two neurons, and this recording has {recording.n_neurons}; "
             "choose a recording with more units"
+        )
+    n_firing = len(np.unique(recording.spike_neurons))
+    if n_firing < 2:
+        raise InputError(
+            f"a circuit needs at least two neurons that fire, and of these {recording.n_neurons} "
+            f"{n_firing} does; choose a longer recording, or other epochs"
         )
