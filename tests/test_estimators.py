@@ -18,6 +18,7 @@ from spikeweft.estimators.cross_correlogram import CrossCorrelogram
 from spikeweft.estimators.inverse_covariance import InverseCovariance
 from spikeweft.estimators.ising import Ising
 from spikeweft.estimators.logistic import LogisticRegressionL1
+from spikeweft.estimators.nemos_glm import NemosGLM
 from spikeweft.estimators.nri import NRI
 from spikeweft.estimators.poisson_glm import PoissonGLM
 from spikeweft.estimators.same_bin_glm import SameBinGLM
@@ -42,6 +43,7 @@ ESTIMATORS = [
     TCA(),
     SeqNMF(),
     NRI(n_epochs=4, batch_size=512),
+    NemosGLM(bin_s=0.005),
 ]
 
 GIVES_NO_SIGN = {
@@ -328,6 +330,18 @@ def test_a_recording_of_other_neurons_is_refused(fitted_predictor):
 def test_one_neuron_is_no_circuit(estimator):
     with pytest.raises(InputError, match="at least two neurons"):
         estimator.fit(four_neurons().select(np.array([0])))
+
+
+def test_one_neuron_that_fires_is_no_circuit(estimator):
+    recording = four_neurons()
+    first = recording.spike_neurons == 0
+    alone = replace(
+        recording,
+        spike_times_s=recording.spike_times_s[first],
+        spike_neurons=recording.spike_neurons[first],
+    )
+    with pytest.raises(InputError, match="of these 4 1 does"):
+        estimator.fit(alone)
 
 
 def test_a_recording_shorter_than_its_history_is_refused(estimator):
