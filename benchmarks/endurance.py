@@ -2,11 +2,11 @@
 
 Four trials, a row each. *Killed inferences*: kill -9 at a random moment, then --resume; how many
 reach the bits of the result that nobody interrupted. *Killed sweeps*: one sweep, its whole run
-killed again and again at random moments; how many finished fits were made again, and how many fits
-were under way at most. *Soak*: fits one after the other in one process, whose memory should not
-grow. *Fuzz*: recordings and checkpoints that are truncated, with flipped bits, or made to mislead;
-each should be refused by one sentence or give a whole result, not a traceback, a hang, or a result
-that is not whole.
+killed again and again at random moments; how many finished fits were made again, how many fits
+were under way at most, and how many have the bits of a sweep that nobody interrupted. *Soak*: fits
+one after the other in one process, whose memory should not grow. *Fuzz*: recordings and checkpoints
+that are truncated, with flipped bits, or made to mislead; each should be refused by one sentence or
+give a whole result, not a traceback, a hang, or a result that is not whole.
 """
 
 import datetime
@@ -182,8 +182,12 @@ def _resumed_to_the_same(asked: Inference, whole: Path) -> bool:
     return (
         not partial_of(asked.folder).exists()
         and asked.folder.exists()
-        and all((asked.folder / n).read_bytes() == (whole / n).read_bytes() for n in SAME)
+        and _same_bits(asked.folder, whole)
     )
+
+
+def _same_bits(folder: Path, other: Path) -> bool:
+    return all((folder / name).read_bytes() == (other / name).read_bytes() for name in SAME)
 
 
 def killed_sweeps(n: int, place: Path) -> tables.Row:
@@ -207,11 +211,16 @@ def killed_sweeps(n: int, place: Path) -> tables.Row:
     last = outcome(run_sweep, recording, folder, 2 * n, hang_s=HANG_OF_SWEEP_S)
     now = _made(folder)
     repeated += sum(now.get(name) != then for name, then in made.items())
+    outcome(run_sweep, recording, place / "whole", 2 * n, hang_s=HANG_OF_SWEEP_S)
     return {
         "n_killed": n_killed,
         "last_run": last.end,
         "n_fits": len(now),
         "n_fits_missing": 2 * n - len(now),
+        "n_fits_of_same_bits": sum(
+            _same_bits(fits_folder(folder) / name, fits_folder(place / "whole") / name)
+            for name in now
+        ),
         "n_finished_under_kills": n_before_last_run,
         "n_finished_fits_repeated": repeated,
         "n_under_way_at_most": most_under_way,
@@ -262,7 +271,7 @@ def soak(n: int, place: Path) -> tables.Row:
 
 
 def fuzz(n: int, place: Path) -> tables.Row:
-    """Each kind of input in turn, each damaged at random; the first fault is told in full."""
+    """Each kind of input in turn, each damaged at random; every fault is printed."""
     rng = np.random.default_rng(SEED)
     originals = Originals.made(place / "originals", rng)
     kinds = (truncated, flipped, misleading_npz, misleading_nwb, damaged_checkpoint)
@@ -274,8 +283,10 @@ def fuzz(n: int, place: Path) -> tables.Row:
         end = outcome(infer, inference)
         fault = _fault(inference, end, originals, may_resume=kind is damaged_checkpoint)
         count["fault" if fault else end.end] += 1
-        if fault and not first_fault:
-            first_fault = f"input {number}, {kind.__name__}: {fault}"
+        if fault:
+            fault = f"input {number}, {kind.__name__}: {fault}"
+            print(fault, flush=True)
+            first_fault = first_fault or fault
         shutil.rmtree(place / f"input{number}")
     return {
         "n_inputs": n,
