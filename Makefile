@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
 	echo $$python && break; done)
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs distribution clean
 
 demo: $(VENV)/.installed
 	$(BIN)/spikeweft demo demo --force
@@ -28,6 +28,10 @@ lint: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -E -a -q docs docs/_build/html
 	@echo "The documentation is $(CURDIR)/docs/_build/html/index.html; open it in a browser."
+
+# The wheel in empty environments, with the newest and the oldest versions of what it needs.
+distribution: $(VENV)/.installed-dev
+	.ci/distribution
 
 clean:
 	rm -rf $(VENV) demo demo.npz demo.partial build dist docs/_build docs/api/generated
