@@ -27,6 +27,7 @@ from jaxtyping import Float
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.errors import InputError, needs_extra
+from spikeweft.hdf5 import check_survivable
 from spikeweft.recording import Covariate, Recording
 
 if TYPE_CHECKING:
@@ -579,6 +580,7 @@ def _load_nwb(path: Path, label: str | None) -> LoadedRecording:
 
 
 def _read_nwb(path: Path) -> _NWBContent:
+    check_survivable(path)
     with _unreadable(path):
         import pynapple as nap
         import pynwb
