@@ -289,6 +289,14 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
+def test_without_dask_it_says_how_to_get_it(tmp_path, recording, monkeypatch, capsys):
+    """Also where the module that needs it was not imported before."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "spikeweft.sweep.run")
+    assert main(["sweep", str(recording), str(tmp_path / "out")]) == 2
+    assert "pip install 'spikeweft[dask]'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

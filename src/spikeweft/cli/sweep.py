@@ -94,8 +94,9 @@ def sweep(
     interface
         Network interface by which jobs reach this machine, as ib0.
     """
-    from spikeweft.sweep.plan import Grid, planned
-    from spikeweft.sweep.run import fits_folder, sweep
+    with needs_extra("dask"):
+        from spikeweft.sweep.plan import Grid, planned
+        from spikeweft.sweep.run import fits_folder, sweep
 
     if len(paths) < 2:
         raise InputError("give one or more recordings, and last the folder for the results")
