@@ -4,6 +4,7 @@ import pytest
 from spikeweft.hidden import (
     Heard,
     HiddenNeurons,
+    Places,
     interpolation,
     mean_field_traces,
     ring_places,
@@ -261,8 +262,7 @@ def rows_of_a_ring(n):
 def test_a_hidden_neuron_is_driven_as_its_neighbours_are():
     """Half-way between two neurons, by the mean of their weights and with the mean of biases."""
     rows, angle_rad = rows_of_a_ring(6), on_ring(6)
-    hidden = HiddenNeurons.between(rows, LINK, angle_rad, np.array([np.pi / 2]))
-    np.testing.assert_array_equal(hidden.angle_rad, [np.pi / 2])
+    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), rows, LINK)
     np.testing.assert_allclose(hidden.weights, [[0.5, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]])
     np.testing.assert_allclose(hidden.bias, [1.5])
     assert hidden.link == LINK
@@ -273,7 +273,8 @@ def test_turning_the_places_turns_what_drives_the_hidden_neurons():
     rows, angle_rad = rows_of_a_ring(6), on_ring(6)
     places_rad = np.array([0.1, 1.0, 3.0])
     here, turned = (
-        HiddenNeurons.between(rows, LINK, angle_rad, places_rad + k * 2 * np.pi / 6) for k in (0, 5)
+        HiddenNeurons.at(Places.on_ring(angle_rad, places_rad + k * 2 * np.pi / 6), rows, LINK)
+        for k in (0, 5)
     )
     np.testing.assert_allclose(
         turned.weights[:, :6], np.roll(here.weights[:, :6], 5, axis=1), atol=1e-9
@@ -284,13 +285,30 @@ def test_turning_the_places_turns_what_drives_the_hidden_neurons():
 def test_hidden_neurons_are_wired_among_themselves_as_their_neighbours_are():
     """Two half-way between neighbours: the mean of the four weights; none onto itself."""
     rows, angle_rad = rows_of_a_ring(6), on_ring(6)
-    hidden = HiddenNeurons.between(rows, LINK, angle_rad, np.array([np.pi / 6, np.pi / 2]))
+    hidden = HiddenNeurons.at(
+        Places.on_ring(angle_rad, np.array([np.pi / 6, np.pi / 2])), rows, LINK
+    )
     np.testing.assert_allclose(hidden.weights[:, 6:], [[0.0, 0.75], [0.75, 0.0]])
+
+
+def test_a_circuit_that_shows_its_ring_needs_no_preferred_directions():
+    """Places found from weights alone are those between neighbours, driven as these are."""
+    n = 30
+    rows, missing = rows_of_a_ring(n), [3, 18]
+    seen = np.setdiff1d(np.arange(n), missing)
+    apart = np.abs(np.angle(np.exp(1j * (on_ring(n)[:, None] - on_ring(n)[None, :]))))
+    rows[:, :n] = np.exp(-2 * apart**2) * (apart > 0)
+    rows = rows[np.ix_(seen, np.append(seen, [n, n + 1, n + 2]))]
+    places = Places.by_circuit(rows[:, : len(seen)], 2)
+    on_that_ring = Places.on_ring(on_ring(n)[seen], on_ring(n)[missing])
+    order = np.argsort(places.mix.argmax(axis=1))
+    np.testing.assert_allclose(places.mix[order], on_that_ring.mix, atol=1e-9)
+    np.testing.assert_array_equal(places.beside, on_that_ring.beside)
 
 
 def test_other_weights_drive_the_same_neurons():
     rows, angle_rad = rows_of_a_ring(6), on_ring(6)
-    hidden = HiddenNeurons.between(rows, LINK, angle_rad, np.array([np.pi / 2]))
+    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), rows, LINK)
     rows[:, -1] += 3.0
     weights = np.arange(7.0)[None, :]
     other = hidden.driven_by(weights, rows, Link(2.0, 0.0))
@@ -302,7 +320,7 @@ def test_other_weights_drive_the_same_neurons():
 
 def test_joined_hidden_neurons_are_heard_by_all():
     traces = traces_of(poisson(n_neurons=6, duration_s=4.0))
-    hidden = HiddenNeurons.between(rows_of_a_ring(6), LINK, on_ring(6), np.array([0.5]))
+    hidden = HiddenNeurons.at(Places.on_ring(on_ring(6), np.array([0.5])), rows_of_a_ring(6), LINK)
     observed = traces.at_times[:, :6].copy()
     hidden.join(traces, TAU_S, as_fired(traces, 7))
     expected = mean_field_of(traces, hidden.weights[:, :6], hidden.bias)

@@ -18,12 +18,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from spikeweft.errors import InputError
 from spikeweft.features import CircuitTraces, FitSettings
 from spikeweft.first_minutes import GAINS, FirstMinutes
 from spikeweft.fit_state import FitState, Step, clearly_better, hardly_worse
-from spikeweft.hidden import HiddenNeurons, MixedColumns, ring_angles, ring_places
+from spikeweft.hidden import HiddenNeurons, MixedColumns, Places, ring_places
 from spikeweft.newton import (
     EXPONENTIAL_LINK,
     LEARNED_LINK,
@@ -255,13 +256,21 @@ class CircuitFit:
     def _join_hidden(self) -> None:
         state, fit = self._state, self._state.fit
         state.vault["hidden/before"] = state.vault["free/score"]
-        angle = ring_angles(state.recordings[0], fit.rows[:, : len(fit.rows)])
-        places = ring_places(angle, state.settings.n_hidden)
+        places = self._places(fit.rows[:, : len(fit.rows)])
+        state.hidden = self.recipe.hidden_neurons.at(places, fit.rows, fit.link)
+        state.take_all_data()
+
+    def _places(self, weights: Float[np.ndarray, "post pre"]) -> Places:
+        """By preferred directions where every one is known, else by the circuit itself."""
+        state = self._state
+        n_hidden, angle = state.settings.n_hidden, state.recordings[0].preferred_angle_rad
+        if angle is None or not np.all(np.isfinite(angle)):
+            return Places.by_circuit(weights, n_hidden)
+        places_rad = ring_places(angle, n_hidden)
         if state.rotation is not None:
             state.vault["hidden/gain"] = np.array(state.rotation.gain)
-            state.rotation, places = state.rotation.with_neurons(places)
-        state.hidden = self.recipe.hidden_neurons.between(fit.rows, fit.link, angle, places)
-        state.take_all_data()
+            state.rotation, places_rad = state.rotation.with_neurons(places_rad)
+        return Places.on_ring(angle, places_rad)
 
     def _turn_with_hidden(self, gain: float) -> None:
         """Rotate the circuit, hidden neurons included, if held-out spikes gain by it.

@@ -6,10 +6,10 @@ from typing import NamedTuple, no_type_check
 
 import numba
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
+from spikeweft.geometry import mixtures_between, neighbours, positions
 from spikeweft.prediction import Link
-from spikeweft.recording import Recording
 from spikeweft.traces import Traces, set_shared
 
 _ROUNDING_S = 1e-7
@@ -48,16 +48,38 @@ def interpolation(
     return mix
 
 
+class Places(NamedTuple):
+    """Where hidden neurons are: between which observed ones, and which of those are neighbours."""
+
+    mix: Float[np.ndarray, "hidden observed"]
+    beside: Bool[np.ndarray, "observed observed"]
+
+    @classmethod
+    def on_ring(
+        cls, angle_rad: Float[np.ndarray, " observed"], places_rad: Float[np.ndarray, " hidden"]
+    ) -> "Places":
+        """At angles between neurons of known preferred directions (Yoon 2025)."""
+        order = np.argsort(angle_rad)
+        beside = np.zeros((len(order), len(order)), dtype=bool)
+        beside[order, np.roll(order, -1)] = beside[order, np.roll(order, 1)] = True
+        return cls(interpolation(angle_rad, places_rad), beside)
+
+    @classmethod
+    def by_circuit(cls, weights: Float[np.ndarray, "post pre"], n_hidden: int) -> "Places":
+        """Between neurons that the circuit itself makes neighbours, whatever its shape."""
+        place = positions(weights)
+        return cls(mixtures_between(place, n_hidden), neighbours(place))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenNeurons:
     """Hidden neurons as the circuit sees them: where they are and what drives them."""
 
-    angle_rad: Float[np.ndarray, " hidden"]
     mix: Float[np.ndarray, "hidden observed"]
     """Shares of observed neurons between which each one lies."""
 
-    order: Int[np.ndarray, " observed"]
-    """The observed neurons around the ring."""
+    beside: Bool[np.ndarray, "observed observed"]
+    """Observed neurons that are next to each other."""
 
     weights: Float[np.ndarray, "hidden column"]
     """From the observed neurons, then from the hidden ones."""
@@ -66,31 +88,31 @@ class HiddenNeurons:
     link: Link
 
     @classmethod
-    def between(
+    def at(
         cls,
+        places: Places,
         rows: Float[np.ndarray, "neuron feature"],
         link: Link,
-        angle_rad: Float[np.ndarray, " observed"],
-        places_rad: Float[np.ndarray, " hidden"],
     ) -> "HiddenNeurons":
-        """Interpolate what drives hidden neurons from their nearest observed neighbours."""
+        """Interpolate what drives hidden neurons from the observed ones that they lie between."""
+        n_hidden, n = places.mix.shape
         return cls(
-            angle_rad=places_rad,
-            mix=interpolation(angle_rad, places_rad),
-            order=np.argsort(angle_rad),
-            weights=np.zeros((len(places_rad), len(angle_rad) + len(places_rad))),
-            bias=np.zeros(len(places_rad)),
+            mix=places.mix,
+            beside=places.beside,
+            weights=np.zeros((n_hidden, n + n_hidden)),
+            bias=np.zeros(n_hidden),
             link=link,
         ).settled(rows, link)
 
     def settled(self, rows: Float[np.ndarray, "neuron feature"], link: Link) -> "HiddenNeurons":
-        """The same neurons, driven as their observed neighbours are driven now."""
+        """The same neurons, driven as their observed neighbours are driven now.
+
+        A weight of a neuron onto itself, which is not known, is taken from its neighbours.
+        """
         n = len(rows)
         weights = (rows[:, :n] + rows[:, :n].T) / 2
-        ahead, behind = np.roll(self.order, -1), np.roll(self.order, 1)
-        weights[self.order, self.order] = (
-            weights[self.order, ahead] + weights[self.order, behind]
-        ) / 2
+        near = self.beside / np.maximum(self.beside.sum(axis=1, keepdims=True), 1)
+        np.fill_diagonal(weights, np.sum(near * weights, axis=1))
         from_observed = self.mix @ weights
         from_hidden = from_observed @ self.mix.T
         np.fill_diagonal(from_hidden, 0.0)
@@ -179,26 +201,12 @@ def mean_field_traces(
     return at_spikes, at_times
 
 
-def ring_angles(
-    recording: Recording, weights: Float[np.ndarray, "post pre"]
-) -> Float[np.ndarray, " neuron"]:
-    """Preferred directions where known, else angles in the plane of the leading eigenvectors."""
-    symmetric = (weights + weights.T) / 2
-    np.fill_diagonal(symmetric, 0.0)
-    size, vectors = np.linalg.eigh(symmetric)
-    plane = vectors[:, np.argsort(-np.abs(size))[:2]]
-    own = np.mod(np.arctan2(plane[:, 1], plane[:, 0]), 2 * np.pi)
-    known = recording.preferred_angle_rad
-    return own if known is None else np.where(np.isfinite(known), known, own)
-
-
 def pack_hidden(hidden: HiddenNeurons) -> dict[str, np.ndarray]:
     """Hidden neurons as arrays."""
     return {
         "is_mixed": np.array(isinstance(hidden, MixedColumns)),
-        "angle_rad": hidden.angle_rad,
         "mix": hidden.mix,
-        "order": hidden.order,
+        "beside": hidden.beside,
         "weights": hidden.weights,
         "bias": hidden.bias,
         "link": np.array(hidden.link),
@@ -209,9 +217,8 @@ def unpack_hidden(arrays: Mapping[str, np.ndarray]) -> HiddenNeurons:
     """Hidden neurons from their arrays."""
     kind = MixedColumns if arrays["is_mixed"] else HiddenNeurons
     return kind(
-        angle_rad=arrays["angle_rad"],
         mix=arrays["mix"],
-        order=arrays["order"],
+        beside=arrays["beside"],
         weights=arrays["weights"],
         bias=arrays["bias"],
         link=Link(*(float(v) for v in arrays["link"])),
