@@ -263,7 +263,7 @@ def test_too_little_memory_is_a_problem(ring, quick, monkeypatch):
 def test_a_recording_of_one_neuron_cannot_be_used(sound):
     with pytest.raises(InputError, match="two"):
         check(recorded(sound[:1]))
-    with pytest.raises(InputError, match="1 neuron of 2 fired"):
+    with pytest.raises(InputError, match="1 of 2 neurons fired"):
         check(recorded([sound[0], np.empty(0)]))
 
 

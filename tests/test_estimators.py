@@ -340,7 +340,7 @@ def test_one_neuron_that_fires_is_no_circuit(estimator):
         spike_times_s=recording.spike_times_s[first],
         spike_neurons=recording.spike_neurons[first],
     )
-    with pytest.raises(InputError, match="of these 4 1 does"):
+    with pytest.raises(InputError, match="1 of 4 neurons fired"):
         estimator.fit(alone)
 
 

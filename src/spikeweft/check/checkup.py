@@ -12,7 +12,6 @@ from spikeweft.check.findings import Checkup, Finding, Severity, counted, listed
 from spikeweft.check.neurons import firing, refractory_period, stationarity
 from spikeweft.check.power import expected_error, pilot, spikes_per_weight
 from spikeweft.check.together import bursts, coincidences, duplicates, synchrony
-from spikeweft.errors import InputError
 from spikeweft.estimators.base import check_enough_neurons
 from spikeweft.io import load
 from spikeweft.recording import Recording
@@ -63,12 +62,6 @@ def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None
         Where the recording cannot be used at all.
     """
     check_enough_neurons(recording)
-    if np.count_nonzero(recording.n_spikes) < 2:
-        raise InputError(
-            f"{counted(int(np.count_nonzero(recording.n_spikes)), 'neuron')} of "
-            f"{recording.n_neurons} fired in the part to be used, and a circuit needs two; use "
-            "more of the recording"
-        )
     on_stage("looking at each neuron")
     found = [firing(recording), refractory_period(recording), stationarity(recording)]
     on_stage("looking at neurons together")
