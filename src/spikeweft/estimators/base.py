@@ -117,6 +117,6 @@ def check_enough_neurons(recording: Recording) -> None:
     n_firing = len(np.unique(recording.spike_neurons))
     if n_firing < 2:
         raise InputError(
-            f"{n_firing} of {recording.n_neurons} neurons fired in the part to be used, and a circuit "
-            "needs at least two that do; use more of the recording"
+            f"{n_firing} of {recording.n_neurons} neurons fired in the part to be used, and a "
+            "circuit needs at least two that do; use a longer part of the recording"
         )
