@@ -244,11 +244,10 @@ def test_hidden_neurons_rotate_with_the_circuit(recording):
     observed, places = np.array([1, 2, 4, 5, 7, 8, 10, 11]), np.array([0, 3, 6, 9])
     theta = Covariate(times_s=np.zeros(1), values=np.full(1, 2 * np.pi * 3.5 / N), is_angle=True)
     some = replace(recording.select(observed), covariates={"drive": theta})
-    ring, angle_rad = rotation(observed, n_places=N).with_neurons(2 * np.pi * places / N)
+    ring, _ = rotation(observed, n_places=N).with_neurons(2 * np.pi * places / N)
     hidden = HiddenNeurons(
-        angle_rad=angle_rad,
         mix=np.zeros((4, 8)),
-        order=np.arange(8),
+        beside=np.zeros((8, 8), dtype=bool),
         weights=np.random.default_rng(0).normal(size=(4, N)),
         bias=np.arange(4.0),
         link=Link(1.0, np.log(50.0)),
