@@ -112,6 +112,25 @@ def test_neurons_without_connections_are_no_evidence(uncoupled):
     assert abs(agreement(one, other)) < 0.5
 
 
+def test_a_control_is_looked_at_where_the_circuit_is_known(ring):
+    error = np.where(np.arange(19 * 19).reshape(19, 19) % 2, 0.1, np.inf)
+    known_in_part = replace(ring, standard_error=error)
+    nothing_known = replace(ring, standard_error=np.full(error.shape, np.inf))
+    rng = np.random.default_rng(7)
+    found = evidence(known_in_part, [nothing_known], None, rng)
+    assert found.tuning_alone == [contrast(known_in_part)]
+    assert found.net == 0
+
+
+def test_where_no_weight_is_known_there_is_no_evidence(ring):
+    nothing_known = replace(ring, standard_error=np.full(ring.weights.shape, np.inf))
+    weak = [replace(ring, weights=0 * ring.weights)] * 19
+    found = evidence(nothing_known, weak, None, np.random.default_rng(8))
+    assert np.isnan(found.observed.value)
+    assert (found.p_tuning, found.p_permuted) == (1.0, 1.0)
+    assert not found.holds
+
+
 def test_a_direction_that_strays_comes_back(uncoupled):
     angle = uncoupled.covariates["direction"]
     error = wandering(angle, 0.2, np.random.default_rng(9)).values - angle.values

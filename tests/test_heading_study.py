@@ -48,10 +48,11 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path, quickly, capsys):
     out = tmp_path / "study"
     asked = ["heading", str(file), str(out), "--n-hidden", "0", "4", "--elsewhere", str(file)]
+    asked += ["--draws", "3"]
     assert main(asked) == 0
     page = (out / "heading.html").read_text(encoding="utf-8")
     assert "yaw of the head" in page
-    assert page.count("data:image/svg+xml") == 6
+    assert page.count("data:image/svg+xml") == 7
     assert "exceed what tuning alone" in page
     tables = {path.stem for path in out.glob("*.csv")}
     assert tables == {
@@ -67,6 +68,13 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
     assert {row["model"] for row in evidence} == {"Poisson regression", "CircuitGNN"}
     assert all(row["command"].startswith("spikeweft heading") for row in evidence)
     assert {row["n_hidden"] for row in evidence} == {"0", "4"}
+    drawn = {
+        (row["n_hidden"], row["direction_known"]): row["n_tuning_alone"]
+        for row in evidence
+        if row["model"] == "CircuitGNN"
+    }
+    assert drawn[("0", "True")] == "3"
+    assert {drawn[key] for key in drawn if key != ("0", "True")} == {"2"}
     assert sum(row["head_direction_cell"] == "True" for row in rows_of(out / "cells.csv")) >= 7
     n_fits = len(quickly)
     (out / "steps" / "half_1.npz").unlink()

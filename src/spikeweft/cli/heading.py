@@ -24,6 +24,7 @@ def heading(
     n_hidden: Annotated[tuple[int, ...], Counts] = (0, 5, 10, 20),
     epochs: str | None = None,
     elsewhere: Annotated[tuple[Path, ...], Files] = (),
+    draws: Annotated[int, Count] = 19,
     seed: Annotated[int, Count] = 0,
     force: bool = False,
 ) -> None:
@@ -52,6 +53,9 @@ def heading(
     elsewhere
         Recordings of the same neurons in another state, such as sleep, on which the circuit is
         tested.
+    draws
+        How often spikes are drawn anew from tuning alone for the fit that is judged, which knows
+        the direction and has the fewest hidden neurons. Fewer than 19 give no p value.
     seed
         The same seed on the same machine gives the same answer.
     force
@@ -67,6 +71,7 @@ def heading(
         n_hidden=n_hidden,
         epochs=epochs,
         elsewhere=elsewhere,
+        draws=draws,
         seed=seed,
     )
     findings = run_study(

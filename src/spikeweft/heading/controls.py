@@ -13,6 +13,7 @@ from spikeweft.heading.profile import (
     angular_difference,
     certainty,
     contrast,
+    known_as,
     permuted_contrasts,
     usable_pairs,
 )
@@ -55,7 +56,9 @@ def evidence(
     rng: np.random.Generator,
 ) -> Evidence:
     """The circuit's contrast beside that of tuning alone and of shuffled directions."""
-    controls: list[Contrast] = [contrast(control, sound) for control in uncoupled]
+    controls: list[Contrast] = [
+        contrast(known_as(control, circuit), sound) for control in uncoupled
+    ]
     return Evidence(
         observed=contrast(circuit, sound),
         tuning_alone=controls,

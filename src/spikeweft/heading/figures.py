@@ -6,7 +6,7 @@ import numpy as np
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.heading.judge import OURS, REGRESSION, Judged
-from spikeweft.heading.profile import profile
+from spikeweft.heading.profile import known_as, profile
 from spikeweft.heading.workflow import Findings
 from spikeweft.plots import (
     GLM,
@@ -34,21 +34,27 @@ _N_BARS = 41
 _KNOWN = Look(name="spikeweft, direction known", colour="#009e73")
 
 
-def profile_figure(circuits: Sequence[Judged], findings: Findings, model: str) -> Axes:
-    """Mean weight against angular difference, a panel per circuit, with what tuning alone gives."""
-    shown = [row for row in circuits if row.model == model]
-    titles = [
-        f"{row.n_hidden} hidden" if model == OURS else _direction(row.direction_known)
-        for row in shown
-    ]
-    axes = panels(titles, width_in=11.0, height_in=3.1, share_y=model == OURS)
-    look = INFERRED if model == OURS else GLM
+def profile_figure(circuits: Sequence[Judged], findings: Findings, aware: bool) -> Axes:
+    """Mean weight of CircuitGNN against angular difference, by number of hidden neurons."""
+    shown = [row for row in circuits if row.model == OURS and row.direction_known == aware]
+    look = _KNOWN if aware else INFERRED
+    return _profiles([f"{row.n_hidden} hidden" for row in shown], shown, findings, look)
+
+
+def regression_figure(circuits: Sequence[Judged], findings: Findings) -> Axes:
+    """The same of the regression, without and with the direction among its causes."""
+    shown = [row for row in circuits if row.model == REGRESSION]
+    return _profiles([_direction(row.direction_known) for row in shown], shown, findings, GLM)
+
+
+def _profiles(
+    titles: Sequence[str], shown: Sequence[Judged], findings: Findings, look: Look
+) -> Axes:
+    """A panel per circuit, each beside what tuning alone gives."""
+    axes = panels(titles, width_in=11.0, height_in=3.1, share_y=look is not GLM)
     for row, ax in zip(shown, axes, strict=True):
-        _draw_range(row.uncoupled, findings, ax)
+        _draw_range([known_as(c, row.circuit) for c in row.uncoupled], findings, ax)
         _draw_profile(row.circuit, findings, look, ax)
-        if model == OURS:
-            known = findings.fits[row.n_hidden, True].circuit
-            _draw_profile(known, findings, _KNOWN, ax)
         ax.axhline(0.0, color=MUTED, lw=0.6, zorder=0)
         ax.set_xticks(range(-180, 181, 90))
         name_axes("pre − post direction (°)", "", ax)

@@ -6,7 +6,7 @@ import numpy as np
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.heading.controls import agreement, evidence, leave_neurons_out
-from spikeweft.heading.profile import Evidence, contrast
+from spikeweft.heading.profile import Evidence, contrast, known_as
 from spikeweft.heading.transfer import profile_agreement
 from spikeweft.heading.workflow import ERRORS_DEG, Findings
 
@@ -43,28 +43,36 @@ def judged(findings: Findings) -> list[Judged]:
         for aware, circuit in findings.quick.items()
     ]
     rows += [
-        (OURS, n, False, findings.fits[n, False].circuit, findings.uncoupled[n])
-        for n in findings.study.n_hidden
+        (OURS, n, aware, fit.circuit, findings.uncoupled[n, aware])
+        for (n, aware), fit in findings.fits.items()
     ]
     return [Judged(*row, evidence(row[3], row[4], sound, rng)) for row in rows]
 
 
-class Misled(NamedTuple):
+class Explained(NamedTuple):
     """The contrast of uncoupled neurons that follow a direction off by so much."""
 
+    model: str
     error_deg: float
     contrast: float
     share_of_recorded: float
 
 
-def misled(findings: Findings) -> list[Misled]:
+def misled(findings: Findings) -> list[Explained]:
     """What a sense of direction that differs from the recorded one would explain."""
     sound = findings.prepared.sound
-    recorded = contrast(findings.quick[True], sound).value
+    fit = findings.fits[min(findings.study.n_hidden), True].circuit
     rows = []
-    for error_deg, circuit in zip(ERRORS_DEG, findings.misled, strict=True):
-        value = contrast(circuit, sound).value
-        rows.append(Misled(error_deg, value, value / recorded))
+    for model, recorded, circuits in (
+        (REGRESSION, findings.quick[True], findings.misled.quick),
+        (OURS, fit, findings.misled.fitted),
+    ):
+        whole = contrast(recorded, sound).value
+        for error_deg, circuit in zip(ERRORS_DEG, circuits, strict=True):
+            value = contrast(known_as(circuit, recorded), sound).value
+            rows.append(
+                Explained(model, error_deg, value, value / whole if whole else float("nan"))
+            )
     return rows
 
 

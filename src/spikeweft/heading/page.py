@@ -13,21 +13,22 @@ from spikeweft.heading.figures import (
     bits_figure,
     evidence_figure,
     profile_figure,
+    regression_figure,
     tuning_figure,
     weights_figure,
 )
 from spikeweft.heading.judge import (
     OURS,
     REGRESSION,
+    Explained,
     Judged,
-    Misled,
     Repeat,
     judged,
     misled,
     repeats,
 )
 from spikeweft.heading.tables import bits_by_model, write_tables
-from spikeweft.heading.workflow import Findings
+from spikeweft.heading.workflow import N_DRAWN, N_JUDGED, Findings
 from spikeweft.plots import Axes, as_svg, size_in, write_figure
 
 _PX_PER_INCH = 96
@@ -98,7 +99,12 @@ def _page(
         figures=figures,
         evidence=[_evidence_cells(row) for row in circuits],
         misled=[
-            (f"{row.error_deg:g}°", _number(row.contrast), f"{100 * row.share_of_recorded:.0f} %")
+            (
+                row.model,
+                f"{row.error_deg:g}°",
+                _number(row.contrast),
+                _percent(row.share_of_recorded),
+            )
             for row in misled(findings)
         ],
         repeats=[(row.what, _number(row.value), _number(row.tuning_alone)) for row in agreements],
@@ -110,22 +116,32 @@ def _page(
     )
 
 
-def verdict(circuits: Sequence[Judged], explained: Sequence[Misled]) -> str:
-    """What the regression with the direction among its causes says, and what it cannot."""
-    row = next(row for row in circuits if row.model == REGRESSION and row.direction_known)
-    found = row.evidence
-    kind = (
-        "exceeds what tuning alone and shuffled directions produce"
-        if found.holds
-        else "does not exceed what tuning alone and shuffled directions produce"
-    )
+def verdict(circuits: Sequence[Judged], explained: Sequence[Explained]) -> str:
+    """What both models with the direction among their causes say, and what they cannot."""
+    judged_rows = [
+        next(row for row in circuits if row.model == model and row.direction_known)
+        for model in (OURS, REGRESSION)
+    ]
+    said = " ".join(_sentence(row) for row in judged_rows)
+    worst = explained[-1]
     return (
-        f"With the direction among the causes, local excitation with surround inhibition {kind}: "
-        f"local less surround is {_number(found.observed.value)}, of which tuning alone gives "
-        f"{_number(found.observed.value - found.net)} (p = {found.p_tuning:.3f} against tuning "
-        f"alone, p = {found.p_permuted:.3f} against shuffled directions). This is no proof of "
-        f"connections: neurons without any, that follow a direction {explained[-1].error_deg:g}° "
-        f"off the recorded one, would show {100 * explained[-1].share_of_recorded:.0f} % of it."
+        f"With the direction among the causes: {said} This is no proof of connections: neurons "
+        f"without any, that follow a direction {worst.error_deg:g}° off the recorded one, would "
+        f"show {_percent(worst.share_of_recorded)} of the contrast of {worst.model}."
+    )
+
+
+def _sentence(row: Judged) -> str:
+    """What one model says."""
+    found = row.evidence
+    if not np.isfinite(found.observed.value):
+        return f"{row.model} knows no weight, which is what it finds where nothing is coupled."
+    exceeds = "exceeds" if found.holds else "does not exceed"
+    return (
+        f"{row.model}'s local excitation with surround inhibition {exceeds} what tuning alone and "
+        f"shuffled directions produce (local less surround {_number(found.observed.value)}, of "
+        f"which tuning alone gives {_number(found.of_tuning_alone)}; p = {found.p_tuning:.3f} of "
+        f"{len(found.tuning_alone)} draws, p = {found.p_permuted:.3f} of shuffled directions)."
     )
 
 
@@ -136,17 +152,24 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
             "profiles",
             "Profiles by number of hidden neurons",
             "Mean weight of CircuitGNN against the difference of preferred directions, as in "
-            "Figure 5 of Yoon (2025), there without controls. Grey: the range of the same fit to "
-            "spikes drawn from tuning and own history alone. What lies within it is no evidence. "
-            "Too few draws for a p value: see the next figures.",
-            profile_figure(circuits, findings, OURS),
+            "Figure 5 of Yoon (2025), there without controls. The model is not told the direction. "
+            "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
+            f"{N_DRAWN} draws. What lies within it is no evidence.",
+            profile_figure(circuits, findings, False),
+        ),
+        _Figure(
+            "profiles_known",
+            "Profiles beside a known direction",
+            "The same with the direction among the causes. Fewest hidden neurons: "
+            f"{findings.study.draws} draws; the others: {N_DRAWN}.",
+            profile_figure(circuits, findings, True),
         ),
         _Figure(
             "profiles_regression",
             "Profiles of the quick regression",
             f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
             "direction is among the causes, tuning alone leaves nothing.",
-            profile_figure(circuits, findings, REGRESSION),
+            regression_figure(circuits, findings),
         ),
         _Figure(
             "evidence",
@@ -179,14 +202,14 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
 
 def _evidence_cells(row: Judged) -> list[str]:
     found = row.evidence
-    enough = len(found.tuning_alone) > 1 / 0.05 - 1
+    enough = len(found.tuning_alone) >= N_JUDGED
     return [
         f"{row.model}{f', {row.n_hidden} hidden' if row.model == OURS else ''}",
         "yes" if row.direction_known else "no",
         _number(found.observed.local),
         _number(found.observed.surround),
         _number(found.observed.value),
-        f"{_number(found.observed.value - found.net)} ({len(found.tuning_alone)} draws)",
+        f"{_number(found.of_tuning_alone)} ({len(found.tuning_alone)} draws)",
         f"{found.p_tuning:.3f}" if enough else "too few draws",
         f"{found.p_permuted:.3f}",
     ]
@@ -194,3 +217,7 @@ def _evidence_cells(row: Judged) -> list[str]:
 
 def _number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−") if np.isfinite(value) else "–"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %" if np.isfinite(value) else "–"

@@ -84,26 +84,40 @@ def profile(circuit: Connectivity, sound: Bool[np.ndarray, "post pre"] | None = 
 def contrast(circuit: Connectivity, sound: Bool[np.ndarray, "post pre"] | None = None) -> Contrast:
     """Mean weight of pairs within 30° and from 30° to 120°, known ones counting more.
 
+    NaN where the spikes inform no such pair.
+
     Raises
     ------
     InputError
-        Where either has no pair.
+        Where the neurons have no such pair.
     """
-    used = usable_pairs(circuit, sound)
     apart = np.rad2deg(np.abs(angular_difference(circuit)))
-    local = used & (apart < LOCAL_DEG)
-    surround = used & (apart >= LOCAL_DEG) & (apart < SURROUND_DEG)
+    sound_pairs = circuit.off_diagonal if sound is None else circuit.off_diagonal & sound
+    local = sound_pairs & (apart < LOCAL_DEG)
+    surround = sound_pairs & (apart >= LOCAL_DEG) & (apart < SURROUND_DEG)
     if not (local.any() and surround.any()):
         raise InputError(
             f"a profile needs pairs within {LOCAL_DEG:g}° and pairs from {LOCAL_DEG:g}° to "
             f"{SURROUND_DEG:g}°; these neurons' preferred directions give none, so use more"
         )
-    weight = certainty(circuit)
-    return Contrast(
-        *(
-            float(np.average(circuit.weights[pairs], weights=weight[pairs]))
-            for pairs in (local, surround)
-        )
+    return Contrast(*(_mean_weight(circuit, pairs) for pairs in (local, surround)))
+
+
+def _mean_weight(circuit: Connectivity, pairs: Bool[np.ndarray, "post pre"]) -> float:
+    known = pairs & circuit.informed
+    if not known.any():
+        return float("nan")
+    return float(np.average(circuit.weights[known], weights=certainty(circuit)[known]))
+
+
+def known_as(control: Connectivity, circuit: Connectivity) -> Connectivity:
+    """A control, its weights looked at where another circuit's are known, and as much as there.
+
+    Where nothing is coupled, CircuitGNN may know no pair. Its weights are still its answer.
+    """
+    error = circuit.standard_error
+    return replace(
+        control, standard_error=np.ones(circuit.weights.shape) if error is None else error
     )
 
 
@@ -145,7 +159,8 @@ class Evidence:
     observed
         Of the circuit that was inferred.
     tuning_alone
-        Of circuits inferred in the same way from spikes that tuning alone produced.
+        Of circuits inferred in the same way from spikes that tuning alone produced, over the pairs
+        that the inferred circuit knows.
     permuted
         Of the inferred circuit, its preferred directions shuffled among the neurons.
     """
@@ -157,7 +172,12 @@ class Evidence:
     @property
     def net(self) -> float:
         """The contrast beyond the mean of tuning alone."""
-        return self.observed.value - float(np.mean([c.value for c in self.tuning_alone]))
+        return self.observed.value - self.of_tuning_alone
+
+    @property
+    def of_tuning_alone(self) -> float:
+        """The mean contrast of tuning alone."""
+        return float(np.mean([control.value for control in self.tuning_alone]))
 
     @property
     def p_tuning(self) -> float:
@@ -188,6 +208,8 @@ class Evidence:
 def _share_as_large(
     observed: Contrast, controls: Sequence[Contrast], of: Callable[[Contrast], float]
 ) -> float:
+    if not np.isfinite(of(observed)):
+        return 1.0
     n_as_large = sum(of(control) >= of(observed) for control in controls)
     return (1 + n_as_large) / (1 + len(controls))
 
@@ -208,4 +230,4 @@ def permuted_contrasts(
             found.append(contrast(dealt, sound))
         except InputError:  # all artefacts happen to be local now
             continue
-    return found
+    return [each for each in found if np.isfinite(each.value)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from spikeweft.files import write_whole
 from spikeweft.heading.judge import OURS, Judged, Repeat, misled
-from spikeweft.heading.profile import profile, usable_pairs
+from spikeweft.heading.profile import known_as, profile, usable_pairs
 from spikeweft.heading.workflow import Findings
 
 Row = Mapping[str, str | int | float | bool]
@@ -103,7 +103,7 @@ def evidence_row(row: Judged) -> Row:
         "local": found.observed.local,
         "surround": found.observed.surround,
         "contrast": found.observed.value,
-        "contrast_tuning_alone": float(np.mean(alone)),
+        "contrast_tuning_alone": found.of_tuning_alone,
         "sd_tuning_alone": float(np.std(alone)),
         "n_tuning_alone": len(alone),
         "sd_permuted": float(np.std([control.value for control in found.permuted])),
@@ -120,8 +120,9 @@ def profile_rows(row: Judged, findings: Findings) -> Iterator[Row]:
     """Mean weight by angular difference, beside the range that tuning alone produces."""
     sound = findings.prepared.sound
     seen = profile(row.circuit, sound)
-    alone = np.stack([profile(control, sound).mean for control in row.uncoupled])
+    alone = [profile(known_as(control, row.circuit), sound).mean for control in row.uncoupled]
     for k, centre in enumerate(seen.centre_rad):
+        of_bin = [mean[k] for mean in alone]
         yield {
             "model": row.model,
             "n_hidden": row.n_hidden,
@@ -129,9 +130,9 @@ def profile_rows(row: Judged, findings: Findings) -> Iterator[Row]:
             "difference_deg": round(float(np.rad2deg(centre)), 6),
             "n_pairs": int(seen.n_pairs[k]),
             "mean_weight": float(seen.mean[k]),
-            "tuning_alone_mean": float(alone[:, k].mean()),
-            "tuning_alone_least": float(alone[:, k].min()),
-            "tuning_alone_most": float(alone[:, k].max()),
+            "tuning_alone_mean": float(np.mean(of_bin)),
+            "tuning_alone_least": float(min(of_bin)),
+            "tuning_alone_most": float(max(of_bin)),
         }
 
 

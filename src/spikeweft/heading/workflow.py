@@ -28,7 +28,10 @@ FITTED, HELD_OUT, TEST = (0.0, 0.8), (0.8, 0.9), (0.9, 1.0)
 """Parts of the recorded time: CircuitGNN chooses on the second, the regressions leave it out."""
 
 N_DRAWN = 2
-"""Uncoupled recordings to which CircuitGNN is fitted, per number of hidden neurons."""
+"""Uncoupled recordings to which every CircuitGNN is fitted: enough to see what they amount to."""
+
+N_JUDGED = 19
+"""Those to which the judged CircuitGNN is fitted: the least p value is then 1/20."""
 
 ERRORS_DEG = (5.0, 10.0, 20.0)
 """Errors of the direction that uncoupled neurons follow, for a control of their own."""
@@ -60,6 +63,9 @@ class HeadingStudy:
         Name of the epochs to use; all where None.
     elsewhere
         Recordings of the same neurons, such as sleep, that only test.
+    draws
+        Uncoupled recordings for the CircuitGNN that is judged, the one with the direction among
+        its causes and the fewest hidden neurons; every other has `N_DRAWN`.
     seed
         Seed of all random numbers.
     """
@@ -70,6 +76,7 @@ class HeadingStudy:
     n_hidden: tuple[int, ...] = (0, 5, 10, 20)
     epochs: str | None = None
     elsewhere: tuple[Path, ...] = ()
+    draws: int = N_JUDGED
     seed: int = 0
 
     @property
@@ -78,9 +85,14 @@ class HeadingStudy:
         words = [str(self.recording), str(self.folder)]
         words += ["--angle", self.angle] if self.angle is not None else []
         words += ["--epochs", self.epochs] if self.epochs is not None else []
-        words += ["--n-hidden", *map(str, self.n_hidden), "--seed", str(self.seed)]
+        words += ["--n-hidden", *map(str, self.n_hidden), "--draws", str(self.draws)]
+        words += ["--seed", str(self.seed)]
         words += ["--elsewhere", *map(str, self.elsewhere)] if self.elsewhere else []
         return shlex.join(["spikeweft", "heading", *words])
+
+    def n_drawn(self, n_hidden: int, aware: bool) -> int:
+        """How many uncoupled recordings the control of a fit has."""
+        return self.draws if aware and n_hidden == min(self.n_hidden) else N_DRAWN
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -99,6 +111,13 @@ class Fit(NamedTuple):
 
     circuit: Connectivity
     bits: Float[np.ndarray, " neuron"]
+
+
+class Misled(NamedTuple):
+    """Circuits of cells that follow another direction than the recorded one, by error."""
+
+    quick: list[Connectivity]
+    fitted: list[Connectivity]
 
 
 class Elsewhere(NamedTuple):
@@ -124,12 +143,12 @@ class Findings:
     quick_halves
         The same from each half of the recording.
     misled
-        Coupling by regression, with the direction, from uncoupled spikes that follow a direction
-        off by each of `ERRORS_DEG`.
+        Coupling, with the direction, from uncoupled spikes that follow a direction off by each of
+        `ERRORS_DEG`: by regression, and by CircuitGNN with the fewest hidden neurons.
     fits
         CircuitGNN by number of hidden neurons, with and without the direction.
     uncoupled
-        CircuitGNN without the direction on uncoupled spikes, by number of hidden neurons.
+        CircuitGNN on uncoupled spikes, each in the same way as the one in `fits`.
     halves
         CircuitGNN without the direction and hidden neurons, on each half.
     """
@@ -140,9 +159,9 @@ class Findings:
     quick: dict[bool, Connectivity]
     quick_uncoupled: dict[bool, list[Connectivity]]
     quick_halves: dict[bool, list[Connectivity]]
-    misled: list[Connectivity]
+    misled: Misled
     fits: dict[tuple[int, bool], Fit]
-    uncoupled: dict[int, list[Connectivity]]
+    uncoupled: dict[tuple[int, bool], list[Connectivity]]
     halves: list[Connectivity]
     elsewhere: list[Elsewhere]
 
@@ -198,7 +217,7 @@ class _Steps:
         fits = {
             (n, aware): self._fit(n, aware) for n in self.study.n_hidden for aware in (False, True)
         }
-        uncoupled = {n: self._uncoupled(n) for n in self.study.n_hidden}
+        uncoupled = {(n, aware): self._uncoupled(n, aware) for n, aware in fits}
         return Findings(
             study=self.study,
             prepared=self.prepared,
@@ -206,7 +225,7 @@ class _Steps:
             quick=quick,
             quick_uncoupled=quick_uncoupled,
             quick_halves=quick_halves,
-            misled=misled,
+            misled=Misled(misled, self._fitted_misled()),
             fits=fits,
             uncoupled=uncoupled,
             halves=self._fitted_halves(),
@@ -245,21 +264,24 @@ class _Steps:
     def _halves(self) -> list[Recording]:
         return [self.recording.between(0.0, 0.5), self.recording.between(0.5, 1.0)]
 
-    def _drawn(self, n: int | None = None) -> list[Recording]:
-        """The same uncoupled recordings at every call."""
-        rng = np.random.default_rng([self.study.seed, 1])
+    def _drawn(self) -> list[Recording]:
+        return [self._draw(k) for k in range(N_RESAMPLED)]
+
+    def _draw(self, k: int) -> Recording:
+        """The same uncoupled recording at every call."""
         if self._neurons is None:
             self._neurons = UncoupledNeurons.of(
                 self.recording, self.angle, np.random.default_rng([self.study.seed, 2])
             )
-        return [self._neurons.draw(rng) for _ in range(N_RESAMPLED if n is None else n)]
+        return self._neurons.draw(np.random.default_rng([self.study.seed, 1, k]))
 
     def _misled(self) -> list[Recording]:
-        rng = np.random.default_rng([self.study.seed, 4])
-        return [
-            UncoupledNeurons.misled(self.recording, self.angle, np.deg2rad(error), rng).draw(rng)
-            for error in ERRORS_DEG
-        ]
+        return [self._misled_by(k) for k in range(len(ERRORS_DEG))]
+
+    def _misled_by(self, k: int) -> Recording:
+        rng = np.random.default_rng([self.study.seed, 4, k])
+        error_rad = np.deg2rad(ERRORS_DEG[k])
+        return UncoupledNeurons.misled(self.recording, self.angle, error_rad, rng).draw(rng)
 
     def _model(self, n_hidden: int, aware: bool) -> CircuitGNN:
         return CircuitGNN(
@@ -269,7 +291,7 @@ class _Steps:
         )
 
     def _fit(self, n_hidden: int, aware: bool) -> Fit:
-        self.on_stage(f"CircuitGNN, {n_hidden} hidden{', direction known' if aware else ''}")
+        self.on_stage(_told(n_hidden, aware))
         training = self.recording.between(FITTED[0], HELD_OUT[1])
         test = self.recording.between(*TEST)
 
@@ -278,19 +300,28 @@ class _Steps:
             packed = pack_circuits([model.connectivity_])
             return {**packed, "bits": model.evaluate(test).per_neuron}
 
-        name = f"fit_{n_hidden}_hidden_{'with' if aware else 'without'}_direction"
+        name = f"fit_{_named(n_hidden, aware)}"
         bits = self.kept.arrays(name, make)["bits"]
         return Fit(self.kept.circuits(name, list, self.recording)[0], bits)
 
-    def _uncoupled(self, n_hidden: int) -> list[Connectivity]:
+    def _uncoupled(self, n_hidden: int, aware: bool) -> list[Connectivity]:
         circuits = []
-        for k in range(N_DRAWN):
-            self.on_stage(f"CircuitGNN, {n_hidden} hidden, on uncoupled spikes ({k + 1})")
+        for k in range(self.study.n_drawn(n_hidden, aware)):
+            self.on_stage(f"{_told(n_hidden, aware)}, on uncoupled spikes ({k + 1})")
             circuits += self.kept.circuits(
-                f"uncoupled_{n_hidden}_hidden_{k}",
-                lambda k=k: [
-                    self._model(n_hidden, aware=False).fit(self._drawn(k + 1)[k]).connectivity_
-                ],
+                f"uncoupled_{_named(n_hidden, aware)}_{k}",
+                lambda k=k: [self._model(n_hidden, aware).fit(self._draw(k)).connectivity_],
+                self.recording,
+            )
+        return circuits
+
+    def _fitted_misled(self) -> list[Connectivity]:
+        circuits, fewest = [], min(self.study.n_hidden)
+        for k, error in enumerate(ERRORS_DEG):
+            self.on_stage(f"CircuitGNN on cells misled by {error:g}°")
+            circuits += self.kept.circuits(
+                f"fit_misled_by_{error:g}",
+                lambda k=k: [self._model(fewest, True).fit(self._misled_by(k)).connectivity_],
                 self.recording,
             )
         return circuits
@@ -336,7 +367,19 @@ class _Steps:
         return replace(placed, preferred_angle_rad=self.recording.preferred_angle_rad)
 
 
+def _told(n_hidden: int, aware: bool) -> str:
+    """A model as the user reads of it."""
+    return f"CircuitGNN, {n_hidden} hidden{', direction known' if aware else ''}"
+
+
+def _named(n_hidden: int, aware: bool) -> str:
+    """A model in the name of a file."""
+    return f"{n_hidden}_hidden_{'with' if aware else 'without'}_direction"
+
+
 def _check(study: HeadingStudy) -> None:
+    if study.draws < 1:
+        raise InputError(f"--draws {study.draws} leaves no control; give 1 or more")
     if not study.n_hidden or min(study.n_hidden) < 0:
         raise InputError(
             f"{study.n_hidden} hidden neurons cannot be fitted; give one or more counts from 0 on"
