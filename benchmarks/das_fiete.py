@@ -18,7 +18,6 @@ Development used seeds 0 to 9. Rows that das_fiete.csv has already are not made 
 
 import argparse
 import csv
-import platform
 import resource
 import time
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ import numpy as np
 from spikeweft.estimators.ising import Ising
 from spikeweft.estimators.same_bin_glm import SameBinGLM
 from spikeweft.metrics import inference_error, ring_average
+from spikeweft.provenance import machine
 from spikeweft.recording import SpikeCounts
 from spikeweft.simulate.network import simulate
 from spikeweft.simulate.ring import RingNetwork, threshold_ring
@@ -127,7 +127,7 @@ def rows(published: dict[str, str], seed: int, have: set[tuple[str, ...]]) -> It
             "seed": seed,
             "version": version("spikeweft"),
             "torch": version("torch"),
-            "machine": f"{platform.machine()}, {platform.processor() or platform.system()}",
+            "machine": machine(),
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": f"python benchmarks/das_fiete.py --rings {strength} --seed {seed}",
         }

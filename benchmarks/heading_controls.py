@@ -8,17 +8,18 @@ Kinds of recordings, each of 19 head-direction cells and ten minutes, seed by se
   an animal's head would have: were it known exactly, nothing of the coupling would be left to see.
 - `misled`: cells without connections that follow a direction 10° rms off the recorded one. The rule
   cannot tell such an input from coupling; the rows say how large it looks.
-- `ring_circuit_gnn`: the ring, its direction exact, but known to the control alone and not to the
-  model, which is CircuitGNN; two draws, too few for a p value. How well the profile, less that of
-  tuning alone, agrees with the wiring.
+These are inferred with the quick regression, the direction among its causes. The same cells are
+inferred with CircuitGNN, the direction among its causes, in `unconnected_circuit_gnn` and
+`ring_circuit_gnn`. In `ring_blind` it is not told the direction, which only its control knows, and
+in `ring_blind_exact` this direction has no error: what the neighbours tell is what the direction
+tells, and nothing is left of the coupling. Both have two draws, too few for a p value.
 
-The others are inferred with the quick regression, the direction among its causes, and judged by one
-rule: the contrast must exceed those of 19 draws from tuning alone and of shuffled directions. A row
-that the table has is not made again.
+The rule: the contrast must exceed those of 19 draws from tuning alone and of shuffled directions.
+Where a fit knows no weight, it has nothing to exceed with, and none is drawn. `knows` is the share
+of pairs whose weight is known. A row that the table has is not made again.
 """
 
 import csv
-import platform
 import shlex
 import sys
 from collections.abc import Callable
@@ -33,9 +34,10 @@ from spikeweft.connectivity import Connectivity
 from spikeweft.estimators.circuit_gnn import CircuitGNN
 from spikeweft.heading.controls import coupling, evidence, leave_neurons_out, tuning_alone
 from spikeweft.heading.population import unconnected_population
-from spikeweft.heading.profile import profile
+from spikeweft.heading.profile import contrast, known_as, profile
 from spikeweft.heading.resample import wandering
 from spikeweft.heading.tuning import tuning_curves
+from spikeweft.provenance import machine
 from spikeweft.recording import Covariate, Recording
 from spikeweft.simulate.network import simulate
 from spikeweft.simulate.observe import observe
@@ -97,6 +99,11 @@ def by_regression(spikes: Recording) -> Connectivity:
 
 
 def by_circuit_gnn(spikes: Recording) -> Connectivity:
+    """CircuitGNN, with the direction among its causes."""
+    return CircuitGNN(covariates=("direction",)).fit(spikes).connectivity_
+
+
+def by_blind_circuit_gnn(spikes: Recording) -> Connectivity:
     """CircuitGNN, which is not told the direction."""
     return CircuitGNN().fit(spikes).connectivity_
 
@@ -105,7 +112,10 @@ KINDS: dict[str, tuple[Callable, Callable, int]] = {
     "unconnected": (unconnected, by_regression, 19),
     "ring": (misread_ring, by_regression, 19),
     "misled": (misled, by_regression, 19),
-    "ring_circuit_gnn": (ring, by_circuit_gnn, 2),
+    "unconnected_circuit_gnn": (unconnected, by_circuit_gnn, 19),
+    "ring_circuit_gnn": (misread_ring, by_circuit_gnn, 19),
+    "ring_blind": (misread_ring, by_blind_circuit_gnn, 2),
+    "ring_blind_exact": (ring, by_blind_circuit_gnn, 2),
 }
 """How recordings of each kind are made and inferred, and how often spikes are drawn anew."""
 
@@ -119,22 +129,24 @@ def judge(kind: str, seed: int) -> Row:
     recording = replace(recording, preferred_angle_rad=preferred)
 
     circuit = infer(recording)
-    drawn = tuning_alone(recording, "direction", infer, rng, n_drawn)
+    knows = bool(np.isfinite(contrast(circuit).value))
+    drawn = tuning_alone(recording, "direction", infer, rng, n_drawn) if knows else []
     found = evidence(circuit, drawn, None, rng)
-    alone = [control.value for control in found.tuning_alone]
+    alone = [control.value for control in found.tuning_alone] or [float("nan")]
     return {
         "kind": kind,
         "seed": seed,
+        "knows": float(circuit.informed.sum() / circuit.off_diagonal.sum()),
         "contrast": found.observed.value,
         "tuning_alone": float(np.mean(alone)),
         "tuning_alone_sd": float(np.std(alone)),
         "p_tuning_alone": found.p_tuning,
         "p_permuted": found.p_permuted,
         "holds": found.holds,
-        "left_out_correlation": leave_neurons_out(circuit).correlation,
+        "left_out_correlation": leave_neurons_out(circuit).correlation if knows else float("nan"),
         "profile_correlation_with_truth": against(circuit, drawn, truth),
         "spikeweft": version("spikeweft"),
-        "machine": platform.machine(),
+        "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),
         "command": shlex.join(["python", "benchmarks/heading_controls.py", kind, str(seed)]),
     }
@@ -147,7 +159,7 @@ def against(circuit: Connectivity, drawn: list[Connectivity], truth: Connectivit
     """
     if truth is None:
         return float("nan")
-    alone = np.mean([profile(control).mean for control in drawn], axis=0)
+    alone = np.mean([profile(known_as(control, circuit)).mean for control in drawn], axis=0)
     net = profile(circuit).mean - alone
     true = profile(replace(truth, angle_rad=circuit.angle_rad)).mean
     apart_deg = np.rad2deg(np.abs(profile(circuit).centre_rad))

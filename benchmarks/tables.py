@@ -9,13 +9,14 @@ import csv
 import math
 import multiprocessing
 import os
-import platform
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+
+from spikeweft.provenance import machine
 
 KIB, MIB = 2**10, 2**20
 
@@ -119,16 +120,11 @@ def provenance(script: str, packages: Sequence[str]) -> Row:
     return {
         "version": version("spikeweft"),
         **{package: version(package) for package in packages},
-        "machine": f"{_processor()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "load_before": round(os.getloadavg()[0], 2),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": f"python benchmarks/{Path(script).name}",
     }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(": ")[1] for line in lines if "model name" in line), platform.machine())
 
 
 # ---- memory of this process: ru_maxrss would count the parent's as well, /proc does not ----------

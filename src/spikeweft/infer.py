@@ -1,14 +1,12 @@
 """From one recording to one result folder: load, check, split, fit, compare, score, write."""
 
 import os
-import platform
 import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +21,11 @@ from spikeweft.io import load_truth
 from spikeweft.metrics import InferenceError, inference_error
 from spikeweft.partial import CHECKPOINT, check_place, made_whole
 from spikeweft.parts import parts_of, sample
+from spikeweft.provenance import machine, versions
 from spikeweft.report import build_report
 from spikeweft.result import Result, read_result, write_result
 from spikeweft.scores import doubts, scores_of
 from spikeweft.train import Progress
-
-_PACKAGES = ("spikeweft", "numpy", "scipy", "torch", "numba", "xarray", "pynapple", "scikit-learn")
 
 
 def infer(
@@ -167,11 +164,8 @@ def _provenance(settings: Mapping[str, Any], inference: Inference) -> dict[str, 
         "recording_path": os.path.abspath(inference.recording),
         "command": inference.command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in _PACKAGES},
-        },
+        "machine": machine(),
+        "versions": versions(),
     }
 
 

@@ -1,15 +1,9 @@
 """One case: fit the method to the training spikes, then score what it says."""
 
-import os
-import platform
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +17,7 @@ from spikeweft.benchmark.studies import Case
 from spikeweft.connectivity import Connectivity
 from spikeweft.estimators.base import SpikePredictor
 from spikeweft.metrics import inference_error
+from spikeweft.provenance import machine, versions
 from spikeweft.recording import Recording
 from spikeweft.simulate.observe import observe
 
@@ -69,6 +64,7 @@ def fit_and_score(case: Case, data: DataSet) -> Scored:
 
 def empty_row(case: Case, failed: str = "") -> Row:
     """The row of a case without scores: who, where and when."""
+    software: Mapping[str, Any] = versions("spikeweft", "numpy", "torch", "numba")
     return Row(
         study=case.study,
         table=case.table,
@@ -81,7 +77,8 @@ def empty_row(case: Case, failed: str = "") -> Row:
         n_observed=case.n_observed,
         n_hidden=case.n_hidden,
         failed=failed,
-        **_where(),
+        **software,
+        machine=machine(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         command=case.command,
     )
@@ -142,17 +139,4 @@ def _limits(seen: DataSet) -> dict[str, float]:
         "oracle_bits_per_spike": seen.oracle.mean,
         "oracle_bits_per_spike_pooled": seen.oracle.pooled,
         "cramer_rao_delta": seen.cramer_rao_delta,
-    }
-
-
-@cache
-def _where() -> Mapping[str, Any]:
-    """Versions, processor and number of cores."""
-    described = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.*)", described.read_text()) if described.exists() else []
-    name = names[0] if names else platform.processor() or platform.machine()
-    return {
-        **{package: version(package) for package in ("spikeweft", "numpy", "torch", "numba")},
-        "python": platform.python_version(),
-        "machine": f"{name}, {os.cpu_count()} cores, {platform.system()}",
     }

@@ -14,6 +14,7 @@ from spikeweft.files import write_whole
 from spikeweft.heading.judge import OURS, Judged, Repeat, misled
 from spikeweft.heading.profile import known_as, profile, usable_pairs
 from spikeweft.heading.workflow import Findings
+from spikeweft.provenance import machine
 
 Row = Mapping[str, str | int | float | bool]
 
@@ -34,6 +35,7 @@ def write_tables(
     }
     provenance = {
         "spikeweft": version("spikeweft"),
+        "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),
         "command": findings.study.command,
     }
