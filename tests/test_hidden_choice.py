@@ -8,7 +8,7 @@ import pytest
 from spikeweft.connectivity import Connectivity
 from spikeweft.recording import Recording
 from spikeweft.result import Result, write_result
-from spikeweft.sweep.hidden_choice import hidden_curves, preferred
+from spikeweft.sweep.hidden_choice import hidden_curves, preferred, still_rises
 from spikeweft.sweep.table import bare_row
 from spikeweft.train import Progress
 
@@ -57,6 +57,8 @@ def test_what_held_out_spikes_prefer_is_chosen(sweep_of, tmp_path):
     (curve,) = hidden_curves(rows, tmp_path).values()
     assert [point.n_hidden for point in curve] == [0, 5, 10]
     assert preferred(curve).n_hidden == 5
+    assert not still_rises(curve)
+    assert still_rises([point for point in curve if point.n_hidden <= 5])
     assert curve[0].below_best == pytest.approx(0.2)
     assert curve[0].below_best_error == pytest.approx(gain.std(ddof=1) / np.sqrt(N))
     assert (curve[1].below_best, curve[1].below_best_error) == (0.0, 0.0)

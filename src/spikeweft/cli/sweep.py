@@ -159,11 +159,16 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
     """For each recording fitted with several numbers of hidden neurons, how they compare."""
     import numpy as np
 
-    from spikeweft.sweep.hidden_choice import hidden_curves, preferred
+    from spikeweft.sweep.hidden_choice import hidden_curves, preferred, still_rises
 
     for name, curve in hidden_curves(rows, fits).items():
         best = preferred(curve)
         print(f"\n{name}: held-out spikes prefer {best.n_hidden} hidden neurons")
+        if still_rises(curve):
+            print(
+                "These are the most that were tried, and prediction still improves: try more, up "
+                "to as many as may be missing, before the weights are read"
+            )
         print("hidden  bits per spike  below the best     weights agree with fewer, between seeds")
         for point in curve:
             agreement, of_seeds = (

@@ -78,6 +78,11 @@ def preferred(curve: Sequence[HiddenPoint]) -> HiddenPoint:
     return max(curve, key=lambda point: point.bits_per_spike)
 
 
+def still_rises(curve: Sequence[HiddenPoint]) -> bool:
+    """Whether the most hidden neurons that were tried are preferred, so that more may be better."""
+    return preferred(curve).n_hidden == max(point.n_hidden for point in curve)
+
+
 def _curve(rows: Sequence[Row], fits: Path) -> list[HiddenPoint]:
     results: dict[int, dict[str, Result]] = defaultdict(dict)
     for row in rows:
