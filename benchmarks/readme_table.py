@@ -1,9 +1,12 @@
 """Fill the README's tables of results: python benchmarks/readme_table.py.
 
 Between marks `<!-- paper.csv: start -->` and `<!-- paper.csv: end -->` (or curves, wirings,
-ablations) goes the summary of that study's table.
+ablations) goes the summary of that study's table; between those of `heading`, what the tables of
+the recorded head-direction cells say.
 """
 
+import csv
+from collections.abc import Callable
 from pathlib import Path
 
 from spikeweft.benchmark.rows import read_rows
@@ -12,26 +15,97 @@ from spikeweft.benchmark.tables import STUDIES, provenance, summary
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 
+REGRESSIONS = {"False": "coupling + own history", "True": "tuning + coupling + own history"}
+
 
 def filled(readme: str) -> str:
     """The README with each table between its two marks."""
     for study in STUDIES:
-        start, end = f"<!-- {study}.csv: start -->\n", f"<!-- {study}.csv: end -->\n"
-        if start in readme:
-            readme = _between(readme, start, _summary(study), end)
-    return readme
+        readme = _between(readme, f"{study}.csv", lambda study=study: _summary(study))
+    return _between(readme, "heading", _heading)
 
 
-def _between(readme: str, start: str, text: str, end: str) -> str:
+def _between(readme: str, name: str, text: Callable[[], str]) -> str:
+    """The README with a text between two marks, where it has them."""
+    start, end = f"<!-- {name}: start -->\n", f"<!-- {name}: end -->\n"
+    if start not in readme:
+        return readme
     before, rest = readme.split(start)
     _, after = rest.split(end)
-    return f"{before}{start}\n{text}\n{end}{after}"
+    return f"{before}{start}\n{text()}\n{end}{after}"
 
 
 def _summary(study: str) -> str:
     """A study in one table, and where it comes from."""
     rows = read_rows(HERE / study / f"{study}.csv")
     return f"{summary(rows)}\n\n{provenance(rows)}\n"
+
+
+def _heading() -> str:
+    """Prediction and contrast of each model, the controls, and where they come from."""
+    evidence = _rows("evidence")
+    bits = {row["model"]: row["bits_per_spike"] for row in _rows("bits_per_spike", neuron="mean")}
+    columns = ["bits per spike", "local − surround", "of it, tuning alone", "draws", "p"]
+    lines = [
+        f"| model | direction known | {' | '.join(columns)} |",
+        f"|---|---|{'---:|' * len(columns)}",
+        *(_line(row, bits) for row in evidence),
+    ]
+    first = evidence[0]
+    made = f"spikeweft {first['spikeweft']}, {first['machine']}, {first['date']}."
+    return "\n".join([*lines, "", f"{_misled()} {_repeats()} {made}", ""])
+
+
+def _misled() -> str:
+    share = {
+        row["error_deg"]: float(row["share_of_recorded"])
+        for row in _rows("misled", model="CircuitGNN")
+    }
+    said = ", ".join(f"{100 * value:.0f} % at {error}°" for error, value in share.items())
+    return (
+        "Cells without coupling that follow a direction somewhat off the recorded one would show a "
+        f"part of CircuitGNN's contrast, the direction known: {said}."
+    )
+
+
+def _repeats() -> str:
+    value = {row["what"]: float(row["value"]) for row in _rows("repeats")}
+    weights = "weights of the regression with those of the recording"
+    bits = "bits per spike of the recording's CircuitGNN over constant rates"
+    return (
+        f"Weights of the two halves of the recording correlate with r = "
+        f"{value['CircuitGNN: weights of the two halves']:.2f}. Asleep, where the input is gone, "
+        f"weights correlate with those awake with r = {value[f'rem: {weights}']:.2f} (REM) and "
+        f"{value[f'sws: {weights}']:.2f} (slow-wave sleep; both by regression), and the waking "
+        f"circuit predicts {value[f'rem: {bits}']:.2f} and {value[f'sws: {bits}']:.2f} bits per "
+        "spike."
+    )
+
+
+def _line(row: dict[str, str], bits: dict[str, str]) -> str:
+    aware = row["direction_known"]
+    hidden = f", {row['n_hidden']} hidden"
+    ours = row["model"] == "CircuitGNN"
+    name = row["model"] + hidden * ours
+    scored = name + ", direction known" * (aware == "True") if ours else REGRESSIONS[aware]
+    n = int(row["n_tuning_alone"])
+    p = f"{float(row['p_tuning_alone']):.3f}" if n >= 19 else "–"
+    values = [float(row[key]) for key in ("contrast", "contrast_tuning_alone")]
+    cells = [
+        name,
+        "yes" if aware == "True" else "no",
+        f"{float(bits[scored]):.3f}",
+        *(f"{value:.4f}" for value in values),
+        str(n),
+        p,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _rows(table: str, **having: str) -> list[dict[str, str]]:
+    with (HERE / "heading" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if all(row[key] == value for key, value in having.items())]
 
 
 if __name__ == "__main__":

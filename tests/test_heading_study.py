@@ -52,7 +52,7 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
     assert main(asked) == 0
     page = (out / "heading.html").read_text(encoding="utf-8")
     assert "yaw of the head" in page
-    assert page.count("data:image/svg+xml") == 7
+    assert page.count("data:image/svg+xml") == 8
     assert "exceed what tuning alone" in page
     tables = {path.stem for path in out.glob("*.csv")}
     assert tables == {

@@ -7,6 +7,7 @@ import numpy as np
 from spikeweft.connectivity import Connectivity
 from spikeweft.heading.judge import OURS, REGRESSION, Judged
 from spikeweft.heading.profile import known_as, profile
+from spikeweft.heading.ring_matrix import ring_matrix
 from spikeweft.heading.workflow import Findings
 from spikeweft.plots import (
     GLM,
@@ -124,9 +125,22 @@ def bits_figure(findings: Findings) -> Axes:
 
 
 def weights_figure(findings: Findings) -> Axes:
-    """Weights of CircuitGNN with the fewest hidden neurons, and of the regression."""
-    n = findings.study.n_hidden[0]
-    ours = [findings.fits[n, aware].circuit for aware in (False, True)]
+    """Weights of CircuitGNN with the fewest hidden neurons."""
+    return _matrices(_fewest_hidden(findings))
+
+
+def ring_figure(findings: Findings) -> Axes:
+    """The same, interpolated between the cells to all slots of the ring."""
+    sound = findings.prepared.sound
+    return _matrices([ring_matrix(circuit, sound) for circuit in _fewest_hidden(findings)])
+
+
+def _fewest_hidden(findings: Findings) -> list[Connectivity]:
+    """Without and with the direction among the causes."""
+    return [findings.fits[min(findings.study.n_hidden), aware].circuit for aware in (False, True)]
+
+
+def _matrices(ours: Sequence[Connectivity]) -> Axes:
     titles = [f"{OURS}, {_direction(aware)}" for aware in (False, True)]
     axes = panels(titles, width_in=11.0, height_in=4.6)
     limit = weight_limit(*ours)

@@ -14,6 +14,7 @@ from spikeweft.heading.figures import (
     evidence_figure,
     profile_figure,
     regression_figure,
+    ring_figure,
     tuning_figure,
     weights_figure,
 )
@@ -182,6 +183,13 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
             "Weights",
             "Row receives, column sends; red excites. Grey: nothing is known.",
             weights_figure(findings),
+        ),
+        _Figure(
+            "ring",
+            "The full matrix of the ring",
+            "The same weights, interpolated between the cells to 100 slots by preferred direction, "
+            "as in Yoon (2025). Grey: less than half of the interpolation is known.",
+            ring_figure(findings),
         ),
         _Figure(
             "bits",
