@@ -8,7 +8,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 import spikeweft.infer as infer_module
-from spikeweft import threads
+from spikeweft import structure, structure_rounds, threads
 from spikeweft.cli import main
 from spikeweft.errors import InputError
 from spikeweft.infer import infer
@@ -23,6 +23,15 @@ from test_infer import ring_of
 @pytest.fixture(autouse=True)
 def plain_page(monkeypatch):
     monkeypatch.setattr(infer_module, "build_report", lambda _: "<p>")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_learning():
+    """Few steps: the bits of a network come again after any number of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structure, "WARM_UP_STEPS", 50)
+        patch.setattr(structure_rounds, "STRUCTURE_STEPS", 50)
+        yield
 
 
 def four_neurons(path, seconds):

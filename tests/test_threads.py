@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spikeweft import threads
-from spikeweft.threads import on_one_thread, side_by_side
+from spikeweft.threads import on_one_thread, one_by_one, side_by_side
 
 
 @pytest.fixture
@@ -90,3 +90,11 @@ def test_no_pieces_give_no_results():
 
 def test_there_is_a_processor():
     assert threads.n_processors() >= 1
+
+
+def test_pieces_done_one_by_one_are_done_here_and_give_the_same(processors):
+    processors(4)
+    here = threading.current_thread().name
+    found = one_by_one(lambda k: (k**2, threading.current_thread().name), range(5))
+    assert found == [(k**2, here) for k in range(5)]
+    assert set(one_by_one(lambda _: torch.get_num_threads(), range(2))) == {1}

@@ -256,7 +256,20 @@ def draw_against(
     x: Sequence[float], scores: Sequence[Sequence[float]], look: Look, ax: Axes
 ) -> Axes:
     """A line through the means at each x, and the range of the fits around it."""
-    mean, low, high = (np.array([f(values) for values in scores]) for f in (np.mean, min, max))
+    mean, low, high = ([float(f(values)) for values in scores] for f in (np.mean, min, max))
+    return draw_range(x, mean, low, high, look, ax)
+
+
+@_styled
+def draw_range(
+    x: Sequence[float],
+    mean: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    look: Look,
+    ax: Axes,
+) -> Axes:
+    """A line through the means at each x, and a band from the lowest to the highest."""
     ax.fill_between(x, low, high, color=look.colour, alpha=0.18, lw=0)
     ax.plot(x, mean, color=look.colour, ls=look.line, marker="o", ms=3.6, mew=0, label=look.name)
     return ax

@@ -28,13 +28,16 @@ from spikeweft.structure import (
     Task,
     fit_structure,
 )
-from spikeweft.threads import side_by_side
+from spikeweft.threads import one_by_one, side_by_side
 
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
 
 STRUCTURE_STEPS = 300
 """Steps in which a network then descends the training metric."""
+
+_WORTH_THREADS = 40
+"""Neurons from which networks gain by threads: steps of smaller ones wait for the interpreter."""
 
 _ENSEMBLE_NATS = 15.0
 _EXTRA_DIMENSIONS = (0, -1, 2)
@@ -118,7 +121,10 @@ class StructureRounds:
                 learning=self._learning,
             )
 
-        return side_by_side(learn, enumerate(kinds, first_seed))
+        members = enumerate(kinds, first_seed)
+        if n_neurons < _WORTH_THREADS:
+            return one_by_one(learn, members)
+        return side_by_side(learn, members)
 
     def _link_damping(self, kind: Kind) -> float:
         state = self._state

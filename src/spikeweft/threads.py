@@ -34,6 +34,12 @@ def side_by_side(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> li
     return list(_pool(os.getpid()).map(work, pieces))
 
 
+def one_by_one(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
+    """The same results on the thread that asks, for pieces too small to gain by others."""
+    with on_one_thread():
+        return [work(piece) for piece in pieces]
+
+
 @contextmanager
 def on_one_thread() -> Iterator[None]:
     """Do here, one after the other, what `side_by_side` is asked for inside.

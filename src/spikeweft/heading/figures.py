@@ -1,13 +1,14 @@
 """The figures of a study: tuning, profiles beside their controls, weights, and bits per spike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 
 import numpy as np
 
 from spikeweft.connectivity import Connectivity
 from spikeweft.heading.judge import OURS, REGRESSION, Judged
-from spikeweft.heading.profile import known_as, profile
 from spikeweft.heading.ring_matrix import ring_matrix
+from spikeweft.heading.tables import Row
 from spikeweft.heading.workflow import Findings
 from spikeweft.plots import (
     GLM,
@@ -15,10 +16,10 @@ from spikeweft.plots import (
     MUTED,
     Axes,
     Look,
-    draw_against,
     draw_bits_per_spike,
     draw_colour_scale,
     draw_limit,
+    draw_range,
     draw_weights,
     label_weights,
     legend_beside,
@@ -32,47 +33,44 @@ _ALONE = Look(name="tuning alone, mean and range", colour=MUTED)
 _SHUFFLED = Look(name="directions shuffled", colour="#e69f00")
 _RECORDED = Look(name="recorded spikes", colour=GLM.colour)
 _N_BARS = 41
+_PROFILE = (
+    "difference_deg",
+    "mean_weight",
+    "tuning_alone_mean",
+    "tuning_alone_least",
+    "tuning_alone_most",
+)
 _KNOWN = Look(name="spikeweft, direction known", colour="#009e73")
 
 
-def profile_figure(circuits: Sequence[Judged], findings: Findings, aware: bool) -> Axes:
-    """Mean weight of CircuitGNN against angular difference, by number of hidden neurons."""
-    shown = [row for row in circuits if row.model == OURS and row.direction_known == aware]
-    look = _KNOWN if aware else INFERRED
-    return _profiles([f"{row.n_hidden} hidden" for row in shown], shown, findings, look)
+def profile_figure(rows: Iterable[Row], *, aware: bool) -> Axes:
+    """Mean weight of CircuitGNN against angular difference, by number of hidden neurons.
+
+    `rows` are those of `profiles.csv`, one per circuit and bin.
+    """
+    shown = [row for row in rows if row["model"] == OURS and row["direction_known"] == aware]
+    return _profiles(shown, lambda row: f"{row['n_hidden']} hidden", _KNOWN if aware else INFERRED)
 
 
-def regression_figure(circuits: Sequence[Judged], findings: Findings) -> Axes:
-    """The same of the regression, without and with the direction among its causes."""
-    shown = [row for row in circuits if row.model == REGRESSION]
-    return _profiles([_direction(row.direction_known) for row in shown], shown, findings, GLM)
+def regression_figure(rows: Iterable[Row]) -> Axes:
+    """The same of the regression, with and without the direction among its causes."""
+    shown = [row for row in rows if row["model"] == REGRESSION]
+    return _profiles(shown, lambda row: _direction(bool(row["direction_known"])), GLM)
 
 
-def _profiles(
-    titles: Sequence[str], shown: Sequence[Judged], findings: Findings, look: Look
-) -> Axes:
+def _profiles(rows: Sequence[Row], title_of: Callable[[Row], str], look: Look) -> Axes:
     """A panel per circuit, each beside what tuning alone gives."""
-    axes = panels(titles, width_in=11.0, height_in=3.1, share_y=look is not GLM)
-    for row, ax in zip(shown, axes, strict=True):
-        _draw_range([known_as(c, row.circuit) for c in row.uncoupled], findings, ax)
-        _draw_profile(row.circuit, findings, look, ax)
+    by_circuit = {title: list(own) for title, own in groupby(rows, title_of)}
+    axes = panels(list(by_circuit), width_in=11.0, height_in=3.1, share_y=look is not GLM)
+    for own, ax in zip(by_circuit.values(), axes, strict=True):
+        degrees, mean, alone, least, most = ([float(row[name]) for row in own] for name in _PROFILE)
+        draw_range(degrees, alone, least, most, _ALONE, ax)
+        draw_range(degrees, mean, mean, mean, look, ax)
         ax.axhline(0.0, color=MUTED, lw=0.6, zorder=0)
         ax.set_xticks(range(-180, 181, 90))
         name_axes("pre − post direction (°)", "", ax)
     label_weights(axes[0], "mean weight")
     return legend_beside(axes[-1])
-
-
-def _draw_profile(circuit: Connectivity, findings: Findings, look: Look, ax: Axes) -> None:
-    seen = profile(circuit, findings.prepared.sound)
-    degrees = np.rad2deg(seen.centre_rad)
-    draw_against(degrees.tolist(), [[value] for value in seen.mean.tolist()], look, ax)
-
-
-def _draw_range(circuits: Sequence[Connectivity], findings: Findings, ax: Axes) -> None:
-    seen = [profile(circuit, findings.prepared.sound) for circuit in circuits]
-    means = np.stack([each.mean for each in seen], axis=1)
-    draw_against(np.rad2deg(seen[0].centre_rad).tolist(), means.tolist(), _ALONE, ax)
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

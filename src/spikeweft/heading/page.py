@@ -28,7 +28,7 @@ from spikeweft.heading.judge import (
     misled,
     repeats,
 )
-from spikeweft.heading.tables import bits_by_model, write_tables
+from spikeweft.heading.tables import bits_by_model, profile_rows, write_tables
 from spikeweft.heading.workflow import N_DRAWN, N_JUDGED, Findings
 from spikeweft.plots import Axes, as_svg, size_in, write_figure
 
@@ -148,6 +148,7 @@ def _sentence(row: Judged) -> str:
 
 def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
     n_drawn = len(findings.quick_uncoupled[True])
+    profiles = [row for circuit in circuits for row in profile_rows(circuit, findings)]
     return [
         _Figure(
             "profiles",
@@ -156,21 +157,21 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
             "Figure 5 of Yoon (2025), there without controls. The model is not told the direction. "
             "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
             f"{N_DRAWN} draws. What lies within it is no evidence.",
-            profile_figure(circuits, findings, False),
+            profile_figure(profiles, aware=False),
         ),
         _Figure(
             "profiles_known",
             "Profiles beside a known direction",
             "The same with the direction among the causes. Fewest hidden neurons: "
             f"{findings.study.draws} draws; the others: {N_DRAWN}.",
-            profile_figure(circuits, findings, True),
+            profile_figure(profiles, aware=True),
         ),
         _Figure(
             "profiles_regression",
             "Profiles of the quick regression",
             f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
             "direction is among the causes, tuning alone leaves nothing.",
-            regression_figure(circuits, findings),
+            regression_figure(profiles),
         ),
         _Figure(
             "evidence",
