@@ -22,7 +22,7 @@ def choices(rows: list[Row]) -> list[dict[str, str]]:
     for row in rows:
         if row.table == "partial" and row.method == METHOD and not row.failed:
             by_network[row.n_observed, row.seed][row.n_hidden] = row
-    known = [fits for (n_observed, _), fits in sorted(by_network.items()) if n_observed < 100]
+    known = [fits for _, fits in sorted(by_network.items())]
     fewer = [{n: row for n, row in fits.items() if n <= max(GRID)} for fits in known]
     beyond = [some for some, fits in zip(fewer, known, strict=True) if some != fits]
     return [_choice(fits) for fits in (*known, *beyond) if len(fits) > 1]
