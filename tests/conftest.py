@@ -26,6 +26,20 @@ install_import_hook("spikeweft", "conftest.check_types")
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+def learn_shortly(patch: pytest.MonkeyPatch) -> None:
+    """Few steps for every network, where a test does not ask how good it is."""
+    from spikeweft import structure, structure_rounds
+
+    patch.setattr(structure, "WARM_UP_STEPS", 50)
+    patch.setattr(structure_rounds, "STRUCTURE_STEPS", 50)
+
+
+@pytest.fixture
+def short_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few steps for every network of a test."""
+    learn_shortly(monkeypatch)
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of recordings that may not be redistributed; the test skips where it is not."""

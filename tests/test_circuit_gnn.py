@@ -185,6 +185,7 @@ def fit_with_interruptions(X, checkpoint, settings, every):
             continue
 
 
+@pytest.mark.usefixtures("short_learning")
 @pytest.mark.parametrize(
     ("settings", "worth_nats"),
     [({"tau_s": None}, 10.0), ({"tau_s": 0.01, "n_hidden": 2}, 10.0), ({"tau_s": 0.01}, -1e9)],
@@ -204,6 +205,7 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(
     assert resumed.connectivity_.metadata == whole.connectivity_.metadata
 
 
+@pytest.mark.usefixtures("short_learning")
 def test_a_checkpoint_of_other_data_or_settings_is_refused(recording, short, tmp_path):
     checkpoint = tmp_path / "fit.safetensors"
 
@@ -218,6 +220,7 @@ def test_a_checkpoint_of_other_data_or_settings_is_refused(recording, short, tmp
         CircuitGNN(tau_s=0.02).fit(short, checkpoint=checkpoint)
 
 
+@pytest.mark.usefixtures("short_learning")
 def test_every_step_is_told(short):
     told = []
     fit = CircuitGNN(tau_s=0.01, random_state=3).fit(short, on_progress=told.append)
@@ -349,6 +352,7 @@ def test_a_rotated_model_is_saved_with_its_rotation(driven, rotated, n_hidden):
     assert frozen.sum() < fit.log_likelihood(X).sum()
 
 
+@pytest.mark.usefixtures("short_learning")
 def test_a_rotated_fit_that_was_interrupted_ends_as_one_that_was_not(driven, tmp_path):
     X, settings = driven[1].between(0.0, 0.6), {"tau_s": 0.01, "rotated_by": "drive"}
     whole = CircuitGNN(**settings).fit(X)

@@ -8,7 +8,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 import spikeweft.infer as infer_module
-from spikeweft import structure, structure_rounds, threads
+from conftest import learn_shortly
+from spikeweft import threads
 from spikeweft.cli import main
 from spikeweft.errors import InputError
 from spikeweft.infer import infer
@@ -26,11 +27,10 @@ def plain_page(monkeypatch):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def short_learning():
-    """Few steps: the bits of a network come again after any number of them."""
+def short_learning_for_all():
+    """The bits of a network come again after any number of steps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structure, "WARM_UP_STEPS", 50)
-        patch.setattr(structure_rounds, "STRUCTURE_STEPS", 50)
+        learn_shortly(patch)
         yield
 
 
