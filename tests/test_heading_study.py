@@ -10,7 +10,10 @@ from spikeweft.cli import main
 from spikeweft.connectivity import Connectivity
 from spikeweft.estimators.poisson_glm import PoissonGLM
 from spikeweft.heading import workflow
+from spikeweft.heading.judge import OURS, REGRESSION, Explained, Judged
+from spikeweft.heading.page import verdict
 from spikeweft.heading.population import unconnected_population
+from spikeweft.heading.profile import Contrast, Evidence
 from spikeweft.io import save_simulation
 
 N = 9
@@ -53,7 +56,8 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
     page = (out / "heading.html").read_text(encoding="utf-8")
     assert "yaw of the head" in page
     assert page.count("data:image/svg+xml") == 8
-    assert "exceed what tuning alone" in page
+    assert "3 draws of tuning alone cannot say whether it exceeds this" in page
+    assert "exceed what tuning alone" not in page
     tables = {path.stem for path in out.glob("*.csv")}
     assert tables == {
         "cells",
@@ -82,6 +86,26 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
     assert len(quickly) == n_fits + 1
     assert main([*asked, "--seed", "3"]) == 2
     assert "begun with other settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("n_drawn", "alone", "said"),
+    [
+        (1, 0.0, "1 draw of tuning alone cannot say"),
+        (18, 0.0, "18 draws of tuning alone cannot say"),
+        (19, 0.0, "exceeds what tuning alone"),
+        (19, 5.0, "does not exceed what tuning alone"),
+    ],
+)
+def test_what_is_said_takes_enough_draws_and_a_larger_contrast(n_drawn, alone, said):
+    found = Evidence(
+        observed=Contrast(1.0, -1.0),
+        tuning_alone=[Contrast(alone, 0.0)] * n_drawn,
+        permuted=[Contrast(0.0, 0.0)] * 99,
+    )
+    nothing = Connectivity(weights=np.zeros((2, 2)), neuron_ids=("a", "b"))
+    rows = [Judged(model, 0, True, nothing, [], found) for model in (OURS, REGRESSION)]
+    assert verdict(rows, [Explained(OURS, 20.0, 1.0, 0.5)]).count(said) == 2
 
 
 def test_a_folder_of_something_else_is_not_touched(file, tmp_path, capsys):

@@ -28,6 +28,7 @@ from spikeweft.heading.judge import (
     misled,
     repeats,
 )
+from spikeweft.heading.profile import Evidence
 from spikeweft.heading.tables import bits_by_model, profile_rows, write_tables
 from spikeweft.heading.workflow import N_DRAWN, N_JUDGED, Findings
 from spikeweft.plots import Axes, as_svg, size_in, write_figure
@@ -137,12 +138,18 @@ def _sentence(row: Judged) -> str:
     found = row.evidence
     if not np.isfinite(found.observed.value):
         return f"{row.model} knows no weight, which is what it finds where nothing is coupled."
+    if len(found.tuning_alone) < N_JUDGED:
+        return (
+            f"{row.model}'s local less surround is {_number(found.observed.value)}, of which "
+            f"tuning alone gives {_number(found.of_tuning_alone)}; {_draws(found)} of tuning alone "
+            f"cannot say whether it exceeds this by chance, {N_JUDGED} can."
+        )
     exceeds = "exceeds" if found.holds else "does not exceed"
     return (
         f"{row.model}'s local excitation with surround inhibition {exceeds} what tuning alone and "
         f"shuffled directions produce (local less surround {_number(found.observed.value)}, of "
         f"which tuning alone gives {_number(found.of_tuning_alone)}; p = {found.p_tuning:.3f} of "
-        f"{len(found.tuning_alone)} draws, p = {found.p_permuted:.3f} of shuffled directions)."
+        f"{_draws(found)}, p = {found.p_permuted:.3f} of shuffled directions)."
     )
 
 
@@ -218,10 +225,15 @@ def _evidence_cells(row: Judged) -> list[str]:
         _number(found.observed.local),
         _number(found.observed.surround),
         _number(found.observed.value),
-        f"{_number(found.of_tuning_alone)} ({len(found.tuning_alone)} draws)",
+        f"{_number(found.of_tuning_alone)} ({_draws(found)})",
         f"{found.p_tuning:.3f}" if enough else "too few draws",
         f"{found.p_permuted:.3f}",
     ]
+
+
+def _draws(found: Evidence) -> str:
+    n = len(found.tuning_alone)
+    return f"{n} draw{'s' if n > 1 else ''}"
 
 
 def _number(value: float) -> str:
