@@ -430,6 +430,13 @@ def test_a_summary_has_a_column_per_network_and_no_curves():
     assert "0.200" not in text
 
 
+def test_a_summary_says_where_a_method_has_fewer_seeds():
+    rows = [row(seed=seed) for seed in (1, 2, 3)] + [row(method="Late", seed=2)]
+    text = summary(rows)
+    assert "| CoincidenceCounter |" in text
+    assert "| Late (only seed 2) |" in text
+
+
 def test_lines_of_a_table_are_told_apart_by_what_varies():
     rows = [row(n_observed=6 + i, n_hidden=i, delta=0.1) for i in range(2)]
     assert "| method | observed | hidden | Δ |" in markdown(rows)

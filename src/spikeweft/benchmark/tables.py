@@ -68,12 +68,20 @@ def summary(rows: Sequence[Row]) -> str:
         heading = f"{setting}, {neuron_model}"
         headings.append(heading)
         for (method,), group in _grouped(network, "method"):
-            lines.setdefault(method, {"method": method})[heading] = _pair(_scores(group))
+            lines.setdefault(method, {"method": _with_seeds(method, seen)})
+            lines[method][heading] = _pair(_scores(group))
         for limit in (*_limits(network, ()), *_published(network)):
             own = lines.setdefault(limit["method"], {"method": limit["method"]})
             own[heading] = _pair(limit)
     in_order = sorted(lines.values(), key=lambda line: line["method"].startswith("*"))
     return _lines(in_order, ["method", *headings])
+
+
+def _with_seeds(method: str, rows: Sequence[Row]) -> str:
+    """A method's name, and its seeds where others have more."""
+    own = {row.seed for row in rows if row.method == method}
+    few = ", ".join(map(str, sorted(own)))
+    return method if own == {row.seed for row in rows} else f"{method} (only seed {few})"
 
 
 def _pair(cells: Cells) -> str:
