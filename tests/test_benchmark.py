@@ -135,6 +135,23 @@ def test_force_makes_the_chosen_rows_anew_and_keeps_the_others(tmp_path, here):
     assert [row.seed for row in read_rows(table)] == [2, 1]
 
 
+def test_a_fit_that_two_tables_show_is_made_once(tmp_path, here):
+    first, second = case(), case(table="partial")
+    rows = read_rows(run([first, second, replace(second, n_observed=6)], tmp_path))
+    assert len(FITS) == 2
+    assert [row.table for row in rows] == ["1", "partial", "partial"]
+    assert rows[1] == replace(rows[0], table="partial", command=second.command)
+    assert rows[2].delta != rows[1].delta
+    circuits = [stored(tmp_path, row).inferred.weights for row in rows[:2]]
+    np.testing.assert_array_equal(*circuits)
+
+
+def test_force_does_not_take_a_fit_from_another_table(tmp_path, here):
+    run([case()], tmp_path)
+    run([case(table="partial")], tmp_path, force=True)
+    assert len(FITS) == 2
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, here):
     cases = [case(seed=seed) for seed in range(4)]
 

@@ -91,6 +91,11 @@ class Row:
         return tuple(_cell(getattr(self, name)) for name in KEY)
 
     @property
+    def fit(self) -> tuple[str, ...]:
+        """What tells one fit from another: two tables of a study can show the same one."""
+        return self.key[2:]
+
+    @property
     def name(self) -> str:
         """The key as a file name."""
         words = "_".join(word for word in self.key if word)

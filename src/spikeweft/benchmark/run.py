@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +39,8 @@ def run(
 
     Each case is a process of its own; its row goes to `folder/STUDY.csv` before the next one
     begins, its circuit to `folder/weights`. A case that fails becomes a row that says why, and is
-    tried again by the next run. Cases that share their data follow each other best.
+    tried again by the next run. Where another table of the study has the same fit, its scores are
+    this row's too. Cases that share their data follow each other best.
 
     Parameters
     ----------
@@ -82,10 +84,14 @@ def _run(
     done = {row.key for row in rows}
     missing = [case for key, case in asked.items() if key not in done]
     data_of = lru_cache(maxsize=1)(_data_set)
+    fits = {} if force else {row.fit: row for row in rows if not row.failed}
     for number, case in enumerate(missing, start=1 + len(asked) - len(missing)):
         on_standing(Standing(case, None, number, len(asked)))
-        row = _row(case, data_of, table.parent)
+        same = fits.get(empty_row(case).fit)
+        row = _of_case(case, same, table.parent) if same else _row(case, data_of, table.parent)
         rows.append(row)
+        if not row.failed:
+            fits[row.fit] = row
         write_rows(table, rows)
         on_standing(Standing(case, row, number, len(asked)))
     return table
@@ -108,6 +114,15 @@ def _row(case: Case, data_of: Callable[[_Source], DataSet], folder: Path) -> Row
         return empty_row(case, failed=str(error))
     _keep_circuit(weights_file(folder, scored.row), scored)
     return scored.row
+
+
+def _of_case(case: Case, same: Row, folder: Path) -> Row:
+    """The row of a case whose fit another table has; its circuit, where it was kept, as well."""
+    row = replace(same, table=case.table, command=case.command)
+    circuit = weights_file(folder, same)
+    if circuit.exists():
+        write_whole(weights_file(folder, row), circuit.read_bytes())
+    return row
 
 
 def _data_set(source: _Source) -> DataSet:
