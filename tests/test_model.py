@@ -15,7 +15,7 @@ N = 6
 RING = 2 * np.pi * np.arange(N) / N
 
 
-def build(*, directed=False, n_hidden=0, drive=False, seed=0):
+def build(*, directed=False, n_hidden=0, drive=False, seed=0, **settings):
     return CircuitModel(
         kernel_bins=20,
         stride_bins=2,
@@ -25,6 +25,7 @@ def build(*, directed=False, n_hidden=0, drive=False, seed=0):
         directed=directed,
         log_mean_count=np.log(0.05),
         generator=torch.Generator().manual_seed(seed),
+        **settings,
     ).eval()
 
 
@@ -42,6 +43,17 @@ def test_messages_flow_from_pre_to_post():
     ).squeeze()
     felt = set(torch.nonzero(effect).flatten().tolist())
     assert felt == {1, 3}, "neuron 1 hears neuron 3, who remembers its own spike; nobody else does"
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_message_has_as_many_numbers_as_it_is_wide(width):
+    passing = build(message_width=width).prediction.passing
+    state = torch.randn(1, N, 64, generator=torch.Generator().manual_seed(0))
+    weights = torch.eye(N).roll(1, 0)
+    message = passing(state, state, weights)
+    assert message.shape == (1, N, width)
+    pair = torch.relu(passing.receiver(state[0, 1]) + passing.sender(state[0, 0]))
+    torch.testing.assert_close(message[0, 1], passing.second(pair))
 
 
 def test_nobody_synapses_onto_itself():

@@ -134,6 +134,12 @@ def test_a_saved_model_predicts_as_before(recording, fitted):
     np.testing.assert_array_equal(again.connectivity_.weights, fitted.connectivity_.weights)
 
 
+def test_a_saved_model_keeps_the_width_of_its_messages(recording):
+    narrow = YoonGNN(n_epochs=1, message_width=1).fit(recording)
+    again = YoonGNN.from_saved(narrow.model_arrays(), narrow.model_settings())
+    np.testing.assert_array_equal(again.log_likelihood(recording), narrow.log_likelihood(recording))
+
+
 def test_hidden_neurons_change_the_graph_but_not_who_is_reported(recording):
     fit = YoonGNN(n_epochs=1, n_hidden=2).fit(recording)
     assert fit.connectivity_.n_neurons == N
@@ -239,6 +245,7 @@ def test_a_fit_takes_part_in_scikit_learn():
         ({"n_epochs": 0}, "at least 1"),
         ({"batch_size": 0}, "at least 1"),
         ({"n_hidden": -1}, "at least 1"),
+        ({"message_width": 0}, "use at least 1"),
         ({"drive": "head direction"}, "no covariate 'head direction'"),
         ({"history_window_s": 3.0}, "use a longer recording"),
         ({"tau_s": 1e-4, "history_window_s": 5e-4}, "ticks"),

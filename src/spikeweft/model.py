@@ -143,21 +143,22 @@ class MessagePassing(nn.Module):
 
     φ is a perceptron with one hidden layer (chosen). Its first layer is linear in [h_i, h_j] and
     splits into a part for the receiver and one for the sender; its second is linear too and acts
-    on the sum. A bias c of the second layer reaches neuron i as :math:`c \sum_j w_{ij}`.
+    on the sum. A bias c of the second layer reaches neuron i as :math:`c \sum_j w_{ij}`. A message
+    m_ij is `width` numbers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.receiver = nn.Linear(N_HIDDEN_UNITS, N_HIDDEN_UNITS)
         self.sender = nn.Linear(N_HIDDEN_UNITS, N_HIDDEN_UNITS, bias=False)
-        self.second = nn.Linear(N_HIDDEN_UNITS, N_HIDDEN_UNITS)
+        self.second = nn.Linear(N_HIDDEN_UNITS, width)
 
     def forward(
         self,
         post: Float[Tensor, "batch post unit"],
         pre: Float[Tensor, "batch pre unit"],
         weights: Float[Tensor, "post pre"],
-    ) -> Float[Tensor, "batch post unit"]:
+    ) -> Float[Tensor, "batch post width"]:
         """Summed message to every postsynaptic neuron."""
         summed = messages(self.receiver(post), self.sender(pre), weights)
         return summed @ self.second.weight.T + weights.sum(1, keepdim=True) * self.second.bias
@@ -182,13 +183,14 @@ class SpikePrediction(nn.Module):
         *,
         history_bins: int,
         drive_angle_rad: Float[np.ndarray, " neuron"] | None,
+        message_width: int,
     ) -> None:
         super().__init__()
         self.convolution = convolution
         self.encoder = nn.Linear(convolution.n_features(history_bins), N_HIDDEN_UNITS)
         self.input = None if drive_angle_rad is None else InputEncoder(drive_angle_rad)
-        self.passing = MessagePassing()
-        self.gru = nn.GRUCell(N_HIDDEN_UNITS, N_HIDDEN_UNITS)
+        self.passing = MessagePassing(message_width)
+        self.gru = nn.GRUCell(message_width, N_HIDDEN_UNITS)
         self.rate = nn.Linear(N_HIDDEN_UNITS, 1)
         self.decoder = nn.Sequential(
             nn.Linear(N_HIDDEN_UNITS, N_HIDDEN_UNITS), nn.ReLU(), self.rate
@@ -228,6 +230,8 @@ class CircuitModel(nn.Module):
         Log of the mean spike count per bin, where the decoder starts.
     generator
         Draws the starting weights.
+    message_width
+        Numbers in a message m_ij.
     """
 
     interpolation: Tensor
@@ -243,12 +247,16 @@ class CircuitModel(nn.Module):
         directed: bool,
         log_mean_count: float,
         generator: torch.Generator,
+        message_width: int = N_HIDDEN_UNITS,
     ) -> None:
         super().__init__()
         convolution = SpikeConvolution(kernel_bins, stride_bins)
         self.structure = StructureLearning(convolution, directed=directed)
         self.prediction = SpikePrediction(
-            convolution, history_bins=history_bins, drive_angle_rad=drive_angle_rad
+            convolution,
+            history_bins=history_bins,
+            drive_angle_rad=drive_angle_rad,
+            message_width=message_width,
         )
         self.register_buffer("interpolation", torch.tensor(interpolation, dtype=torch.float32))
         _draw_weights(self, generator)

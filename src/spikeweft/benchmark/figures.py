@@ -48,6 +48,7 @@ LOOKS = {
         Look(name="CircuitGNN+drive", colour="#56b4e9"),
         Look(name="YoonGNN", colour="#009e73"),
         Look(name="YoonGNN+drive", colour="#009e73"),
+        Look(name="YoonGNN, narrow messages", colour="#009e73"),
         Look(name="PoissonGLM", colour="#d55e00"),
         Look(name="SharedFilterGLM", colour="#e69f00"),
         Look(name="SameBinGLM", colour="#a6611a"),

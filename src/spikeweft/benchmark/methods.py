@@ -74,6 +74,12 @@ CIRCUIT_GNN_DRIVE = Method(
     name="CircuitGNN+drive", estimator=_CIRCUIT_GNN, settings={"rotated_by": "drive"}
 )
 YOON_GNN = Method(name="YoonGNN", estimator=_YOON_GNN, settings={"n_epochs": _YOON_EPOCHS})
+YOON_GNN_NARROW = Method(
+    name="YoonGNN, narrow messages",
+    estimator=_YOON_GNN,
+    settings={"n_epochs": _YOON_EPOCHS, "message_width": 1},
+)
+"""The published model where a message is one number, as it is in `CircuitGNN`."""
 YOON_GNN_DRIVE = Method(
     name="YoonGNN+drive",
     estimator=_YOON_GNN,

@@ -15,6 +15,7 @@ from spikeweft.benchmark.methods import (
     WITH_DRIVE,
     WITHOUT_DRIVE,
     YOON_GNN,
+    YOON_GNN_NARROW,
     Method,
     ablated,
 )
@@ -161,12 +162,13 @@ def wirings(
 def ablations(seeds: Sequence[int] = SEEDS, minutes: float = MINUTES) -> list[Case]:
     """CircuitGNN, whole and with one thing left out at a time, and the published model it is after.
 
-    Both rings. The published model differs in all at once, its wide messages included.
+    Both rings. The published model differs in all at once, its wide messages included; a last line
+    is that model with narrow ones.
     """
     cases = [
         _ring("ablations", "1", "ring", neuron_model, ring, method)
         for neuron_model, ring in _rings().items()
-        for method in (*ablated(), YOON_GNN)
+        for method in (*ablated(), YOON_GNN, YOON_GNN_NARROW)
     ]
     return _with_seeds(cases, seeds, minutes)
 

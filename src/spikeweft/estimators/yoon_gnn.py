@@ -19,6 +19,7 @@ from spikeweft.errors import InputError
 from spikeweft.estimators.base import SpikePredictor, check_enough_neurons
 from spikeweft.metrics import bits_per_spike
 from spikeweft.model import (
+    N_HIDDEN_UNITS,
     N_SNAPSHOTS,
     CircuitModel,
     effect_of_a_spike,
@@ -79,6 +80,9 @@ class YoonGNN(SpikePredictor):
         Hidden neurons, put into the gaps of the ring that the observed neurons form.
     drive
         Name of an angular covariate that drives the circuit, such as a ring's "drive".
+    message_width
+        Numbers that one neuron sends another at a time. With one, as in `CircuitGNN`, the weights
+        have more of the work to do.
     n_epochs, batch_size
         Epochs at most, and bins of all neurons per gradient step.
     random_state
@@ -102,6 +106,7 @@ class YoonGNN(SpikePredictor):
         directed: bool = False,
         n_hidden: int = 0,
         drive: str | None = None,
+        message_width: int = N_HIDDEN_UNITS,
         n_epochs: int = 100,
         batch_size: int = 64,
         random_state: int = 0,
@@ -111,6 +116,7 @@ class YoonGNN(SpikePredictor):
         self.directed = directed
         self.n_hidden = n_hidden
         self.drive = drive
+        self.message_width = message_width
         self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.random_state = random_state
@@ -233,6 +239,10 @@ class YoonGNN(SpikePredictor):
             "neurons cannot be fitted; use at least 1, 1 and 0",
         )
         _refuse(
+            self.message_width < 1,
+            f"messages of {self.message_width} numbers say nothing; use at least 1",
+        )
+        _refuse(
             self._bin_s(X) > self.history_window_s,
             f"the recording's ticks of {X.tick_s:g} s are longer than the history window of "
             f"{self.history_window_s:g} s; use a longer window or finer spike times",
@@ -268,6 +278,7 @@ class YoonGNN(SpikePredictor):
             directed=self.directed,
             log_mean_count=math.log(mean_rate_hz * self.bin_s_),
             generator=torch.Generator().manual_seed(self.random_state),
+            message_width=self.message_width,
         )
 
     def _n_bins(self, duration_s: float) -> int:
