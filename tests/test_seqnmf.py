@@ -116,6 +116,12 @@ def test_a_planted_sequence_is_found_with_its_order(seed):
     assert {divmod(int(place), N) for place in strongest} == {(1, 0), (3, 2)}, "post, pre"
 
 
+def test_as_many_sequences_are_fitted_as_are_asked_for():
+    fitted = SeqNMF(n_components=3).fit(recorded(planted()))
+    assert fitted.n_components_ == 3
+    assert fitted.sequences_.course.shape[1] == 3
+
+
 def test_an_empty_bin_parts_epochs():
     X = recorded(planted(100))
     two = Recording.from_arrays(

@@ -40,6 +40,12 @@ def test_two_assemblies_need_two_components(fitted):
     assert fitted.n_components_ == 2
 
 
+def test_as_many_components_are_fitted_as_are_asked_for():
+    fitted = TCA(n_components=3).fit(two_assemblies())
+    assert fitted.n_components_ == 3
+    assert fitted.components_.neuron.shape == (N, 3)
+
+
 def test_neurons_of_an_assembly_are_connected_to_each_other_only(fitted):
     assembly = np.arange(N) // 3
     same = assembly[:, None] == assembly

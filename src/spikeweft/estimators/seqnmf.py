@@ -52,6 +52,8 @@ class SeqNMF(CircuitEstimator):
     ----------
     bin_s
         Width of a bin; a sequence lasts two.
+    n_components
+        Number of sequences K; None for that of the rule.
     random_state
         Seed of the courses that the updates start from, and of the counts that are held out.
 
@@ -68,8 +70,11 @@ class SeqNMF(CircuitEstimator):
     n_components_: int
     sequences_: "Sequences"
 
-    def __init__(self, *, bin_s: float = 0.01, random_state: int = 0) -> None:
+    def __init__(
+        self, *, bin_s: float = 0.01, n_components: int | None = None, random_state: int = 0
+    ) -> None:
         self.bin_s = bin_s
+        self.n_components = n_components
         self.random_state = random_state
 
     def fit(self, X: Recording, y: None = None) -> Self:  # noqa: ARG002
@@ -89,7 +94,9 @@ class SeqNMF(CircuitEstimator):
         counts = padded_counts(X, self.bin_s)
         early, rng = counts[:N_SEARCH_BINS], np.random.default_rng(self.random_state)
         held_out = np.flatnonzero(rng.random(early.shape, dtype=np.float32) < HELD_OUT)
-        self.n_components_ = n_components(lambda k: self._held_out_power(early, held_out, k))
+        self.n_components_ = n_components(
+            self.n_components, lambda k: self._held_out_power(early, held_out, k)
+        )
         self.sequences_ = self._factorise(counts, held_out[:0], self.n_components_)
         self.connectivity_ = Connectivity(
             weights=read_out(self.sequences_),

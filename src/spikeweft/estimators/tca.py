@@ -58,6 +58,8 @@ class TCA(CircuitEstimator):
         Width of the bins in which spikes are counted.
     smoothing_s
         Time constant of the exponential that smooths the counts.
+    n_components
+        Number of components R; None for that of the rule.
     random_state
         Seed of the factors that the alternation starts from.
 
@@ -75,10 +77,16 @@ class TCA(CircuitEstimator):
     components_: Components
 
     def __init__(
-        self, *, bin_s: float = 0.01, smoothing_s: float = 0.1, random_state: int = 0
+        self,
+        *,
+        bin_s: float = 0.01,
+        smoothing_s: float = 0.1,
+        n_components: int | None = None,
+        random_state: int = 0,
     ) -> None:
         self.bin_s = bin_s
         self.smoothing_s = smoothing_s
+        self.n_components = n_components
         self.random_state = random_state
 
     def fit(self, X: Recording, y: None = None) -> Self:  # noqa: ARG002
@@ -91,7 +99,9 @@ class TCA(CircuitEstimator):
         """
         check_enough_neurons(X)
         tensor = self._tensor(X)
-        self.n_components_ = n_components(lambda rank: self._held_out_power(tensor, rank))
+        self.n_components_ = n_components(
+            self.n_components, lambda rank: self._held_out_power(tensor, rank)
+        )
         self.components_ = self._decompose(tensor, self.n_components_)
         weights = read_out(self.components_)
         weights[X.n_spikes == 0] = 0.0

@@ -1,0 +1,66 @@
+"""Read-outs of seqNMF and TCA, by what is not published of them: python benchmarks/components.py.
+
+Four minutes of LNP rings. Neither the number of components, nor the bins, nor the smoothing behind
+the paper's numbers is known. `neurons_per_component` is how many neurons share the power of a
+component, (Σp)² / Σp² with p the power of each neuron in it, mean over components: of one neuron
+alone it is 1, and such a component connects nobody.
+"""
+
+import time
+
+import numpy as np
+import tables
+
+from spikeweft.estimators.seqnmf import SeqNMF
+from spikeweft.estimators.tca import TCA
+from spikeweft.metrics import inference_error
+from spikeweft.simulate.network import simulate
+from spikeweft.simulate.ring import lnp_ring, profile_ii_lnp_ring
+
+SEED = 100
+MINUTES = 4.0
+RINGS = {"ring": lnp_ring(), "Profile II": profile_ii_lnp_ring()}
+N_COMPONENTS = (1, 2, 4, 8, 16)
+SEQUENCE_BINS_S = (0.01, 0.05)
+SMOOTHINGS_S = (0.02, 0.1, 0.5)
+
+
+def measure(ring: str, method: str, n_components: int, **settings: float) -> tables.Row:
+    """Error of one fit, and how local its components are."""
+    network = RINGS[ring]
+    recording = simulate(network, 60 * MINUTES, np.random.default_rng(SEED))
+    start = time.perf_counter()
+    if method == "SeqNMF":
+        fitted = SeqNMF(n_components=n_components, random_state=SEED, **settings).fit(recording)
+        power = np.sum(fitted.sequences_.pattern.astype(float) ** 2, axis=0)
+    else:
+        fitted = TCA(n_components=n_components, random_state=SEED, **settings).fit(recording)
+        power = fitted.components_.neuron.astype(float) ** 2
+    error = inference_error(fitted.connectivity_, network.connectivity)
+    shared_by = power.sum(0) ** 2 / np.maximum((power**2).sum(0), np.finfo(float).tiny)
+    return {
+        "delta": round(error.delta, 4),
+        "delta_profile": round(error.delta_profile, 4),
+        "neurons_per_component": round(float(shared_by.mean()), 2),
+        "seconds": round(time.perf_counter() - start, 1),
+        "minutes": MINUTES,
+        "seed": SEED,
+    }
+
+
+def cases() -> list[tables.Row]:
+    """All rings, methods, numbers of components and bins."""
+    settings: list[tables.Row] = [
+        *({"method": "SeqNMF", "bin_s": bin_s} for bin_s in SEQUENCE_BINS_S),
+        *({"method": "TCA", "smoothing_s": smoothing_s} for smoothing_s in SMOOTHINGS_S),
+    ]
+    return [
+        {"ring": ring, **setting, "n_components": n}
+        for ring in RINGS
+        for setting in settings
+        for n in N_COMPONENTS
+    ]
+
+
+if __name__ == "__main__":
+    tables.fill(__file__, __doc__, cases(), measure, ("numpy", "tensorly"))
