@@ -14,7 +14,7 @@ _NOISE = 2.858
 _FENCE = 6.0
 """A pair this many interquartile ranges further apart than most is a gap between groups (Tukey)."""
 
-_ROUNDS = 20
+_ROUNDS = 19
 
 
 def positions(weights: Float[np.ndarray, "post pre"]) -> Float[np.ndarray, "neuron dimension"]:
@@ -27,12 +27,21 @@ def positions(weights: Float[np.ndarray, "post pre"]) -> Float[np.ndarray, "neur
     filled = np.array(weights, dtype=float)
     np.fill_diagonal(filled, 0.0)
     for _ in range(_ROUNDS):
-        receiving, size, sending = np.linalg.svd(filled)
-        n_kept = max(int(np.sum(size > _NOISE * np.median(size))), min(2, len(size)))
-        smooth = (receiving[:, :n_kept] * size[:n_kept]) @ sending[:n_kept]
-        np.fill_diagonal(filled, np.diag(smooth))
-    scale = size[:n_kept]
-    return np.concatenate([receiving[:, :n_kept] * scale, sending[:n_kept].T * scale], axis=1)
+        receiving, size, sending = _out_of_noise(filled)
+        np.fill_diagonal(filled, np.diag((receiving * size) @ sending))
+    receiving, size, sending = _out_of_noise(filled)
+    return np.concatenate([receiving * size, sending.T * size], axis=1)
+
+
+def _out_of_noise(
+    matrix: Float[np.ndarray, "post pre"],
+) -> tuple[
+    Float[np.ndarray, "post kept"], Float[np.ndarray, " kept"], Float[np.ndarray, "kept pre"]
+]:
+    """Singular vectors and values that stand out of noise, at least the first two."""
+    receiving, size, sending = np.linalg.svd(matrix)
+    n_kept = max(int(np.sum(size > _NOISE * np.median(size))), min(2, len(size)))
+    return receiving[:, :n_kept], size[:n_kept], sending[:n_kept]
 
 
 def neighbours(

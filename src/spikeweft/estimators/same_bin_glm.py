@@ -13,7 +13,7 @@ from spikeweft.estimators.base import CircuitEstimator, check_enough_neurons
 from spikeweft.recording import Recording, SpikeCounts
 from spikeweft.snapshots import Rows, Snapshots, whole_bins
 
-_DAMPINGS = (0.0, 1e-12, 1e-9, 1e-6, 1e-3)
+_DAMPINGS = (1e-12, 1e-9, 1e-6, 1e-3)
 _RIDGE = 1e-3
 """Holds a weight that the data leave open, of neurons that never fire together: a Gaussian of
 standard deviation 32 in log rate per spike, nothing beside what even a hundred bins say."""
@@ -158,13 +158,14 @@ def factor_of(
     curvature. Damping shortens steps; it does not move the maximum.
     """
     largest = curvature.diagonal(dim1=1, dim2=2).amax(1)
+    factor, failed = torch.linalg.cholesky_ex(curvature)
     for damping in _DAMPINGS:
+        if not bool(failed.any()):
+            break
         damped = curvature + torch.diag_embed(
             damping * largest[:, None].expand(curvature.shape[:2])
         )
         factor, failed = torch.linalg.cholesky_ex(damped)
-        if not bool(failed.any()):
-            break
     return factor
 
 
