@@ -193,7 +193,10 @@ def test_a_fit_that_kills_its_worker_fails_and_takes_no_other_with_it(crew, reco
     rows = sweep(fits(recording, folder, KILLS, *range(6)), folder, crew)
     assert "killed again and again" in rows[0]["failed"]
     assert [row["failed"] for row in rows[1:]] == [""] * 6
-    assert starts(folder)[KILLS] == 4  # twice among others, twice alone
+    order = [int(line.split()[0]) for line in (folder / "starts").read_text().splitlines()]
+    # Twice among others and twice alone, less where a dying worker took one that it had not begun.
+    assert 2 <= order.count(KILLS) <= 4
+    assert order[-1] == KILLS
 
 
 # ---- the real thing, in a process of its own
