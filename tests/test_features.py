@@ -64,12 +64,14 @@ def test_covariates_follow_the_hidden_neurons_at_the_times_of_the_spikes(recordi
         np.testing.assert_allclose(columns[:, 6], np.cos(3 * times_s), atol=0.04)
 
 
-def in_parts(recording, n, monkeypatch):
+def in_parts(recording, n, monkeypatch, chosen=None):
     """The traces of a recording that fills memory n times over."""
-    whole = CircuitTraces(recording, settings(), 0.01, [0])
-    needed = features._n_bytes(recording, settings())
+    chosen = chosen or settings()
+    whole = CircuitTraces(recording, chosen, 0.01, [0])
+    needed = features._n_bytes(recording, chosen)
     monkeypatch.setattr(features, "LARGEST_PART_BYTES", needed / (n - 0.5))
-    return whole, CircuitTraces(recording, settings(), 0.01, [0])
+    monkeypatch.setattr(features, "MOST_KEPT_BYTES", needed - 1)
+    return whole, CircuitTraces(recording, chosen, 0.01, [0])
 
 
 def test_a_long_recording_is_followed_part_by_part(recording, monkeypatch):
@@ -95,6 +97,17 @@ def test_the_parts_are_the_same_each_time(recording, monkeypatch):
     for first, again in zip(parts.parts, parts.parts, strict=True):
         np.testing.assert_array_equal(first.times_s, again.times_s)
         np.testing.assert_array_equal(first.at_spikes, again.at_spikes)
+
+
+def test_parts_that_are_kept_are_those_that_would_be_made_again(recording, monkeypatch):
+    """Otherwise a result depends on how much is kept. Shared columns are of one part alone too."""
+    chosen = settings(("speed", "direction"), n_hidden=2)
+    _, made_again = in_parts(recording, 3, monkeypatch, chosen)
+    monkeypatch.setattr(features, "MOST_KEPT_BYTES", 10**9)
+    kept = CircuitTraces(recording, chosen, 0.01, [0])
+    for one, other in zip(kept.parts, made_again.parts, strict=True):
+        for name in ("at_spikes", "offsets", "spike_times_s", "at_times", "own_at_times"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_the_likelihoods_of_the_parts_add_up(recording, monkeypatch):

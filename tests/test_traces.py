@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikeweft import threads
 from spikeweft.recording import Recording
-from spikeweft.traces import N_OWN, OWN_TAUS, QUADRATURE_STEP_S, set_shared, synaptic_traces
+from spikeweft.traces import N_OWN, OWN_TAUS, QUADRATURE_STEP_S, Room, set_shared, synaptic_traces
 from spikeweft.windows import scored_epochs
 
 WINDOW_S = 0.05
@@ -200,3 +201,28 @@ def test_the_same_generator_draws_the_same_times():
     np.testing.assert_array_equal(first.at_times, again.at_times)
     assert np.any(first.times_s != other.times_s)
     np.testing.assert_allclose(first.at_spikes, other.at_spikes, rtol=1e-4, atol=1e-7)
+
+
+def assert_same(one, other):
+    for name in ("at_spikes", "offsets", "spike_times_s", "at_times", "own_at_times", "weight_s"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("n_processors", [2, 3, 7])
+def test_neurons_may_be_followed_side_by_side(n_processors, monkeypatch):
+    """Five neurons on two processors, on three, and on more than there are neurons."""
+    recording = on_grid(300, 5, TWO_EPOCHS, 1e-3)
+    monkeypatch.setattr(threads, "n_processors", lambda: 1)
+    alone = traces_of(recording, n_shared=2)
+    monkeypatch.setattr(threads, "n_processors", lambda: n_processors)
+    assert_same(traces_of(recording, n_shared=2), alone)
+
+
+def test_traces_may_take_the_room_of_others():
+    """They are what they would be in memory of their own, and take no more of it."""
+    room = Room()
+    before = traces_of(on_grid(300, 5, TWO_EPOCHS, 1e-3), room=room)
+    shorter = on_grid(200, 5, [[0.0, 0.9]], 1e-3, seed=1)
+    after = traces_of(shorter, room=room, n_shared=1)
+    assert np.shares_memory(after.at_spikes, before.at_spikes)
+    assert_same(after, traces_of(shorter, n_shared=1))

@@ -10,11 +10,14 @@ from jaxtyping import Float, Int
 from spikeweft.hidden import Heard, HiddenNeurons
 from spikeweft.recording import Recording
 from spikeweft.rotation import Rotation
-from spikeweft.traces import N_OWN, QUADRATURE_STEP_S, Traces, set_shared, synaptic_traces
+from spikeweft.traces import N_OWN, QUADRATURE_STEP_S, Room, Traces, set_shared, synaptic_traces
 from spikeweft.windows import scored_epochs
 
 LARGEST_PART_BYTES = 2_000_000_000
 """Traces of a recording that would take more are made part by part."""
+
+MOST_KEPT_BYTES = 4_000_000_000
+"""Traces that take more are not kept, but made again, one part at a time, for every step."""
 
 _N_HARMONICS = 8
 
@@ -45,9 +48,10 @@ class CircuitTraces:
 
     Where an input rotates the circuit, traces are turned with it, hidden neurons' included.
 
-    Parts follow each other in time and are made small enough for memory. A recording that fits
-    as a whole is one part and is kept; otherwise parts are made again whenever they are asked for.
-    A part begins one history window before the first time that it scores.
+    Parts follow each other in time and are made small enough for memory. Those of a recording that
+    fits as a whole are kept; otherwise they are made again whenever they are asked for, and a part
+    is gone when the next one is asked for. A part begins one history window before the first time
+    that it scores.
     """
 
     def __init__(
@@ -61,7 +65,8 @@ class CircuitTraces:
     ) -> None:
         self.settings, self.tau_s, self.seed = settings, tau_s, seed
         self.hidden, self.rotation = hidden, rotation
-        n_parts = math.ceil(_n_bytes(recording, settings) / LARGEST_PART_BYTES)
+        n_bytes = _n_bytes(recording, settings)
+        n_parts = math.ceil(n_bytes / LARGEST_PART_BYTES)
         edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
         history = settings.history_window_s / recording.duration_s
         starts = np.maximum(edges[:-1] - history, 0.0)
@@ -70,7 +75,7 @@ class CircuitTraces:
             for part in map(recording.between, starts, edges[1:])
             if len(scored_epochs(part, settings.history_window_s))
         ]
-        self._kept = self._make(0) if len(self._recordings) == 1 else None
+        self._kept = list(self._made()) if n_bytes <= MOST_KEPT_BYTES else None
         scored = [
             part.restrict(scored_epochs(part, settings.history_window_s))
             for part in self._recordings
@@ -83,20 +88,21 @@ class CircuitTraces:
     @property
     def parts(self) -> Iterator[Traces]:
         """The parts, in the order of time."""
-        if self._kept is not None:
-            yield self._kept
-            return
-        for k in range(len(self._recordings)):
-            yield self._make(k)
+        yield from self._made(Room()) if self._kept is None else self._kept
 
-    def _make(self, k: int) -> Traces:
-        recording, settings = self._recordings[k], self.settings
+    def _made(self, room: Room | None = None) -> Iterator[Traces]:
+        for k, recording in enumerate(self._recordings):
+            yield self._make(recording, k, room)
+
+    def _make(self, recording: Recording, k: int, room: Room | None) -> Traces:
+        settings = self.settings
         traces = synaptic_traces(
             recording,
             tau_s=self.tau_s,
             history_window_s=settings.history_window_s,
             rng=np.random.default_rng([*self.seed, k]),
             n_shared=shared_width(recording, settings),
+            room=room,
         )
         _add_covariates(traces, recording, settings)
         self._hear(traces, recording)

@@ -24,6 +24,11 @@ def n_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def n_side_by_side() -> int:
+    """Pieces that `side_by_side` works on at a time, where it is asked."""
+    return 1 if getattr(_here, "is_piece", False) else n_processors()
+
+
 def side_by_side(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
     """Results of the pieces, in their order.
 

@@ -7,8 +7,10 @@ spike, for the log term of the likelihood, and at one random tick per stretch of
 `QUADRATURE_STEP_S`, for its integral.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, no_type_check, runtime_checkable
 
 import numba
@@ -16,6 +18,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from spikeweft.recording import Recording
+from spikeweft.threads import n_side_by_side, side_by_side
 from spikeweft.windows import scored_epochs
 
 QUADRATURE_STEP_S = 1e-3
@@ -131,6 +134,23 @@ def set_shared(
     traces.at_times[:, start : start + at_times.shape[1]] = at_times
 
 
+class Room:
+    """Memory for the traces of one recording at a time: the next traces overwrite the last.
+
+    Fresh memory takes longer to get than to fill.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, *shape: int) -> np.ndarray:
+        """An array with whatever it held before."""
+        size = math.prod(shape)
+        if name not in self._held or self._held[name].size < size:
+            self._held[name] = np.empty(size, np.float32)
+        return self._held[name][:size].reshape(shape)
+
+
 def synaptic_traces(
     recording: Recording,
     *,
@@ -138,6 +158,7 @@ def synaptic_traces(
     history_window_s: float,
     rng: np.random.Generator,
     n_shared: int = 0,
+    room: Room | None = None,
 ) -> Traces:
     """Traces at all scored spikes and at random quadrature times of a recording.
 
@@ -149,7 +170,10 @@ def synaptic_traces(
         Time constant of the synapses. Own history has two more, `OWN_TAUS` times as long.
     n_shared
         Room for further shared columns, zero until `set_shared` fills them.
+    room
+        Where the traces go, in place of those that it holds; without it they get their own.
     """
+    room = room or Room()
     clock = _Clock.of(recording)
     scored = clock.span(scored_epochs(recording, history_window_s))
     times, weight = _quadrature(scored, clock.steps(QUADRATURE_STEP_S), rng)
@@ -159,26 +183,33 @@ def synaptic_traces(
     offsets = np.concatenate(
         [[0], np.cumsum(np.bincount(neurons[is_scored], minlength=recording.n_neurons))]
     )
-    n_columns = recording.n_neurons + n_shared
-    at_spikes = np.zeros((offsets[-1], n_columns + N_OWN + 1), np.float32)
-    at_spikes[:, -1] = 1.0
-    at_times = np.zeros((len(times), n_columns), np.float32)
-    own_at_times = np.empty((N_OWN, len(times), recording.n_neurons), np.float32)
+    n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
+    at_spikes = room.array("at_spikes", int(offsets[-1]), n_columns + N_OWN + 1)
+    at_times = room.array("at_times", len(times), n_columns)
+    own_at_times = room.array("own_at_times", N_OWN, len(times), n_neurons)
+    at_spikes[:, n_neurons:n_columns], at_spikes[:, -1] = 0.0, 1.0
+    at_times[:, n_neurons:] = 0.0
     taus = tau_s * np.array([1.0, *OWN_TAUS]) / recording.tick_s
     rows = _rows(is_scored, neurons, offsets)
-    for start, stop in clock.span(recording.epochs_s):
-        spikes = slice(*np.searchsorted(ticks, [start, stop]))
-        points = slice(*np.searchsorted(times, [start, stop]))
-        _follow_epoch(
-            ticks[spikes],
-            neurons[spikes],
-            rows[spikes],
-            times[points],
-            taus,
-            at_spikes,
-            at_times[points],
-            own_at_times[:, points],
-        )
+
+    def follow(presynaptic: tuple[int, int]) -> None:
+        for start, stop in clock.span(recording.epochs_s):
+            spikes = slice(*np.searchsorted(ticks, [start, stop]))
+            points = slice(*np.searchsorted(times, [start, stop]))
+            _follow_epoch(
+                presynaptic,
+                ticks[spikes],
+                neurons[spikes],
+                rows[spikes],
+                times[points],
+                taus,
+                at_spikes,
+                at_times[points],
+                own_at_times[:, points],
+            )
+
+    edges = np.linspace(0, n_neurons, n_side_by_side() + 1).astype(int).tolist()
+    side_by_side(follow, pairwise(edges))
     return Traces(
         at_spikes=at_spikes,
         offsets=offsets,
@@ -239,53 +270,61 @@ def _in_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _rows(is_scored: np.ndarray, neurons: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Row of `at_spikes` that belongs to each spike, -1 where it is not scored."""
     row = np.full(len(neurons), -1)
-    order = np.argsort(neurons[is_scored], kind="stable")
+    small = neurons[is_scored].astype(np.min_scalar_type(len(offsets)))  # sorted far faster
+    order = np.argsort(small, kind="stable")
     row[np.flatnonzero(is_scored)[order]] = np.arange(offsets[-1])
     return row
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 @no_type_check  # numba compiles these; their caller is checked
-def _follow_epoch(ticks, neurons, rows, times, taus, at_spikes, at_times, own_at_times):
+def _follow_epoch(
+    presynaptic, ticks, neurons, rows, times, taus, at_spikes, at_times, own_at_times
+):
     """Walk through one epoch, noting the traces before each spike and at each quadrature time.
 
-    Spikes of the same tick have no order, so they count only from the next tick on.
+    Of all neurons, those from the first of `presynaptic` up to the second are followed. Spikes of
+    the same tick have no order, so they count only from the next tick on.
     """
-    n_own, n_neurons = own_at_times.shape[0], own_at_times.shape[2]
+    first, end = presynaptic
+    n_own = own_at_times.shape[0]
     first_own = at_times.shape[1]
-    trace = np.zeros(n_neurons, np.float32)
-    own = np.zeros((n_own, n_neurons), np.float32)
+    trace = np.zeros(end - first, np.float32)
+    own = np.zeros((n_own, end - first), np.float32)
     now, spike, heard = np.int64(0), 0, 0
     if len(ticks):
         now = ticks[0]
     for point in range(len(times) + 1):
         until = times[point] if point < len(times) else np.int64(2**62)
         while spike < len(ticks) and ticks[spike] <= until:
-            heard = _move(trace, own, ticks, neurons, taus, heard, now, ticks[spike])
+            heard = _move(trace, own, first, ticks, neurons, taus, heard, now, ticks[spike])
             now = ticks[spike]
             row, post = rows[spike], neurons[spike]
             if row >= 0:
-                at_spikes[row, :n_neurons] = trace
-                for k in range(n_own):
-                    at_spikes[row, first_own + k] = own[k, post]
+                at_spikes[row, first:end] = trace
+                if first <= post < end:
+                    for k in range(n_own):
+                        at_spikes[row, first_own + k] = own[k, post - first]
             spike += 1
         if point < len(times):
-            heard = _move(trace, own, ticks, neurons, taus, heard, now, until)
+            heard = _move(trace, own, first, ticks, neurons, taus, heard, now, until)
             now = until if until > now else now
-            at_times[point, :n_neurons] = trace
-            own_at_times[:, point] = own
+            at_times[point, first:end] = trace
+            own_at_times[:, point, first:end] = own
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
 @no_type_check
-def _move(trace, own, ticks, neurons, taus, heard, now, until):
+def _move(trace, own, first, ticks, neurons, taus, heard, now, until):
     """Let time pass from `now` to `until`: the spikes of `now` are heard, then all decays."""
     if until <= now:
         return heard
     while heard < len(ticks) and ticks[heard] < until:
-        trace[neurons[heard]] += np.float32(1.0)
-        for k in range(own.shape[0]):
-            own[k, neurons[heard]] += np.float32(1.0)
+        pre = neurons[heard] - first
+        if 0 <= pre < len(trace):
+            trace[pre] += np.float32(1.0)
+            for k in range(own.shape[0]):
+                own[k, pre] += np.float32(1.0)
         heard += 1
     _decay(trace, np.float32(np.exp((now - until) / taus[0])))
     for k in range(own.shape[0]):

@@ -15,7 +15,7 @@ from torch import nn
 from spikeweft.check.findings import Finding, Severity, lasting
 from spikeweft.check.power import FITTED, Pilot
 from spikeweft.estimators.circuit_gnn import HELD_OUT
-from spikeweft.features import LARGEST_PART_BYTES
+from spikeweft.features import LARGEST_PART_BYTES, MOST_KEPT_BYTES
 from spikeweft.fit_state import SPIKES_TO_EXPLORE
 from spikeweft.fitting import WHOLE_RECIPE
 from spikeweft.recording import Recording
@@ -68,7 +68,8 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     steps_s = per_spike_s * (_SEARCH_STEPS * searched + _DATA_STEPS * spikes)
     network_s = learning_s(quick.n_neurons) * grown**2
     traces = quick.n_bytes * spikes / quick.n_spikes * grown
-    parts = min(traces, LARGEST_PART_BYTES) * (1.0 + HELD_OUT / (1.0 - HELD_OUT))
+    held = traces if traces <= MOST_KEPT_BYTES else LARGEST_PART_BYTES
+    parts = held * (1.0 + HELD_OUT / (1.0 - HELD_OUT))
     matrices = 8 * _MATRICES * n * (n + 5) ** 2
     return Cost(
         seconds=steps_s + _networks_one_after_another() * network_s,
