@@ -472,12 +472,15 @@ def test_figures_are_drawn_from_what_the_folder_holds(tmp_path, here):
     run([case(study="curves", table="minutes", minutes=m) for m in (0.1, 0.2)], tmp_path)
     run([case(e, study="ablations") for e in (CoincidenceCounter, PatternOnly)], tmp_path)
     rows = read_rows(tmp_path / "paper.csv")
-    write_rows(tmp_path / "paper.csv", [replace(r, oracle_bits_per_spike_pooled=1.0) for r in rows])
+    rows = [replace(r, oracle_bits_per_spike_pooled=1.0) for r in rows]
+    rows += [replace(r, n_hidden=3) for r in rows if r.table == "partial"]
+    write_rows(tmp_path / "paper.csv", rows)
     names = {path.name for path in draw_figures(tmp_path)}
     for name in (
         "scores_paper_1_ring",
         "circuits_paper_1_ring_LNP",
-        "partial",
+        "partial_none_hidden",
+        "partial_CoincidenceCounter",
         "delta_against_minutes",
         "ablations",
         "bits_against_delta",

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,8 +80,8 @@ _SHOWN = ("CircuitGNN+drive", "CircuitGNN", "PoissonGLM")
 _PROFILED = (*_SHOWN, "SharedFilterGLM", "TCA", "SeqNMF")
 """Methods whose mean profiles are shown: those of the paper."""
 _BY_OBSERVED = ("#e69f00", "#56b4e9", "#0072b2")
-_PARTIAL_PEERS = {"PoissonGLM": "D", "CircuitGNN": "s", "CircuitGNN+drive, mixed columns": "X"}
-"""Methods beside ours where part of the neurons is observed, and their markers."""
+_HIDDEN_PEERS = {"PoissonGLM": "D", "CircuitGNN": "s", "CircuitGNN+drive, mixed columns": "X"}
+"""What hidden neurons are compared with, and its markers."""
 _NAMES = {
     "delta": "inference error Δ",
     "delta_informed": "Δ over informed pairs",
@@ -140,19 +141,18 @@ def stored(folder: Path, row: Row) -> Stored:
 
 def _figures(rows: Sequence[Row], folder: Path) -> Iterator[tuple[str, Axes]]:
     for setting, group in _by(rows, lambda row: (row.study, row.table, row.setting)).items():
-        name = "_".join(
-            word.replace(" ", "-").replace(",", "").replace("/", "-") for word in setting
-        )
+        name = "_".join(map(_in_a_name, setting))
         study, table, _ = setting
         if _has_circuits(group[0]):
-            yield f"scores_{name}", _scores(group)
+            by_model = _by(group, lambda row: f"{row.neuron_model} neurons")
+            yield f"scores_{name}", _scores(by_model, _score_fields(group))
             for neuron_model, same in _by(group, lambda row: row.neuron_model).items():
                 first = _of_first_seed(same)
                 if all(weights_file(folder, row).exists() for row in first):
                     circuits = {row.method: stored(folder, row) for row in first}
                     yield f"circuits_{name}_{neuron_model.replace(' ', '-')}", _circuits(circuits)
         elif table == "partial":
-            yield "partial", _partial(group)
+            yield from _partial(group)
         elif study == "ablations":
             yield "ablations", _ablations(group)
     yield from _curves(rows)
@@ -164,6 +164,11 @@ def _figures(rows: Sequence[Row], folder: Path) -> Iterator[tuple[str, Axes]]:
     ]
     if predicted:
         yield "bits_against_delta", _bits_against_delta(predicted)
+
+
+def _in_a_name(words: str) -> str:
+    """Words, fit for the name of a file."""
+    return words.replace(" ", "-").replace("+", "-").replace(",", "").replace("/", "-")
 
 
 def _rows(folder: Path) -> list[Row]:
@@ -196,16 +201,13 @@ def _curves(rows: Sequence[Row]) -> Iterator[tuple[str, Axes]]:
             yield f"delta_against_{table}", _delta_against(group, field, name)
 
 
-def _scores(rows: Sequence[Row]) -> Axes:
-    """Scores by method, for each neuron model."""
-    by_model = _by(rows, lambda row: row.neuron_model)
-    methods = list(dict.fromkeys(row.method for row in rows))
-    fields = _score_fields(rows)
-    titles = [f"{model} neurons" for model in by_model for _ in fields]
+def _scores(by_panel: dict[str, list[Row]], fields: Sequence[str]) -> Axes:
+    """Scores by method, a panel for each group of rows and score."""
+    titles = [title for title in by_panel for _ in fields]
     axes = panels(titles, width_in=2.7 * len(titles) + 1.4, height_in=3.6, share_y=True)
+    methods = list(dict.fromkeys(row.method for row in chain(*by_panel.values())))
     looks = [_look(method) for method in methods]
-    places = [(group, field) for group in by_model.values() for field in fields]
-    for ax, (group, field) in zip(axes, places, strict=True):
+    for ax, (group, field) in zip(axes, product(by_panel.values(), fields), strict=True):
         by_method = _by(group, lambda row: row.method)
         values = [_values(by_method.get(method, []), field) for method in methods]
         draw = draw_score_dots if field == "bits_per_spike_pooled" else draw_scores
@@ -269,29 +271,40 @@ def _profiles(truth: Connectivity, inferred: dict[str, Connectivity], ax: Axes) 
     legend_beside(ax)
 
 
-def _partial(rows: Sequence[Row]) -> Axes:
-    """Errors and gain in bits per spike against hidden neurons of the model, a line per subset.
+def _partial(rows: Sequence[Row]) -> Iterator[tuple[str, Axes]]:
+    """All methods without hidden neurons, and what these do for each method that is given some."""
+    none = [row for row in rows if row.n_hidden == 0]
+    by_observed = _by(none, lambda row: f"{row.n_observed} observed")
+    yield "partial_none_hidden", _scores(by_observed, ("delta", "bits_per_spike_pooled"))
+    for method in dict.fromkeys(row.method for row in rows if row.n_hidden):
+        if method not in _HIDDEN_PEERS:
+            yield f"partial_{_in_a_name(method)}", _hidden(rows, method)
 
-    A cross is the control: as many parameters, and no circuit behind them.
+
+def _hidden(rows: Sequence[Row], method: str) -> Axes:
+    """Errors and gain in bits per spike of a method against hidden neurons, a line per subset.
+
+    Marks are what it is compared with; a cross is the control: as many parameters, and no circuit
+    behind them.
     """
+    peers = _HIDDEN_PEERS if method == "CircuitGNN+drive" else {}
+    seen = [row for row in rows if row.method in (method, *peers)]
     fields = ("delta", "delta_informed", "bits_per_spike_pooled")
     axes = panels(["error", "error where informed", "prediction"], width_in=13.0, height_in=3.2)
-    by_observed = _by(_beside_none_hidden(rows), lambda row: row.n_observed)
+    by_observed = _by(_beside_none_hidden(seen, method), lambda row: row.n_observed)
     for ax, field in zip(axes, fields, strict=True):
         for n_observed, colour in zip(by_observed, _BY_OBSERVED, strict=False):
-            group = by_observed[n_observed]
-            for method, marker in _PARTIAL_PEERS.items():
-                peer = [row for row in group if row.method == method]
-                look = Look(name=f"{method}, {n_observed} observed", colour=colour)
-                if peer:
-                    at = [float(row.n_hidden) or -1.0 for row in peer]
-                    draw_fits(at, _values(peer, field), look, marker, ax)
-            look = Look(name=f"CircuitGNN+drive, {n_observed} observed", colour=colour)
-            ours = [row for row in group if row.method == "CircuitGNN+drive"]
-            for subset in _by(ours, lambda row: row.seed).values():
+            by_method = _by(by_observed[n_observed], lambda row: row.method)
+            for peer in filter(by_method.get, peers):
+                look = Look(name=f"{peer}, {n_observed} observed", colour=colour)
+                fits = by_method[peer]
+                at = [float(row.n_hidden) or -1.0 for row in fits]
+                draw_fits(at, _values(fits, field), look, peers[peer], ax)
+            look = Look(name=f"{method}, {n_observed} observed", colour=colour)
+            for subset in _by(by_method.get(method, []), lambda row: row.seed).values():
                 draw_against(*_line(subset, "n_hidden", field), look, ax)
                 look = replace(look, name="_of another subset")
-        scale_axes(ax, x_ticks=sorted({float(row.n_hidden) for row in rows}))
+        scale_axes(ax, x_ticks=sorted({float(row.n_hidden) for row in seen}))
         ax.set_xlabel("hidden neurons in the model")
         ax.set_ylabel(_NAMES[field])
     axes[0].set_ylim(bottom=0.0)
@@ -301,12 +314,12 @@ def _partial(rows: Sequence[Row]) -> Axes:
     return axes[0]
 
 
-def _beside_none_hidden(rows: Sequence[Row]) -> list[Row]:
-    """Bits per spike over those of the fit without hidden neurons to the same spikes."""
+def _beside_none_hidden(rows: Sequence[Row], method: str) -> list[Row]:
+    """Bits per spike over those of a method without hidden neurons for the same spikes."""
     none = {
         (row.n_observed, row.seed): row.bits_per_spike_pooled
         for row in rows
-        if row.method == "CircuitGNN+drive" and row.n_hidden == 0
+        if row.method == method and row.n_hidden == 0
     }
     bits = [none.get((row.n_observed, row.seed), math.nan) for row in rows]
     return [
@@ -384,7 +397,7 @@ def _share_of_oracle(row: Row) -> float:
 def _line(rows: Sequence[Row], x: str, y: str) -> tuple[list[float], list[list[float]]]:
     """Values of y at each x that has any, in ascending order of x."""
     points = _by(
-        (row for row in rows if math.isfinite(getattr(row, y))), lambda row: getattr(row, x)
+        (row for row in rows if math.isfinite(getattr(row, y))), lambda row: float(getattr(row, x))
     )
     return sorted(points), [_values(points[at], y) for at in sorted(points)]
 

@@ -10,11 +10,13 @@ from spikeweft.benchmark.methods import (
     CIRCUIT_GNN_DRIVE,
     ISING,
     MIXED_COLUMNS,
+    PEERS,
     POISSON_GLM,
     SAME_BIN_GLM,
     WITH_DRIVE,
     WITHOUT_DRIVE,
     YOON_GNN,
+    YOON_GNN_DRIVE,
     YOON_GNN_NARROW,
     Method,
     ablated,
@@ -46,8 +48,10 @@ DRIVES_NEURONS = (2.0, 1.0)
 """Amplitudes of the external drive of Table 2, which the paper does not give."""
 N_OBSERVED = (60, 80, 100)
 N_HIDDEN = (0, 5, 10, 20)
-PARTIAL_CONTROLS = (CIRCUIT_GNN, POISSON_GLM)
-"""Methods beside which hidden neurons are judged: none of these has any."""
+HIDDEN_METHODS = (CIRCUIT_GNN_DRIVE, YOON_GNN_DRIVE)
+"""Methods that are given hidden neurons: those of Table 3 that have any."""
+HIDDEN_CONTROLS = (CIRCUIT_GNN, *PEERS)
+"""Methods beside which hidden neurons are judged: none of these is given any."""
 
 SPYCON = "spycon_sim1917Cell1Block1_tiny.npz"
 """A simulated network of 20 neurons by others, with its true edges (christiando/spycon)."""
@@ -233,14 +237,16 @@ def _tables() -> Iterator[Case]:
 def _partial() -> Iterator[Case]:
     """Some neurons observed, some given to the model, up to all that are missing.
 
-    Beside these a GLM, and a model with as many columns as neurons are missing but no circuit.
+    Beside these every method without hidden neurons, and a model with as many columns as neurons
+    are missing but no circuit.
     """
     case = _ring("paper", "partial", "Profile II", "LNP", profile_ii_lnp_ring(), CIRCUIT_GNN_DRIVE)
     for n_observed in N_OBSERVED:
         n_missing = case.n_observed - n_observed
-        for n_hidden in sorted({*N_HIDDEN, n_missing}):
-            yield replace(case, n_observed=n_observed, n_hidden=n_hidden)
-        for method in PARTIAL_CONTROLS:
+        for method in HIDDEN_METHODS:
+            for n_hidden in sorted({*N_HIDDEN, n_missing}):
+                yield replace(case, n_observed=n_observed, n_hidden=n_hidden, method=method)
+        for method in HIDDEN_CONTROLS:
             yield replace(case, n_observed=n_observed, method=method)
         if n_missing:
             yield replace(case, n_observed=n_observed, n_hidden=n_missing, method=MIXED_COLUMNS)
