@@ -12,12 +12,12 @@ import time
 import numpy as np
 import tables
 
-from spikeweft.connectivity import Connectivity
-from spikeweft.estimators.seqnmf import SeqNMF
-from spikeweft.estimators.tca import TCA
-from spikeweft.metrics import inference_error
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.ring import lnp_ring, profile_ii_lnp_ring
+from spikeweft.baselines.factorisation.seqnmf import SeqNMF
+from spikeweft.baselines.factorisation.tca import TCA
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.evaluation.metrics import inference_error
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.ring_networks import lnp_ring, profile_ii_lnp_ring
 
 SEED = 100
 MINUTES = 4.0

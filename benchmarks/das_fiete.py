@@ -27,14 +27,14 @@ from pathlib import Path
 
 import numpy as np
 
-from spikeweft.estimators.ising import Ising
-from spikeweft.estimators.same_bin_glm import SameBinGLM
-from spikeweft.metrics import inference_error, ring_average
-from spikeweft.provenance import machine
-from spikeweft.recording import SpikeCounts
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.ring import RingNetwork, threshold_ring
-from spikeweft.snapshots import whole_bins
+from spikeweft.baselines.same_bin.ising import Ising
+from spikeweft.baselines.same_bin.same_bin_counts import whole_bins
+from spikeweft.baselines.same_bin.same_bin_glm import SameBinGLM
+from spikeweft.data.recording import SpikeCounts
+from spikeweft.evaluation.metrics import inference_error, ring_average
+from spikeweft.runtime.provenance import machine
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.ring_networks import RingNetwork, threshold_ring
 
 TABLE = Path(__file__).with_suffix(".csv")
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "das_fiete_2020_errors.csv"

@@ -34,13 +34,14 @@ import pynwb
 import tables
 
 from spikeweft.errors import InputError
-from spikeweft.infer import Inference, infer
-from spikeweft.partial import CHECKPOINT, partial_of
-from spikeweft.result import read_result
-from spikeweft.sweep.crew import local_crew
-from spikeweft.sweep.plan import Grid, planned
-from spikeweft.sweep.run import fits_folder, sweep
-from spikeweft.threads import on_one_thread
+from spikeweft.inference.run import infer
+from spikeweft.inference.settings import Inference
+from spikeweft.inference.sweep.cluster import local_crew
+from spikeweft.inference.sweep.grid import Grid, planned
+from spikeweft.inference.sweep.run import fits_folder, sweep
+from spikeweft.results.result import read_result
+from spikeweft.results.unfinished_folder import CHECKPOINT, partial_of
+from spikeweft.runtime.parallel import on_one_thread
 
 SEED = 100
 N_NEURONS = 4
@@ -52,7 +53,7 @@ SAME = ("connectivity.nc", "glm.nc", "model.safetensors", "model.json", "sample.
 
 fresh = multiprocessing.get_context("forkserver")
 fresh.set_forkserver_preload(
-    ["__main__", "h5py", "pynwb", "pynapple", "distributed", "spikeweft.infer"]
+    ["__main__", "h5py", "pynwb", "pynapple", "distributed", "spikeweft.inference.run"]
 )
 
 

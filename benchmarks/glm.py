@@ -9,11 +9,11 @@ import time
 import numpy as np
 import tables
 
-from spikeweft.estimators.poisson_glm import PoissonGLM
-from spikeweft.metrics import inference_error
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.ring import lnp_ring, threshold_ring
-from spikeweft.threads import n_processors
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.evaluation.metrics import inference_error
+from spikeweft.runtime.parallel import n_processors
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.ring_networks import lnp_ring, threshold_ring
 
 SEED = 100
 MINUTES = 8.0

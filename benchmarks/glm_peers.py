@@ -24,11 +24,11 @@ import tables
 from nemos.glm import GLM
 from sklearn.linear_model import PoissonRegressor
 
-from spikeweft.estimators.poisson_glm import PoissonGLM
-from spikeweft.filters import SpikeHistory, raised_cosine_basis
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.ring import threshold_ring
-from spikeweft.threads import n_processors
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
+from spikeweft.runtime.parallel import n_processors
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.ring_networks import threshold_ring
 
 SEED = 1
 MINUTES = 2.0

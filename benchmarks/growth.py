@@ -15,15 +15,15 @@ from dataclasses import replace
 import numpy as np
 import tables
 
-from spikeweft.estimators.base import SpikePredictor
-from spikeweft.estimators.circuit_gnn import CircuitGNN
-from spikeweft.estimators.poisson_glm import PoissonGLM
-from spikeweft.metrics import inference_error
-from spikeweft.recording import Recording
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.ring import lnp_ring
-from spikeweft.threads import n_processors
-from spikeweft.train import Progress
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.data.recording import Recording
+from spikeweft.estimator import SpikePredictor
+from spikeweft.evaluation.metrics import inference_error
+from spikeweft.runtime.parallel import n_processors
+from spikeweft.runtime.training_loop import Progress
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.ring_networks import lnp_ring
 
 SEED = 100
 SIZES = (

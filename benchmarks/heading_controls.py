@@ -30,18 +30,19 @@ from pathlib import Path
 
 import numpy as np
 
-from spikeweft.connectivity import Connectivity
-from spikeweft.estimators.circuit_gnn import CircuitGNN
-from spikeweft.heading.controls import coupling, evidence, leave_neurons_out, tuning_alone
-from spikeweft.heading.population import unconnected_population
-from spikeweft.heading.profile import contrast, known_as, profile
-from spikeweft.heading.resample import wandering
-from spikeweft.heading.tuning import tuning_curves
-from spikeweft.provenance import machine
-from spikeweft.recording import Covariate, Recording
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.observe import observe
-from spikeweft.simulate.ring import profile_ii_lnp_ring
+from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording
+from spikeweft.head_direction.controls import coupling, evidence, leave_neurons_out, tuning_alone
+from spikeweft.head_direction.profile import contrast, known_as, profile
+from spikeweft.head_direction.surrogates import wandering
+from spikeweft.head_direction.tuning import tuning_curves
+from spikeweft.runtime.provenance import machine
+from spikeweft.simulation.head_direction_cells import unconnected_population
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.partial_observation import observe
+from spikeweft.simulation.ring_networks import profile_ii_lnp_ring
 
 SEEDS = range(100, 120)
 N_CELLS = 19

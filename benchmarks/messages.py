@@ -21,7 +21,7 @@ import tables
 import torch
 from torch import Tensor
 
-from spikeweft.messages import messages, reference_messages
+from spikeweft.graph_networks.message_passing import messages, reference_messages
 
 N_HIDDEN = 64
 SIZES = (

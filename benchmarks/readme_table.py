@@ -9,8 +9,8 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+from spikeweft.benchmark.markdown_tables import STUDIES, provenance, summary
 from spikeweft.benchmark.rows import read_rows
-from spikeweft.benchmark.tables import STUDIES, provenance, summary
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"

@@ -31,10 +31,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tables
 
-from spikeweft.simulate.network import BURN_IN_S, Network, simulate
-from spikeweft.simulate.neuron import LNPNeuron
-from spikeweft.simulate.ring import PUBLISHED_THRESHOLDS, lnp_ring, threshold_ring
-from spikeweft.simulate.spiking import lnp_spikes_plain, threshold_spikes_plain
+from spikeweft.simulation.networks import BURN_IN_S, Network, simulate
+from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.simulation.ring_networks import PUBLISHED_THRESHOLDS, lnp_ring, threshold_ring
+from spikeweft.simulation.spike_kernels import lnp_spikes_plain, threshold_spikes_plain
 
 SEED = 100
 RINGS = {"threshold": threshold_ring, "LNP": lnp_ring}

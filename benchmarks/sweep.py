@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import tables
 
-from spikeweft.io import save_simulation
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.random import SymmetricWiring, random_network
-from spikeweft.sweep.crew import local_crew
-from spikeweft.sweep.fit import fit
-from spikeweft.sweep.plan import Grid, planned
-from spikeweft.sweep.run import fits_folder, sweep
+from spikeweft.inference.sweep.cluster import local_crew
+from spikeweft.inference.sweep.grid import Grid, planned
+from spikeweft.inference.sweep.run import fits_folder, sweep
+from spikeweft.inference.sweep.worker import fit
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.random_networks import SymmetricWiring, random_network
+from spikeweft.simulation.storage import save_simulation
 
 SEED = 100
 N_FITS = 100

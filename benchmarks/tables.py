@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from spikeweft.provenance import machine
+from spikeweft.runtime.provenance import machine
 
 KIB, MIB = 2**10, 2**20
 

@@ -21,14 +21,15 @@ def check_types(function):
     return beartype(function)
 
 
-install_import_hook("spikeweft", "conftest.check_types")
+install_import_hook("spikeweft", "tests.conftest.check_types")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def learn_shortly(patch: pytest.MonkeyPatch) -> None:
     """Few steps for every network, where a test does not ask how good it is."""
-    from spikeweft import structure, structure_rounds
+    from spikeweft.circuit_gnn.fitting import structure_rounds
+    from spikeweft.circuit_gnn.structure_learning import network_fit as structure
 
     patch.setattr(structure, "WARM_UP_STEPS", 50)
     patch.setattr(structure_rounds, "STRUCTURE_STEPS", 50)

@@ -1,6 +1,6 @@
 """Digests of what small fits find, to show that a change of the code's form changes no number.
 
-`python tests/golden.py > before.txt`, change the code, `python tests/golden.py > after.txt`, `diff`.
+`python tests/golden.py > before.txt`, change the code, again `> after.txt`, and `diff` the two.
 The digests are those of one machine and its libraries; another has others.
 """
 
@@ -14,24 +14,24 @@ import numpy as np
 import xarray
 from safetensors.numpy import load_file
 
-from spikeweft.estimators.circuit_gnn import CircuitGNN
-from spikeweft.estimators.cross_correlogram import CrossCorrelogram
-from spikeweft.estimators.inverse_covariance import InverseCovariance
-from spikeweft.estimators.ising import Ising
-from spikeweft.estimators.logistic import LogisticRegressionL1
-from spikeweft.estimators.nri import NRI
-from spikeweft.estimators.poisson_glm import PoissonGLM
-from spikeweft.estimators.same_bin_glm import SameBinGLM
-from spikeweft.estimators.seqnmf import SeqNMF
-from spikeweft.estimators.shared_filter_glm import SharedFilterGLM
-from spikeweft.estimators.tca import TCA
-from spikeweft.estimators.yoon_gnn import YoonGNN
-from spikeweft.fitting import Recipe
-from spikeweft.recording import Recording
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.neuron import LNPNeuron
-from spikeweft.simulate.random import DirectedWiring, RandomNetwork
-from spikeweft.simulate.ring import FlatInhibition, RingNetwork
+from spikeweft.baselines.cross_correlogram import CrossCorrelogram
+from spikeweft.baselines.factorisation.seqnmf import SeqNMF
+from spikeweft.baselines.factorisation.tca import TCA
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.baselines.glm.shared_filter_glm import SharedFilterGLM
+from spikeweft.baselines.same_bin.inverse_covariance import InverseCovariance
+from spikeweft.baselines.same_bin.ising import Ising
+from spikeweft.baselines.same_bin.logistic_regression import LogisticRegressionL1
+from spikeweft.baselines.same_bin.same_bin_glm import SameBinGLM
+from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.circuit_gnn.fitting.ablations import Recipe
+from spikeweft.data.recording import Recording
+from spikeweft.graph_networks.nri import NRI
+from spikeweft.graph_networks.yoon_gnn import YoonGNN
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
+from spikeweft.simulation.ring_networks import FlatInhibition, RingNetwork
 
 ONE_INGREDIENT_LEFT_OUT = (
     {"n_networks": (1,)},

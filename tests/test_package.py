@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 import spikeweft
-from spikeweft.cli import app
-from spikeweft.io import save_simulation
-from spikeweft.simulate.network import simulate
-from spikeweft.simulate.ring import lnp_ring
+from spikeweft.cli.apps import app
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.ring_networks import lnp_ring
+from spikeweft.simulation.storage import save_simulation
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,19 +7,15 @@ README it is that of `spikeweft simulate ring ring.npz --seed 100`, inferred wit
 import sys
 from pathlib import Path
 
-from spikeweft.plots import (
-    GLM,
-    INFERRED,
-    TRUTH,
-    as_svg,
+from spikeweft.reporting.plot_circuits import (
     draw_mean_profile,
     draw_weights,
     label_weights,
-    panels,
     weight_limit,
 )
-from spikeweft.report.view import View
-from spikeweft.result import read_result
+from spikeweft.reporting.plot_style import GLM, INFERRED, TRUTH, as_svg, panels
+from spikeweft.reporting.result_view import View
+from spikeweft.results.result import read_result
 
 if __name__ == "__main__":
     view = View.of(read_result(sys.argv[1]))

@@ -25,17 +25,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spikeweft.connectivity import Connectivity
+    from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+    from spikeweft.circuit_gnn.estimator import CircuitGNN
+    from spikeweft.data.connectivity import Connectivity
+    from spikeweft.data.covariate import Covariate
+    from spikeweft.data.readers.load import load
+    from spikeweft.data.recording import Recording
     from spikeweft.errors import InputError
-    from spikeweft.estimators.circuit_gnn import CircuitGNN
-    from spikeweft.estimators.poisson_glm import PoissonGLM
-    from spikeweft.estimators.yoon_gnn import YoonGNN
-    from spikeweft.io import load
-    from spikeweft.metrics import inference_error
-    from spikeweft.recording import Covariate, Recording
-    from spikeweft.report import build_report
-    from spikeweft.result import read_result
-    from spikeweft.simulate.ring import lnp_ring, threshold_ring
+    from spikeweft.evaluation.metrics import inference_error
+    from spikeweft.graph_networks.yoon_gnn import YoonGNN
+    from spikeweft.reporting.result_page import build_report
+    from spikeweft.results.result import read_result
+    from spikeweft.simulation.ring_networks import lnp_ring, threshold_ring
+
 
 __all__ = [
     "CircuitGNN",
@@ -56,19 +58,19 @@ __all__ = [
 # Modules are imported when one of their names is first used: PyTorch alone takes seconds, and
 # `spikeweft --help` needs none of them.
 _HOME = {
-    "CircuitGNN": "spikeweft.estimators.circuit_gnn",
-    "Connectivity": "spikeweft.connectivity",
-    "Covariate": "spikeweft.recording",
+    "CircuitGNN": "spikeweft.circuit_gnn.estimator",
+    "Connectivity": "spikeweft.data.connectivity",
+    "Covariate": "spikeweft.data.recording",
     "InputError": "spikeweft.errors",
-    "PoissonGLM": "spikeweft.estimators.poisson_glm",
-    "Recording": "spikeweft.recording",
-    "YoonGNN": "spikeweft.estimators.yoon_gnn",
-    "build_report": "spikeweft.report",
-    "inference_error": "spikeweft.metrics",
-    "lnp_ring": "spikeweft.simulate.ring",
-    "load": "spikeweft.io",
-    "read_result": "spikeweft.result",
-    "threshold_ring": "spikeweft.simulate.ring",
+    "PoissonGLM": "spikeweft.baselines.glm.poisson_glm",
+    "Recording": "spikeweft.data.recording",
+    "YoonGNN": "spikeweft.graph_networks.yoon_gnn",
+    "build_report": "spikeweft.reporting.result_page",
+    "inference_error": "spikeweft.evaluation.metrics",
+    "lnp_ring": "spikeweft.simulation.ring_networks",
+    "load": "spikeweft.data.readers.load",
+    "read_result": "spikeweft.results.result",
+    "threshold_ring": "spikeweft.simulation.ring_networks",
 }
 
 

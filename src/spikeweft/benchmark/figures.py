@@ -10,37 +10,40 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spikeweft.benchmark.markdown_tables import STUDIES
 from spikeweft.benchmark.methods import ABLATIONS, CIRCUIT_GNN
 from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.benchmark.run import weights_file
-from spikeweft.benchmark.tables import STUDIES
-from spikeweft.connectivity import Connectivity
-from spikeweft.plots import (
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.recording import Recording
+from spikeweft.reporting.neuron_order import NeuronOrder, neuron_order
+from spikeweft.reporting.plot_circuits import (
+    draw_colour_scale,
+    draw_mean_profile,
+    draw_weights,
+    label_weights,
+    weight_limit,
+)
+from spikeweft.reporting.plot_scores import (
+    draw_against,
+    draw_fits,
+    draw_limit,
+    draw_score_dots,
+    draw_scores,
+)
+from spikeweft.reporting.plot_spikes import draw_raster
+from spikeweft.reporting.plot_style import (
     MUTED,
     ORACLE,
     TRUTH,
     Axes,
     Look,
-    NeuronOrder,
-    draw_against,
-    draw_colour_scale,
-    draw_fits,
-    draw_limit,
-    draw_mean_profile,
-    draw_raster,
-    draw_score_dots,
-    draw_scores,
-    draw_weights,
-    label_weights,
     legend_beside,
     name_axes,
-    neuron_order,
     panels,
     scale_axes,
-    weight_limit,
     write_figure,
 )
-from spikeweft.recording import Recording
 
 LOOKS = {
     look.name: look
@@ -62,26 +65,58 @@ LOOKS = {
         Look(name="NRI", colour="#b0324f"),
     )
 }
+
+
 """Every method in the same colour everywhere."""
+
+
 _MARKERS = "osD^vPX<>*hpd8"
+
+
 _BOUND = Look(name="Cramér-Rao bound, free weights", colour=TRUTH.colour, line=ORACLE.line)
+
+
 _SHORT_BOUND = replace(_BOUND, name="Cramér-Rao bound")
+
+
 _LEAST_BITS = 1e-4
+
+
 """Distances from the oracle below it are shown as if they were it: chance of the test part."""
+
+
 _DECADES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
 _WITHOUT = {
     ablation.method.name: Look(
         name=f"without {ablation.ingredient}\n({ablation.instead})", colour="#b0324f"
     )
     for ablation in ABLATIONS
 }
+
+
 _SHOWN = ("CircuitGNN+drive", "CircuitGNN", "PoissonGLM")
+
+
 """Methods whose matrices are shown."""
+
+
 _PROFILED = (*_SHOWN, "SharedFilterGLM", "TCA", "SeqNMF")
+
+
 """Methods whose mean profiles are shown: those of the paper."""
+
+
 _BY_OBSERVED = ("#e69f00", "#56b4e9", "#0072b2")
+
+
 _HIDDEN_PEERS = {"PoissonGLM": "D", "CircuitGNN": "s", "CircuitGNN+drive, mixed columns": "X"}
+
+
 """What hidden neurons are compared with, and its markers."""
+
+
 _NAMES = {
     "delta": "inference error Δ",
     "delta_informed": "Δ over informed pairs",
@@ -89,7 +124,11 @@ _NAMES = {
     "bits_per_spike_pooled": "bits per spike, pooled",
     "precision_recall_area": "precision-recall area",
 }
+
+
 _PREDICTABLE_BITS = 0.1
+
+
 """Oracles below it leave next to nothing to predict, of which a share says little."""
 
 

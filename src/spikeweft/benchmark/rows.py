@@ -3,13 +3,13 @@
 import csv
 import io
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from spikeweft.errors import InputError
+from spikeweft.runtime.files import write_whole
 
 NAN = float("nan")
 
@@ -103,6 +103,8 @@ class Row:
 
 
 KEY = tuple(field.name for field in fields(Row))[:10]
+
+
 _TYPES = {field.name: field.type for field in fields(Row)}
 
 
@@ -136,25 +138,6 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     table.writeheader()
     table.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
     write_whole(path, text.getvalue().encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename.
-
-    Raises
-    ------
-    InputError
-        Where the file system refuses.
-    """
-    unfinished = path.with_name(path.name + ".tmp")
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror or error}); check the folder's permissions "
-            "and the free space"
-        ) from error
 
 
 def _cell(value: object) -> str:

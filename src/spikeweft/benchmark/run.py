@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spikeweft.benchmark.alone import CallError, alone
-from spikeweft.benchmark.data import DataSet, recorded, simulated
-from spikeweft.benchmark.rows import Row, read_rows, write_rows, write_whole
+from spikeweft.benchmark.datasets import DataSet, recorded, simulated
+from spikeweft.benchmark.rows import Row, read_rows, write_rows
 from spikeweft.benchmark.score import Scored, empty_row, fit_and_score
 from spikeweft.benchmark.studies import Case
 from spikeweft.errors import InputError
-from spikeweft.files import only_writer
-from spikeweft.metrics import inference_error
+from spikeweft.evaluation.metrics import inference_error
+from spikeweft.runtime.files import only_writer, write_whole
+from spikeweft.runtime.isolated_call import CallError, alone
 
 
 class Standing(NamedTuple):

@@ -8,18 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
-from sklearn.metrics import average_precision_score
 
-from spikeweft.benchmark.alone import peak_memory_mb
-from spikeweft.benchmark.data import DataSet
+from spikeweft.benchmark.datasets import DataSet
 from spikeweft.benchmark.rows import Row
 from spikeweft.benchmark.studies import Case
-from spikeweft.connectivity import Connectivity
-from spikeweft.estimators.base import SpikePredictor
-from spikeweft.metrics import inference_error
-from spikeweft.provenance import machine, versions
-from spikeweft.recording import Recording
-from spikeweft.simulate.observe import observe
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.recording import Recording
+from spikeweft.estimator import SpikePredictor
+from spikeweft.evaluation.metrics import inference_error, precision_recall_area
+from spikeweft.runtime.memory import peak_memory_mb
+from spikeweft.runtime.provenance import machine, versions
+from spikeweft.simulation.partial_observation import observe
 
 _SAMPLE_S = 1.0
 
@@ -82,19 +81,6 @@ def empty_row(case: Case, failed: str = "") -> Row:
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         command=case.command,
     )
-
-
-def precision_recall_area(inferred: Connectivity, true: Connectivity) -> float:
-    """Area under the precision-recall curve of |weight| as a sign of a connection.
-
-    The average precision over all ordered pairs of different neurons; NaN where all or none are
-    connected.
-    """
-    pairs = true.off_diagonal
-    connected = true.weights[pairs] != 0
-    if connected.all() or not connected.any():
-        return float("nan")
-    return float(average_precision_score(connected, np.abs(inferred.weights[pairs])))
 
 
 def _observed(case: Case, data: DataSet) -> DataSet:

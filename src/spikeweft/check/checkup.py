@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from spikeweft.artefacts import resolves_artefacts, sorting_artefacts
-from spikeweft.check.clock import gaps, time_resolution, unmarked_gaps
-from spikeweft.check.costs import cost
+from spikeweft.check.expected_cost import cost
+from spikeweft.check.expected_error import expected_error, pilot, spikes_per_weight
 from spikeweft.check.findings import Checkup, Finding, Severity, counted, listed
-from spikeweft.check.neurons import firing, refractory_period, stationarity
-from spikeweft.check.power import expected_error, pilot, spikes_per_weight
-from spikeweft.check.together import bursts, coincidences, duplicates, synchrony
-from spikeweft.estimators.base import check_enough_neurons
-from spikeweft.io import load
-from spikeweft.recording import Recording
+from spikeweft.check.recorded_time import gaps, time_resolution, unmarked_gaps
+from spikeweft.check.single_units import firing, refractory_period, stationarity
+from spikeweft.check.unit_pairs import bursts, coincidences, duplicates, synchrony
+from spikeweft.data.readers.load import load
+from spikeweft.data.recording import Recording
+from spikeweft.data.sorting_artefacts import resolves_artefacts, sorting_artefacts
+from spikeweft.estimator import check_enough_neurons
 
 _SEED = 0
 

@@ -9,7 +9,7 @@ from spikeweft.check.findings import Checkup, Severity, counted, lasting
 
 _TEMPLATES = Environment(
     loader=ChoiceLoader(
-        [PackageLoader("spikeweft", "check"), PackageLoader("spikeweft", "report")]
+        [PackageLoader("spikeweft", "check"), PackageLoader("spikeweft", "reporting")]
     ),
     autoescape=True,
     undefined=StrictUndefined,

@@ -36,6 +36,7 @@ __all__ = [
     "sweep",
 ]
 
+
 _TO_GO_ON = {
     "infer": "; run the same command with --resume to go on",
     "benchmark": "; run the same command, without --force, to go on",

@@ -22,8 +22,14 @@ app = App(
     Every command explains itself: `spikeweft infer --help`.
     """,
 )
+
+
 simulate_app = App(name="simulate", help="Make recordings of networks whose wiring is known.")
+
+
 app.command(simulate_app)
+
+
 benchmark_app = App(
     name="benchmark",
     help="""Compare methods on networks whose wiring is known, each fit in a process of its own.
@@ -36,4 +42,6 @@ benchmark_app = App(
     interrupted goes on when its command is repeated. The true wiring scores and does nothing else.
     """,
 )
+
+
 app.command(benchmark_app)

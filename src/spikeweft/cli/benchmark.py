@@ -171,7 +171,7 @@ def figures(out_dir: Path, /) -> None:
         Folder that the other benchmark commands filled.
     """
     from spikeweft.benchmark.figures import circuits_gone, draw_figures
-    from spikeweft.benchmark.tables import folder_markdown
+    from spikeweft.benchmark.markdown_tables import folder_markdown
 
     print(folder_markdown(out_dir))
     drawn = draw_figures(out_dir)

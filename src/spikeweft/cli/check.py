@@ -14,6 +14,7 @@ from spikeweft.errors import InputError
 if TYPE_CHECKING:
     from spikeweft.check.findings import Checkup
 
+
 _STYLES = {"fine": "green", "note": "cyan", "warning": "yellow", "problem": "bold red"}
 
 
@@ -56,7 +57,7 @@ def check(
         _check_new(path, force=force)
     from spikeweft.check.checkup import check_file
     from spikeweft.check.page import build_page
-    from spikeweft.files import write_whole
+    from spikeweft.runtime.files import write_whole
 
     checkup = check_file(recording, epochs=epochs, minutes=minutes, on_stage=_print_stage)
     _print(checkup)

@@ -26,7 +26,8 @@ def demo(out_dir: Path = Path("demo"), /, *, force: bool = False) -> None:
     force
         Replace a demo that exists.
     """
-    from spikeweft.infer import Inference, check_folder
+    from spikeweft.inference.run import check_folder
+    from spikeweft.inference.settings import Inference
 
     made = Path(f"{out_dir}.npz")
     inference = Inference(recording=made, folder=out_dir, force=force)

@@ -11,6 +11,8 @@ from spikeweft.cli.apps import app
 from spikeweft.cli.options import Count
 
 Counts = Parameter(validator=Number(gte=0), consume_multiple=True)
+
+
 Files = Parameter(consume_multiple=True, show_default=False)
 
 
@@ -61,8 +63,9 @@ def heading(
     force
         Start over.
     """
-    from spikeweft.heading.page import write_study
-    from spikeweft.heading.workflow import HeadingStudy, run_study
+    from spikeweft.head_direction.page import write_study
+    from spikeweft.head_direction.steps import run_study
+    from spikeweft.head_direction.study import HeadingStudy
 
     study = HeadingStudy(
         recording=recording,

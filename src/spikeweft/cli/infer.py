@@ -10,8 +10,8 @@ from spikeweft.cli.printing import number, print_table
 from spikeweft.cli.progress import progress_display
 
 if TYPE_CHECKING:
-    from spikeweft.inference import Inference
-    from spikeweft.result import Result
+    from spikeweft.inference.settings import Inference
+    from spikeweft.results.result import Result
 
 
 @app.command(usage="Usage: spikeweft infer RECORDING [OUT_DIR] [OPTIONS]")
@@ -71,7 +71,7 @@ def infer(
     force
         Replace a result that exists, or start an interrupted inference over.
     """
-    from spikeweft.inference import Inference
+    from spikeweft.inference.settings import Inference
 
     run_inference(
         Inference(
@@ -93,7 +93,7 @@ def infer(
 
 def run_inference(inference: "Inference") -> None:
     """Infer with a display of where it stands; then print doubts, scores, and what to open."""
-    from spikeweft.infer import infer
+    from spikeweft.inference.run import infer
 
     with progress_display() as (on_progress, on_stage):
         result = infer(inference, on_progress, on_stage)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spikeweft.train import Progress
+    from spikeweft.runtime.training_loop import Progress
+
 
 _SECONDS_BETWEEN_LINES = 10.0
 

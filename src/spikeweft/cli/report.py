@@ -19,6 +19,6 @@ def report(out_dir: Path, /, *, beside: tuple[Path, ...] = ()) -> None:
         Result folder of the same neurons whose circuit can be chosen in the page, to compare the
         two side by side. May be repeated.
     """
-    from spikeweft.infer import write_report
+    from spikeweft.inference.run import write_report
 
     print(write_report(out_dir, beside))

@@ -7,7 +7,7 @@ from spikeweft.cli.apps import app
 from spikeweft.cli.printing import number, print_table
 
 if TYPE_CHECKING:
-    from spikeweft.metrics import InferenceError
+    from spikeweft.evaluation.metrics import InferenceError
 
 
 @app.command
@@ -28,7 +28,7 @@ def score(out_dir: Path, truth: Path, /) -> None:
     truth
         .npz with the true `weights[post, pre]`, such as `spikeweft simulate` writes.
     """
-    from spikeweft.infer import score
+    from spikeweft.inference.run import score
 
     _print_errors(score(out_dir, truth))
 

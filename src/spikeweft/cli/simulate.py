@@ -48,9 +48,9 @@ def ring(
 
     import numpy as np
 
-    from spikeweft.io import check_new_npz, save_simulation
-    from spikeweft.simulate.network import simulate
-    from spikeweft.simulate.ring import lnp_ring, threshold_ring
+    from spikeweft.simulation.networks import simulate
+    from spikeweft.simulation.ring_networks import lnp_ring, threshold_ring
+    from spikeweft.simulation.storage import check_new_npz, save_simulation
 
     check_new_npz(out, force=force)
     published = {"threshold": threshold_ring, "lnp": lnp_ring}[neuron_model]

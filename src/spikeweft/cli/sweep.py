@@ -14,9 +14,10 @@ from spikeweft.cli.options import Count, Minutes, Names, Seeds
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
-    from spikeweft.sweep.crew import Crew
-    from spikeweft.sweep.run import Standing
-    from spikeweft.sweep.table import Row
+    from spikeweft.inference.sweep.cluster import Crew
+    from spikeweft.inference.sweep.run import Standing
+    from spikeweft.inference.sweep.table import Row
+
 
 AtLeastOne = Parameter(validator=Number(gte=1))
 
@@ -95,8 +96,8 @@ def sweep(
         Network interface by which jobs reach this machine, as ib0.
     """
     with needs_extra("dask"):
-        from spikeweft.sweep.plan import Grid, planned
-        from spikeweft.sweep.run import fits_folder, sweep
+        from spikeweft.inference.sweep.grid import Grid, planned
+        from spikeweft.inference.sweep.run import fits_folder, sweep
 
     if len(paths) < 2:
         raise InputError("give one or more recordings, and last the folder for the results")
@@ -139,10 +140,10 @@ def _crew(
     is_slurm: bool,
 ) -> "AbstractContextManager[Crew]":
     """The one place that the options name."""
-    from spikeweft.threads import n_processors
+    from spikeweft.runtime.parallel import n_processors
 
     with needs_extra("dask"):
-        from spikeweft.sweep.crew import crew_at, local_crew, slurm_crew
+        from spikeweft.inference.sweep.cluster import crew_at, local_crew, slurm_crew
     named = {"--workers": workers, "--scheduler": scheduler, "--slurm": is_slurm or None}
     places = [option for option, value in named.items() if value is not None]
     if len(places) > 1:
@@ -159,7 +160,7 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
     """For each recording fitted with several numbers of hidden neurons, how they compare."""
     import numpy as np
 
-    from spikeweft.sweep.hidden_choice import hidden_curves, preferred, still_rises
+    from spikeweft.inference.sweep.hidden_number import hidden_curves, preferred, still_rises
 
     for name, curve in hidden_curves(rows, fits).items():
         best = preferred(curve)

@@ -1,0 +1,248 @@
+"""Poisson GLM with free coupling filters: the yardstick that everybody uses today."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spikeweft.baselines.glm.poisson_regression import Bins, Curvature, bins_within, expected_counts
+from spikeweft.baselines.glm.row_lbfgs import Minimum, Rows, minimise_rows
+from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.errors import InputError
+from spikeweft.estimator import SpikePredictor, check_enough_neurons
+
+RIDGES = (300.0, 30.0, 3.0, 0.3)
+
+
+"""Ridges tried where none is given, from the stiffest, the quickest to fit, on."""
+
+
+_WEAK_RIDGE = 0.1
+
+
+_HELD_OUT = 0.1
+
+
+class PoissonGLM(SpikePredictor):
+    """Poisson GLM of every neuron's spikes given the spikes of all before (Pillow et al. 2008).
+
+    The log rate of a neuron is a constant plus its own and all others' spike counts in the bins
+    before, seen through filters that are free sums of raised cosines. A weight is the sum of its
+    coupling filter over lags: the change of log rate that one presynaptic spike leaves, times the
+    bins it lasts. It is fitted by penalised maximum likelihood; the problem is convex.
+
+    Parameters
+    ----------
+    bin_s
+        Bin width in seconds, made a whole number of the recording's ticks. Finer bins resolve
+        faster synapses and cost time in proportion.
+    history_window_s
+        How far the filters reach back.
+    n_basis
+        Raised cosines per filter.
+    ridge
+        Strength of the Gaussian prior on the area under each cosine of a coupling filter, the
+        change of log rate times its duration, of standard deviation 5 ms/√ridge. Where none is
+        given, the one of `RIDGES` that predicts the last tenth of the recording best from the
+        rest is used, so that neurons with few spikes are not overfitted; the circuit is then
+        fitted on all of it.
+    covariates
+        Names of covariates that also drive the neurons: angles as `n_harmonics` circular
+        harmonics, others linearly.
+    n_harmonics
+        Harmonics of each angle; 8 resolve tuning curves of about 20° half width.
+
+    Attributes
+    ----------
+    coupling_filters_
+        Change of log rate per spike, (post, pre, lag), the own history on the diagonal; the first
+        lag is the bin just before.
+    baseline_rate_hz_
+        Rate of each neuron after a history window without any spike.
+    bin_s_, ridge_
+        Bin width and ridge used.
+    n_iter_, converged_
+        Iterations of the final fit, and whether each neuron came within the tolerance: a Newton
+        decrement (gradient times step, by the curvature that the steps have shown) of 0.01 nats.
+    """
+
+    coupling_filters_: Float[np.ndarray, "post pre lag"]
+    baseline_rate_hz_: Float[np.ndarray, " neuron"]
+
+    def __init__(
+        self,
+        *,
+        bin_s: float = 0.002,
+        history_window_s: float = 0.1,
+        n_basis: int = 3,
+        ridge: float | None = None,
+        covariates: Sequence[str] = (),
+        n_harmonics: int = 8,
+    ) -> None:
+        self.bin_s = bin_s
+        self.history_window_s = history_window_s
+        self.n_basis = n_basis
+        self.ridge = ridge
+        self.covariates = covariates
+        self.n_harmonics = n_harmonics
+
+    def fit(self, X: Recording, y: None = None) -> Self:  # noqa: ARG002
+        """Infer the circuit of a recording; `y` is ignored (scikit-learn's convention).
+
+        Raises
+        ------
+        InputError
+            Where the recording has fewer than two neurons, no epoch longer than the history
+            window or lacks a covariate, or where a setting makes no sense.
+        """
+        check_enough_neurons(X)
+        self._check_settings()
+        self.bin_s_ = X.tick_s * max(1, round(self.bin_s / X.tick_s))
+        self._history = SpikeHistory(self._basis())
+        self._scale = {name: _location_and_spread(X, name) for name in self.covariates}
+        self.null_rate_hz_ = X.rate_hz
+        bins = self._bins(X)
+        start, curvature = bins.constant_rates(), Curvature.of(bins)
+        if self.ridge is None:
+            self.ridge_, start = self._choose_ridge(X, start, curvature)
+        else:
+            self.ridge_ = float(self.ridge)
+        self._keep(self._maximise(bins, self.ridge_, start, curvature), X)
+        return self
+
+    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
+        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time.
+
+        The rate is constant within a bin. A neuron that never fired in the fit is given the rate
+        of half a spike in all.
+
+        Raises
+        ------
+        InputError
+            Where the recording has other neurons, lacks a covariate, or nothing can be scored.
+        """
+        self.check_fitted(X)
+        return self._bins(X).log_likelihood(self._coefficients)[0].numpy()
+
+    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
+        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
+
+        In the first history window of an epoch, whose past is not known, it is the mean rate.
+
+        Raises
+        ------
+        InputError
+            Where the recording has other neurons or lacks a covariate.
+        """
+        self.check_fitted(X)
+        bins = self._bins(X)
+        return expected_counts(bins, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
+
+    def _check_settings(self) -> None:
+        for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
+            if not 0 < time_s < np.inf:
+                raise InputError(f"a {name} of {time_s} s holds no spikes; choose one above 0 s")
+        if self.ridge is not None and not 0 <= self.ridge < np.inf:
+            raise InputError(f"a ridge of {self.ridge} is no penalty; choose 0 or more, or None")
+        if self.n_harmonics < 1:
+            raise InputError(f"n_harmonics is {self.n_harmonics}; choose 1 or more")
+
+    def _basis(self) -> Float[np.ndarray, "lag basis"]:
+        n_lags = bins_within(self.history_window_s, self.bin_s_)
+        if not 1 <= self.n_basis <= n_lags:
+            raise InputError(
+                f"{self.n_basis} basis functions do not fit the {n_lags} bins of {self.bin_s_:g} s "
+                f"in a history window of {self.history_window_s:g} s; choose between 1 and the "
+                "number of bins, or a longer window"
+            )
+        return raised_cosine_basis(self.n_basis, n_lags, self.bin_s_)
+
+    def _choose_ridge(self, X: Recording, start: Rows, curvature: Curvature) -> tuple[float, Rows]:
+        """The ridge that predicts the end of the recording best, and what it was fitted to."""
+        early, late = X.between(0.0, 1.0 - _HELD_OUT), X.between(1.0 - _HELD_OUT, 1.0)
+        if any(len(scored_epochs(part, self.history_window_s)) == 0 for part in (early, late)):
+            return RIDGES[0], start
+        train, held_out = self._bins(early), self._bins(late)
+        best_score, best_ridge, best = -np.inf, RIDGES[0], start
+        for ridge in RIDGES:
+            start = self._maximise(train, ridge, best, curvature).point
+            score = held_out.log_likelihood(start)[0].sum().item()
+            if score <= best_score:
+                break
+            best_score, best_ridge, best = score, ridge, start
+        return best_ridge, best
+
+    def _maximise(self, bins: Bins, ridge: float, start: Rows, curvature: Curvature) -> Minimum:
+        """Coefficients of highest penalised likelihood."""
+        penalty, n_spikes = self._penalty(bins, ridge), bins.n_spikes
+
+        def precondition(gradient: Rows) -> Rows:
+            return curvature.newton_step(gradient, n_spikes, ridge)
+
+        return minimise_rows(bins.penalised(penalty), precondition, start, n_spikes > 0)
+
+    def _penalty(self, bins: Bins, ridge: float) -> Rows:
+        """The ridge on couplings; next to none on own history and covariates, none on the rate."""
+        n, n_basis = bins.n_neurons, self._history.n_basis
+        penalty = torch.full((n, bins.n_features), min(ridge, _WEAK_RIDGE), dtype=torch.float64)
+        other = ~torch.eye(n, dtype=torch.bool).repeat(1, n_basis)
+        penalty[:, : n_basis * n][other] = ridge
+        penalty[:, -1] = 0
+        return penalty
+
+    def _keep(self, fit: Minimum, X: Recording) -> None:
+        basis, n = self._history.basis, X.n_neurons
+        self._coefficients = fit.point
+        self.baseline_rate_hz_ = np.exp(fit.point[:, -1].numpy())
+        self.n_iter_, self.converged_ = fit.n_iter, fit.converged.numpy()
+        coupling = fit.point[:, : basis.shape[1] * n].numpy().reshape(n, basis.shape[1], n)
+        self.coupling_filters_ = np.einsum("lk,ikj->ijl", basis, coupling)
+        weights = self.coupling_filters_.sum(2)
+        np.fill_diagonal(weights, 0.0)
+        self.connectivity_ = Connectivity(
+            weights=weights,
+            neuron_ids=X.neuron_ids,
+            angle_rad=X.preferred_angle_rad,
+            metadata={"method": "Poisson GLM", "bin_s": self.bin_s_, "ridge": self.ridge_},
+        )
+
+    def _bins(self, X: Recording) -> Bins:
+        bins = Bins.of(X, self._history, self.bin_s_, self.history_window_s)
+        return replace(bins, covariates=self._covariate_features(X))
+
+    def _covariate_features(self, X: Recording) -> Float[Tensor, "time covariate"]:
+        binned = X.counts(self.bin_s_)
+        middle_s = binned.start_s + binned.exposure_s / 2
+        columns = [np.zeros((len(middle_s), 0))]
+        for name, (location, spread) in self._scale.items():
+            value = _covariate(X, name).at(middle_s)
+            if _covariate(X, name).is_angle:
+                phase = value[:, None] * np.arange(1, self.n_harmonics + 1)
+                columns += [np.cos(phase), np.sin(phase)]
+            else:
+                columns.append((value[:, None] - location) / spread)
+        return torch.from_numpy(np.concatenate(columns, axis=1)).float()
+
+
+def _covariate(X: Recording, name: str) -> Covariate:
+    if name not in X.covariates:
+        known = ", ".join(X.covariates) or "none"
+        raise InputError(
+            f"the recording has no covariate {name!r}; choose among those it has: {known}"
+        )
+    return X.covariates[name]
+
+
+def _location_and_spread(X: Recording, name: str) -> tuple[float, float]:
+    """Mean and standard deviation of a covariate, so that its coefficient has no unit."""
+    values = _covariate(X, name).values
+    if not np.all(np.isfinite(values)):
+        raise InputError(f"covariate {name!r} holds values that are not finite; interpolate them")
+    return float(values.mean()), float(values.std()) or 1.0

@@ -1,0 +1,254 @@
+"""Markdown tables from the rows of a study."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import NamedTuple
+
+from spikeweft.benchmark.published import PUBLISHED
+from spikeweft.benchmark.rows import Row, read_rows
+from spikeweft.errors import InputError
+
+STUDIES = ("paper", "curves", "wirings", "ablations")
+
+
+Cells = dict[str, str]
+
+
+class _Column(NamedTuple):
+    heading: str
+    field: str
+    digits: int
+    has_range: bool = False
+    factor: float = 1.0
+
+
+_SCORES = (
+    _Column("Δ", "delta", 3, has_range=True),
+    _Column("of it bias", "bias", 3),
+    _Column("Δ, informed pairs", "delta_informed", 3),
+    _Column("pairs not informed", "n_pairs_uninformed", 0),
+    _Column("Δ, identifiable pairs", "delta_identifiable", 3),
+    _Column("precision-recall area", "precision_recall_area", 3),
+    _Column("bits per spike, mean", "bits_per_spike", 3),
+    _Column("bits per spike, pooled", "bits_per_spike_pooled", 3),
+    _Column("fit, minutes", "seconds", 1, factor=1 / 60),
+    _Column("GiB", "peak_memory_mb", 1, factor=1 / 1024),
+)
+
+
+_VARIED = {
+    "recurrent strength": "recurrent_strength",
+    "minutes recorded": "minutes",
+    "observed": "n_observed",
+    "hidden": "n_hidden",
+}
+
+
+"""What tells lines of one table apart, beside the method, where it differs between them."""
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """All tables of some rows: one per setting and neuron model, one line per method."""
+    parts = []
+    for (table, setting, neuron_model), group in _grouped(rows, "table", "setting", "neuron_model"):
+        title = f"### {table}: {setting}, {neuron_model} neurons"
+        if table.isdigit():
+            title = f"### Table {table}: {setting}, {neuron_model} neurons"
+        parts.append("\n\n".join(part for part in (title, *_table(group)) if part))
+    return "\n\n".join([*parts, provenance(rows)]) + "\n" if rows else ""
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One table of a study, as in the paper: a line per method, a column per network.
+
+    Cells are Δ / bits per spike, pooled; means over the seeds. Rows with hidden neurons are left
+    out, and so are those of several lengths or strengths: they are curves.
+    """
+    seen = [r for r in rows if not r.failed and r.table != "partial" and r.study != "curves"]
+    lines: dict[str, Cells] = {}
+    headings = []
+    for (setting, neuron_model), network in _grouped(seen, "setting", "neuron_model"):
+        heading = f"{setting}, {neuron_model}"
+        headings.append(heading)
+        for (method,), group in _grouped(network, "method"):
+            lines.setdefault(method, {"method": _with_seeds(method, seen)})
+            lines[method][heading] = _pair(_scores(group))
+        for limit in (*_limits(network, ()), *_published(network)):
+            own = lines.setdefault(limit["method"], {"method": limit["method"]})
+            own[heading] = _pair(limit)
+    in_order = sorted(lines.values(), key=lambda line: line["method"].startswith("*"))
+    return _lines(in_order, ["method", *headings])
+
+
+def _with_seeds(method: str, rows: Sequence[Row]) -> str:
+    """A method's name, and its seeds where others have more."""
+    own = {row.seed for row in rows if row.method == method}
+    few = ", ".join(map(str, sorted(own)))
+    return method if own == {row.seed for row in rows} else f"{method} (only seed {few})"
+
+
+def _pair(cells: Cells) -> str:
+    """Δ without its range, and bits per spike: pooled, or as published."""
+    bits = cells.get("bits per spike, pooled") or cells.get("bits per spike, mean")
+    return " / ".join([cells.get("Δ", "–").split(" ")[0], *([bits] if bits else [])])
+
+
+def folder_markdown(folder: Path) -> str:
+    """The tables of all studies in a folder.
+
+    Raises
+    ------
+    InputError
+        Where it holds none.
+    """
+    found = {study: read_rows(folder / f"{study}.csv") for study in STUDIES}
+    parts = [
+        f"## {study}\n\n" + "\n\n".join(part for part in (summary(rows), markdown(rows)) if part)
+        for study, rows in found.items()
+        if rows
+    ]
+    if not parts:
+        raise InputError(
+            f"there is no table of a study in {folder}; run 'spikeweft benchmark paper {folder}' "
+            "first"
+        )
+    return "\n".join(parts)
+
+
+def _table(rows: Sequence[Row]) -> tuple[str, str]:
+    """One table, and what failed, in words."""
+    varied = {
+        heading: field
+        for heading, field in _VARIED.items()
+        if len({_plain(getattr(row, field)) for row in rows}) > 1
+    }
+    fitted = [row for row in rows if not row.failed]
+    by_line = _grouped(fitted, "method", *varied.values())
+    lines = [
+        {"method": method, **dict(zip(varied, map(_plain, values), strict=True)), **_scores(group)}
+        for (method, *values), group in by_line
+    ]
+    lines += [*_limits(fitted, varied), *_published(fitted)]
+    failures = (f"{row.method}, seed {row.seed}: {row.failed}" for row in rows if row.failed)
+    failed = "\n".join(f"- failed: {failure}" for failure in dict.fromkeys(failures))
+    return _lines(lines, ["method", *varied, *_headings(fitted)]), failed
+
+
+def _headings(rows: Sequence[Row]) -> list[str]:
+    """Columns, without those over some pairs where no pair is left out."""
+    dull = {
+        field
+        for field in ("delta_informed", "delta_identifiable")
+        if all(getattr(row, field) == row.delta for row in rows)
+    }
+    if "delta_informed" in dull:
+        dull.add("n_pairs_uninformed")
+    return [column.heading for column in _SCORES if column.field not in dull]
+
+
+def _scores(rows: Sequence[Row]) -> Cells:
+    """Means over the seeds, the range of Δ in brackets."""
+    cells = {}
+    for column in _SCORES:
+        values = [column.factor * getattr(row, column.field) for row in rows]
+        values = [value for value in values if not math.isnan(value)]
+        if values:
+            cells[column.heading] = f"{mean(values):.{column.digits}f}"
+        if column.has_range and len(values) > 1:
+            low, high = (f"{f(values):.{column.digits}f}" for f in (min, max))
+            cells[column.heading] += f" ({low}–{high})"
+    return cells
+
+
+def _limits(rows: Sequence[Row], varied: Iterable[str]) -> list[Cells]:
+    """Oracle and Cramér-Rao bound, where they are the same for all lines."""
+    per_seed = {row.seed: row for row in rows if not math.isnan(row.oracle_bits_per_spike)}
+    if not per_seed or list(varied):
+        return []
+    known = list(per_seed.values())
+    bound = mean(row.cramer_rao_delta for row in known)
+    return [
+        {
+            "method": "*oracle*",
+            "bits per spike, mean": f"{mean(row.oracle_bits_per_spike for row in known):.3f}",
+            "bits per spike, pooled": (
+                f"{mean(row.oracle_bits_per_spike_pooled for row in known):.3f}"
+            ),
+        },
+        {
+            "method": "*Cramér-Rao bound, free weights*",
+            "Δ": f"{bound:.3f}" if bound < 1 else ">1",
+        },
+    ]
+
+
+def _published(rows: Sequence[Row]) -> list[Cells]:
+    """What the paper reports for the same table and neuron model, on spikes of its own."""
+    where = {(row.table, row.neuron_model) for row in rows if row.study == "paper"}
+    return [
+        {
+            "method": f"*Yoon (2025): {line.method}*",
+            "Δ": f"{line.delta:.3f}",
+            "bits per spike, mean": (
+                "" if math.isnan(line.bits_per_spike) else f"{line.bits_per_spike:.3f}"
+            ),
+        }
+        for line in PUBLISHED
+        if (line.table, line.neuron_model) in where
+    ]
+
+
+def _lines(lines: Sequence[Cells], headings: Sequence[str]) -> str:
+    """Markdown; columns that are empty are left out."""
+    used = [heading for heading in headings if any(line.get(heading) for line in lines)]
+    if not used:
+        return ""
+    rule = "|---" + "|---:" * (len(used) - 1) + "|"
+    cells = ([line.get(heading, "") for heading in used] for line in lines)
+    return "\n".join([_line(used), rule, *map(_line, cells)])
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def provenance(rows: Sequence[Row]) -> str:
+    """Seeds, versions, machines and days of some rows, and how to read their scores."""
+    seeds, versions, machines, days = (
+        ", ".join(sorted({str(getattr(row, field))[:length] for row in rows}))
+        for field, length in (
+            ("seed", None),
+            ("spikeweft", None),
+            ("machine", None),
+            ("date", len("2026-01-01")),
+        )
+    )
+    return (
+        f"Means over seeds {seeds}; brackets, where there are any, hold the range of Δ. spikeweft "
+        f"{versions}, {machines}, {days}. Bits per spike are of the last tenth of each recording, "
+        "over each neuron's mean rate in the part that was fitted. Lines of Yoon (2025) are that "
+        "paper's, on eight minutes of spikes of its own; the bins of its bits per spike are not "
+        "published."
+    )
+
+
+def _grouped(rows: Iterable[Row], *names: str) -> list[tuple[tuple, list[Row]]]:
+    """Rows that agree in some fields, in the order of their first appearance."""
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        key = tuple(_hashable(getattr(row, name)) for name in names)
+        groups.setdefault(key, []).append(row)
+    return list(groups.items())
+
+
+def _hashable(value: object) -> object:
+    """NaN as a key that equals itself."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,314 @@
+"""How well free weights can be known from a recording, from a quick fit of its first minutes.
+
+The fit's Fisher information I and its prior's precision P give the expected error of weights from
+k times as much data, Δ² = Σ diag (k·I + P)⁻¹ / (‖Ŵ‖² + Σ diag (I + P)⁻¹): the Cramér-Rao bound at
+the fitted model, with what is known beforehand. The sum in the denominator is the power of the
+weights themselves: what the prior shrank away is what their variance adds.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+from jaxtyping import Bool, Float
+from threadpoolctl import threadpool_limits
+
+from spikeweft.check.findings import Finding, Severity, lasting
+from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import (
+    RowFit,
+    curvature,
+    estimate_precision,
+    is_weight,
+    link_step,
+    row_step,
+    sharpen,
+    start_rows,
+)
+from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
+from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.traces import Traces, synaptic_traces
+from spikeweft.data.holdout import HELD_OUT, TEST_FRACTION
+from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.errors import InputError
+
+HISTORY_WINDOW_S = 0.1
+
+
+"""Start of each epoch that is not scored, the default of `CircuitGNN`."""
+
+
+FITTED = (1.0 - TEST_FRACTION) * (1.0 - HELD_OUT)
+
+
+"""Share of a recording to which `infer` fits weights; the rest chooses and scores."""
+
+
+TARGETS = (0.1, 0.05)
+
+
+"""Values of Δ for which the minutes needed are told."""
+
+
+TAUS_S = (0.01, 0.03, 0.1)
+
+
+"""Synaptic time constants that the quick fit tries."""
+
+
+LARGEST_PILOT = 150
+
+
+"""Neurons of the quick fit; of more, so many are drawn."""
+
+
+_SPIKES_PER_NEURON = 2000
+
+
+_FIRST_STEPS, _LINK_STEPS, _SHARPENINGS, _SHARPER = 6, 3, 5, 1.5
+
+
+_WORTH_NATS = 10.0
+
+
+_LONGEST = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pilot:
+    """A quick fit of free weights to the first minutes.
+
+    Attributes
+    ----------
+    fit
+        Parameters of every row, and the shape of their likelihood.
+    tau_s
+        Synaptic time constant, of `TAUS_S` the one that predicts best.
+    n_spikes
+        Spikes that the weights were fitted to.
+    n_neurons
+        Neurons that it was fitted to: all, or as many as `LARGEST_PILOT`.
+    n_bytes
+        Memory of the traces.
+    step_s
+        Duration of one step on these data, in seconds.
+    """
+
+    fit: RowFit
+    tau_s: float
+    n_spikes: int
+    n_neurons: int
+    n_bytes: int
+    step_s: float
+
+    @property
+    def power(self) -> float:
+        """Σ w² over the pairs that fire, without what noise adds to it."""
+        weights = self.fit.rows[self._pairs]
+        return float(np.sum(weights**2)) + self._variance(1.0).sum()
+
+    @property
+    def _pairs(self) -> Bool[np.ndarray, "neuron feature"]:
+        """Weights between neurons that fire; of the others the data say nothing."""
+        fires = self.fit.geometry.n_spikes > 0
+        pairs = is_weight(self.fit.rows, self.fit.n_sources)
+        pairs[:, : self.fit.n_sources] &= fires[:, None] & fires[None, :]
+        return pairs
+
+    def _variance(self, times_more: float) -> Float[np.ndarray, " pair"]:
+        """Variance of each weight between neurons that fire, from so many times more data."""
+        fires = self.fit.geometry.n_spikes > 0
+        information = self.fit.geometry.information
+        prior = curvature(self.fit) - information
+        with threadpool_limits(1):
+            covariance = np.linalg.inv((times_more * information + prior)[fires])
+        return np.einsum("iff->if", covariance)[self._pairs[fires]]
+
+    def delta(self, n_spikes: float) -> float:
+        """Expected error Δ of free weights fitted to this many spikes of these neurons."""
+        return math.sqrt(self._variance(n_spikes / self.n_spikes).sum() / self.power)
+
+    def share_identifiable(self, n_spikes: float) -> float:
+        """Share of all pairs of which so many spikes say more than what is known beforehand."""
+        known = 1.0 - self.fit.precision * self._variance(n_spikes / self.n_spikes)
+        return float(np.sum(known > 0.5)) / (self.n_neurons * (self.n_neurons - 1))
+
+    def spikes_for(self, delta: float) -> float:
+        """Spikes after which Δ is expected to be this small; infinite where never."""
+        low, high = 1.0, _LONGEST * self.n_spikes
+        if self.delta(high) > delta:
+            return math.inf
+        while high / low > 1.02:
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if self.delta(middle) > delta else (low, middle)
+        return high
+
+
+def pilot(recording: Recording, rng: np.random.Generator, on_stage: Callable[[str], None]) -> Pilot:
+    """Fit free weights quickly, to at most `_SPIKES_PER_NEURON` spikes of each neuron.
+
+    Raises
+    ------
+    InputError
+        Where the first minutes hold too little to fit and to choose by.
+    """
+    part = _first_minutes(_fewer_neurons(recording, rng))
+    training, held_out = part.between(0.0, 1.0 - HELD_OUT), part.between(1.0 - HELD_OUT, 1.0)
+    if not all(_has_spikes(p) for p in (training, held_out)):
+        raise InputError(
+            f"the first {part.duration_s:.3g} s hold no spike beyond the history window of "
+            f"{HISTORY_WINDOW_S:g} s that starts each epoch; use a longer recording"
+        )
+    best: tuple[float, float, RowFit, Traces, Traces] | None = None
+    with threadpool_limits(1):
+        for tau_s in _taus(recording):
+            on_stage(f"a quick fit, time constant {1e3 * tau_s:g} ms")
+            traces = _traces(training, tau_s, 0), _traces(held_out, tau_s, 1)
+            fit = _first_fit(traces[0])
+            score = float(log_likelihood(traces[1], fit.rows, fit.link).sum())
+            if best is None or score > best[0] + _WORTH_NATS:
+                best = score, tau_s, fit, *traces
+        assert best is not None
+        _, tau_s, fit, *traces = best
+        on_stage("a quick fit, the link")
+        fit, step_s = _bend(fit, traces[0], traces[1])
+    return Pilot(
+        fit=fit,
+        tau_s=tau_s,
+        n_spikes=int(traces[0].n_spikes.sum()),
+        n_neurons=training.n_neurons,
+        n_bytes=_n_bytes(traces[0]),
+        step_s=step_s,
+    )
+
+
+def expected_error(recording: Recording, quick: Pilot) -> Finding:
+    """Expected Δ of free weights from this recording, and the minutes that smaller ones need."""
+    spikes = len(recording.spike_times_s) * quick.n_neurons / recording.n_neurons
+    per_minute = 60.0 * spikes / recording.duration_s
+    delta = quick.delta(FITTED * spikes)
+    minutes = {t: quick.spikes_for(t) / FITTED / per_minute for t in TARGETS}
+    identifiable = quick.share_identifiable(FITTED * spikes)
+    severity = Severity.FINE if delta < 0.2 else Severity.NOTE
+    if delta > 0.5 or identifiable < 0.5:
+        severity = Severity.WARNING
+    needed = ", ".join(f"Δ = {t:g} about {lasting(60 * m)}" for t, m in minutes.items())
+    summary = (
+        f"Weights fitted one by one to all of the recording are expected to be off by Δ = "
+        f"{delta:.2g} (0 is perfect, 1 is no better than no connections), if the model is right. "
+        f"What it would take: {needed}."
+    )
+    if identifiable < 0.995:
+        summary += (
+            f" Of {100 * (1 - identifiable):.2g} % of pairs the spikes will say less than what is "
+            "assumed beforehand; the result marks them."
+        )
+    if quick.n_neurons < recording.n_neurons:
+        summary += f" (From {quick.n_neurons} of the neurons, drawn at random; all are harder.)"
+    return Finding(
+        topic="expected error",
+        severity=severity,
+        summary=summary,
+        remedy="Record for longer, or infer fewer neurons. What a network shares between pairs "
+        "lowers the error where the wiring has structure, and can do nothing where it has none."
+        if severity > Severity.FINE
+        else "",
+        numbers={
+            "expected_delta": delta,
+            "minutes_needed": {
+                f"{t:g}": m if math.isfinite(m) else None for t, m in minutes.items()
+            },
+            "share_identifiable": identifiable,
+            "pilot_spikes": quick.n_spikes,
+            "pilot_neurons": quick.n_neurons,
+            "pilot_delta": quick.delta(float(quick.n_spikes)),
+            "tau_s": quick.tau_s,
+        },
+    )
+
+
+def spikes_per_weight(recording: Recording) -> Finding:
+    """Spikes for each weight that is to be found."""
+    n = recording.n_neurons
+    per_weight = len(recording.spike_times_s) / (n * (n - 1))
+    severity = Severity.FINE if per_weight >= 10 else Severity.NOTE
+    if per_weight < 1:
+        severity = Severity.WARNING
+    return Finding(
+        topic="spikes per weight",
+        severity=severity,
+        summary=f"{len(recording.spike_times_s):,} spikes for {n * (n - 1):,} ordered pairs of "
+        f"neurons: {per_weight:.3g} spikes for each weight.",
+        remedy="Record for longer, or infer fewer neurons." if severity > Severity.FINE else "",
+        numbers={"spikes_per_weight": per_weight},
+    )
+
+
+def _fewer_neurons(recording: Recording, rng: np.random.Generator) -> Recording:
+    """At most `LARGEST_PILOT` neurons."""
+    if recording.n_neurons <= LARGEST_PILOT:
+        return recording
+    return recording.select(np.sort(rng.permutation(recording.n_neurons)[:LARGEST_PILOT]))
+
+
+def _first_minutes(recording: Recording) -> Recording:
+    n_spikes = _SPIKES_PER_NEURON * recording.n_neurons / (1.0 - HELD_OUT)
+    return recording.between(0.0, min(1.0, n_spikes / max(len(recording.spike_times_s), 1)))
+
+
+def _has_spikes(part: Recording) -> bool:
+    scored = scored_epochs(part, HISTORY_WINDOW_S)
+    return len(scored) > 0 and len(part.restrict(scored).spike_times_s) > 0
+
+
+def _taus(recording: Recording) -> list[float]:
+    return [tau_s for tau_s in TAUS_S if tau_s >= recording.tick_s] or [recording.tick_s]
+
+
+def _traces(part: Recording, tau_s: float, seed: int) -> Traces:
+    rng = np.random.default_rng(seed)
+    return synaptic_traces(part, tau_s=tau_s, history_window_s=HISTORY_WINDOW_S, rng=rng)
+
+
+def _first_fit(traces: Traces) -> RowFit:
+    """Free weights and the link, from no connection on."""
+    rate_hz = traces.n_spikes.sum() / traces.exposure_s / traces.n_neurons
+    fit = start_rows(traces, Link(1.0, float(np.log(rate_hz + 1e-3)) - 0.5))
+    for _ in range(_FIRST_STEPS):
+        fit = row_step(traces, fit)
+    fit = _with_prior(fit)
+    for _ in range(_LINK_STEPS):
+        fit = _with_prior(row_step(traces, row_step(traces, link_step(traces, fit))))
+    return fit
+
+
+def _bend(fit: RowFit, traces: Traces, held_out: Traces) -> tuple[RowFit, float]:
+    """Sharpen the link while held-out spikes become likelier; the fit, and how long a step takes.
+
+    A sharper link makes each spike tell more.
+    """
+    score = float(log_likelihood(held_out, fit.rows, fit.link).sum())
+    took = []
+    for _ in range(_SHARPENINGS):
+        trial = sharpen(traces, fit, _SHARPER)
+        for _ in range(2):
+            started = time.perf_counter()
+            trial = row_step(traces, trial)
+            took.append(time.perf_counter() - started)
+        trial = _with_prior(trial)
+        gained = float(log_likelihood(held_out, trial.rows, trial.link).sum())
+        if gained < score + _WORTH_NATS:
+            break
+        fit, score = trial, gained
+    return fit, median(took)
+
+
+def _with_prior(fit: RowFit) -> RowFit:
+    return replace(fit, precision=estimate_precision(fit))
+
+
+def _n_bytes(traces: Traces) -> int:
+    arrays = traces.at_spikes, traces.at_times, traces.own_at_times, traces.weight_s
+    return sum(array.nbytes for array in arrays)

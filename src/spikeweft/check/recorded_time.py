@@ -1,0 +1,132 @@
+"""Time: what was recorded, what is missing, and how finely spikes are timed."""
+
+import numpy as np
+
+from spikeweft.check.findings import Finding, Severity, counted, lasting
+from spikeweft.data.recording import Recording, scored_epochs
+
+HISTORY_WINDOW_S = 0.1
+
+
+"""Start of each epoch that is not scored, the default of `CircuitGNN`."""
+
+
+_FINE_TICK_S, _COARSE_TICK_S = 1e-3, 5e-3
+
+
+_SHORTEST_PAUSE_S = 1.0
+
+
+_UNLIKELY = 30.0
+
+
+_OTHERWISE_LONGEST = 3.0
+
+
+def gaps(recording: Recording) -> Finding:
+    """Gaps between epochs, and what of the time can be scored."""
+    scored = scored_epochs(recording, HISTORY_WINDOW_S)
+    lost = 1.0 - float(np.sum(scored[:, 1] - scored[:, 0])) / recording.duration_s
+    gap_s = recording.epochs_s[1:, 0] - recording.epochs_s[:-1, 1]
+    if len(gap_s) == 0:
+        summary = f"One stretch of {lasting(recording.duration_s)} without a gap."
+    else:
+        length_s = np.diff(recording.epochs_s)
+        summary = (
+            f"{lasting(recording.duration_s)} in {len(length_s)} stretches, median "
+            f"{lasting(float(np.median(length_s)))}, with {counted(len(gap_s), 'gap')}, the "
+            f"longest {lasting(gap_s.max())}. No spike history is carried across a gap, so "
+            f"{100 * lost:.2g} % of the time is not scored."
+        )
+    severity = Severity.FINE if lost < 0.02 else Severity.NOTE
+    if lost > 0.1:
+        severity = Severity.WARNING
+    return Finding(
+        topic="epochs and gaps",
+        severity=severity,
+        summary=summary,
+        remedy="Leave out the shortest epochs, or join those that were recorded without a pause."
+        if severity is Severity.WARNING
+        else "",
+        numbers={
+            "n_epochs": len(recording.epochs_s),
+            "longest_gap_s": float(gap_s.max()) if len(gap_s) else 0.0,
+            "share_not_scored": lost,
+        },
+    )
+
+
+def pauses(recording: Recording) -> list[tuple[float, float]]:
+    """Stretches inside epochs in which no neuron fires, far longer than any other such stretch.
+
+    They last a second at least, hold thirty spikes less than the rate of all neurons promises, and
+    are three times as long as the longest silence that is none (all chosen).
+    """
+    starts, stops = [], []
+    for start, stop in recording.epochs_s:
+        inside = slice(*np.searchsorted(recording.spike_times_s, [start, stop]))
+        times = recording.spike_times_s[inside]
+        starts.append(np.concatenate([[start], times]))
+        stops.append(np.concatenate([times, [stop]]))
+    start_s, stop_s = np.concatenate(starts), np.concatenate(stops)
+    length = stop_s - start_s
+    shortest = max(_SHORTEST_PAUSE_S, _UNLIKELY * recording.duration_s / len(length))
+    descending = np.argsort(-length)
+    ratio = length[descending[:-1]] / np.maximum(length[descending[1:]], 1e-12)
+    is_break = (ratio > _OTHERWISE_LONGEST) & (length[descending[:-1]] > shortest)
+    n_pauses = int(np.flatnonzero(is_break).max(initial=-1)) + 1
+    return [(float(start_s[k]), float(stop_s[k])) for k in np.sort(descending[:n_pauses])]
+
+
+def unmarked_gaps(recording: Recording) -> Finding:
+    """Whether the recording seems to have stopped without saying so."""
+    found = pauses(recording)
+    lost_s = sum(stop - start for start, stop in found)
+    if not found:
+        return Finding(
+            topic="unmarked gaps",
+            severity=Severity.FINE,
+            summary="No stretch inside an epoch is suspiciously silent in all neurons.",
+            numbers={"pauses_s": []},
+        )
+    first = found[0]
+    return Finding(
+        topic="unmarked gaps",
+        severity=Severity.WARNING,
+        summary=f"No neuron fires during {counted(len(found), 'pause')} of {lasting(lost_s)} in "
+        f"all, the first from {first[0]:.6g} to {first[1]:.6g} s, though many spikes are expected.",
+        remedy="If the recording was interrupted there, give the epochs: a model takes silence "
+        "for inhibition.",
+        numbers={"pauses_s": [list(pause) for pause in found]},
+    )
+
+
+def time_resolution(recording: Recording) -> Finding:
+    """How finely spikes are timed, and how many have no order."""
+    tick_s = recording.tick_s
+    shared = share_of_shared_ticks(recording)
+    severity = Severity.FINE if tick_s <= _FINE_TICK_S else Severity.NOTE
+    if tick_s > _COARSE_TICK_S:
+        severity = Severity.WARNING
+    return Finding(
+        topic="time resolution",
+        severity=severity,
+        summary=f"Spike times lie on a grid of {1e3 * tick_s:g} ms. {100 * shared:.2g} % of spikes "
+        "share their tick with a spike of another neuron; which came first is not known.",
+        remedy=f"Take finer spike times, if there are any: a connection that acts within "
+        f"{1e3 * tick_s:g} ms cannot be seen, and time constants below it are not tried."
+        if severity > Severity.FINE
+        else "",
+        numbers={"tick_s": tick_s, "share_of_spikes_without_order": shared},
+    )
+
+
+def share_of_shared_ticks(recording: Recording) -> float:
+    """Share of spikes in whose tick another neuron fires too."""
+    ticks = np.rint((recording.spike_times_s - recording.spike_times_s[0]) / recording.tick_s)
+    _, tick = np.unique(ticks, return_inverse=True)
+    first = np.full(tick.max() + 1, -1)
+    first[tick[::-1]] = recording.spike_neurons[::-1]
+    several = np.zeros(len(first), dtype=bool)
+    several[tick[recording.spike_neurons != first[tick]]] = True
+    return float(np.mean(several[tick]))

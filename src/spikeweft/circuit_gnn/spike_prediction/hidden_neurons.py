@@ -1,0 +1,230 @@
+"""Hidden neurons: places between the observed ones, and the mean-field activity they would have."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from spikeweft.circuit_gnn.spike_prediction.hidden_placement import (
+    mixtures_between,
+    neighbours,
+    positions,
+)
+from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.traces import Traces, set_shared
+from spikeweft.data.ring_geometry import interpolation
+
+_ROUNDING_S = 1e-7
+
+
+_LARGEST_RATE_HZ = 500.0
+
+
+class Places(NamedTuple):
+    """Where hidden neurons are: between which observed ones, and which of those are neighbours."""
+
+    mix: Float[np.ndarray, "hidden observed"]
+    beside: Bool[np.ndarray, "observed observed"]
+
+    @classmethod
+    def on_ring(
+        cls, angle_rad: Float[np.ndarray, " observed"], places_rad: Float[np.ndarray, " hidden"]
+    ) -> "Places":
+        """At angles between neurons of known preferred directions (Yoon 2025)."""
+        order = np.argsort(angle_rad)
+        beside = np.zeros((len(order), len(order)), dtype=bool)
+        beside[order, np.roll(order, -1)] = beside[order, np.roll(order, 1)] = True
+        return cls(interpolation(angle_rad, places_rad), beside)
+
+    @classmethod
+    def by_circuit(cls, weights: Float[np.ndarray, "post pre"], n_hidden: int) -> "Places":
+        """Between neurons that the circuit itself makes neighbours, whatever its shape."""
+        place = positions(weights)
+        return cls(mixtures_between(place, n_hidden), neighbours(place))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenNeurons:
+    """Hidden neurons as the circuit sees them: where they are and what drives them."""
+
+    mix: Float[np.ndarray, "hidden observed"]
+    """Shares of observed neurons between which each one lies."""
+
+    beside: Bool[np.ndarray, "observed observed"]
+    """Observed neurons that are next to each other."""
+
+    weights: Float[np.ndarray, "hidden column"]
+    """From the observed neurons, then from the hidden ones."""
+
+    bias: Float[np.ndarray, " hidden"]
+    link: Link
+
+    @classmethod
+    def at(
+        cls,
+        places: Places,
+        rows: Float[np.ndarray, "neuron feature"],
+        link: Link,
+    ) -> "HiddenNeurons":
+        """Interpolate what drives hidden neurons from the observed ones that they lie between."""
+        n_hidden, n = places.mix.shape
+        return cls(
+            mix=places.mix,
+            beside=places.beside,
+            weights=np.zeros((n_hidden, n + n_hidden)),
+            bias=np.zeros(n_hidden),
+            link=link,
+        ).settled(rows, link)
+
+    def settled(self, rows: Float[np.ndarray, "neuron feature"], link: Link) -> "HiddenNeurons":
+        """The same neurons, driven as their observed neighbours are driven now.
+
+        A weight of a neuron onto itself, which is not known, is taken from its neighbours.
+        """
+        n = len(rows)
+        weights = (rows[:, :n] + rows[:, :n].T) / 2
+        near = self.beside / np.maximum(self.beside.sum(axis=1, keepdims=True), 1)
+        np.fill_diagonal(weights, np.sum(near * weights, axis=1))
+        from_observed = self.mix @ weights
+        from_hidden = from_observed @ self.mix.T
+        np.fill_diagonal(from_hidden, 0.0)
+        return self.driven_by(np.concatenate([from_observed, from_hidden], axis=1), rows, link)
+
+    def driven_by(
+        self,
+        weights: Float[np.ndarray, "hidden column"],
+        rows: Float[np.ndarray, "neuron feature"],
+        link: Link,
+    ) -> "HiddenNeurons":
+        """The same neurons with other weights, and bias and link as the observed ones have now."""
+        return replace(self, weights=weights, bias=self.mix @ rows[:, -1], link=link)
+
+    def join(self, traces: Traces, tau_s: float, heard: "Heard") -> None:
+        """Put the hidden neurons' mean-field traces into their columns."""
+        columns = mean_field_traces(traces, self.weights, self.bias, self.link, tau_s, heard)
+        set_shared(traces, 0, *columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedColumns(HiddenNeurons):
+    """What hidden neurons are compared with: as many columns, and no circuit behind them.
+
+    Each is the mixture of the traces of the two observed neurons between which it lies.
+    """
+
+    def join(self, traces: Traces, tau_s: float, heard: "Heard") -> None:  # noqa: ARG002
+        """Put the mixtures into the columns."""
+        n = self.mix.shape[1]
+        columns = (x[:, :n] @ self.mix.T for x in (traces.at_spikes, traces.at_times))
+        set_shared(traces, 0, *columns)
+
+
+class Heard(NamedTuple):
+    """Which neuron's trace each column hears, by how far an input has rotated the circuit."""
+
+    sources: Int[np.ndarray, "shift column"]
+    """Neuron that a column hears, observed ones first; -1 where nobody is."""
+
+    shift: Int[np.ndarray, " time"]
+
+    @classmethod
+    def unturned(cls, n_columns: int, n_times: int) -> "Heard":
+        """Every column hears its own neuron, always."""
+        return cls(np.arange(n_columns)[None, :], np.zeros(n_times, np.int64))
+
+
+def mean_field_traces(
+    traces: Traces,
+    weights: Float[np.ndarray, "hidden column"],
+    bias: Float[np.ndarray, " hidden"],
+    link: Link,
+    tau_s: float,
+    heard: Heard,
+) -> tuple[Float[np.ndarray, "spike hidden"], Float[np.ndarray, "time hidden"]]:
+    """Expected traces of hidden neurons, driven by all neurons through the same link.
+
+    A hidden neuron fires at the rate λ(Σ_c w_hc s_c + b_h), where the traces s are those of the
+    observed neurons and the expected ones of the hidden, and its trace is that rate seen through
+    the same synapse. It starts from zero wherever scored time is interrupted. It fires no faster
+    than a refractory period of 2 ms allows: weights that are not yet learned may excite hidden
+    neurons in a circle. `traces` are not yet rotated; `heard` says whom each column hears at the
+    quadrature times.
+    """
+    n_hidden = len(bias)
+    at_times, rates = np.zeros((2, len(traces.times_s), n_hidden))
+    longest_lag_s = 3.0 * float(np.median(traces.weight_s)) if len(traces.weight_s) else 0.0
+    _expect(
+        traces.times_s,
+        traces.at_times[:, : weights.shape[1] - n_hidden],
+        weights,
+        bias,
+        (link.power, link.log_gain),
+        (heard.sources, heard.shift),
+        (tau_s, longest_lag_s),
+        at_times,
+        rates,
+    )
+    last = np.searchsorted(traces.times_s, traces.spike_times_s - _ROUNDING_S) - 1
+    lag = np.maximum(traces.spike_times_s - traces.times_s[last], 0.0)
+    kept = np.exp(-lag / tau_s)[:, None]
+    known = (last >= 0) & (lag < longest_lag_s)
+    seen = at_times[last] * kept + rates[last] * tau_s * (1.0 - kept)
+    at_spikes = np.where(known[:, None], seen, 0.0)
+    return at_spikes, at_times
+
+
+def pack_hidden(hidden: HiddenNeurons) -> dict[str, np.ndarray]:
+    """Hidden neurons as arrays."""
+    return {
+        "is_mixed": np.array(isinstance(hidden, MixedColumns)),
+        "mix": hidden.mix,
+        "beside": hidden.beside,
+        "weights": hidden.weights,
+        "bias": hidden.bias,
+        "link": np.array(hidden.link),
+    }
+
+
+def unpack_hidden(arrays: Mapping[str, np.ndarray]) -> HiddenNeurons:
+    """Hidden neurons from their arrays."""
+    kind = MixedColumns if arrays["is_mixed"] else HiddenNeurons
+    return kind(
+        mix=arrays["mix"],
+        beside=arrays["beside"],
+        weights=arrays["weights"],
+        bias=arrays["bias"],
+        link=Link(*(float(v) for v in arrays["link"])),
+    )
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+@no_type_check  # numba compiles it; its caller is checked
+def _expect(times_s, observed, weights, bias, link, heard, spans_s, at_times, rates):
+    # The rate holds from one quadrature time to the next, for spikes in between as well: counted
+    # otherwise at spikes than at quadrature times, it would seem to explain them.
+    (power, log_gain), (sources, shift), (tau_s, longest_lag_s) = link, heard, spans_s
+    n, n_hidden, n_columns = observed.shape[1], len(bias), weights.shape[1]
+    column = np.zeros(n_columns)
+    for t in range(len(times_s)):
+        lag = times_s[t] - times_s[t - 1] if t else np.inf
+        if lag < longest_lag_s:
+            kept = np.exp(-lag / tau_s)
+            for h in range(n_hidden):
+                at_times[t, h] = at_times[t - 1, h] * kept + rates[t - 1, h] * tau_s * (1.0 - kept)
+        turned = sources[shift[t] % len(sources)]
+        for c in range(n_columns):
+            source = turned[c]
+            if source < 0:
+                column[c] = 0.0
+            else:
+                column[c] = observed[t, source] if source < n else at_times[t, source - n]
+        for h in range(n_hidden):
+            drive = bias[h]
+            for c in range(n_columns):
+                drive += weights[h, c] * column[c]
+            softplus = np.log1p(np.exp(-abs(drive))) + max(drive, 0.0)
+            rate = np.exp(power * np.log(max(softplus, 1e-26)) + log_gain)
+            rates[t, h] = min(rate, _LARGEST_RATE_HZ)

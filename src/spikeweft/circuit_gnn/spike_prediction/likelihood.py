@@ -1,0 +1,233 @@
+"""Spike prediction: a drive per neuron, a monotone link to its rate, and the likelihood's geometry.
+
+log λ_i(t) = p · log softplus(u_i(t)) + c,    u_i(t) = Σ_j w_ij s_j(t) + own history + b_i
+
+The decoder's power p and gain c are shared by all neurons. With a large gain the rate is an
+exponential of the drive (the Poisson GLM); the lower the gain, the sharper the softplus bends
+relative to the drive's spread, up to the rectified power law of a linear-nonlinear neuron. With
+p ≥ 1 the negative log-likelihood of every row is convex in that row.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int
+from torch import Tensor
+
+from spikeweft.circuit_gnn.spike_prediction.link import Link, softplus_of
+from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts, Traces
+from spikeweft.runtime.parallel import side_by_side
+
+_CHUNK = 8192
+
+
+_INFORMATION_TIMES = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """Log-likelihood of every neuron and its first two derivatives in that neuron's parameters."""
+
+    n_spikes: Int[np.ndarray, " neuron"]
+    log_likelihood: Float[np.ndarray, " neuron"]
+    gradient: Float[np.ndarray, "neuron feature"]
+    fisher: Float[np.ndarray, "neuron feature feature"]
+    """Fisher information, Σ over spikes of (d log λ/dθ)(d log λ/dθ)ᵀ."""
+
+    expected: Float[np.ndarray, "neuron feature feature"]
+    """The same as the model expects it, ∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt, from some of the times.
+
+    It also knows of the directions in which the model expects spikes where there are none.
+    """
+
+    link_gradient: Float[np.ndarray, "neuron 2"]
+    """Derivatives in the link's power and log gain."""
+
+    link_cross: Float[np.ndarray, "neuron feature 2"]
+    link_fisher: Float[np.ndarray, "neuron 2 2"]
+
+    @property
+    def information(self) -> Float[np.ndarray, "neuron feature feature"]:
+        """Fisher information, the mean of what spikes show and of what the model expects."""
+        return (self.fisher + self.expected) / 2
+
+
+def log_likelihood(
+    traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link
+) -> Float[np.ndarray, " neuron"]:
+    """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats, with rates in Hz."""
+    theta = torch.from_numpy(rows.astype(np.float32))
+    return sum((_log_likelihood(part, theta, link) for part in traces.parts), np.zeros(len(rows)))
+
+
+def _log_likelihood(
+    part: Traces, theta: Float32[Tensor, "neuron feature"], link: Link
+) -> Float[np.ndarray, " neuron"]:
+    def expected(chunk: slice) -> Float[np.ndarray, " neuron"]:
+        rate = link.rate_hz(_drive(part, theta, chunk))
+        return (_weights(part, chunk) @ rate).double().numpy()
+
+    def log_term(neuron: int) -> float:
+        return _total(link.log_rate(_spikes_of(part, neuron) @ theta[neuron]))
+
+    log_terms = side_by_side(log_term, range(part.n_neurons))
+    return np.array(log_terms) - np.sum(side_by_side(expected, _chunks(part)), axis=0)
+
+
+def geometry(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link) -> Geometry:
+    """Likelihood, gradient and Fisher information of every row and of the link, in one pass."""
+    theta = torch.from_numpy(rows.astype(np.float32))
+    n_neurons, n_features = rows.shape
+    likelihood = np.zeros(n_neurons)
+    gradient = np.zeros((n_neurons, n_features + 2))
+    fisher = np.zeros((n_neurons, n_features + 2, n_features + 2))
+    expected = np.zeros((n_neurons, n_features, n_features))
+    for part in traces.parts:
+        _add_part(part, theta, link, likelihood, gradient, fisher)
+        expected += _expected_information(part, theta, link)
+    return Geometry(
+        n_spikes=traces.n_spikes,
+        log_likelihood=likelihood,
+        gradient=gradient[:, :n_features],
+        fisher=fisher[:, :n_features, :n_features],
+        expected=expected,
+        link_gradient=gradient[:, n_features:],
+        link_cross=fisher[:, :n_features, n_features:],
+        link_fisher=fisher[:, n_features:, n_features:],
+    )
+
+
+def _add_part(
+    part: Traces,
+    theta: Float32[Tensor, "neuron feature"],
+    link: Link,
+    likelihood: np.ndarray,
+    gradient: np.ndarray,
+    fisher: np.ndarray,
+) -> None:
+    """Add one part's likelihood, gradient and Fisher information, in place."""
+
+    def add_log_term(neuron: int) -> None:
+        log_rate, score, information = _log_term(_spikes_of(part, neuron), theta[neuron], link)
+        likelihood[neuron] += log_rate
+        gradient[neuron] += score
+        fisher[neuron] += information
+
+    side_by_side(add_log_term, range(part.n_neurons))
+    for expected, change in side_by_side(lambda c: _integral(part, theta, link, c), _chunks(part)):
+        likelihood -= expected
+        gradient -= change
+
+
+def rate_hz(
+    traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link
+) -> Float32[np.ndarray, "time neuron"]:
+    """Rate of every neuron at the quadrature times."""
+    theta = torch.from_numpy(rows.astype(np.float32))
+    rates = side_by_side(lambda c: link.rate_hz(_drive(traces, theta, c)), _chunks(traces))
+    return torch.cat(rates).numpy()
+
+
+def mean_slope(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link) -> float:
+    """Change of the log rate with the drive, d log λ / du, averaged over all spikes."""
+    theta = torch.from_numpy(rows.astype(np.float32))
+
+    def total_slope(part: Traces, neuron: int) -> float:
+        drive = _spikes_of(part, neuron) @ theta[neuron]
+        return _total(link.slope(drive, softplus_of(drive)))
+
+    total = sum(
+        sum(side_by_side(partial(total_slope, part), range(part.n_neurons)))
+        for part in traces.parts
+    )
+    return total / max(int(traces.n_spikes.sum()), 1)
+
+
+def _log_term(
+    features: Float32[Tensor, "spike feature"], row: Float32[Tensor, " feature"], link: Link
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Log term of one neuron's spikes, its gradient, and the Fisher information they carry.
+
+    Parameters are the row's features and, last, the link's power and log gain.
+    """
+    drive = features @ row
+    softplus = softplus_of(drive)
+    log_softplus, one = softplus.log(), torch.ones_like(drive)
+    scores = torch.empty(len(drive), len(row) + 2)
+    torch.mul(features, link.slope(drive, softplus)[:, None], out=scores[:, :-2])
+    scores[:, -2], scores[:, -1] = log_softplus, one
+    log_rate = link.power * _total(log_softplus) + link.log_gain * len(drive)
+    return log_rate, (one @ scores).double().numpy(), (scores.T @ scores).double().numpy()
+
+
+def _integral(
+    traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link, chunk: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """The chunk's part of ∫λ dt of every neuron, and of its gradient as in `_log_term`."""
+    weight = _weights(traces, chunk)
+    drive = _drive(traces, theta, chunk)
+    softplus = softplus_of(drive)
+    rate = link.from_softplus(softplus)
+    expected = weight @ rate
+    power = weight @ (softplus.log() * rate)
+    change = rate.mul_(link.slope(drive, softplus)).mul_(weight[:, None])
+    one = torch.ones(len(weight))
+    own = [one @ (change * trace) for trace in torch.from_numpy(traces.own_at_times[:, chunk])]
+    columns = change.T @ torch.from_numpy(traces.at_times[chunk])
+    others = torch.stack([*own, one @ change, power, expected], dim=1)
+    return expected.double().numpy(), torch.cat([columns, others], dim=1).double().numpy()
+
+
+def _expected_information(
+    traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link
+) -> Float[np.ndarray, "neuron feature feature"]:
+    """∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt of every neuron, from every so-manieth quadrature time."""
+    every = max(1, len(traces.weight_s) // _INFORMATION_TIMES)
+    chunk = slice(every // 2, None, every)
+    drive = _drive(traces, theta, chunk)
+    weight = _weights(traces, chunk)
+    if len(weight) == 0:
+        return np.zeros((len(theta), theta.shape[1], theta.shape[1]))
+    scale = traces.exposure_s / _total(weight)
+    at_times = torch.from_numpy(traces.at_times[chunk])
+    own_at_times = torch.from_numpy(traces.own_at_times[:, chunk])
+
+    def of_neuron(i: int) -> np.ndarray:
+        softplus = softplus_of(drive[:, i])
+        rate = link.from_softplus(softplus).mul_(weight * scale)
+        score = link.slope(drive[:, i], softplus) * rate.sqrt()
+        features = torch.cat([at_times, own_at_times[:, :, i].T, torch.ones(len(weight), 1)], dim=1)
+        features *= score[:, None]
+        return (features.T @ features).double().numpy()
+
+    return np.stack(side_by_side(of_neuron, range(len(theta))))
+
+
+def _total(values: Float32[Tensor, " value"]) -> float:
+    return float(values.sum(dtype=torch.float64))
+
+
+def _drive(
+    traces: Traces, theta: Float32[Tensor, "neuron feature"], chunk: slice
+) -> Float32[Tensor, "time neuron"]:
+    n_columns = traces.at_times.shape[1]
+    at_times = torch.from_numpy(traces.at_times[chunk])
+    drive = torch.addmm(theta[:, -1], at_times, theta[:, :n_columns].T)
+    for k in range(len(traces.own_at_times)):
+        drive += torch.from_numpy(traces.own_at_times[k, chunk]) * theta[:, n_columns + k]
+    return drive
+
+
+def _weights(traces: Traces, chunk: slice) -> Float32[Tensor, " time"]:
+    return torch.from_numpy(traces.weight_s[chunk])
+
+
+def _chunks(traces: Traces) -> list[slice]:
+    return [slice(i, i + _CHUNK) for i in range(0, len(traces.weight_s), _CHUNK)]
+
+
+def _spikes_of(traces: Traces, neuron: int) -> Float32[Tensor, "spike feature"]:
+    spikes = slice(traces.offsets[neuron], traces.offsets[neuron + 1])
+    return torch.from_numpy(traces.at_spikes[spikes])

@@ -1,0 +1,42 @@
+"""The link from synaptic drive to firing rate."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_LOWEST_DRIVE = -60.0
+
+
+class Link(NamedTuple):
+    """The decoder from drive to rate, shared by all neurons."""
+
+    power: float
+    log_gain: float
+
+    def log_rate(self, drive: Tensor) -> Tensor:
+        """Logarithm of the rate in Hz at each drive."""
+        return self.power * softplus_of(drive).log() + self.log_gain
+
+    def rate_hz(self, drive: Tensor) -> Tensor:
+        """Rate at each drive."""
+        return self.from_softplus(softplus_of(drive))
+
+    def rate_hz_of(self, drive: np.ndarray) -> np.ndarray:
+        """Rate at each drive, for arrays."""
+        return self.rate_hz(torch.from_numpy(drive)).numpy()
+
+    def from_softplus(self, softplus: Tensor) -> Tensor:
+        """Rate in Hz at each softplus of the drive."""
+        rectified = softplus if self.power == 1.0 else softplus**self.power
+        return rectified * float(np.exp(self.log_gain))
+
+    def slope(self, drive: Tensor, softplus: Tensor) -> Tensor:
+        """Change of the log rate with the drive, d log λ / du; never negative."""
+        return self.power * drive.clamp(min=_LOWEST_DRIVE).sigmoid_().div_(softplus)
+
+
+def softplus_of(drive: Tensor) -> Tensor:
+    return functional.softplus(drive.clamp(min=_LOWEST_DRIVE))

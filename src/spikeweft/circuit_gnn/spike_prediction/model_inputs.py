@@ -1,0 +1,144 @@
+"""What a row of the model sees of one recording: traces, hidden neurons and covariates."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import Heard, HiddenNeurons
+from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
+from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.traces import (
+    N_OWN,
+    QUADRATURE_STEP_S,
+    Room,
+    Traces,
+    set_shared,
+    synaptic_traces,
+)
+from spikeweft.data.covariate import covariate_columns
+from spikeweft.data.recording import Recording, scored_epochs
+
+LARGEST_PART_BYTES = 2_000_000_000
+
+
+"""Traces of a recording that would take more are made part by part."""
+
+
+MOST_KEPT_BYTES = 4_000_000_000
+
+
+"""Traces that take more are not kept, but made again, one part at a time, for every step."""
+
+
+_N_HARMONICS = 8
+
+
+def shared_width(recording: Recording, settings: FitSettings) -> int:
+    """Columns that hidden neurons and covariates take."""
+    widths = (
+        2 * _N_HARMONICS if recording.covariates[name].is_angle else 1
+        for name in settings.covariates
+    )
+    return settings.n_hidden + sum(widths)
+
+
+class CircuitTraces:
+    """Traces, hidden neurons and covariates of one recording, part by part.
+
+    Where an input rotates the circuit, traces are turned with it, hidden neurons' included.
+
+    Parts follow each other in time and are made small enough for memory. Those of a recording that
+    fits as a whole are kept; otherwise they are made again whenever they are asked for, and a part
+    is gone when the next one is asked for. A part begins one history window before the first time
+    that it scores.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        settings: FitSettings,
+        tau_s: float,
+        seed: list[int],
+        hidden: HiddenNeurons | None = None,
+        rotation: Rotation | None = None,
+    ) -> None:
+        self.settings, self.tau_s, self.seed = settings, tau_s, seed
+        self.hidden, self.rotation = hidden, rotation
+        n_bytes = _n_bytes(recording, settings)
+        n_parts = math.ceil(n_bytes / LARGEST_PART_BYTES)
+        edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
+        history = settings.history_window_s / recording.duration_s
+        starts = np.maximum(edges[:-1] - history, 0.0)
+        self._recordings = [
+            part
+            for part in map(recording.between, starts, edges[1:])
+            if len(scored_epochs(part, settings.history_window_s))
+        ]
+        self._kept = list(self._made()) if n_bytes <= MOST_KEPT_BYTES else None
+        scored = [
+            part.restrict(scored_epochs(part, settings.history_window_s))
+            for part in self._recordings
+        ]
+        self.n_neurons = recording.n_neurons
+        self.n_features = recording.n_neurons + shared_width(recording, settings) + N_OWN + 1
+        self.n_spikes = sum((s.n_spikes for s in scored), np.zeros(self.n_neurons, np.int64))
+        self.exposure_s = sum(s.duration_s for s in scored)
+
+    @property
+    def parts(self) -> Iterator[Traces]:
+        """The parts, in the order of time."""
+        yield from self._made(Room()) if self._kept is None else self._kept
+
+    def _made(self, room: Room | None = None) -> Iterator[Traces]:
+        for k, recording in enumerate(self._recordings):
+            yield self._make(recording, k, room)
+
+    def _make(self, recording: Recording, k: int, room: Room | None) -> Traces:
+        settings = self.settings
+        traces = synaptic_traces(
+            recording,
+            tau_s=self.tau_s,
+            history_window_s=settings.history_window_s,
+            rng=np.random.default_rng([*self.seed, k]),
+            n_shared=shared_width(recording, settings),
+            room=room,
+        )
+        _add_covariates(traces, recording, settings)
+        self._hear(traces, recording)
+        return traces
+
+    def _hear(self, traces: Traces, recording: Recording) -> None:
+        """Let hidden neurons fire, then rotate the circuit, them included."""
+        n_columns = traces.n_neurons + (0 if self.hidden is None else len(self.hidden.bias))
+        heard = Heard.unturned(n_columns, len(traces.times_s))
+        if self.rotation is not None:
+            shift = self.rotation.shift(recording, traces.times_s)
+            heard = Heard(self.rotation.sources, shift)
+        if self.hidden is not None:
+            self.hidden.join(traces, self.tau_s, heard)
+        if self.rotation is not None:
+            at_spikes = self.rotation.shift(recording, traces.spike_times_s)
+            self.rotation.turn(traces.at_times[:, :n_columns], heard.shift)
+            self.rotation.turn(traces.at_spikes[:, :n_columns], at_spikes)
+
+
+def _n_bytes(recording: Recording, settings: FitSettings) -> int:
+    """Memory that the traces of a whole recording would take."""
+    n_columns = recording.n_neurons + shared_width(recording, settings)
+    at_spikes = len(recording.spike_times_s) * (n_columns + N_OWN + 3)
+    step_s = max(QUADRATURE_STEP_S, recording.tick_s)
+    at_times = recording.duration_s / step_s * (n_columns + N_OWN * recording.n_neurons)
+    return int(4 * (at_spikes + at_times))
+
+
+def _add_covariates(traces: Traces, recording: Recording, settings: FitSettings) -> None:
+    first = settings.n_hidden
+    for name in settings.covariates:
+        covariate = recording.covariates[name]
+        at_spikes, at_times = (
+            covariate_columns(covariate.at(times), covariate.is_angle, _N_HARMONICS)
+            for times in (traces.spike_times_s, traces.times_s)
+        )
+        set_shared(traces, first, at_spikes, at_times)
+        first += at_times.shape[1]

@@ -1,0 +1,177 @@
+"""Ring circuits that an external input rotates: which neuron's trace each column hears, and when.
+
+In Yoon (2025) the columns of W are shifted by k(t) = floor(N·g·θ(t)/2π) while the network runs.
+The model reads θ in the same way: column m, the synapse of the ring's m-th place, hears the neuron
+k places further on. Sign and size of g are not known; held-out spikes choose them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Float, Int
+
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+
+SLOTS = 100
+
+
+"""Places on the ring where the observed neurons alone are not evenly spaced (Yoon 2025)."""
+
+
+_ON_PLACE = 1e-3
+
+
+"""Distance, in places, up to which a neuron is right on a place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """An input θ that rotates a ring circuit.
+
+    Attributes
+    ----------
+    covariate
+        Name of the recording's covariate θ, an angle.
+    gain
+        Factor g of θ.
+    places
+        Place on the ring of each column, from 0 to `n_places`; each column has its own.
+    n_places
+        How many places the ring has.
+    stride
+        Places by which the columns move at once: more than one where further neurons were put
+        between those of a full ring.
+    """
+
+    covariate: str
+    gain: float
+    places: Int[np.ndarray, " column"]
+    n_places: int
+    stride: int = 1
+
+    def shift(
+        self, recording: Recording, times_s: Float[np.ndarray, " time"]
+    ) -> Int[np.ndarray, " time"]:
+        """Places by which the columns are shifted at each time."""
+        theta = recording.covariates[self.covariate].at(times_s)
+        n_steps = self.n_places // self.stride
+        return self.stride * np.floor(n_steps * self.gain * theta / (2 * np.pi)).astype(np.int64)
+
+    def turn(
+        self, columns: Float[np.ndarray, "time column"], shift: Int[np.ndarray, " time"]
+    ) -> None:
+        """Give each column, in place, the trace of the neuron `shift` places further on.
+
+        Where no neuron is at that place, nothing is heard.
+        """
+        _turn(columns, shift, self.sources)
+
+    @property
+    def sources(self) -> Int[np.ndarray, "shift column"]:
+        """Column whose neuron each column hears after a shift; -1 where nobody is."""
+        column_at = np.full(self.n_places, -1)
+        column_at[self.places] = np.arange(len(self.places))
+        shift = np.arange(self.n_places)[:, None]
+        return column_at[(self.places + shift) % self.n_places]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The rotation as arrays, but for the name of its covariate."""
+        return {
+            "gain": np.array(self.gain),
+            "places": self.places,
+            "n_places": np.array(self.n_places),
+            "stride": np.array(self.stride),
+        }
+
+    @classmethod
+    def from_arrays(cls, covariate: str, arrays: Mapping[str, np.ndarray]) -> "Rotation":
+        """The rotation from what `to_arrays` gave."""
+        return cls(
+            covariate=covariate,
+            gain=float(arrays["gain"]),
+            places=arrays["places"],
+            n_places=int(arrays["n_places"]),
+            stride=int(arrays["stride"]),
+        )
+
+    def with_neurons(
+        self, angle_rad: Float[np.ndarray, " more"]
+    ) -> tuple["Rotation", Float[np.ndarray, " more"]]:
+        """The rotation of further columns too, each at the free place nearest to an angle.
+
+        Also given are the angles of these places. A ring with too few free places is made finer.
+        """
+        rotation = self
+        while rotation.n_places < len(self.places) + len(angle_rad):
+            rotation = rotation._finer()
+        return rotation._with_neurons(angle_rad)
+
+    def _finer(self) -> "Rotation":
+        """The same with a free place between any two."""
+        return replace(
+            self, places=2 * self.places, n_places=2 * self.n_places, stride=2 * self.stride
+        )
+
+    def _with_neurons(
+        self, angle_rad: Float[np.ndarray, " more"]
+    ) -> tuple["Rotation", Float[np.ndarray, " more"]]:
+        free = np.setdiff1d(np.arange(self.n_places), self.places)
+        added = []
+        for angle in angle_rad:
+            away = np.angle(np.exp(1j * (2 * np.pi * free / self.n_places - angle)))
+            nearest = int(np.argmin(np.abs(away)))
+            added.append(free[nearest])
+            free = np.delete(free, nearest)
+        places = np.concatenate([self.places, np.array(added, dtype=np.int64)])
+        return replace(self, places=places), 2 * np.pi * np.array(added) / self.n_places
+
+
+def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndarray, int]:
+    """Place of every neuron on the ring, and how many places there are.
+
+    As few places as have every neuron right on one, so that a ring of which some neurons are
+    missing keeps its spacing; else as many as neurons if these are about evenly spaced, or `SLOTS`.
+
+    Raises
+    ------
+    InputError
+        Where a preferred direction is missing, or two neurons would share a place.
+    """
+    if angle_rad is None or not np.all(np.isfinite(angle_rad)):
+        raise InputError(
+            "an input can rotate the circuit only where the preferred direction of every neuron is "
+            "known; give preferred directions, or let the input enter as a covariate"
+        )
+    turns = np.mod(angle_rad, 2 * np.pi) / (2 * np.pi)
+    apart = turns - turns[0]
+    sizes = range(len(turns), SLOTS)
+    exact = [n for n in sizes if np.abs(apart * n - np.rint(apart * n)).max() < _ON_PLACE]
+    for n_places in (*exact[:1], len(turns), SLOTS):
+        place = turns * n_places
+        # A ring that begins half-way between two places is rounded to one side throughout.
+        nearest = np.floor(place + 0.5 + 1e-6).astype(np.int64) % n_places
+        if len(np.unique(nearest)) == len(nearest):
+            return nearest, n_places
+    raise InputError(
+        f"some of the {len(angle_rad)} neurons prefer the same one of {SLOTS} directions, so the "
+        "circuit cannot be rotated from neuron to neuron; let the input enter as a covariate"
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check  # numba compiles it; its caller is checked
+def _turn(columns, shift, sources):
+    n_columns, heard = sources.shape[1], np.empty(sources.shape[1], columns.dtype)
+    for t in range(len(columns)):
+        k = shift[t] % len(sources)
+        if k == 0:
+            continue
+        for c in range(n_columns):
+            source = sources[k, c]
+            heard[c] = columns[t, source] if source >= 0 else 0.0
+        for c in range(n_columns):
+            columns[t, c] = heard[c]

@@ -1,0 +1,15 @@
+"""What a fit is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """What a fit is told."""
+
+    tau_s: float | None
+    history_window_s: float
+    n_hidden: int
+    covariates: tuple[str, ...]
+    rotated_by: str | None
+    seed: int

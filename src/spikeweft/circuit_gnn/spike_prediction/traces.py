@@ -1,0 +1,347 @@
+"""Synaptic traces: what every neuron has heard of the others, at each spike and in between.
+
+The trace of a presynaptic neuron is the state of an exponential synapse, a linear recurrent unit:
+it decays with time constant τ and steps up by one at each spike. It is the narrow message of the
+model, one number per presynaptic neuron, and it is evaluated without bins: at the time of every
+spike, for the log term of the likelihood, and at one random tick per stretch of
+`QUADRATURE_STEP_S`, for its integral.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol, no_type_check, runtime_checkable
+
+import numba
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.runtime.parallel import n_side_by_side, side_by_side
+
+QUADRATURE_STEP_S = 1e-3
+
+
+"""One time is drawn in each stretch of this length, or at every tick where ticks are longer."""
+
+
+OWN_TAUS = (0.2, 5.0)
+
+
+"""Time constants of a neuron's own history beside τ, as multiples of τ."""
+
+
+N_OWN = len(OWN_TAUS)
+
+
+SpikeMatrix = Float32[np.ndarray, "spike feature"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """Features of every spike and of every quadrature time of a recording.
+
+    The features of postsynaptic neuron i are, in this order: the trace of each neuron (its own
+    too, a part of its history), further columns that all neurons share (hidden neurons,
+    covariates), its own traces at `N_OWN` further time constants, and a constant one.
+
+    Attributes
+    ----------
+    at_spikes
+        Features of each spike, ordered by the neuron that fired it.
+    offsets
+        Rows `offsets[i]:offsets[i + 1]` of `at_spikes` are the spikes of neuron i.
+    spike_times_s
+        Time of each row of `at_spikes`.
+    at_times
+        Traces and shared columns at the quadrature times.
+    own_at_times
+        Own traces at further time constants, at the quadrature times.
+    weight_s
+        Time that each quadrature time stands for.
+    times_s
+        The quadrature times.
+    """
+
+    at_spikes: SpikeMatrix
+    offsets: Int[np.ndarray, " neuron_plus_one"]
+    spike_times_s: Float[np.ndarray, " spike"]
+    at_times: Float32[np.ndarray, "time column"]
+    own_at_times: Float32[np.ndarray, "own time neuron"]
+    weight_s: Float32[np.ndarray, " time"]
+    times_s: Float[np.ndarray, " time"]
+
+    @property
+    def parts(self) -> Iterator["Traces"]:
+        """Itself, the only part; longer recordings have their traces in several."""
+        yield self
+
+    @property
+    def n_neurons(self) -> int:
+        """How many postsynaptic neurons there are."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_features(self) -> int:
+        """Features of one postsynaptic neuron."""
+        return self.at_spikes.shape[1]
+
+    @property
+    def n_spikes(self) -> Int[np.ndarray, " neuron"]:
+        """Scored spikes of each neuron."""
+        return np.diff(self.offsets)
+
+    @property
+    def exposure_s(self) -> float:
+        """Scored time."""
+        return float(self.weight_s.sum(dtype=np.float64))
+
+
+@runtime_checkable
+class TraceParts(Protocol):
+    """Traces of a recording in one or several parts, whose likelihoods add up."""
+
+    @property
+    def parts(self) -> Iterator[Traces]:
+        """The parts, in the order of time."""
+        ...
+
+    @property
+    def n_neurons(self) -> int:
+        """How many postsynaptic neurons there are."""
+        ...
+
+    @property
+    def n_features(self) -> int:
+        """Features of one postsynaptic neuron."""
+        ...
+
+    @property
+    def n_spikes(self) -> Int[np.ndarray, " neuron"]:
+        """Scored spikes of each neuron."""
+        ...
+
+    @property
+    def exposure_s(self) -> float:
+        """Scored time."""
+        ...
+
+
+def set_shared(
+    traces: Traces,
+    first: int,
+    at_spikes: Float[np.ndarray, "spike column"],
+    at_times: Float[np.ndarray, "time column"],
+) -> None:
+    """Fill shared columns in place, from the `first`-th of the room that was asked for."""
+    start = traces.n_neurons + first
+    traces.at_spikes[:, start : start + at_spikes.shape[1]] = at_spikes
+    traces.at_times[:, start : start + at_times.shape[1]] = at_times
+
+
+class Room:
+    """Memory for the traces of one recording at a time: the next traces overwrite the last.
+
+    Fresh memory takes longer to get than to fill.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, *shape: int) -> np.ndarray:
+        """An array with whatever it held before."""
+        size = math.prod(shape)
+        if name not in self._held or self._held[name].size < size:
+            self._held[name] = np.empty(size, np.float32)
+        return self._held[name][:size].reshape(shape)
+
+
+def synaptic_traces(
+    recording: Recording,
+    *,
+    tau_s: float,
+    history_window_s: float,
+    rng: np.random.Generator,
+    n_shared: int = 0,
+    room: Room | None = None,
+) -> Traces:
+    """Traces at all scored spikes and at random quadrature times of a recording.
+
+    Traces start from zero in every epoch, and the first history window of an epoch is not scored.
+
+    Parameters
+    ----------
+    tau_s
+        Time constant of the synapses. Own history has two more, `OWN_TAUS` times as long.
+    n_shared
+        Room for further shared columns, zero until `set_shared` fills them.
+    room
+        Where the traces go, in place of those that it holds; without it they get their own.
+    """
+    room = room or Room()
+    clock = _Clock.of(recording)
+    scored = clock.span(scored_epochs(recording, history_window_s))
+    times, weight = _quadrature(scored, clock.steps(QUADRATURE_STEP_S), rng)
+    ticks = clock.tick(recording.spike_times_s)
+    is_scored = _inside(ticks, scored)
+    neurons = recording.spike_neurons
+    offsets = np.concatenate(
+        [[0], np.cumsum(np.bincount(neurons[is_scored], minlength=recording.n_neurons))]
+    )
+    n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
+    at_spikes = room.array("at_spikes", int(offsets[-1]), n_columns + N_OWN + 1)
+    at_times = room.array("at_times", len(times), n_columns)
+    own_at_times = room.array("own_at_times", N_OWN, len(times), n_neurons)
+    at_spikes[:, n_neurons:n_columns], at_spikes[:, -1] = 0.0, 1.0
+    at_times[:, n_neurons:] = 0.0
+    taus = tau_s * np.array([1.0, *OWN_TAUS]) / recording.tick_s
+    rows = _rows(is_scored, neurons, offsets)
+
+    def follow(presynaptic: tuple[int, int]) -> None:
+        for start, stop in clock.span(recording.epochs_s):
+            spikes = slice(*np.searchsorted(ticks, [start, stop]))
+            points = slice(*np.searchsorted(times, [start, stop]))
+            _follow_epoch(
+                presynaptic,
+                ticks[spikes],
+                neurons[spikes],
+                rows[spikes],
+                times[points],
+                taus,
+                at_spikes,
+                at_times[points],
+                own_at_times[:, points],
+            )
+
+    edges = np.linspace(0, n_neurons, n_side_by_side() + 1).astype(int).tolist()
+    side_by_side(follow, pairwise(edges))
+    return Traces(
+        at_spikes=at_spikes,
+        offsets=offsets,
+        spike_times_s=_in_rows(recording.spike_times_s, rows),
+        at_times=at_times,
+        own_at_times=own_at_times,
+        weight_s=(weight * recording.tick_s).astype(np.float32),
+        times_s=clock.origin_s + times * recording.tick_s,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clock:
+    """Time counted in whole ticks from a recording's first spike."""
+
+    origin_s: float
+    tick_s: float
+
+    @classmethod
+    def of(cls, recording: Recording) -> "_Clock":
+        origin = recording.spike_times_s[0] if len(recording.spike_times_s) else 0.0
+        return cls(origin_s=float(origin), tick_s=recording.tick_s)
+
+    def tick(self, times_s: Float[np.ndarray, " time"]) -> Int[np.ndarray, " time"]:
+        return np.rint((times_s - self.origin_s) / self.tick_s).astype(np.int64)
+
+    def span(self, epochs_s: Float[np.ndarray, "epoch 2"]) -> Int[np.ndarray, "epoch 2"]:
+        """First tick of each epoch and the first after it."""
+        return np.ceil((epochs_s - self.origin_s) / self.tick_s - 1e-3).astype(np.int64)
+
+    def steps(self, duration_s: float) -> int:
+        return max(1, round(duration_s / self.tick_s))
+
+
+def _quadrature(
+    scored: Int[np.ndarray, "epoch 2"], step: int, rng: np.random.Generator
+) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
+    """One random tick in each stretch of `step` ticks, and the ticks that it stands for."""
+    starts = np.concatenate([np.arange(a, b, step) for a, b in scored] or [np.empty(0, np.int64)])
+    ends = np.repeat(scored[:, 1], -(-(scored[:, 1] - scored[:, 0]) // step))
+    length = np.minimum(step, ends - starts)
+    return starts + rng.integers(0, length), length
+
+
+def _inside(ticks: Int[np.ndarray, " spike"], spans: Int[np.ndarray, "epoch 2"]) -> np.ndarray:
+    return np.searchsorted(spans[:, 0], ticks, "right") > np.searchsorted(
+        spans[:, 1], ticks, "right"
+    )
+
+
+def _in_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Values of the scored spikes, in the order of `at_spikes`."""
+    ordered = np.empty(np.count_nonzero(rows >= 0), values.dtype)
+    ordered[rows[rows >= 0]] = values[rows >= 0]
+    return ordered
+
+
+def _rows(is_scored: np.ndarray, neurons: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Row of `at_spikes` that belongs to each spike, -1 where it is not scored."""
+    row = np.full(len(neurons), -1)
+    small = neurons[is_scored].astype(np.min_scalar_type(len(offsets)))  # sorted far faster
+    order = np.argsort(small, kind="stable")
+    row[np.flatnonzero(is_scored)[order]] = np.arange(offsets[-1])
+    return row
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+@no_type_check  # numba compiles these; their caller is checked
+def _follow_epoch(
+    presynaptic, ticks, neurons, rows, times, taus, at_spikes, at_times, own_at_times
+):
+    """Walk through one epoch, noting the traces before each spike and at each quadrature time.
+
+    Of all neurons, those from the first of `presynaptic` up to the second are followed. Spikes of
+    the same tick have no order, so they count only from the next tick on.
+    """
+    first, end = presynaptic
+    n_own = own_at_times.shape[0]
+    first_own = at_times.shape[1]
+    trace = np.zeros(end - first, np.float32)
+    own = np.zeros((n_own, end - first), np.float32)
+    now, spike, heard = np.int64(0), 0, 0
+    if len(ticks):
+        now = ticks[0]
+    for point in range(len(times) + 1):
+        until = times[point] if point < len(times) else np.int64(2**62)
+        while spike < len(ticks) and ticks[spike] <= until:
+            heard = _move(trace, own, first, ticks, neurons, taus, heard, now, ticks[spike])
+            now = ticks[spike]
+            row, post = rows[spike], neurons[spike]
+            if row >= 0:
+                at_spikes[row, first:end] = trace
+                if first <= post < end:
+                    for k in range(n_own):
+                        at_spikes[row, first_own + k] = own[k, post - first]
+            spike += 1
+        if point < len(times):
+            heard = _move(trace, own, first, ticks, neurons, taus, heard, now, until)
+            now = until if until > now else now
+            at_times[point, first:end] = trace
+            own_at_times[:, point, first:end] = own
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@no_type_check
+def _move(trace, own, first, ticks, neurons, taus, heard, now, until):
+    """Let time pass from `now` to `until`: the spikes of `now` are heard, then all decays."""
+    if until <= now:
+        return heard
+    while heard < len(ticks) and ticks[heard] < until:
+        pre = neurons[heard] - first
+        if 0 <= pre < len(trace):
+            trace[pre] += np.float32(1.0)
+            for k in range(own.shape[0]):
+                own[k, pre] += np.float32(1.0)
+        heard += 1
+    _decay(trace, np.float32(np.exp((now - until) / taus[0])))
+    for k in range(own.shape[0]):
+        _decay(own[k], np.float32(np.exp((now - until) / taus[1 + k])))
+    return heard
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@no_type_check
+def _decay(trace, factor):
+    # Left alone, forgotten spikes would linger as denormal numbers, a hundredfold slower to use.
+    for i in range(len(trace)):
+        kept = trace[i] * factor
+        trace[i] = kept if kept > np.float32(1e-12) else np.float32(0.0)

@@ -1,0 +1,141 @@
+"""Pair models: where neurons are placed, and the weight of a pair from the places of its neurons.
+
+The method reads symmetric features of places that start from the leading eigenvectors of the free
+weights. The others are what it is compared with.
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+
+
+class Embedding(NamedTuple):
+    """Place of every neuron as a receiver and as a sender; one and the same where undirected."""
+
+    receiver: Float32[Tensor, "neuron dimension"]
+    sender: Float32[Tensor, "neuron dimension"]
+
+    def with_hidden(self, mix: Float32[Tensor, "hidden neuron"]) -> "Embedding":
+        """Hidden neurons added, each mixed from its observed neighbours (Yoon 2025)."""
+        receiver = torch.cat([self.receiver, mix @ self.receiver])
+        if self.sender is self.receiver:
+            return Embedding(receiver, receiver)
+        return Embedding(receiver, torch.cat([self.sender, mix @ self.sender]))
+
+    def copied(self) -> "Embedding":
+        """The same places as they are now, which learning does not move."""
+        receiver = self.receiver.detach().clone()
+        if self.sender is self.receiver:
+            return Embedding(receiver, receiver)
+        return Embedding(receiver, self.sender.detach().clone())
+
+
+def spectral_embedding(
+    weights: Float[np.ndarray, "post pre"],
+    n_dimensions: int,
+    directed: bool,
+    rng: torch.Generator | None = None,  # noqa: ARG001
+) -> Embedding:
+    """Leading eigenvectors of the symmetrised weights, or singular vectors of directed ones.
+
+    Each is scaled by the root of its eigenvalue's size. The diagonal, which is not known, is
+    imputed from the leading vectors themselves. There is nothing random about it.
+    """
+    matrix = weights.copy() if directed else (weights + weights.T) / 2
+    np.fill_diagonal(matrix, 0.0)
+    for _ in range(50):
+        left, size, right = np.linalg.svd(matrix)
+        left, size, right = left[:, :n_dimensions], size[:n_dimensions], right[:n_dimensions].T
+        np.fill_diagonal(matrix, np.sum(left * size * right, axis=1))
+    receiver, sender = left * np.sqrt(size), right * np.sqrt(size)
+    unit = receiver.std() or 1.0
+    place = torch.from_numpy((receiver / unit).astype(np.float32))
+    if not directed:
+        return Embedding(place, place)
+    return Embedding(place, torch.from_numpy((sender / unit).astype(np.float32)))
+
+
+class PairModel(nn.Module, ABC):
+    """Weight of every pair of neurons from their embeddings.
+
+    `directed` says whether w_ij and w_ji differ. Then receivers and senders are two embeddings.
+    """
+
+    def __init__(self, directed: bool) -> None:
+        super().__init__()
+        self.directed = directed
+
+    @property
+    @abstractmethod
+    def layers(self) -> tuple[nn.Linear, ...]:
+        """The linear layers, from the pair's features to its weight."""
+
+    @abstractmethod
+    def weight(
+        self, post: Float32[Tensor, "pair dimension"], pre: Float32[Tensor, "pair dimension"]
+    ) -> Float32[Tensor, " pair"]:
+        """Weight of each pair from two places; the same both ways round where undirected."""
+
+    def forward(
+        self,
+        receiver: Float32[Tensor, "neuron dimension"],
+        sender: Float32[Tensor, "neuron dimension"],
+    ) -> Float32[Tensor, "post pre"]:
+        """Weights [post, pre] with a zero diagonal; the two embeddings are one where undirected."""
+        n = len(receiver)
+        if self.directed:
+            post, pre = torch.nonzero(~torch.eye(n, dtype=torch.bool), as_tuple=True)
+        else:
+            post, pre = torch.triu_indices(n, n, 1)
+        found = self.weight(receiver[post], sender[pre])
+        weights = torch.zeros(n, n).index_put((post, pre), found)
+        return weights if self.directed else weights + weights.T
+
+
+class PairNetwork(PairModel):
+    """A perceptron on features of the pair (after Yoon 2025, w_ij = MLP([z_i, z_j])).
+
+    Undirected: it reads what is the same both ways round, z_i + z_j, (z_i - z_j)² and z_i·z_j.
+    Directed: it reads the receiver's place, the sender's and their product.
+    """
+
+    def __init__(
+        self, n_dimensions: int, hidden: int, directed: bool, rng: torch.Generator
+    ) -> None:
+        super().__init__(directed)
+        self.first, self.second, self.last = perceptron(3 * n_dimensions, hidden, rng)
+
+    @property
+    def layers(self) -> tuple[nn.Linear, ...]:
+        """The layers of the perceptron."""
+        return self.first, self.second, self.last
+
+    def weight(
+        self, post: Float32[Tensor, "pair dimension"], pre: Float32[Tensor, "pair dimension"]
+    ) -> Float32[Tensor, " pair"]:
+        """Weight of each pair."""
+        features = [post, pre] if self.directed else [post + pre, (post - pre) ** 2]
+        return through(self.layers, torch.cat([*features, post * pre], dim=1))
+
+
+def perceptron(
+    n_features: int, hidden: int, rng: torch.Generator
+) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
+    layers = nn.Linear(n_features, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
+    for layer in layers:
+        nn.init.normal_(layer.weight, std=float(layer.in_features) ** -0.5, generator=rng)
+        nn.init.zeros_(layer.bias)
+    return layers
+
+
+def through(
+    layers: tuple[nn.Linear, ...], features: Float32[Tensor, "pair feature"]
+) -> Float32[Tensor, " pair"]:
+    *inner, last = layers
+    for layer in inner:
+        features = nn.functional.gelu(layer(features))
+    return last(features)[:, 0]

@@ -1,0 +1,267 @@
+"""Recordings in NumPy's `.npz`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.readers.assemble import (
+    LabelledEpoch,
+    LoadedRecording,
+    choose_epochs,
+    left_out_warning,
+    listed,
+    spans_of,
+    union_of,
+    unreadable,
+    with_closed_ends,
+)
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+
+_LONGEST_SHOWN = 60
+
+
+_MOST_UNITS = 100_000
+
+
+_TICKS_S = (1e-7, 1.0)
+
+
+def _shown(array: np.ndarray) -> str:
+    """The array on one line, as far as it fits into a sentence."""
+    words = " ".join(str(array).split())
+    return words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…"
+
+
+# ---- .npz -----------------------------------------------------------------------------------
+
+
+def load_npz(path: Path, label: str | None) -> LoadedRecording:
+    arrays = read_arrays(path)
+    if {"t", "index", "start", "end"} <= arrays.keys():
+        with unreadable(path):
+            arrays = _from_saved_tsgroup(arrays)
+    missing = [key for key in ("spike_times", "spike_units") if key not in arrays]
+    if missing:
+        raise InputError(
+            f"{path} holds {listed(arrays)} but not {listed(missing)}; give spike_times in seconds "
+            "and spike_units as whole numbers"
+        )
+    times, units = _numbers(arrays, "spike_times", path), _numbers(arrays, "spike_units", path)
+    if times.size == 0:
+        raise InputError(f"{path} holds no spikes; choose a recording with spikes")
+    if units.size and not units.max() < _MOST_UNITS:
+        raise InputError(
+            f"the spike_units in {path} run up to {units.max()}; number the units from 0 on"
+        )
+    recording = Recording.from_arrays(
+        times,
+        units,
+        n_neurons=_whole(arrays, "n_units", path),
+        epochs_s=_npz_epochs(arrays, times, label, path),
+        tick_s=_tick(arrays, path),
+        neuron_ids=tuple(_texts(arrays, "neuron_ids")),
+        covariates=_npz_covariates(arrays, path),
+        preferred_angle_rad=_angles(arrays, path),
+    )
+    _check_one_each(recording.preferred_angle_rad, recording.n_neurons, path)
+    truth = read_truth(arrays, path) if "weights" in arrays else None
+    if truth is not None and truth.n_neurons != recording.n_neurons:
+        raise InputError(
+            f"the truth in {path} has {truth.n_neurons} neurons but the recording has "
+            f"{recording.n_neurons}; give the weights of the neurons recorded, or n_units"
+        )
+    return LoadedRecording(recording, truth, left_out_warning(len(times), recording))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an `.npz` but those that are pickled Python objects, which are never opened."""
+    with (
+        unreadable(path),
+        path.open("rb") as opened,  # NumPy leaves a file open that it fails to read
+        np.load(opened, allow_pickle=False) as file,
+    ):
+        arrays = {}
+        for key in file.files:
+            try:
+                arrays[key] = file[key]
+            except ValueError as error:
+                if "allow_pickle" not in str(error):
+                    raise
+    return {key: array for key, array in arrays.items() if isinstance(array, np.ndarray)}
+
+
+def _from_saved_tsgroup(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays that `TsGroup.save` wrote, under our names; its pickled metadata stay closed."""
+    keys = np.unique(arrays.get("keys", arrays["index"]))
+    return {
+        "spike_times": arrays["t"],
+        "spike_units": np.searchsorted(keys, arrays["index"]),
+        "n_units": np.array(len(keys)),
+        "epoch_start": arrays["start"],
+        "epoch_stop": arrays["end"],
+        "neuron_ids": keys.astype(np.str_),
+    }
+
+
+def _numbers(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+    array = arrays[key]
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"'{key}' in {path} holds no numbers but {array.dtype}; store numbers")
+    return array if key == "spike_units" else array.astype(float)
+
+
+def _texts(arrays: Mapping[str, np.ndarray], key: str) -> list[str]:
+    """Names, as text also where they are bytes; none where there is no such array."""
+    names = np.ravel(arrays.get(key, ()))
+    return [
+        name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names
+    ]
+
+
+def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None:
+    if key not in arrays:
+        return None
+    number = _numbers(arrays, key, path)
+    if number.size != 1 or not float(number.item()).is_integer():
+        raise InputError(f"'{key}' in {path} is {_shown(number)}, not one whole number; correct it")
+    if number.item() > _MOST_UNITS:
+        raise InputError(f"'{key}' in {path} is {number.item():g}, which is too many; correct it")
+    return int(number.item())
+
+
+def _tick(arrays: Mapping[str, np.ndarray], path: Path) -> float:
+    """The stated grid of the spike times; 0 where it is to be found from them."""
+    if "tick_s" not in arrays:
+        return 0.0
+    tick = _numbers(arrays, "tick_s", path)
+    shortest, longest = _TICKS_S
+    if tick.size != 1 or not shortest <= tick.item() <= longest:
+        raise InputError(
+            f"the tick_s in {path} is {_shown(tick)}, not one number from {shortest:g} to "
+            f"{longest:g} s; leave it out"
+        )
+    return float(tick.item())
+
+
+def _angles(arrays: Mapping[str, np.ndarray], path: Path) -> Float[np.ndarray, " neuron"] | None:
+    """Preferred directions; NaN where a neuron has none."""
+    if "angle_rad" not in arrays:
+        return None
+    angle = _numbers(arrays, "angle_rad", path).ravel()
+    if np.any(np.isinf(angle)):
+        raise InputError(f"the angle_rad in {path} is infinite for some; give radians, or NaN")
+    return angle
+
+
+def _check_one_each(
+    angle_rad: Float[np.ndarray, " neuron"] | None, n_neurons: int, path: Path
+) -> None:
+    if angle_rad is not None and len(angle_rad) != n_neurons:
+        raise InputError(
+            f"{path} has {len(angle_rad)} preferred directions for {n_neurons} neurons; give one "
+            "for each"
+        )
+
+
+def _npz_epochs(
+    arrays: Mapping[str, np.ndarray], times_s: np.ndarray, label: str | None, path: Path
+) -> np.ndarray | None:
+    """Epochs that an `.npz` states; None where it states none."""
+    start, stop = ("epoch_start", "epoch_stop") if "epoch_start" in arrays else ("start", "stop")
+    names = _texts(arrays, "epoch_names")
+    if start not in arrays and stop not in arrays:
+        if label is not None:
+            raise InputError(f"{path} names no epochs, so '{label}' cannot be chosen; leave it out")
+        return None
+    first = (
+        _numbers(arrays, start, path).ravel() if start in arrays else np.array([np.min(times_s)])
+    )
+    last = _numbers(arrays, stop, path).ravel() if stop in arrays else np.array([np.max(times_s)])
+    if len(first) != len(last) or (len(names) and len(names) != len(first)):
+        raise InputError(
+            f"{path} has {len(first)} epoch starts, {len(last)} stops and {len(names)} names; "
+            "give one of each per epoch"
+        )
+    labels = [frozenset({name}) for name in names] or [frozenset[str]()] * len(first)
+    rows = [LabelledEpoch(*row) for row in zip(first, last, labels, strict=True)]
+    chosen = rows if label is None else choose_epochs({"": rows}, label, path)
+    return with_closed_ends(union_of(spans_of(chosen)), times_s)
+
+
+def _npz_covariates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, Covariate]:
+    covariates = {}
+    for number, name in enumerate(np.ravel(arrays.get("covariates", ()))):
+        key = f"covariate_{number}"
+        wanted = [f"{key}_times_s", f"{key}_values"]
+        if not set(wanted) <= arrays.keys():
+            raise InputError(
+                f"{path} lists a covariate {str(name)!r} but lacks {listed(wanted)}; add them"
+            )
+        times, values = (_numbers(arrays, part, path).ravel() for part in wanted)
+        known = np.isfinite(values) if len(values) == len(times) else slice(None)
+        if np.any(np.diff(times[known]) < 0):
+            raise InputError(
+                f"the times of the covariate {str(name)!r} in {path} descend; sort them"
+            )
+        is_angle = arrays.get(f"{key}_is_angle", np.array(False))
+        if is_angle.dtype.kind not in "biu":
+            raise InputError(
+                f"'{key}_is_angle' in {path} is {_shown(is_angle)}; give true or false"
+            )
+        covariates[str(name)] = Covariate(
+            times_s=times[known], values=values[known], is_angle=bool(np.all(is_angle))
+        )
+    return covariates
+
+
+def read_truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:
+    weights = _numbers(arrays, "weights", path)
+    angle = _angles(arrays, path)
+    _check_one_each(angle, len(np.atleast_1d(weights)), path)
+    return Connectivity(
+        weights=weights,
+        neuron_ids=tuple(_texts(arrays, "neuron_ids")),
+        angle_rad=angle,
+        metadata=_network(arrays, path),
+    )
+
+
+def _network(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str | int | float]:
+    """The settings of the network that was simulated; none where they are not there."""
+    if "network" not in arrays:
+        return {}
+    try:
+        settings = json.loads(str(arrays["network"]))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"'network' in {path} is not JSON ({error}); leave it out") from error
+    if not isinstance(settings, dict) or not all(
+        isinstance(value, str | int | float) for value in settings.values()
+    ):
+        raise InputError(f"'network' in {path} holds no plain settings; leave it out")
+    return settings
+
+
+def recording_arrays(recording: Recording) -> dict[str, np.ndarray]:
+    arrays = {
+        "spike_times": recording.spike_times_s,
+        "spike_units": recording.spike_neurons,
+        "n_units": np.array(recording.n_neurons),
+        "epoch_start": recording.epochs_s[:, 0],
+        "epoch_stop": recording.epochs_s[:, 1],
+        "tick_s": np.array(recording.tick_s),
+        "neuron_ids": np.array(recording.neuron_ids),
+        "covariates": np.array(list(recording.covariates), dtype=np.str_),
+    }
+    if recording.preferred_angle_rad is not None:
+        arrays["angle_rad"] = recording.preferred_angle_rad
+    for number, covariate in enumerate(recording.covariates.values()):
+        arrays[f"covariate_{number}_times_s"] = covariate.times_s
+        arrays[f"covariate_{number}_values"] = covariate.values
+        arrays[f"covariate_{number}_is_angle"] = np.array(covariate.is_angle)
+    return arrays

@@ -1,0 +1,406 @@
+"""A recording: spike trains of neurons observed together, the epochs they cover, and covariates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from spikeweft.data.covariate import Covariate
+from spikeweft.errors import InputError
+
+CONTINUOUS_TICK_S = 1e-6
+
+
+"""Tick of a recording whose spike times lie on no grid coarser than 0.1 ms."""
+
+
+_GRIDS_S = (10e-3, 5e-3, 2e-3, 1e-3, 0.5e-3, 0.2e-3, 0.1e-3)
+
+
+_FEW_SPIKES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikeCounts:
+    """Spike counts per time bin and neuron, with the bin width they were made with.
+
+    Bins never cross an epoch's end: the last bin of an epoch may be shorter, and `exposure_s`
+    says how long each bin lasted.
+    """
+
+    counts: Int[np.ndarray, "time neuron"]
+    exposure_s: Float[np.ndarray, " time"]
+    start_s: Float[np.ndarray, " time"]
+    epoch: Int[np.ndarray, " time"]
+    bin_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Spike trains of neurons observed together.
+
+    Attributes
+    ----------
+    spike_times_s
+        Time of every spike in seconds, ascending.
+    spike_neurons
+        Index of the neuron that fired each spike, from 0 to `n_neurons - 1`.
+    n_neurons
+        How many neurons were observed, silent ones included.
+    epochs_s
+        Start and stop in seconds of each stretch of uninterrupted recording, ascending and
+        disjoint. Nothing is known about the time between epochs, so no history crosses it.
+    tick_s
+        Grid on which spike times lie, found from the data where not given. Two spikes within one
+        tick have no order, so neither can have caused the other.
+    neuron_ids
+        A name per neuron; their indices where not given.
+    covariates
+        Variables sampled beside the spikes.
+    preferred_angle_rad
+        Preferred direction of each neuron, where known (ring simulators, head-direction cells).
+    """
+
+    spike_times_s: Float[np.ndarray, " spike"]
+    spike_neurons: Int[np.ndarray, " spike"]
+    n_neurons: int
+    epochs_s: Float[np.ndarray, "epoch 2"]
+    tick_s: float = 0.0
+    neuron_ids: tuple[str, ...] = ()
+    covariates: Mapping[str, Covariate] = field(default_factory=dict)
+    preferred_angle_rad: Float[np.ndarray, " neuron"] | None = None
+
+    def __post_init__(self) -> None:
+        _check_spikes(self.spike_times_s, self.spike_neurons, self.n_neurons)
+        _check_epochs(self.epochs_s, self.spike_times_s)
+        if not self.neuron_ids:
+            object.__setattr__(self, "neuron_ids", tuple(str(i) for i in range(self.n_neurons)))
+        if len(self.neuron_ids) != self.n_neurons:
+            raise InputError(
+                f"{len(self.neuron_ids)} neuron ids were given for {self.n_neurons} neurons; "
+                "give one id per neuron"
+            )
+        if self.tick_s == 0.0:
+            object.__setattr__(self, "tick_s", time_resolution(self.spike_times_s))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        spike_times_s: np.ndarray,
+        spike_neurons: np.ndarray,
+        *,
+        n_neurons: int | None = None,
+        epochs_s: np.ndarray | None = None,
+        tick_s: float = 0.0,
+        neuron_ids: tuple[str, ...] = (),
+        covariates: Mapping[str, Covariate] | None = None,
+        preferred_angle_rad: np.ndarray | None = None,
+    ) -> Self:
+        """Recording from unordered spikes; spikes outside the epochs are left out.
+
+        Raises
+        ------
+        InputError
+            Where the arrays differ in length, hold no spike, or hold times that are not finite.
+        """
+        times = np.asarray(spike_times_s, dtype=float).ravel()
+        neurons = np.asarray(spike_neurons).ravel()
+        if len(times) != len(neurons):
+            raise InputError(
+                f"there are {len(times)} spike times but {len(neurons)} spike units; "
+                "give one unit per spike"
+            )
+        _check_finite(times)
+        if neurons.size and not np.array_equal(neurons, np.rint(neurons)):
+            raise InputError("spike units must be whole numbers, the index of each spike's neuron")
+        if times.size == 0:
+            raise InputError("the recording holds no spikes; check the file and the epochs chosen")
+        epochs = _default_epoch(times) if epochs_s is None else _as_epochs(epochs_s)
+        order = np.argsort(times, kind="stable")
+        times, neurons = times[order], neurons[order].astype(np.int64)
+        inside = _epoch_of(times, epochs) >= 0
+        if not inside.any():
+            raise InputError(
+                f"no spike lies inside the epochs ({epochs[0, 0]:g} to {epochs[-1, 1]:g} s), while "
+                f"the spikes span {times[0]:g} to {times[-1]:g} s; check the epochs' unit"
+            )
+        return cls(
+            spike_times_s=times[inside],
+            spike_neurons=neurons[inside],
+            n_neurons=int(neurons.max()) + 1 if n_neurons is None else int(n_neurons),
+            epochs_s=epochs,
+            tick_s=tick_s,
+            neuron_ids=neuron_ids,
+            covariates=dict(covariates or {}),
+            preferred_angle_rad=preferred_angle_rad,
+        )
+
+    @property
+    def n_spikes(self) -> Int[np.ndarray, " neuron"]:
+        """Spikes of each neuron."""
+        return np.bincount(self.spike_neurons, minlength=self.n_neurons)
+
+    @property
+    def duration_s(self) -> float:
+        """Time recorded, gaps left out."""
+        return float(np.sum(self.epochs_s[:, 1] - self.epochs_s[:, 0]))
+
+    @property
+    def rate_hz(self) -> Float[np.ndarray, " neuron"]:
+        """Mean firing rate of each neuron over the time recorded."""
+        return self.n_spikes / self.duration_s
+
+    def restrict(self, epochs_s: np.ndarray) -> Self:
+        """The part of the recording inside the given epochs.
+
+        Raises
+        ------
+        InputError
+            Where the epochs and the recording do not overlap.
+        """
+        epochs = _intersect(self.epochs_s, _as_epochs(epochs_s))
+        if len(epochs) == 0:
+            raise InputError(
+                f"the epochs asked for lie outside the recording, which covers "
+                f"{self.epochs_s[0, 0]:g} to {self.epochs_s[-1, 1]:g} s; choose epochs inside it"
+            )
+        inside = _epoch_of(self.spike_times_s, epochs) >= 0
+        return replace(
+            self,
+            spike_times_s=self.spike_times_s[inside],
+            spike_neurons=self.spike_neurons[inside],
+            epochs_s=epochs,
+        )
+
+    def between(self, start: float, stop: float) -> Self:
+        """The part from fraction `start` to fraction `stop` of the time recorded.
+
+        Parts that share a fraction as their border hold each spike once.
+
+        Raises
+        ------
+        InputError
+            Where no time lies between the two fractions.
+        """
+        first, last = self._clock_at(start), self._clock_at(stop)
+        if not np.any(last > first):
+            raise InputError(
+                f"no time lies between {start:g} and {stop:g} of a recording of "
+                f"{self.duration_s:g} s; choose a start below the stop, both from 0 to 1"
+            )
+        return self.restrict(np.column_stack([first, last])[last > first])
+
+    def _clock_at(self, fraction: float) -> Float[np.ndarray, " epoch"]:
+        """Where in each epoch this fraction of all recorded time has passed."""
+        length = self.epochs_s[:, 1] - self.epochs_s[:, 0]
+        end = np.cumsum(length)
+        passed = fraction * end[-1]
+        inside = self.epochs_s[:, 0] + np.clip(passed - (end - length), 0.0, length)
+        # The stop itself, not start + length, which rounding may put before the last spike.
+        return np.where(passed >= end, self.epochs_s[:, 1], inside)
+
+    def first_minutes(self, minutes: float) -> Self:
+        """The first minutes of recorded time, gaps left out."""
+        return self.between(0.0, min(1.0, 60.0 * minutes / self.duration_s))
+
+    def select(self, neurons: np.ndarray) -> Self:
+        """The recording of some neurons only, in the order given; the others are unobserved."""
+        chosen = np.asarray(neurons, dtype=np.int64)
+        new_index = np.full(self.n_neurons, -1)
+        new_index[chosen] = np.arange(len(chosen))
+        kept = new_index[self.spike_neurons] >= 0
+        angle = self.preferred_angle_rad
+        return replace(
+            self,
+            spike_times_s=self.spike_times_s[kept],
+            spike_neurons=new_index[self.spike_neurons[kept]],
+            n_neurons=len(chosen),
+            neuron_ids=tuple(self.neuron_ids[i] for i in chosen),
+            preferred_angle_rad=None if angle is None else angle[chosen],
+        )
+
+    def counts(self, bin_s: float) -> SpikeCounts:
+        """Spikes in bins of `bin_s` seconds; every spike falls into exactly one bin.
+
+        Raises
+        ------
+        InputError
+            Where the bin is not positive, or longer than the recording.
+        """
+        if not 0 < bin_s <= self.duration_s:
+            raise InputError(
+                f"a bin width of {bin_s:g} s does not fit a recording of {self.duration_s:g} s; "
+                "choose a positive width below its length"
+            )
+        length = self.epochs_s[:, 1] - self.epochs_s[:, 0]
+        n_bins = np.maximum(np.ceil(length / bin_s - 1e-6).astype(np.int64), 1)
+        first = np.concatenate([[0], np.cumsum(n_bins)])
+        epoch = np.repeat(np.arange(len(n_bins)), n_bins)
+        within = np.arange(first[-1]) - first[epoch]
+        spike_epoch = _epoch_of(self.spike_times_s, self.epochs_s)
+        since = self.spike_times_s - self.epochs_s[spike_epoch, 0]
+        spike_bin = np.floor(since / bin_s + 1e-6).astype(np.int64)
+        spike_bin = first[spike_epoch] + np.clip(spike_bin, 0, n_bins[spike_epoch] - 1)
+        counts = np.zeros((first[-1], self.n_neurons), dtype=np.int32)
+        np.add.at(counts, (spike_bin, self.spike_neurons), 1)
+        return SpikeCounts(
+            counts=counts,
+            exposure_s=np.minimum(bin_s, length[epoch] - within * bin_s),
+            start_s=self.epochs_s[epoch, 0] + within * bin_s,
+            epoch=epoch,
+            bin_s=bin_s,
+        )
+
+    def warnings(self) -> list[str]:
+        """What a user should know about these data before believing a result."""
+        spikes = self.n_spikes
+        found = [
+            _name_neurons(self, spikes == 0, "never fire, and nothing can be said about them"),
+            _name_neurons(
+                self,
+                (spikes > 0) & (spikes < _FEW_SPIKES),
+                f"fire fewer than {_FEW_SPIKES} spikes, and their weights are little but a guess",
+            ),
+            *(
+                f"neurons {self.neuron_ids[i]} and {self.neuron_ids[j]} have the same spike train, "
+                "and one unit may have been counted twice"
+                for i, j in self.duplicates()
+            ),
+        ]
+        if len(self.epochs_s) > 1:
+            gap = self.epochs_s[1:, 0] - self.epochs_s[:-1, 1]
+            found.append(
+                f"the recording has {len(gap)} gaps (the longest {gap.max():.3g} s); "
+                "no spike history is carried across them"
+            )
+        return [sentence for sentence in found if sentence]
+
+    def duplicates(self) -> list[tuple[int, int]]:
+        """Pairs of neurons whose spike trains are the same."""
+        first_with: dict[bytes, int] = {}
+        pairs = []
+        order = np.argsort(self.spike_neurons, kind="stable")
+        trains = np.split(self.spike_times_s[order], np.cumsum(self.n_spikes)[:-1])
+        for neuron, train in enumerate(trains):
+            if len(train) == 0:
+                continue
+            twin = first_with.setdefault(train.tobytes(), neuron)
+            if twin != neuron:
+                pairs.append((twin, neuron))
+        return pairs
+
+
+def time_resolution(spike_times_s: Float[np.ndarray, " spike"]) -> float:
+    """Coarsest grid, from 10 to 0.1 ms, on which all spike times lie; 1 µs where there is none."""
+    since_first = spike_times_s - spike_times_s[0] if len(spike_times_s) else spike_times_s
+    for grid_s in _GRIDS_S:
+        steps = since_first / grid_s
+        if np.all(np.abs(steps - np.rint(steps)) < 1e-3):
+            return grid_s
+    return CONTINUOUS_TICK_S
+
+
+def preferred_directions(
+    recording: Recording, direction: Covariate, n_bins: int = 60
+) -> Float[np.ndarray, " neuron"]:
+    """Direction in radians, from 0 to 2π, in which each neuron fires most; NaN where it is silent.
+
+    The mean direction of the tuning curve: spikes per time spent in each of `n_bins` directions.
+    Time spent is counted in samples of the direction inside the epochs.
+    """
+    seen = direction.values[_epoch_of(direction.times_s, recording.epochs_s) >= 0]
+    spent = np.bincount(_direction_bin(seen, n_bins), minlength=n_bins)
+    at_spike = _direction_bin(direction.at(recording.spike_times_s), n_bins)
+    fired = np.zeros((recording.n_neurons, n_bins))
+    np.add.at(fired, (recording.spike_neurons, at_spike), 1)
+    tuning = np.divide(fired, spent, out=np.zeros_like(fired), where=spent > 0)
+    mean = tuning @ np.exp(2j * np.pi * (np.arange(n_bins) + 0.5) / n_bins)
+    return np.where(tuning.any(axis=1), np.mod(np.angle(mean), 2 * np.pi), np.nan)
+
+
+def _direction_bin(angle_rad: np.ndarray, n_bins: int) -> Int[np.ndarray, " time"]:
+    return np.floor(np.mod(angle_rad, 2 * np.pi) / (2 * np.pi) * n_bins).astype(np.int64) % n_bins
+
+
+def _check_finite(times_s: np.ndarray) -> None:
+    bad = np.flatnonzero(~np.isfinite(times_s))
+    if len(bad):
+        raise InputError(
+            f"{len(bad)} spike times are not finite (the first is number {bad[0]}, "
+            f"{times_s[bad[0]]}); remove them from the file"
+        )
+
+
+def _check_spikes(times_s: np.ndarray, neurons: np.ndarray, n_neurons: int) -> None:
+    if len(times_s) != len(neurons):
+        raise InputError(
+            f"there are {len(times_s)} spike times but {len(neurons)} spike units; "
+            "give one unit per spike"
+        )
+    if n_neurons < 1:
+        raise InputError(f"a recording needs at least one neuron, not {n_neurons}")
+    _check_finite(times_s)
+    if len(times_s) and (neurons.min() < 0 or neurons.max() >= n_neurons):
+        raise InputError(
+            f"spike units run from {neurons.min()} to {neurons.max()}, but there are {n_neurons} "
+            f"neurons; number them from 0 to {n_neurons - 1}"
+        )
+    if np.any(np.diff(times_s) < 0):
+        raise InputError("spike times must ascend; Recording.from_arrays sorts them")
+
+
+def _check_epochs(epochs_s: np.ndarray, times_s: np.ndarray) -> None:
+    if len(epochs_s) == 0 or not np.all(np.isfinite(epochs_s)):
+        raise InputError("a recording needs at least one epoch with finite start and stop")
+    if np.any(epochs_s[:, 1] <= epochs_s[:, 0]):
+        raise InputError("an epoch stops before it starts; give start before stop")
+    if np.any(epochs_s[1:, 0] < epochs_s[:-1, 1]):
+        raise InputError("epochs overlap or are not in order; merge and sort them")
+    if np.any(_epoch_of(times_s, epochs_s) < 0):
+        raise InputError(
+            "some spikes lie outside the epochs; Recording.from_arrays leaves them out"
+        )
+
+
+def _default_epoch(times_s: np.ndarray) -> np.ndarray:
+    return np.array([[times_s.min(), np.nextafter(times_s.max() + CONTINUOUS_TICK_S, np.inf)]])
+
+
+def _as_epochs(epochs_s: np.ndarray) -> np.ndarray:
+    epochs = np.asarray(epochs_s, dtype=float).reshape(-1, 2)
+    return epochs[np.argsort(epochs[:, 0], kind="stable")]
+
+
+def _epoch_of(times_s: np.ndarray, epochs_s: np.ndarray) -> Int[np.ndarray, " time"]:
+    """Index of the epoch that holds each time, -1 where none does."""
+    epoch = np.searchsorted(epochs_s[:, 0], times_s, side="right") - 1
+    inside: Bool[np.ndarray, " time"] = (epoch >= 0) & (times_s < epochs_s[epoch, 1])
+    return np.where(inside, epoch, -1)
+
+
+def _intersect(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Epochs that lie in both lists."""
+    low = np.maximum(a[:, None, 0], b[None, :, 0])
+    high = np.minimum(a[:, None, 1], b[None, :, 1])
+    return _as_epochs(np.column_stack([low[high > low], high[high > low]]))
+
+
+def _name_neurons(recording: Recording, which: np.ndarray, fate: str) -> str:
+    names = [recording.neuron_ids[i] for i in np.flatnonzero(which)]
+    if not names:
+        return ""
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return f"{len(names)} of {recording.n_neurons} neurons {fate}: {shown}"
+
+
+def scored_epochs(recording: Recording, history_window_s: float) -> Float[np.ndarray, "epoch 2"]:
+    """The epochs without the first history window of each, whose past is not known in full.
+
+    Epochs no longer than a history window are left out. Spikes before an epoch's scored part
+    still count as history.
+    """
+    start = recording.epochs_s[:, 0] + history_window_s
+    long_enough = start + recording.tick_s < recording.epochs_s[:, 1]
+    return np.column_stack([start, recording.epochs_s[:, 1]])[long_enough]

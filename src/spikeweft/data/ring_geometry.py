@@ -1,0 +1,86 @@
+"""Angles on a ring: slots, gaps, and interpolation between neighbours."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+N_SLOTS = 100
+
+
+"""Slots of the ring (Yoon 2025)."""
+
+
+def slot_angles(
+    slots: Int[np.ndarray, " neuron"], n_slots: int = N_SLOTS
+) -> Float[np.ndarray, " neuron"]:
+    """Angle of each slot."""
+    return 2 * np.pi * slots / n_slots
+
+
+def ring_places(
+    angle_rad: Float[np.ndarray, " observed"], n_hidden: int
+) -> Float[np.ndarray, " hidden"]:
+    """Angles for hidden neurons: each in turn into the middle of the widest gap on the ring."""
+    taken = np.sort(np.mod(angle_rad, 2 * np.pi))
+    places = []
+    for _ in range(n_hidden):
+        gap = np.diff(np.append(taken, taken[0] + 2 * np.pi))
+        widest = int(np.argmax(gap))
+        place = np.mod(taken[widest] + gap[widest] / 2, 2 * np.pi)
+        places.append(place)
+        taken = np.sort(np.append(taken, place))
+    return np.array(places)
+
+
+def interpolation(
+    angle_rad: Float[np.ndarray, " observed"], places_rad: Float[np.ndarray, " hidden"]
+) -> Float[np.ndarray, "hidden observed"]:
+    """Linear interpolation on the ring, from the nearest observed neuron on either side."""
+    n = len(angle_rad)
+    mix = np.zeros((len(places_rad), n))
+    ahead = np.mod(angle_rad[None, :] - places_rad[:, None], 2 * np.pi)
+    right = np.argmin(ahead, axis=1)
+    left = np.argmin(np.mod(-ahead, 2 * np.pi), axis=1)
+    to_right = ahead[np.arange(len(places_rad)), right]
+    to_left = np.mod(-ahead, 2 * np.pi)[np.arange(len(places_rad)), left]
+    share = to_left / np.maximum(to_left + to_right, 1e-12)
+    np.add.at(mix, (np.arange(len(places_rad)), right), share)
+    np.add.at(mix, (np.arange(len(places_rad)), left), 1.0 - share)
+    return mix
+
+
+def hidden_angles(
+    observed_rad: Float[np.ndarray, " neuron"], n_hidden: int
+) -> Float[np.ndarray, " hidden"]:
+    """Where on the ring hidden neurons are put (chosen; not published), in radians.
+
+    One after the other into the middle of the widest gap between neurons; among equally wide gaps
+    into the one farthest from the hidden neurons already there.
+    """
+    placed = np.zeros(0)
+    for _ in range(n_hidden):
+        taken = np.sort(np.concatenate([observed_rad, placed]) % (2 * np.pi))
+        gap = np.diff(taken, append=taken[0] + 2 * np.pi)
+        middle = taken + gap / 2
+        apart = np.abs(np.angle(np.exp(1j * (middle[:, None] - placed[None, :]))))
+        room = apart.min(1, initial=np.pi)
+        widest = gap > gap.max() * (1 - 1e-6)
+        placed = np.append(placed, middle[np.argmax(np.where(widest, room, -1.0))])
+    return placed % (2 * np.pi)
+
+
+def ring_interpolation(
+    hidden_rad: Float[np.ndarray, " hidden"], observed_rad: Float[np.ndarray, " neuron"]
+) -> Float[np.ndarray, "hidden neuron"]:
+    """Weights of linear interpolation from the nearest observed neuron on either side."""
+    order = np.argsort(observed_rad % (2 * np.pi))
+    ascending = observed_rad[order] % (2 * np.pi)
+    above = np.searchsorted(ascending, hidden_rad % (2 * np.pi)) % len(order)
+    below = above - 1
+    since = (hidden_rad - ascending[below]) % (2 * np.pi)
+    gap = (ascending[above] - ascending[below]) % (2 * np.pi)
+    share = np.where(gap > 0, since / np.where(gap > 0, gap, 1.0), 0.5)
+    interpolation = np.zeros((len(hidden_rad), len(observed_rad)))
+    hidden = np.arange(len(hidden_rad))
+    interpolation[hidden, order[below]] = 1 - share
+    interpolation[hidden, order[above]] += share
+    return interpolation

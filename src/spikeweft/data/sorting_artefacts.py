@@ -1,0 +1,158 @@
+"""Sorting artefacts: pairs of neurons that spike sorting could not see firing together.
+
+Where the spikes of two neurons overlap on the same electrodes, sorting misses one of them, and the
+pair seems never to fire within half a millisecond. A model takes that for inhibition.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Bool, Int
+from scipy.stats import binom
+
+from spikeweft.data.recording import Recording
+
+BLIND_S = 0.5e-3
+
+
+"""Spikes closer than this overlap."""
+
+
+NEIGHBOUR_S = 5e-3
+
+
+"""Lags from `BLIND_S` to this one tell how many spikes to expect within the blind window."""
+
+
+MOST_LEFT = 0.2
+
+
+"""Share of the expected coincidences below which a pair almost never fires together."""
+
+
+FALSE_ALARM = 0.01
+
+
+"""Chance that any pair of a recording without artefacts is named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortingArtefact:
+    """A pair of neurons with a blind window.
+
+    Attributes
+    ----------
+    neurons
+        The pair, ascending.
+    n_within
+        Times that they fired within `BLIND_S` of each other.
+    n_expected
+        Times to be expected from the lags up to `NEIGHBOUR_S`, on the side with fewer.
+    p_value
+        Chance of so few, of a pair without a blind window.
+    """
+
+    neurons: tuple[int, int]
+    n_within: int
+    n_expected: float
+    p_value: float
+
+
+def resolves_artefacts(recording: Recording) -> bool:
+    """Whether spike times are fine enough for a blind window to show."""
+    return recording.tick_s <= BLIND_S / 2
+
+
+def sorting_artefacts(recording: Recording) -> list[SortingArtefact]:
+    """Pairs that almost never fire within `BLIND_S` of each other, though they do just beside.
+
+    Two Poisson counts are compared, within the blind window and at the neighbouring lags: given
+    their sum, the first is binomial. Inhibition that begins with a spike empties one side only,
+    so either side must be fuller than the window. The chance of naming any pair of a recording
+    without artefacts is at most `FALSE_ALARM` (Bonferroni). None are found where spike times are
+    too coarse, see `resolves_artefacts`.
+    """
+    if not resolves_artefacts(recording):
+        return []
+    n_blind = round(BLIND_S / recording.tick_s)
+    n_lags = round(NEIGHBOUR_S / recording.tick_s)
+    within, before, after = _coincidences(recording, n_blind, n_lags)
+    share = (2 * n_blind + 1) / (n_lags - n_blind)
+    beside = np.minimum(before, after)
+    p_value = binom.cdf(within, within + beside, share / (1 + share))
+    first, second = np.triu_indices(recording.n_neurons, 1)
+    found = (p_value < FALSE_ALARM / len(first)) & (within < MOST_LEFT * share * beside)
+    return [
+        SortingArtefact(
+            neurons=(int(i), int(j)),
+            n_within=int(within[i, j]),
+            n_expected=float(share * beside[i, j]),
+            p_value=float(p_value[i, j]),
+        )
+        for i, j in zip(first, second, strict=True)
+        if found[i, j]
+    ]
+
+
+def sound_pairs(
+    artefacts: Sequence[SortingArtefact], n_neurons: int
+) -> Bool[np.ndarray, "post pre"]:
+    """Pairs of different neurons without a blind window."""
+    sound = ~np.eye(n_neurons, dtype=bool)
+    for artefact in artefacts:
+        i, j = artefact.neurons
+        sound[i, j] = sound[j, i] = False
+    return sound
+
+
+def describe_artefacts(recording: Recording, artefacts: Sequence[SortingArtefact]) -> list[str]:
+    """What a user should know about them, in sentences that name the neurons."""
+    if not resolves_artefacts(recording):
+        return [
+            f"spike times come in steps of {1e3 * recording.tick_s:g} ms, too coarse to see "
+            f"whether sorting missed spikes within {1e3 * BLIND_S:g} ms of another neuron's"
+        ]
+    names = recording.neuron_ids
+    return [
+        f"neurons {names[i]} and {names[j]} fired within {1e3 * BLIND_S:g} ms of each other "
+        f"{artefact.n_within} times where {artefact.n_expected:.0f} are expected; sorting seems "
+        "to have missed overlapping spikes, so their weights are left out"
+        for artefact in artefacts
+        for i, j in [artefact.neurons]
+    ]
+
+
+def _coincidences(
+    recording: Recording, n_blind: int, n_lags: int
+) -> tuple[
+    Int[np.ndarray, "neuron neuron"],
+    Int[np.ndarray, "neuron neuron"],
+    Int[np.ndarray, "neuron neuron"],
+]:
+    """Spikes of j within the window around spikes of i, and up to `n_lags` before and after."""
+    ticks = np.rint(
+        (recording.spike_times_s - recording.spike_times_s[0]) / recording.tick_s
+    ).astype(np.int64)
+    n = recording.n_neurons
+    within, after = np.zeros((n, n), np.int64), np.zeros((n, n), np.int64)
+    _count(ticks, recording.spike_neurons.astype(np.int64), n_blind, n_lags, within, after)
+    return within, after.T, after
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check  # numba compiles it; its caller is checked
+def _count(ticks, neurons, n_blind, n_lags, within, after):
+    for first in range(len(ticks)):
+        for second in range(first + 1, len(ticks)):
+            lag = ticks[second] - ticks[first]
+            if lag > n_lags:
+                break
+            i, j = neurons[first], neurons[second]
+            if lag <= n_blind:
+                within[i, j] += 1
+                within[j, i] += 1
+            else:
+                after[i, j] += 1

@@ -1,0 +1,194 @@
+"""Scores: how far an inferred circuit is from the true one, and how well spikes are predicted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from sklearn.metrics import average_precision_score
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceError:
+    """Distance of an inferred circuit from the true one; 0 is perfect, 1 is no better than zero.
+
+    Attributes
+    ----------
+    delta
+        ‖W - αŴ‖ / ‖W‖ over off-diagonal entries with the α that minimises it
+        (Das & Fiete 2020, eq. 4).
+    delta_profile
+        The same norm with α from the L1 fit of the mean aligned row of Ŵ to that of W (Yoon 2025);
+        NaN where the truth is not a ring.
+    bias, variance
+        Parts of `delta`, delta² = bias² + variance²: the error of the ring-averaged Ŵ, and the
+        scatter around it; NaN where the truth is not a ring.
+    scale
+        The α of `delta`; negative where excitation and inhibition are interchanged.
+    """
+
+    delta: float
+    delta_profile: float
+    bias: float
+    variance: float
+    scale: float
+
+
+def inference_error(
+    inferred: Connectivity,
+    true: Connectivity,
+    *,
+    pairs: Bool[np.ndarray, "post pre"] | None = None,
+) -> InferenceError:
+    """Inference error Δ of a circuit in both published definitions, with its two parts.
+
+    Parameters
+    ----------
+    pairs
+        Pairs over which the error is taken, as those that the data inform; all where None. The
+        parts and `delta_profile` are of whole rings, and NaN where only some pairs count.
+
+    Raises
+    ------
+    InputError
+        Where the two circuits have different sizes, or the true one has no connection.
+    """
+    if inferred.n_neurons != true.n_neurons:
+        raise InputError(
+            f"the truth has {true.n_neurons} neurons but the inferred circuit has "
+            f"{inferred.n_neurons}; compare circuits of the same neurons"
+        )
+    mask = true.off_diagonal if pairs is None else true.off_diagonal & pairs
+    truth, answer = true.weights, inferred.weights
+    norm = float(np.linalg.norm(truth[mask]))
+    if norm == 0:
+        raise InputError(
+            "the true circuit has no connection, so an error relative to it is undefined"
+        )
+    scale = _least_squares_scale(answer[mask], truth[mask])
+    delta = float(np.linalg.norm((truth - scale * answer)[mask])) / norm
+    if pairs is not None or not is_ring(true):
+        return InferenceError(
+            delta=delta, delta_profile=np.nan, bias=np.nan, variance=np.nan, scale=scale
+        )
+    averaged = ring_average(answer)
+    profile_scale = _least_absolute_scale(ring_profile(answer), ring_profile(truth))
+    return InferenceError(
+        delta=delta,
+        delta_profile=float(np.linalg.norm((truth - profile_scale * answer)[mask])) / norm,
+        bias=float(np.linalg.norm((truth - scale * averaged)[mask])) / norm,
+        variance=abs(scale) * float(np.linalg.norm((answer - averaged)[mask])) / norm,
+        scale=scale,
+    )
+
+
+def is_ring(circuit: Connectivity) -> bool:
+    """Whether every row is the same profile, shifted: the circuit is rotation-invariant."""
+    mask = circuit.off_diagonal
+    weights = circuit.weights
+    return circuit.n_neurons > 2 and bool(
+        np.allclose(weights[mask], ring_average(weights)[mask], rtol=1e-6, atol=1e-12)
+    )
+
+
+def ring_profile(weights: Float[np.ndarray, "post pre"]) -> Float[np.ndarray, " offset"]:
+    """Mean aligned row without its diagonal: entry d - 1 is the mean weight from pre = post + d."""
+    n = len(weights)
+    post = np.arange(n)
+    return np.array([weights[post, (post + d) % n].mean() for d in range(1, n)])
+
+
+def ring_average(weights: Float[np.ndarray, "post pre"]) -> Float[np.ndarray, "post pre"]:
+    """The matrix with every row replaced by the mean aligned row, the diagonal by its mean."""
+    n = len(weights)
+    offset = (np.arange(n)[None, :] - np.arange(n)[:, None]) % n
+    return np.concatenate([[np.diag(weights).mean()], ring_profile(weights)])[offset]
+
+
+def _least_squares_scale(answer: np.ndarray, truth: np.ndarray) -> float:
+    power = float(answer @ answer)
+    return float(answer @ truth) / power if power > 0 else 0.0
+
+
+def _least_absolute_scale(answer: np.ndarray, truth: np.ndarray) -> float:
+    """The α that minimises Σ|truth - α·answer|: a weighted median of the ratios."""
+    weight = np.abs(answer)
+    used = weight > 0
+    if not used.any():
+        return 0.0
+    ratio = truth[used] / answer[used]
+    order = np.argsort(ratio)
+    cumulative = np.cumsum(weight[used][order])
+    return float(ratio[order][np.searchsorted(cumulative, cumulative[-1] / 2)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionScore:
+    """Bits per spike that a model gains over a neuron's constant rate (Yoon 2025, L_bps).
+
+    The likelihood is that of the spike times themselves, Σ log λ(t_spike) - ∫λ dt, at the
+    recording's own resolution. A model with bins predicts a rate that is constant within a bin,
+    so all models are scored by the same rule. The null is the neuron's mean rate in the data
+    that the model was trained on.
+    """
+
+    per_neuron: Float[np.ndarray, " neuron"]
+    """Gain of each neuron; NaN where it fired no spike."""
+
+    pooled: float
+    """Gain of all neurons together over all their spikes."""
+
+    @property
+    def mean(self) -> float:
+        """Mean over the neurons that fired; the paper's figure."""
+        fired = np.isfinite(self.per_neuron)
+        return float(self.per_neuron[fired].mean()) if fired.any() else float("nan")
+
+
+def bits_per_spike(
+    log_likelihood: Float[np.ndarray, " neuron"],
+    n_spikes: Int[np.ndarray, " neuron"],
+    exposure_s: float,
+    null_rate_hz: Float[np.ndarray, " neuron"],
+) -> PredictionScore:
+    """Score of a model from its log-likelihood in nats (rates in Hz) on `n_spikes` spikes."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spike_term = np.where(n_spikes > 0, n_spikes * np.log(null_rate_hz), 0.0)
+        gain = (log_likelihood - (spike_term - null_rate_hz * exposure_s)) / np.log(2)
+        per_neuron = np.where((n_spikes > 0) & np.isfinite(gain), gain / n_spikes, np.nan)
+    scored = np.isfinite(per_neuron)
+    total = int(n_spikes[scored].sum())
+    pooled = float(gain[scored].sum() / total) if total else float("nan")
+    return PredictionScore(per_neuron=per_neuron, pooled=pooled)
+
+
+def precision_recall_area(inferred: Connectivity, true: Connectivity) -> float:
+    """Area under the precision-recall curve of |weight| as a sign of a connection.
+
+    The average precision over all ordered pairs of different neurons; NaN where all or none are
+    connected.
+    """
+    pairs = true.off_diagonal
+    connected = true.weights[pairs] != 0
+    if connected.all() or not connected.any():
+        return float("nan")
+    return float(average_precision_score(connected, np.abs(inferred.weights[pairs])))
+
+
+Pairs = Bool[np.ndarray, "post pre"]
+
+
+def agreement(one: Connectivity, other: Connectivity, sound: Pairs | None = None) -> float:
+    """Correlation of every weight of two circuits, over pairs that both know."""
+    used = one.informed & other.informed
+    if sound is not None:
+        used &= sound
+    return correlation(one.weights[used], other.weights[used])
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(np.corrcoef(one, other)[0, 1])

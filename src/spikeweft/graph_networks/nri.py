@@ -1,0 +1,354 @@
+"""Neural relational inference (Kipf et al. 2018) on spikes: the ancestor of learned graphs."""
+
+import math
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int
+from torch import Tensor
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.evaluation.metrics import bits_per_spike
+from spikeweft.graph_networks.binned_history import Bins, rebin
+from spikeweft.graph_networks.nri_model import (
+    N_GRAPH_WINDOWS,
+    N_KINDS,
+    RelationalModel,
+    concrete,
+    divergence,
+    effect_of_a_spike,
+    without_self,
+)
+from spikeweft.runtime.training_loop import Progress
+
+BIN_S = 1e-3
+
+
+"""Width of the bins that are predicted; a recording with coarser ticks is binned by its ticks."""
+
+
+LEARNING_RATE = 5e-3
+
+
+"""Adam's step size at the start (published: 5e-4, for ten times as many steps)."""
+
+
+LEARNING_RATE_DECAY = 0.8
+
+
+"""Factor on the step size from one epoch to the next (chosen)."""
+
+
+BATCHES_PER_EPOCH = 100
+
+
+"""An epoch is this many gradient steps (chosen)."""
+
+
+PATIENCE = 3
+
+
+"""Epochs without a better held-out likelihood after which training stops (chosen)."""
+
+
+N_ENCODED_PAIRS = 1_280_000
+
+
+"""Pairs of neurons, over all windows, that the graph of one gradient step is encoded from; so few
+neurons are seen in many windows (chosen)."""
+
+
+HELD_OUT = 0.1
+
+
+"""Last part of the recording, set apart to decide when to stop."""
+
+
+N_HELD_OUT_BINS = 4096
+
+
+"""Bins, spread evenly over the held-out part, that each epoch is judged by."""
+
+
+N_PROBES = 2048
+
+
+"""Moments at which one spike is added to see what the fitted edges do."""
+
+
+_EVALUATION_BATCH = 256
+
+
+class NRI(SpikePredictor):
+    r"""Neural relational inference (Kipf et al. 2018), adapted to spikes.
+
+    An encoder passes messages between neurons and pairs and gives each ordered pair a distribution
+    over "no edge" and two kinds of edge; a decoder predicts the next bin's spikes by messages over
+    edges drawn from it (concrete distribution). Both are trained on the evidence lower bound: the
+    Poisson likelihood less the divergence of the edges from a sparse prior, counted once, since a
+    recording has one graph. Training stops early by the likelihood of held-out spikes.
+
+    Kinds have no sign of their own. What one does to the postsynaptic log rate is asked of the
+    fitted model: a presynaptic spike is added at random moments, and its effects are regressed on
+    the edges' probabilities. A weight is the sum over kinds of probability times effect, in nats
+    per presynaptic spike. Ground truth plays no part.
+
+    Parameters
+    ----------
+    history_window_s
+        Window of past spikes that encoder and decoder see.
+    n_epochs, batch_size
+        Epochs at most, and bins of all neurons per gradient step.
+    random_state
+        Seed of the starting weights, the batches and the edges drawn in training.
+
+    Attributes
+    ----------
+    connectivity_
+        The inferred circuit.
+    edge_probability_
+        Probability of each kind of edge, (post, pre, kind).
+    effect_
+        What a presynaptic spike does to the log rate through an edge of each kind, in nats.
+    history_
+        Progress after every epoch.
+    """
+
+    edge_probability_: Float32[np.ndarray, "post pre kind"]
+    effect_: Float[np.ndarray, " kind"]
+    history_: list[Progress]
+
+    def __init__(
+        self,
+        *,
+        history_window_s: float = 0.03,
+        n_epochs: int = 12,
+        batch_size: int = 256,
+        random_state: int = 0,
+    ) -> None:
+        self.history_window_s = history_window_s
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.random_state = random_state
+
+    def fit(self, X: Recording, y: None = None) -> Self:  # noqa: ARG002
+        """Infer the circuit.
+
+        Raises
+        ------
+        InputError
+            Where the settings or the recording cannot be used.
+        """
+        self._check(X)
+        self.null_rate_hz_ = X.rate_hz
+        self.bin_s_ = max(BIN_S, X.tick_s)
+        # Edges drawn in training are drawn pair by pair: in an order that the neurons have from
+        # their spikes, so that the answer does not depend on that of their labels.
+        order = np.argsort(X.n_spikes, kind="stable")
+        training = self._fit_model(X.select(order))
+        edges = self._model.edges(training)
+        self.effect_ = self._effects(training, edges)
+        place = np.argsort(order)
+        self._edges = edges[place][:, place]
+        self._model.decoder.log_mean_count = self._model.decoder.log_mean_count[place]
+        self.edge_probability_ = self._edges.numpy()
+        fired = X.n_spikes > 0  # a silent neuron has taught the network nothing
+        weights = self.edge_probability_.astype(float) @ self.effect_
+        self.connectivity_ = Connectivity(
+            weights=np.where(fired[:, None] & fired, weights, 0.0),
+            neuron_ids=X.neuron_ids,
+            angle_rad=X.preferred_angle_rad,
+            metadata={"method": type(self).__name__, "unit": "nats per spike"},
+        )
+        return self
+
+    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
+        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""
+        self.check_fitted(X)
+        bins = self._bins(X)
+        return _log_likelihood(self._model, self._edges, bins, np.arange(len(bins)))
+
+    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
+        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
+
+        Every millisecond is predicted from the spikes before it and summed over the bin. Where an
+        epoch has no full history window yet, the neuron's mean rate is expected.
+        """
+        self.check_fitted(X)
+        bins = self._bins(X)
+        expected = np.outer(bins.width_s, self.null_rate_hz_).astype(np.float32)
+        everything = np.arange(len(bins))
+        for chosen, log_rate in _predictions(self._model, self._edges, bins, everything):
+            time = bins.scored[chosen]
+            expected[time] = log_rate.exp().numpy() * bins.width_s[time, None]
+        return rebin(expected, bins.width_s, X.counts(bin_s).exposure_s)
+
+    def _check(self, X: Recording) -> None:
+        check_enough_neurons(X)
+        if min(self.n_epochs, self.batch_size) < 1:
+            raise InputError(
+                f"{self.n_epochs} epochs of {self.batch_size} bins per batch cannot be fitted; "
+                "use at least one of each"
+            )
+        if not max(BIN_S, X.tick_s) <= self.history_window_s < X.duration_s:
+            raise InputError(
+                f"a history window of {self.history_window_s:g} s does not fit a recording of "
+                f"{X.duration_s:g} s in bins of {max(BIN_S, X.tick_s):g} s; use a window of at "
+                "least one bin, and a recording longer than the window"
+            )
+
+    def _bins(self, X: Recording) -> Bins:
+        return Bins.of(X, self.bin_s_, self.history_window_s)
+
+    def _fit_model(self, X: Recording) -> Bins:
+        """Train a model, and give back the bins it was trained on."""
+        early = X.between(0.0, 1 - HELD_OUT)
+        training, held_out = self._bins(early), self._bins(X.between(1 - HELD_OUT, 1.0))
+        if min(len(training), len(held_out)) == 0:
+            raise InputError(
+                f"a recording of {X.duration_s:g} s in {len(X.epochs_s)} epochs leaves nothing to "
+                f"train on or to hold out after a history window of {self.history_window_s:g} s; "
+                "use a longer recording or a shorter window"
+            )
+        # Half a spike more, so that a silent neuron has a rate and a logarithm.
+        mean_count = torch.from_numpy((early.n_spikes + 0.5) / early.duration_s * self.bin_s_)
+        generator = torch.Generator().manual_seed(self.random_state)
+        self._model = RelationalModel(training.history_bins, mean_count.log().float(), generator)
+        self.history_ = list(self._train(training, held_out, early.rate_hz, generator))
+        return training
+
+    def _train(
+        self,
+        training: Bins,
+        held_out: Bins,
+        null_rate_hz: Float[np.ndarray, " neuron"],
+        generator: torch.Generator,
+    ) -> Iterator[Progress]:
+        """Train epoch by epoch until held-out spikes gain no more; keeps the best model."""
+        model = self._model
+        optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+        decay = torch.optim.lr_scheduler.ExponentialLR(optimiser, LEARNING_RATE_DECAY)
+        best_bits, best_epoch, best = -math.inf, 0, model.state_dict()
+        for epoch in range(1, self.n_epochs + 1):
+            loss = self._train_one_epoch(epoch, training, optimiser, generator)
+            decay.step()
+            bits = _held_out_bits(model, model.edges(training), held_out, null_rate_hz)
+            if bits > best_bits:
+                best_bits, best_epoch, best = bits, epoch, deepcopy(model.state_dict())
+            yield Progress(
+                stage="training",
+                step=epoch,
+                n_steps=self.n_epochs,
+                loss=loss,
+                held_out_bits_per_spike=bits,
+            )
+            if epoch - best_epoch >= PATIENCE:
+                break
+        model.load_state_dict(best)
+
+    def _train_one_epoch(
+        self,
+        epoch: int,
+        training: Bins,
+        optimiser: torch.optim.Optimizer,
+        generator: torch.Generator,
+    ) -> float:
+        """Mean of the negative lower bound, in nats per spike, with rates in Hz."""
+        rng = np.random.default_rng([self.random_state, epoch])
+        bound, n_spikes = 0.0, 0.0
+        for step in range(BATCHES_PER_EPOCH):
+            counts, part = training.observed(
+                chosen := rng.integers(len(training), size=self.batch_size)
+            )
+            logits = self._model.encoder(
+                training.history(rng.integers(len(training), size=n_windows(training)))
+            )
+            edges = without_self(concrete(logits, generator))[..., 1:]
+            log_count = self._model.decoder(training.history(chosen), edges) + part.log()
+            batch = (log_count.exp() - counts * log_count).sum()
+            # One graph for all bins: each batch bears its share of the divergence.
+            # It comes in over the first epoch, or edges would be gone before they are of use.
+            share = min(1.0, epoch - 1 + step / BATCHES_PER_EPOCH) * len(chosen) / len(training)
+            batch = batch + divergence(logits) * share
+            optimiser.zero_grad()
+            (batch / counts.numel()).backward()
+            optimiser.step()
+            bound += float(batch.detach() + (counts * part.log()).sum())
+            n_spikes += float(counts.sum())
+        return bound / max(n_spikes, 1.0) + math.log(training.bin_s)
+
+    def _effects(
+        self, bins: Bins, edges: Float32[Tensor, "post pre kind"]
+    ) -> Float[np.ndarray, " kind"]:
+        """What a presynaptic spike of the last 10 ms does through each kind (least squares)."""
+        rng = np.random.default_rng(self.random_state)
+        n = bins.counts.shape[1]
+        latest = min(bins.history_bins, max(1, round(0.01 / bins.bin_s)))
+        power, product = np.zeros((N_KINDS, N_KINDS)), np.zeros(N_KINDS)
+        for _ in range(N_PROBES // _EVALUATION_BATCH):
+            history = bins.history(rng.integers(len(bins), size=_EVALUATION_BATCH))
+            pre = torch.from_numpy(rng.integers(n, size=_EVALUATION_BATCH))
+            ago = torch.from_numpy(rng.integers(1, latest + 1, size=_EVALUATION_BATCH))
+            effect = effect_of_a_spike(self._model.decoder, history, edges, pre, ago)
+            edge = edges[:, pre].transpose(0, 1)
+            others = (torch.arange(n) != pre[:, None]).numpy()
+            probability = edge.numpy()[others].astype(float)
+            power += probability.T @ probability
+            product += probability.T @ effect.numpy()[others]
+        return np.linalg.lstsq(power, product, rcond=1e-6)[0]
+
+
+def n_windows(bins: Bins) -> int:
+    """Windows that a graph is encoded from at a time."""
+    return int(np.clip(N_ENCODED_PAIRS // bins.counts.shape[1] ** 2, 1, N_GRAPH_WINDOWS))
+
+
+def _predictions(
+    model: RelationalModel,
+    edges: Float32[Tensor, "post pre kind"],
+    bins: Bins,
+    chosen: Int[np.ndarray, " sample"],
+) -> Iterator[tuple[Int[np.ndarray, " batch"], Float32[Tensor, "batch neuron"]]]:
+    """Scored bins and each neuron's log rate in them, in log Hz, some at a time."""
+    for start in range(0, len(chosen), _EVALUATION_BATCH):
+        part = chosen[start : start + _EVALUATION_BATCH]
+        with torch.no_grad():
+            log_count = model.decoder(bins.history(part), edges)
+        yield part, log_count - math.log(bins.bin_s)
+
+
+def _log_likelihood(
+    model: RelationalModel,
+    edges: Float32[Tensor, "post pre kind"],
+    bins: Bins,
+    chosen: Int[np.ndarray, " sample"],
+) -> Float[np.ndarray, " neuron"]:
+    total = torch.zeros(bins.counts.shape[1], dtype=torch.float64)
+    for part, log_rate in _predictions(model, edges, bins, chosen):
+        counts, scored_part = bins.observed(part)
+        expected = log_rate.exp() * scored_part * bins.bin_s
+        total += (counts * log_rate - expected).sum(0, dtype=torch.float64)
+    return total.numpy()
+
+
+def _held_out_bits(
+    model: RelationalModel,
+    edges: Float32[Tensor, "post pre kind"],
+    held_out: Bins,
+    null_rate_hz: Float[np.ndarray, " neuron"],
+) -> float:
+    """Pooled over neurons, as the loss is: a mean over neurons would heed the rarest most."""
+    chosen = held_out.evenly(min(N_HELD_OUT_BINS, len(held_out)))
+    time = held_out.scored[chosen]
+    return bits_per_spike(
+        _log_likelihood(model, edges, held_out, chosen),
+        held_out.spikes[torch.from_numpy(time)].sum(0).numpy(),
+        float(held_out.exposure_s[time].sum()),
+        null_rate_hz,
+    ).pooled

@@ -1,0 +1,311 @@
+"""The published method (Yoon, NeurIPS 2025), trained as published: the honest comparison."""
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.recording import Recording
+from spikeweft.data.ring_geometry import hidden_angles, ring_interpolation
+from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.graph_networks.binned_history import Bins, rebin
+from spikeweft.graph_networks.yoon_model import N_HIDDEN_UNITS, CircuitModel, effect_of_a_spike
+from spikeweft.graph_networks.yoon_training import (
+    EVALUATION_BATCH,
+    DrivenBins,
+    TrainingSettings,
+    YoonFit,
+    as_tensors,
+    log_likelihood_of,
+    predictions,
+    refuse,
+)
+from spikeweft.runtime.training_loop import Progress, train
+
+BIN_S = 1e-3
+
+
+"""Width of the bins that are predicted; a recording with coarser ticks is binned by its ticks."""
+
+
+HELD_OUT = 0.1
+
+
+"""Last part of the recording, set apart to decide when to stop."""
+
+
+N_PROBES = 2048
+
+
+"""Moments at which one spike is added to see what the fitted weights do."""
+
+
+class YoonGNN(SpikePredictor):
+    r"""Circuit inference by a graph neural network that learns to predict spikes (Yoon 2025).
+
+    The model is `model.CircuitModel`, the loss Poisson, the optimiser Adam with an exponentially
+    decaying step size; training stops early by the likelihood of held-out spikes. Sizes and rates
+    that the paper does not give are module constants marked "chosen".
+
+    The sign and unit of the weights follow from what the fitted model does with a spike: a weight
+    is the change of the postsynaptic log rate (in nats) that one more presynaptic spike predicts,
+    to first order in the weight. Ground truth plays no part.
+
+    Parameters
+    ----------
+    tau_s
+        Synaptic time constant τ; the convolution has length 2τ and stride 0.2τ.
+    history_window_s
+        Past spikes that a prediction sees, at least 2τ.
+    directed
+        Whether w_ij and w_ji may differ; the published graph is symmetric.
+    n_hidden
+        Hidden neurons, put into the gaps of the ring that the observed neurons form.
+    drive
+        Name of an angular covariate that drives the circuit, such as a ring's "drive".
+    message_width
+        Numbers that one neuron sends another at a time. With one, as in `CircuitGNN`, the weights
+        have more of the work to do.
+    n_epochs, batch_size
+        Epochs at most, and bins of all neurons per gradient step.
+    random_state
+        Seed of the starting weights and of the batches.
+
+    Attributes
+    ----------
+    connectivity_
+        The inferred circuit among observed neurons.
+    history_
+        Progress after every epoch.
+    """
+
+    history_: list[Progress]
+
+    def __init__(
+        self,
+        *,
+        tau_s: float = 0.01,
+        history_window_s: float = 0.02,
+        directed: bool = False,
+        n_hidden: int = 0,
+        drive: str | None = None,
+        message_width: int = N_HIDDEN_UNITS,
+        n_epochs: int = 100,
+        batch_size: int = 64,
+        random_state: int = 0,
+    ) -> None:
+        self.tau_s = tau_s
+        self.history_window_s = history_window_s
+        self.directed = directed
+        self.n_hidden = n_hidden
+        self.drive = drive
+        self.message_width = message_width
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Recording,
+        y: None = None,  # noqa: ARG002
+        *,
+        checkpoint: Path | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Self:
+        """Infer the circuit; a fit that was interrupted goes on from its checkpoint.
+
+        Raises
+        ------
+        InputError
+            Where the settings, the recording or the checkpoint cannot be used.
+        """
+        self._check(X)
+        self.bin_s_ = self._bin_s(X)
+        self.null_rate_hz_ = X.rate_hz
+        self._model = self._build(X.preferred_angle_rad, X.n_neurons, float(X.rate_hz.mean()))
+        early = X.between(0.0, 1 - HELD_OUT)
+        training, held_out = self._bins(early), self._bins(X.between(1 - HELD_OUT, 1.0))
+        refuse(
+            min(len(training), len(held_out)) == 0,
+            f"a recording of {X.duration_s:g} s in {len(X.epochs_s)} epochs leaves nothing to "
+            f"train on or to hold out after a history window of {self.history_window_s:g} s; use "
+            "a longer recording or a shorter window",
+        )
+        settings = TrainingSettings(self.n_epochs, self.batch_size, self.random_state)
+        fit = YoonFit(settings, self._model, training, held_out, early.rate_hz)
+        self.history_ = []
+        for progress in train(fit, self._identity(X), checkpoint):
+            self.history_.append(progress)
+            if on_progress is not None:
+                on_progress(progress)
+        self._graph = fit.finish()
+        fired = X.n_spikes > 0  # a silent neuron has taught the network nothing
+        self.connectivity_ = Connectivity(
+            weights=np.where(fired[:, None] & fired, self._weights_in_nats(training), 0.0),
+            neuron_ids=X.neuron_ids,
+            angle_rad=X.preferred_angle_rad,
+            metadata={"method": type(self).__name__, "unit": "nats per spike"},
+        )
+        return self
+
+    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
+        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""
+        self.check_fitted(X)
+        bins = self._bins(X)
+        return log_likelihood_of(self._model, self._graph, bins, np.arange(len(bins)))
+
+    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
+        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
+
+        Every millisecond is predicted from the spikes before it and summed over the bin. Where an
+        epoch has no full history window yet, the neuron's mean rate is expected.
+        """
+        self.check_fitted(X)
+        bins = self._bins(X)
+        expected = np.outer(bins.width_s, self.null_rate_hz_).astype(np.float32)
+        everything = np.arange(len(bins))
+        for chosen, log_rate in predictions(self._model, self._graph, bins, everything):
+            time = bins.scored[chosen]
+            expected[time] = log_rate.exp().numpy() * bins.width_s[time, None]
+        return rebin(expected, bins.width_s, X.counts(bin_s).exposure_s)
+
+    def model_arrays(self) -> dict[str, np.ndarray]:
+        """The fitted model as arrays, with `model_settings` all that `from_saved` needs."""
+        arrays = {f"model.{name}": t.numpy() for name, t in self._model.state_dict().items()}
+        arrays |= {
+            "graph": self._graph.numpy(),
+            "weights": self.connectivity_.weights,
+            "null_rate_hz": self.null_rate_hz_,
+        }
+        if self.connectivity_.angle_rad is not None:
+            arrays["angle_rad"] = self.connectivity_.angle_rad
+        return arrays
+
+    def model_settings(self) -> dict[str, Any]:
+        """Settings of the fitted model, fit for JSON."""
+        return {
+            "estimator": type(self).__name__,
+            "parameters": self.get_params(),
+            "bin_s": self.bin_s_,
+            "neuron_ids": list(self.connectivity_.neuron_ids),
+            "metadata": dict(self.connectivity_.metadata),
+        }
+
+    @classmethod
+    def from_saved(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Self:
+        """A fitted estimator from what `model_arrays` and `model_settings` gave."""
+        saved = cls(**settings["parameters"])
+        saved.bin_s_ = settings["bin_s"]
+        saved.null_rate_hz_ = arrays["null_rate_hz"]
+        saved.connectivity_ = Connectivity(
+            weights=arrays["weights"],
+            neuron_ids=tuple(settings["neuron_ids"]),
+            angle_rad=arrays.get("angle_rad"),
+            metadata=settings["metadata"],
+        )
+        saved._graph = torch.tensor(arrays["graph"])
+        saved._model = saved._build(arrays.get("angle_rad"), len(arrays["weights"]), 1.0)
+        saved._model.load_state_dict(as_tensors(arrays, "model.", saved._model.state_dict()))
+        saved._model.eval()
+        return saved
+
+    def _check(self, X: Recording) -> None:
+        check_enough_neurons(X)
+        refuse(self.tau_s <= 0, f"a time constant of {self.tau_s:g} s is not positive; use 0.01")
+        refuse(
+            self.history_window_s < 2 * self.tau_s * (1 - 1e-9),
+            f"a history window of {self.history_window_s:g} s is shorter than the convolution of "
+            f"{2 * self.tau_s:g} s; use a longer window or a shorter time constant",
+        )
+        refuse(
+            min(self.n_epochs, self.batch_size) < 1 or self.n_hidden < 0,
+            f"{self.n_epochs} epochs, {self.batch_size} bins per batch and {self.n_hidden} hidden "
+            "neurons cannot be fitted; use at least 1, 1 and 0",
+        )
+        refuse(
+            self.message_width < 1,
+            f"messages of {self.message_width} numbers say nothing; use at least 1",
+        )
+        refuse(
+            self._bin_s(X) > self.history_window_s,
+            f"the recording's ticks of {X.tick_s:g} s are longer than the history window of "
+            f"{self.history_window_s:g} s; use a longer window or finer spike times",
+        )
+        refuse(
+            X.duration_s <= self.history_window_s,
+            f"the recording lasts {X.duration_s:g} s, no longer than the history window of "
+            f"{self.history_window_s:g} s; use a longer recording",
+        )
+        angle = X.preferred_angle_rad
+        refuse(
+            (self.n_hidden > 0 or self.drive is not None)
+            and (angle is None or not np.all(np.isfinite(angle))),
+            "hidden neurons and an external drive need every neuron's place on the ring; "
+            "give the recording preferred_angle_rad, without neurons that have none",
+        )
+
+    def _bin_s(self, X: Recording) -> float:
+        return max(BIN_S, X.tick_s)
+
+    def _build(
+        self, angle_rad: Float[np.ndarray, " neuron"] | None, n_neurons: int, mean_rate_hz: float
+    ) -> CircuitModel:
+        interpolation = np.zeros((0, n_neurons))
+        if angle_rad is not None:
+            interpolation = ring_interpolation(hidden_angles(angle_rad, self.n_hidden), angle_rad)
+        return CircuitModel(
+            kernel_bins=self._n_bins(2 * self.tau_s),
+            stride_bins=self._n_bins(0.2 * self.tau_s),
+            history_bins=self._n_bins(self.history_window_s),
+            interpolation=interpolation,
+            drive_angle_rad=None if self.drive is None else angle_rad,
+            directed=self.directed,
+            log_mean_count=math.log(mean_rate_hz * self.bin_s_),
+            generator=torch.Generator().manual_seed(self.random_state),
+            message_width=self.message_width,
+        )
+
+    def _n_bins(self, duration_s: float) -> int:
+        return max(1, math.floor(duration_s / self.bin_s_ + 1e-6))
+
+    def _bins(self, X: Recording) -> "DrivenBins":
+        """What the recording holds for this model, in bins."""
+        bins = Bins.of(X, self.bin_s_, self.history_window_s)
+        return DrivenBins.under(self.drive, bins, X)
+
+    def _identity(self, X: Recording) -> dict[str, Any]:
+        """Settings and data that a checkpoint belongs to."""
+        data = hashlib.sha256()
+        for array in (X.spike_times_s, X.spike_neurons, X.epochs_s):
+            data.update(np.ascontiguousarray(array).tobytes())
+        return {"estimator": type(self).__name__, **self.get_params(), "data": data.hexdigest()}
+
+    def _weights_in_nats(self, bins: "DrivenBins") -> Float[np.ndarray, "post pre"]:
+        """The graph among observed neurons, in units of what a spike does (least squares)."""
+        rng = np.random.default_rng(self.random_state)
+        n = bins.counts.shape[1]
+        moment = rng.integers(len(bins), size=N_PROBES)
+        pre = torch.from_numpy(rng.integers(n, size=N_PROBES))
+        ago = rng.integers(1, self._n_bins(self.tau_s) + 1, size=N_PROBES)
+        lag = torch.from_numpy(self._n_bins(self.history_window_s) - ago)
+        product, power = 0.0, 0.0
+        for part in np.array_split(np.arange(N_PROBES), N_PROBES // EVALUATION_BATCH):
+            effect = effect_of_a_spike(
+                self._model,
+                bins.history(moment[part]),
+                self._graph,
+                pre[part],
+                lag[part],
+                bins.drive(moment[part]),
+            )
+            weight = self._graph[:n, pre[part]].T
+            product += float((effect * weight).sum())
+            power += float((weight**2).sum())
+        slope = product / power if power > 0 else 0.0
+        return slope * self._graph[:n, :n].double().numpy()

@@ -1,0 +1,149 @@
+"""Every circuit of a study beside its controls, with numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.evaluation.metrics import agreement
+from spikeweft.head_direction.controls import evidence, leave_neurons_out, profile_agreement
+from spikeweft.head_direction.profile import Evidence, contrast, known_as
+from spikeweft.head_direction.study import ERRORS_DEG, Findings
+
+
+class Judged(NamedTuple):
+    """A circuit, what it is called, and its evidence."""
+
+    model: str
+    n_hidden: int
+    direction_known: bool
+    circuit: Connectivity
+    uncoupled: list[Connectivity]
+    evidence: Evidence
+
+
+class Repeat(NamedTuple):
+    """How well a circuit agrees with another, or predicts its own neurons; and tuning alone."""
+
+    what: str
+    value: float
+    tuning_alone: float
+
+
+REGRESSION = "Poisson regression"
+
+
+OURS = "CircuitGNN"
+
+
+def judged(findings: Findings) -> list[Judged]:
+    """All circuits that have a control from tuning alone, inferred in the same way."""
+    rng = np.random.default_rng([findings.study.seed, 3])
+    sound = findings.prepared.sound
+    rows = [
+        (REGRESSION, 0, aware, circuit, findings.quick_uncoupled[aware])
+        for aware, circuit in findings.quick.items()
+    ]
+    rows += [
+        (OURS, n, aware, fit.circuit, findings.uncoupled[n, aware])
+        for (n, aware), fit in findings.fits.items()
+    ]
+    return [Judged(*row, evidence(row[3], row[4], sound, rng)) for row in rows]
+
+
+class Explained(NamedTuple):
+    """The contrast of uncoupled neurons that follow a direction off by so much."""
+
+    model: str
+    error_deg: float
+    contrast: float
+    share_of_recorded: float
+
+
+def misled(findings: Findings) -> list[Explained]:
+    """What a sense of direction that differs from the recorded one would explain."""
+    sound = findings.prepared.sound
+    fit = findings.fits[min(findings.study.n_hidden), True].circuit
+    rows = []
+    for model, recorded, circuits in (
+        (REGRESSION, findings.quick[True], findings.misled.quick),
+        (OURS, fit, findings.misled.fitted),
+    ):
+        whole = contrast(recorded, sound).value
+        for error_deg, circuit in zip(ERRORS_DEG, circuits, strict=True):
+            value = contrast(known_as(circuit, recorded), sound).value
+            rows.append(
+                Explained(model, error_deg, value, value / whole if whole else float("nan"))
+            )
+    return rows
+
+
+def repeats(findings: Findings) -> list[Repeat]:
+    """Correlations between halves, with neurons left out, with other data, between methods."""
+    sound = findings.prepared.sound
+    rows = []
+    for aware in (False, True):
+        known = ", direction known" if aware else ""
+        drawn = findings.quick_uncoupled[aware]
+        rows.append(
+            Repeat(
+                f"{REGRESSION}{known}: weights of the two halves",
+                agreement(findings.quick_halves[aware][0], findings.quick_halves[aware][1], sound),
+                agreement(drawn[0], drawn[1], sound),
+            )
+        )
+        rows.append(
+            Repeat(
+                f"{REGRESSION}{known}: weights of neurons left out, from the others' profile",
+                leave_neurons_out(findings.quick[aware], sound).correlation,
+                float(np.mean([leave_neurons_out(c, sound).correlation for c in drawn])),
+            )
+        )
+    rows.append(
+        Repeat(
+            f"{OURS}: weights of the two halves",
+            agreement(findings.halves[0], findings.halves[1], sound),
+            float("nan"),
+        )
+    )
+    return [*rows, *_fits(findings), *_elsewhere(findings)]
+
+
+def _fits(findings: Findings) -> list[Repeat]:
+    sound = findings.prepared.sound
+    return [
+        Repeat(
+            f"{OURS}, {n} hidden: weights with and without the direction",
+            agreement(findings.fits[n, False].circuit, findings.fits[n, True].circuit, sound),
+            float("nan"),
+        )
+        for n in findings.study.n_hidden
+    ]
+
+
+def _elsewhere(findings: Findings) -> list[Repeat]:
+    sound, wake = findings.prepared.sound, findings.quick[False]
+    rows = []
+    for other in findings.elsewhere:
+        rows.append(
+            Repeat(
+                f"{other.name}: weights of the regression with those of the recording",
+                agreement(wake, other.circuit, sound),
+                float("nan"),
+            )
+        )
+        rows.append(
+            Repeat(
+                f"{other.name}: profile of the regression with that of the recording",
+                profile_agreement(wake, other.circuit, sound),
+                float("nan"),
+            )
+        )
+        rows.append(
+            Repeat(
+                f"{other.name}: bits per spike of the recording's {OURS} over constant rates",
+                float(np.nanmean(other.bits)),
+                float("nan"),
+            )
+        )
+    return rows

@@ -1,0 +1,112 @@
+"""Before any circuit: the direction, the cells that follow it, and what is doubtful about them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from spikeweft.data.readers.load import load
+from spikeweft.data.recording import Recording
+from spikeweft.data.ring_geometry import slot_angles
+from spikeweft.data.sorting_artefacts import (
+    SortingArtefact,
+    describe_artefacts,
+    sorting_artefacts,
+    sound_pairs,
+)
+from spikeweft.errors import InputError
+from spikeweft.head_direction.cells import HeadDirectionCells, head_direction_cells
+from spikeweft.head_direction.decoding import Decoding, decode_direction
+from spikeweft.head_direction.direction import find_angle, with_angle
+from spikeweft.head_direction.ring import ring_slots
+
+FEWEST_CELLS = 5
+
+
+"""Head-direction cells that a profile needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Head-direction cells of a recording, on the ring.
+
+    Attributes
+    ----------
+    whole
+        All neurons, where the direction is known.
+    recording
+        Head-direction cells alone, with the angle of their slot as preferred direction.
+    angle
+        Name of the direction.
+    cells
+        Tuning of all neurons.
+    chosen
+        Indices of the head-direction cells.
+    slots
+        Their slots on the ring.
+    artefacts
+        Pairs of them with a blind window.
+    warnings
+        What a user should know.
+    """
+
+    whole: Recording
+    recording: Recording
+    angle: str
+    cells: HeadDirectionCells
+    chosen: Int[np.ndarray, " cell"]
+    slots: Int[np.ndarray, " cell"]
+    decoding: Decoding
+    artefacts: list[SortingArtefact]
+    warnings: list[str]
+
+    @property
+    def sound(self) -> Bool[np.ndarray, "post pre"]:
+        """Pairs of head-direction cells without sorting artefact."""
+        return sound_pairs(self.artefacts, self.recording.n_neurons)
+
+
+def prepare(
+    path: Path, angle: str | None, epochs: str | None, rng: np.random.Generator
+) -> Prepared:
+    """Load a recording, find its direction and head-direction cells, and place them on the ring.
+
+    Raises
+    ------
+    InputError
+        Where there is no direction, or fewer than `FEWEST_CELLS` head-direction cells.
+    """
+    loaded = load(path, epochs=epochs)
+    name = find_angle(loaded.recording, angle)
+    whole, changes = with_angle(loaded.recording, name)
+    cells = head_direction_cells(whole, name, rng)
+    chosen = np.flatnonzero(cells.is_cell)
+    if len(chosen) < FEWEST_CELLS:
+        raise InputError(
+            f"only {len(chosen)} of {whole.n_neurons} neurons follow '{name}', too few for a "
+            f"profile; at least {FEWEST_CELLS} are needed, or use 'spikeweft infer'"
+        )
+    slots = ring_slots(cells.preferred_rad[chosen])
+    recording = replace(
+        whole.select(chosen),
+        preferred_angle_rad=slot_angles(slots),
+        covariates={name: whole.covariates[name]},
+    )
+    artefacts = sorting_artefacts(recording)
+    return Prepared(
+        whole=whole,
+        recording=recording,
+        angle=name,
+        cells=cells,
+        chosen=chosen,
+        slots=slots,
+        decoding=decode_direction(recording, name),
+        artefacts=artefacts,
+        warnings=[
+            *loaded.warnings,
+            *changes,
+            *recording.warnings(),
+            *describe_artefacts(recording, artefacts),
+        ],
+    )

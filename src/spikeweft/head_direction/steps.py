@@ -1,0 +1,261 @@
+"""The steps of a study, each kept as soon as it is done."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.readers.load import load
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.estimator import SpikePredictor
+from spikeweft.head_direction.controls import N_RESAMPLED, coupling, score_elsewhere
+from spikeweft.head_direction.preparation import Prepared, prepare
+from spikeweft.head_direction.regression import design_of, fit_regression
+from spikeweft.head_direction.step_cache import Kept, pack_circuits
+from spikeweft.head_direction.study import (
+    CAUSES,
+    ERRORS_DEG,
+    FITTED,
+    HELD_OUT,
+    TEST,
+    Elsewhere,
+    Findings,
+    Fit,
+    HeadingStudy,
+    Misled,
+)
+from spikeweft.head_direction.surrogates import UncoupledNeurons
+from spikeweft.runtime.files import digest_of, only_writer, written_to
+
+
+def run_study(
+    study: HeadingStudy, on_stage: Callable[[str], None] = lambda _: None, *, force: bool = False
+) -> Findings:
+    """Take all steps that the folder does not hold yet, in order of what they tell for their time.
+
+    Raises
+    ------
+    InputError
+        Where the input or the folder cannot be used.
+    """
+    _check(study)
+    prepared = prepare(
+        study.recording, study.angle, study.epochs, np.random.default_rng(study.seed)
+    )
+    if force and (study.folder / "steps").exists():
+        with written_to(study.folder):
+            shutil.rmtree(study.folder / "steps")
+    with written_to(study.folder):
+        study.folder.mkdir(exist_ok=True)
+    busy = f"another process is writing to {study.folder}; wait for it, or choose another folder"
+    with only_writer(study.folder / "lock", busy):
+        steps = _Steps(study, prepared, on_stage)
+        return steps.take()
+
+
+class _Steps:
+    """The steps of a study."""
+
+    def __init__(
+        self, study: HeadingStudy, prepared: Prepared, on_stage: Callable[[str], None]
+    ) -> None:
+        self.study, self.prepared, self.on_stage = study, prepared, on_stage
+        self.recording, self.angle = prepared.recording, prepared.angle
+        self.kept = Kept(folder=study.folder / "steps")
+        self.kept.begin(study.settings)
+        self._neurons: UncoupledNeurons | None = None
+        self._of_all: SpikePredictor | None = None
+
+    def take(self) -> Findings:
+        """Take all steps."""
+        regressions = self._regressions()
+        both = (True, False)
+        quick = {aware: self._quick("quick", aware, self._whole)[0] for aware in both}
+        quick_uncoupled = {
+            aware: self._quick("quick_uncoupled", aware, self._drawn) for aware in both
+        }
+        quick_halves = {aware: self._quick("quick_halves", aware, self._halves) for aware in both}
+        misled = self._quick("misled", True, self._misled)
+        fits = {
+            (n, aware): self._fit(n, aware) for n in self.study.n_hidden for aware in (False, True)
+        }
+        uncoupled = {(n, aware): self._uncoupled(n, aware) for n, aware in fits}
+        return Findings(
+            study=self.study,
+            prepared=self.prepared,
+            regressions=regressions,
+            quick=quick,
+            quick_uncoupled=quick_uncoupled,
+            quick_halves=quick_halves,
+            misled=Misled(misled, self._fitted_misled()),
+            fits=fits,
+            uncoupled=uncoupled,
+            halves=self._fitted_halves(),
+            elsewhere=[self._elsewhere(path) for path in self.study.elsewhere],
+        )
+
+    def _regressions(self) -> dict[str, Float[np.ndarray, " neuron"]]:
+        self.on_stage("regressions to compare with")
+
+        def make() -> dict[str, np.ndarray]:
+            train, test = (
+                design_of(self.recording.between(*part), self.angle) for part in (FITTED, TEST)
+            )
+            return {
+                name: fit_regression(train, causes).score(test).per_neuron
+                for name, causes in CAUSES.items()
+            }
+
+        return self.kept.arrays("regressions", make)
+
+    def _quick(
+        self, name: str, aware: bool, recordings: Callable[[], list[Recording]]
+    ) -> list[Connectivity]:
+        """Coupling by regression of some recordings, with the direction where it is aware."""
+        self.on_stage(f"{name.replace('_', ', ')}{', direction known' if aware else ''}")
+        angle = self.angle if aware else None
+        return self.kept.circuits(
+            f"{name}_{'with' if aware else 'without'}_direction",
+            lambda: [coupling(recording, angle) for recording in recordings()],
+            self.recording,
+        )
+
+    def _whole(self) -> list[Recording]:
+        return [self.recording]
+
+    def _halves(self) -> list[Recording]:
+        return [self.recording.between(0.0, 0.5), self.recording.between(0.5, 1.0)]
+
+    def _drawn(self) -> list[Recording]:
+        return [self._draw(k) for k in range(N_RESAMPLED)]
+
+    def _draw(self, k: int) -> Recording:
+        """The same uncoupled recording at every call."""
+        if self._neurons is None:
+            self._neurons = UncoupledNeurons.of(
+                self.recording, self.angle, np.random.default_rng([self.study.seed, 2])
+            )
+        return self._neurons.draw(np.random.default_rng([self.study.seed, 1, k]))
+
+    def _misled(self) -> list[Recording]:
+        return [self._misled_by(k) for k in range(len(ERRORS_DEG))]
+
+    def _misled_by(self, k: int) -> Recording:
+        rng = np.random.default_rng([self.study.seed, 4, k])
+        error_rad = np.deg2rad(ERRORS_DEG[k])
+        return UncoupledNeurons.misled(self.recording, self.angle, error_rad, rng).draw(rng)
+
+    def _model(self, n_hidden: int, aware: bool) -> CircuitGNN:
+        return CircuitGNN(
+            n_hidden=n_hidden,
+            covariates=(self.angle,) if aware else (),
+            random_state=self.study.seed,
+        )
+
+    def _fit(self, n_hidden: int, aware: bool) -> Fit:
+        self.on_stage(_told(n_hidden, aware))
+        training = self.recording.between(FITTED[0], HELD_OUT[1])
+        test = self.recording.between(*TEST)
+
+        def make() -> dict[str, np.ndarray]:
+            model = self._model(n_hidden, aware).fit(training)
+            packed = pack_circuits([model.connectivity_])
+            return {**packed, "bits": model.evaluate(test).per_neuron}
+
+        name = f"fit_{_named(n_hidden, aware)}"
+        bits = self.kept.arrays(name, make)["bits"]
+        return Fit(self.kept.circuits(name, list, self.recording)[0], bits)
+
+    def _uncoupled(self, n_hidden: int, aware: bool) -> list[Connectivity]:
+        circuits = []
+        for k in range(self.study.n_drawn(n_hidden, aware)):
+            self.on_stage(f"{_told(n_hidden, aware)}, on uncoupled spikes ({k + 1})")
+            circuits += self.kept.circuits(
+                f"uncoupled_{_named(n_hidden, aware)}_{k}",
+                lambda k=k: [self._model(n_hidden, aware).fit(self._draw(k)).connectivity_],
+                self.recording,
+            )
+        return circuits
+
+    def _fitted_misled(self) -> list[Connectivity]:
+        circuits, fewest = [], min(self.study.n_hidden)
+        for k, error in enumerate(ERRORS_DEG):
+            self.on_stage(f"CircuitGNN on cells misled by {error:g}°")
+            circuits += self.kept.circuits(
+                f"fit_misled_by_{error:g}",
+                lambda k=k: [self._model(fewest, True).fit(self._misled_by(k)).connectivity_],
+                self.recording,
+            )
+        return circuits
+
+    def _fitted_halves(self) -> list[Connectivity]:
+        circuits = []
+        for k in range(2):
+            self.on_stage(f"CircuitGNN on half {k + 1}")
+            circuits += self.kept.circuits(
+                f"half_{k}",
+                lambda k=k: [self._model(0, aware=False).fit(self._halves()[k]).connectivity_],
+                self.recording,
+            )
+        return circuits
+
+    def _elsewhere(self, path: Path) -> Elsewhere:
+        """The waking model on other data, and the regression's circuit of these."""
+        self.on_stage(f"elsewhere: {path.name}")
+
+        def make() -> dict[str, np.ndarray]:
+            other = self._same_cells(path)
+            bits = score_elsewhere(self._model_of_all(), other).score.per_neuron
+            return {**pack_circuits([coupling(other, None)]), "bits": bits}
+
+        name = f"elsewhere_{digest_of(path)[:12]}"
+        bits = self.kept.arrays(name, make)["bits"]
+        return Elsewhere(path.stem, self.kept.circuits(name, list, self.recording)[0], bits)
+
+    def _model_of_all(self) -> SpikePredictor:
+        """Without the direction, which is gone elsewhere; fitted once."""
+        if self._of_all is None:
+            self._of_all = self._model(0, aware=False).fit(self.recording)
+        return self._of_all
+
+    def _same_cells(self, path: Path) -> Recording:
+        other = load(path).recording
+        if other.n_neurons != self.prepared.whole.n_neurons:
+            raise InputError(
+                f"{path} has {other.n_neurons} neurons but the recording has "
+                f"{self.prepared.whole.n_neurons}; give other data of the same neurons"
+            )
+        placed = other.select(self.prepared.chosen)
+        return replace(placed, preferred_angle_rad=self.recording.preferred_angle_rad)
+
+
+def _told(n_hidden: int, aware: bool) -> str:
+    """A model as the user reads of it."""
+    return f"CircuitGNN, {n_hidden} hidden{', direction known' if aware else ''}"
+
+
+def _named(n_hidden: int, aware: bool) -> str:
+    """A model in the name of a file."""
+    return f"{n_hidden}_hidden_{'with' if aware else 'without'}_direction"
+
+
+def _check(study: HeadingStudy) -> None:
+    if study.draws < 1:
+        raise InputError(f"--draws {study.draws} leaves no control; give 1 or more")
+    if not study.n_hidden or min(study.n_hidden) < 0:
+        raise InputError(
+            f"{study.n_hidden} hidden neurons cannot be fitted; give one or more counts from 0 on"
+        )
+    if study.folder.exists() and not study.folder.is_dir():
+        raise InputError(f"{study.folder} is a file; choose another name for the folder")
+    is_used = study.folder.is_dir() and any(study.folder.iterdir())
+    if is_used and not (study.folder / "steps").is_dir():
+        raise InputError(f"{study.folder} holds other files; choose another folder")
+    if not study.folder.parent.is_dir():
+        raise InputError(f"there is no folder {study.folder.parent} to write into; create it first")

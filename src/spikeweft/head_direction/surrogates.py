@@ -1,0 +1,213 @@
+"""What tuning alone produces: spikes drawn anew from the direction, without any coupling."""
+
+from dataclasses import dataclass, replace
+from typing import Self, no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.signal import lfilter
+
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording, SpikeCounts
+from spikeweft.head_direction.regression import (
+    BIN_S,
+    TAUS_S,
+    Causes,
+    Design,
+    design_of,
+    fit_regression,
+    forgetting,
+)
+from spikeweft.head_direction.tuning import TuningCurves
+
+AHEAD_S = np.arange(-0.1, 0.11, 0.02)
+
+
+"""How far ahead of the recorded direction a neuron may be."""
+
+
+WANDER_S = 1.0
+
+
+"""Correlation time of the error of a sense of direction."""
+
+
+_MOST_QUANTILE = 0.99
+
+
+_RATE_MATCHES = 12
+
+
+_RATE_TOLERANCE = 0.15
+
+
+_CAREFUL = 0.5  # a bursting neuron answers to its constant more than in proportion
+
+
+def tuned_spikes(
+    recording: Recording, angle: str, curves: TuningCurves, rng: np.random.Generator
+) -> Recording:
+    """Spikes of inhomogeneous Poisson neurons at the rates that their tuning curves give."""
+    binned = recording.counts(BIN_S)
+    middle_s = binned.start_s + binned.exposure_s / 2
+    turn = np.mod(recording.covariates[angle].at(middle_s), 2 * np.pi) / (2 * np.pi)
+    n_directions = len(curves.centre_rad)
+    rate_hz = np.nan_to_num(curves.rate_hz)[(turn * n_directions).astype(np.int64) % n_directions]
+    return _as_spikes(recording, binned, rng.poisson(rate_hz * binned.exposure_s[:, None]), rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncoupledNeurons:
+    """Neurons that follow the direction and their own past, and no other neuron.
+
+    They are drawn bin by bin, each neuron's own traces from its own new spikes. What its own past
+    adds is kept within what it added to the recorded spikes, or a bursting neuron would run away;
+    a constant then brings its mean rate to the recorded one.
+
+    Attributes
+    ----------
+    recording
+        What they stand for.
+    tuned
+        Log rate (Hz) of each neuron in each bin without its own past.
+    own
+        Change of log rate per unit of each own trace.
+    most
+        The most that a neuron's own past may add.
+    """
+
+    recording: Recording
+    tuned: Float[np.ndarray, "time neuron"]
+    own: Float[np.ndarray, "trace neuron"]
+    most: Float[np.ndarray, " neuron"]
+
+    @classmethod
+    def of(cls, recording: Recording, angle: str, rng: np.random.Generator) -> Self:
+        """Fit the direction and own spikes to a recording, and match its rates.
+
+        Each neuron follows the direction of the moment, from 0.1 s before to 0.1 s after, that
+        explains it best: clocks differ, and cells anticipate. The model does not know of it, so
+        what it makes of such delays is in the control too.
+        """
+        best = np.full(recording.n_neurons, -np.inf)
+        neurons: Self | None = None
+        for ahead_s in AHEAD_S:
+            design = design_of(recording, angle, float(ahead_s))
+            fitted = fit_regression(design, Causes(others_spikes=False))
+            bits = np.nan_to_num(fitted.score(design).per_neuron, nan=0.0)
+            candidate = cls._following(design, fitted.coefficients)
+            neurons = candidate if neurons is None else neurons._replaced(candidate, bits > best)
+            best = np.maximum(best, bits)
+        assert neurons is not None
+        return neurons._at_recorded_rates(rng)
+
+    @classmethod
+    def misled(
+        cls, recording: Recording, angle: str, error_rad: float, rng: np.random.Generator
+    ) -> Self:
+        """Neurons that follow a direction which wanders about the recorded one.
+
+        A sense of direction that is not the head's is a common input that nobody recorded, and
+        looks like coupling.
+        """
+        fitted = fit_regression(design_of(recording, angle), Causes(others_spikes=False))
+        sensed = wandering(recording.covariates[angle], error_rad, rng)
+        misled = replace(recording, covariates={**recording.covariates, angle: sensed})
+        neurons = cls._following(design_of(misled, angle), fitted.coefficients)
+        return replace(neurons, recording=recording)._at_recorded_rates(rng)
+
+    @classmethod
+    def _following(cls, design: Design, fitted: Float[np.ndarray, "neuron column"]) -> Self:
+        n, shared = design.n_neurons, len(TAUS_S) * design.n_neurons
+        own = np.stack([np.diag(fitted[:, k * n :]) for k in range(len(TAUS_S))])
+        traces = design.columns[:, :shared].numpy().reshape(-1, len(TAUS_S), n)
+        added = np.einsum("tkn,kn->tn", traces, own)
+        return cls(
+            recording=design.recording,
+            tuned=design.columns[:, shared:].numpy() @ fitted[:, shared:].T,
+            own=own,
+            most=np.quantile(added, _MOST_QUANTILE, axis=0),
+        )
+
+    def _replaced(self, other: Self, which: Bool[np.ndarray, " neuron"]) -> Self:
+        """These neurons, but some of them as in another set."""
+        return replace(
+            self,
+            tuned=np.where(which, other.tuned, self.tuned),
+            own=np.where(which, other.own, self.own),
+            most=np.where(which, other.most, self.most),
+        )
+
+    def draw(self, rng: np.random.Generator) -> Recording:
+        """Their spikes, as a recording of the same epochs and direction."""
+        binned = self.recording.counts(BIN_S)
+        return _as_spikes(self.recording, binned, self._counts(binned, rng), rng)
+
+    def _counts(self, binned: SpikeCounts, rng: np.random.Generator) -> np.ndarray:
+        counts = np.zeros(binned.counts.shape, np.int64)
+        kept = np.array([forgetting(tau_s) for tau_s in TAUS_S])
+        _draw(self.tuned, self.own, self.most, kept, binned.exposure_s, binned.epoch, rng, counts)
+        return counts
+
+    def _at_recorded_rates(self, rng: np.random.Generator) -> Self:
+        """Move each neuron's constant; one that still runs away follows the direction alone."""
+        neurons = self
+        for _ in range(_RATE_MATCHES):
+            neurons = neurons._nearer(neurons._rate_ratio(rng) ** _CAREFUL)
+        tame = np.abs(np.log(neurons._rate_ratio(rng))) < _RATE_TOLERANCE
+        neurons = replace(neurons, own=neurons.own * tame)
+        return neurons._nearer(np.where(tame, 1.0, neurons._rate_ratio(rng)))
+
+    def _nearer(self, ratio: Float[np.ndarray, " neuron"]) -> Self:
+        return replace(self, tuned=self.tuned + np.log(ratio))
+
+    def _rate_ratio(self, rng: np.random.Generator) -> Float[np.ndarray, " neuron"]:
+        """Spikes recorded for each spike drawn."""
+        fired = self._counts(self.recording.counts(BIN_S), rng).sum(axis=0)
+        return (self.recording.n_spikes + 1.0) / (fired + 1.0)
+
+
+def wandering(angle: Covariate, error_rad: float, rng: np.random.Generator) -> Covariate:
+    """A direction that strays from another by this much, rms, within `WANDER_S` at a time."""
+    step_s = float(np.median(np.diff(angle.times_s)))
+    kept = float(np.exp(-step_s / WANDER_S))
+    noise = error_rad * np.sqrt(1 - kept**2) * rng.standard_normal(len(angle.values))
+    strayed = angle.values + lfilter([1.0], [1.0, -kept], noise)
+    return replace(angle, values=np.mod(strayed, 2 * np.pi))
+
+
+def _as_spikes(
+    recording: Recording,
+    binned: SpikeCounts,
+    counts: Int[np.ndarray, "time neuron"],
+    rng: np.random.Generator,
+) -> Recording:
+    """Put the spikes at random ticks of their bins."""
+    bin_, neuron = np.nonzero(counts)
+    n = counts[bin_, neuron]
+    bin_, neuron = np.repeat(bin_, n), np.repeat(neuron, n)
+    n_ticks = np.maximum(np.rint(binned.exposure_s[bin_] / recording.tick_s), 1)
+    tick = np.floor(rng.random(len(bin_)) * n_ticks)
+    width_s = binned.exposure_s[bin_] / n_ticks
+    times_s: Float[np.ndarray, " spike"] = binned.start_s[bin_] + (tick + 0.5) * width_s
+    order = np.argsort(times_s, kind="stable")
+    return replace(recording, spike_times_s=times_s[order], spike_neurons=neuron[order])
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check  # numba compiles it; its caller is checked
+def _draw(tuned, own, most, kept, exposure_s, epoch, rng, counts):
+    n_times, n_neurons = counts.shape
+    trace = np.zeros((len(kept), n_neurons))
+    for t in range(n_times):
+        if t > 0 and epoch[t] != epoch[t - 1]:
+            trace[:] = 0.0
+        for i in range(n_neurons):
+            added = 0.0
+            for k in range(len(kept)):
+                added += own[k, i] * trace[k, i]
+            n = rng.poisson(np.exp(tuned[t, i] + min(added, most[i])) * exposure_s[t])
+            counts[t, i] = n
+            for k in range(len(kept)):
+                trace[k, i] = trace[k, i] * kept[k] + n

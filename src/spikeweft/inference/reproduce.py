@@ -1,0 +1,212 @@
+"""A result made again from its own provenance, and compared with what it was."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spikeweft.errors import InputError
+from spikeweft.inference.run import infer
+from spikeweft.inference.settings import Inference
+from spikeweft.results.result import Result, read_result
+from spikeweft.runtime.files import digest_of
+from spikeweft.runtime.training_loop import Progress
+
+
+class Difference(NamedTuple):
+    """Where an array differs from what it was.
+
+    Attributes
+    ----------
+    array
+        What differs, as "weights".
+    n_entries
+        In how many entries, by at least one bit.
+    largest
+        The largest absolute difference; infinite where the shape or a number's finiteness differs.
+    where
+        The entry that differs most, as "post 3, pre 5".
+    scale
+        The largest absolute finite value in the array, to judge the difference by.
+    """
+
+    array: str
+    n_entries: int
+    largest: float
+    where: str
+    scale: float
+
+
+class Reproduction(NamedTuple):
+    """What came of making a result again.
+
+    Attributes
+    ----------
+    compared
+        The arrays that were compared.
+    differences
+        One for each array that is not the same bit by bit.
+    changes
+        What else is different, as "numpy": ("2.3.0", "2.4.1"), then and now.
+    """
+
+    compared: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    changes: Mapping[str, tuple[str, str]]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether all is the same, bit by bit."""
+        return not self.differences
+
+
+def reproduce(
+    folder: str | Path,
+    recording: str | Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> Reproduction:
+    """Make a result again, with its own settings and from its own recording, and compare.
+
+    Weights and standard errors, the GLM's weights, and all that the model learned are compared bit
+    by bit. The result itself is not touched.
+
+    Parameters
+    ----------
+    folder
+        The result.
+    recording
+        Where its recording is now; where it was, if not given.
+    on_progress, on_stage
+        As in `infer.infer`.
+
+    Raises
+    ------
+    InputError
+        Where the folder is no whole result, or the recording is missing or has another content.
+    """
+    before = read_result(folder)
+    found = _recording(before.provenance, Path(folder), recording)
+    with tempfile.TemporaryDirectory(prefix="spikeweft-") as place:
+        asked = _inference(before.provenance, Path(folder), found, Path(place) / "again")
+        again = infer(asked, on_progress, on_stage)
+    was, now = _arrays(before), _arrays(again)
+    names = tuple(dict.fromkeys([*was, *now]))
+    nothing = np.zeros(0)
+    found_different = (
+        difference(name, was.get(name, nothing), now.get(name, nothing), before) for name in names
+    )
+    return Reproduction(
+        compared=names,
+        differences=tuple(one for one in found_different if one is not None),
+        changes=_changes(before.provenance, again.provenance),
+    )
+
+
+def difference(name: str, was: np.ndarray, now: np.ndarray, result: Result) -> Difference | None:
+    """How two arrays differ; None where they are the same bit by bit."""
+    if was.shape != now.shape or was.dtype != now.dtype:
+        where = f"shape {now.shape} of {now.dtype} instead of {was.shape} of {was.dtype}"
+        return Difference(name, max(was.size, now.size), np.inf, where, _largest(was))
+    unequal = _bits(was) != _bits(now)
+    if not unequal.any():
+        return None
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(now.astype(float) - was.astype(float))
+    alike = (was == now) | (np.isnan(was) & np.isnan(now))  # bits differ, as of 0 and -0
+    apart = np.where(alike, 0.0, np.where(np.isfinite(apart), apart, np.inf))
+    place = np.unravel_index(int(np.argmax(np.where(unequal, apart, -1.0))), was.shape)
+    return Difference(
+        name,
+        int(np.count_nonzero(unequal)),
+        float(apart[place]),
+        _place(place, was.shape, result),
+        _largest(was),
+    )
+
+
+def _bits(array: np.ndarray) -> np.ndarray:
+    """Whole numbers in the place of floating ones, for NaN equals nothing and 0 equals -0."""
+    if array.dtype.kind != "f":
+        return array
+    return np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}").reshape(array.shape)
+
+
+def _largest(array: np.ndarray) -> float:
+    finite = array[np.isfinite(array)]
+    return float(np.max(np.abs(finite))) if finite.size else 0.0
+
+
+def _place(place: tuple[Any, ...], shape: tuple[int, ...], result: Result) -> str:
+    names = result.connectivity.neuron_ids
+    if shape == (len(names), len(names)):
+        return f"post {names[place[0]]}, pre {names[place[1]]}"
+    return f"entry {', '.join(str(int(i)) for i in place)}" if place else "its only entry"
+
+
+def _arrays(result: Result) -> dict[str, np.ndarray]:
+    arrays = {"weights": result.connectivity.weights}
+    if result.connectivity.standard_error is not None:
+        arrays["standard errors"] = result.connectivity.standard_error
+    if result.glm is not None:
+        arrays["GLM's weights"] = result.glm.weights
+    learned = {f"model's {name}": np.asarray(v) for name, v in result.model_arrays.items()}
+    return {**arrays, **learned}
+
+
+def _recording(provenance: Mapping[str, Any], folder: Path, recording: str | Path | None) -> Path:
+    """The recording that the result was made from, and no other."""
+    if recording is None and "recording_path" not in provenance:
+        raise InputError(f"{folder} does not say where its recording is; name it with --recording")
+    path = Path(provenance["recording_path"] if recording is None else recording)
+    if not path.is_file():
+        raise InputError(f"the recording {path} is not there; say with --recording where it is now")
+    digest, wanted = digest_of(path), _known(provenance, "sha256", folder)
+    if digest != wanted:
+        raise InputError(
+            f"the recording {path} is not the one that {folder} was made from (its SHA-256 begins "
+            f"with {digest[:8]}, not {str(wanted)[:8]}); say with --recording where that one is"
+        )
+    return path
+
+
+def _inference(
+    provenance: Mapping[str, Any], folder: Path, recording: Path, again: Path
+) -> Inference:
+    bootstrap = provenance.get("bootstrap")
+    asked = Inference(
+        recording=recording,
+        folder=again,
+        n_hidden=int(_known(provenance, "n_hidden", folder)),
+        covariates=tuple(provenance.get("covariates", ())),
+        rotated_by=provenance.get("rotated_by"),
+        seed=int(_known(provenance, "seed", folder)),
+        epochs=_known(provenance, "epochs", folder),
+        minutes=_known(provenance, "minutes", folder),
+    )
+    if bootstrap is None:
+        return asked
+    block_s = float(_known(provenance, "block_s", folder))
+    return replace(asked, bootstrap=int(bootstrap), block_s=block_s)
+
+
+def _known(provenance: Mapping[str, Any], key: str, folder: Path) -> Any:
+    if key not in provenance:
+        raise InputError(
+            f"the provenance of {folder} does not tell its {key}, so it cannot be made again"
+        )
+    return provenance[key]
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Versions and machine that are not what they were."""
+    then = {**before.get("versions", {}), "machine": before.get("machine", "unknown")}
+    today = {**now.get("versions", {}), "machine": now.get("machine", "unknown")}
+    return {
+        name: (str(then.get(name, "unknown")), str(value))
+        for name, value in today.items()
+        if then.get(name) != value
+    }

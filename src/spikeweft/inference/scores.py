@@ -1,0 +1,97 @@
+"""The scores of an inferred circuit, beside a GLM's, and the doubts that go with them."""
+
+from typing import Any
+
+import numpy as np
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import TEST_FRACTION
+from spikeweft.data.recording import Recording
+from spikeweft.estimator import SpikePredictor
+from spikeweft.evaluation.limits import oracle_bits_per_spike
+from spikeweft.evaluation.metrics import PredictionScore, inference_error
+from spikeweft.inference.train_test import Parts
+
+
+def scores_of(data: Parts, model: SpikePredictor, glm: SpikePredictor) -> dict[str, Any]:
+    """All scores of a result by name."""
+    recording, test = data.recording, data.test
+    return {
+        "n_neurons": recording.n_neurons,
+        "n_spikes": len(recording.spike_times_s),
+        "duration_s": recording.duration_s,
+        "test_duration_s": test.duration_s,
+        "n_test_spikes": len(test.spike_times_s),
+        "resolution_s": recording.tick_s,
+        "scored_on": f"last {100 * TEST_FRACTION:g} % of the recorded time, not used for fitting",
+        "null": "each neuron's mean rate in the rest of the recorded time",
+        **_prediction("", model.evaluate(test), model.history_window_s),
+        **_prediction("glm_", glm.evaluate(test), glm.history_window_s),
+        **_oracle(model, data),
+        **_errors(model.connectivity_, glm.connectivity_, data.truth),
+    }
+
+
+def _prediction(prefix: str, score: PredictionScore, history_window_s: float) -> dict[str, Any]:
+    return {
+        f"{prefix}bits_per_spike": score.mean,
+        f"{prefix}bits_per_spike_pooled": score.pooled,
+        f"{prefix}bits_per_spike_per_neuron": score.per_neuron.tolist(),
+        f"{prefix}history_window_s": history_window_s,
+    }
+
+
+def _oracle(model: SpikePredictor, data: Parts) -> dict[str, Any]:
+    """Bits per spike of the network itself, where all of it is known and was recorded."""
+    if data.network is None:
+        return {}
+    score = oracle_bits_per_spike(
+        data.network, data.test, model.null_rate_hz_, model.history_window_s
+    )
+    return _prediction("oracle_", score, model.history_window_s)
+
+
+def _errors(
+    inferred: Connectivity, glm: Connectivity, truth: Connectivity | None
+) -> dict[str, Any]:
+    if truth is None:
+        return {}
+    ours, theirs = inference_error(inferred, truth), inference_error(glm, truth)
+    return {
+        "delta": ours.delta,
+        "delta_bias": ours.bias,
+        "delta_variance": ours.variance,
+        "delta_profile": ours.delta_profile,
+        "scale": ours.scale,
+        "glm_delta": theirs.delta,
+        "glm_delta_bias": theirs.bias,
+        "glm_delta_variance": theirs.variance,
+        "glm_delta_profile": theirs.delta_profile,
+        "glm_scale": theirs.scale,
+    }
+
+
+def doubts(data: Parts, circuit: Connectivity) -> list[str]:
+    """What a reader of the result should know first, one sentence each."""
+    own = data.recording.warnings()
+    return [*data.warnings, *own, *_test_warnings(data.test), *_hidden_warnings(circuit)]
+
+
+def _test_warnings(test: Recording) -> list[str]:
+    n_silent = int(np.sum(test.n_spikes == 0))
+    if n_silent == 0:
+        return []
+    return [
+        f"{n_silent} of {test.n_neurons} neurons are silent in the last {test.duration_s:.3g} s, "
+        "on which the models are scored, so they have no bits per spike"
+    ]
+
+
+def _hidden_warnings(circuit: Connectivity) -> list[str]:
+    gain = float(circuit.metadata.get("held_out_nats_gained_by_hidden_neurons", 1.0))
+    if gain > 0:
+        return []
+    return [
+        f"hidden neurons made held-out spikes less likely, by {-gain:.0f} nats; this recording "
+        "does not call for them, and an inference without --hidden predicts better"
+    ]

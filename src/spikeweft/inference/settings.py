@@ -1,0 +1,120 @@
+"""What is inferred from, how, and where the result goes."""
+
+import shlex
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikeweft.errors import InputError
+from spikeweft.runtime.files import digest_of
+
+_LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """What to infer from, how, and where to put the result.
+
+    Attributes
+    ----------
+    recording
+        File to read.
+    folder
+        Result folder to make. Until it is whole it is called `folder` + ".partial".
+    n_hidden
+        Hidden neurons of the model.
+    covariates
+        Names of the recording's covariates that enter every rate.
+    rotated_by
+        Name of the covariate, an angle, that turns the circuit's ring, as an external input does.
+    seed
+        Seed of all random numbers.
+    epochs
+        Name of the epochs to use; all where None.
+    minutes
+        Use only the first minutes of recorded time; all where None.
+    bootstrap
+        Fit to blocks of the recording drawn with replacement, as `bootstrap.resampled` does, by the
+        random numbers of this seed; to the recording itself where None. Scores are of the same last
+        part in any case, from which no block is drawn.
+    block_s
+        About how long a block is.
+    resume
+        Take up an inference that was interrupted, if there is one.
+    force
+        Replace a result that exists, once the new one is whole, or start an interrupted one over.
+    """
+
+    recording: Path
+    folder: Path
+    n_hidden: int = 0
+    covariates: tuple[str, ...] = ()
+    rotated_by: str | None = None
+    seed: int = 0
+    epochs: str | None = None
+    minutes: float | None = None
+    bootstrap: int | None = None
+    block_s: float = 10.0
+    resume: bool = False
+    force: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command line that asks for it."""
+        options = {
+            "--hidden": self.n_hidden,
+            "--covariates": self.covariates,
+            "--rotated-by": self.rotated_by,
+            "--seed": self.seed,
+            "--epochs": self.epochs,
+            "--minutes": self.minutes,
+            "--bootstrap": self.bootstrap,
+            "--block-s": None if self.bootstrap is None else self.block_s,
+        }
+        words = [str(self.recording), str(self.folder)]
+        for option, value in options.items():
+            values = value if isinstance(value, tuple) else (value,)
+            words += [option, *map(str, values)] if values and value is not None else []
+        return shlex.join(["spikeweft", "infer", *words])
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the result: an interrupted inference goes on only with the same."""
+        return {
+            "recording": self.recording.name,
+            "sha256": digest_of(self.recording),
+            "n_hidden": self.n_hidden,
+            "covariates": list(self.covariates),
+            "rotated_by": self.rotated_by,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "minutes": self.minutes,
+            "bootstrap": self.bootstrap,
+            "block_s": None if self.bootstrap is None else self.block_s,
+            "spikeweft": version("spikeweft"),
+        }
+
+    def check(self) -> None:
+        """Refuse settings that cannot be used.
+
+        Raises
+        ------
+        InputError
+            Where one cannot.
+        """
+        if self.n_hidden < 0:
+            raise InputError(f"{self.n_hidden} hidden neurons are too few; give 0 or more")
+        if self.minutes is not None and not 0 < self.minutes < np.inf:
+            raise InputError(f"{self.minutes:g} minutes cannot be used; give a positive number")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise InputError(f"the seed {self.seed} is not between 0 and {_LARGEST_SEED}")
+        if self.bootstrap is not None and not 0 <= self.bootstrap <= _LARGEST_SEED:
+            raise InputError(
+                f"the bootstrap's seed {self.bootstrap} is not between 0 and {_LARGEST_SEED}"
+            )
+        if self.resume and self.force:
+            raise InputError(
+                "--resume goes on with an interrupted inference and --force starts over; give one"
+            )

@@ -1,0 +1,186 @@
+"""Who makes the fits: processes on this machine, a Dask scheduler's workers, or Slurm jobs."""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dask
+from distributed import Client, LocalCluster
+
+from spikeweft.errors import InputError
+
+_ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
+
+
+_INHERITED = {"MALLOC_TRIM_THRESHOLD_": 65536, **_ONE_THREAD}
+
+
+_CONNECT_S = 60
+
+
+_LOST_S = 90.0
+
+
+class Crew(NamedTuple):
+    """A cluster at work."""
+
+    client: Client
+    keep_up: Callable[[], None]
+    """To be called now and then: replaces workers that the cluster will not replace itself."""
+
+
+@contextmanager
+def local_crew(n_workers: int) -> Iterator[Crew]:
+    """Processes on this machine, which end with this one."""
+    with (
+        _configured(),
+        LocalCluster(
+            n_workers=0,
+            threads_per_worker=1,
+            memory_limit=None,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any port: sweeps may be many
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        cluster.sync(_leave_interrupts_to_us)
+        cluster.scale(n_workers)
+        yield Crew(client, lambda: None)
+
+
+@contextmanager
+def crew_at(scheduler: str) -> Iterator[Crew]:
+    """The workers of a scheduler that runs already, as "tcp://node:8786".
+
+    They have to see recordings and results under the same paths, and to know spikeweft.
+
+    Raises
+    ------
+    InputError
+        Where no scheduler answers there.
+    """
+    with _configured():
+        try:
+            client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"no Dask scheduler answers at {scheduler} ({error}); check the address, as "
+                "tcp://node:8786"
+            ) from error
+        with client:
+            yield Crew(client, lambda: None)
+
+
+@contextmanager
+def slurm_crew(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Crew]:
+    """Jobs submitted to Slurm, replaced when lost, and cancelled in the end.
+
+    Parameters
+    ----------
+    asked
+        "jobs", how many (one where None), and for each "cores" (as many fits run in it side by
+        side), "memory", "queue", "account", "walltime" and "interface", as `SLURMCluster` of
+        dask-jobqueue takes them; None: as its configuration says.
+    logs
+        Folder for what the jobs print.
+
+    Raises
+    ------
+    InputError
+        Where there is no Slurm, or it is asked for something that cannot be.
+    """
+    from dask_jobqueue import SLURMCluster
+
+    if shutil.which("sbatch") is None:
+        raise InputError("there is no 'sbatch' on this machine; run this where Slurm is")
+    options: dict[str, Any] = {name: asked[name] for name in asked if name != "jobs"}
+    with _configured():
+        try:
+            cluster = SLURMCluster(
+                **options,
+                processes=asked["cores"],
+                log_directory=str(logs),
+                job_script_prologue=[f"export {key}={n}" for key, n in _ONE_THREAD.items()],
+                scheduler_options={"dashboard": False, "dashboard_address": ":0"},
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"the Slurm jobs cannot be set up ({' '.join(str(error).split())}); check the "
+                "options"
+            ) from error
+        with cluster, Client(cluster, set_as_default=False) as client:
+            cluster.sync(_leave_interrupts_to_us)
+            n_jobs = int(asked["jobs"] or 1)
+            cluster.scale(jobs=n_jobs)
+            yield Crew(client, _Replacement(cluster, n_jobs))
+
+
+class _Replacement:
+    """Submits jobs again that had workers and have none any more: their time was up."""
+
+    def __init__(self, cluster: Any, n_jobs: int) -> None:
+        self.cluster, self.n_jobs = cluster, n_jobs
+        self.last_seen: dict[str, float] = {}
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        workers = self.cluster.scheduler_info["workers"].values()
+        for job in self.cluster.worker_spec:
+            if any(_is_of(str(worker["name"]), str(job)) for worker in workers):
+                self.last_seen[job] = now
+        lost = [job for job, seen in self.last_seen.items() if now - seen > _LOST_S]
+        if lost:
+            self.last_seen = {job: t for job, t in self.last_seen.items() if job not in lost}
+            self.cluster.sync(self.cluster.scale_down, lost)
+            self.cluster.scale(jobs=self.n_jobs)
+
+
+def _is_of(worker: str, job: str) -> bool:
+    """Whether the worker belongs to the job: several workers of one job have a number more."""
+    return worker == job or worker.startswith(f"{job}-")
+
+
+@contextmanager
+def _configured() -> Iterator[None]:
+    """Dask as it has to be here: quiet, one thread for a fit, and no fit that kills for ever."""
+    quiet = logging.getLogger("distributed")
+    level, environment = quiet.level, dict(os.environ)
+    settings = {
+        "distributed.scheduler.allowed-failures": 1,
+        "distributed.nanny.pre-spawn-environ": _INHERITED,
+        "distributed.comm.timeouts.connect": f"{_CONNECT_S}s",
+        "logging.distributed": "critical",
+    }
+    quiet.setLevel(logging.CRITICAL)
+    try:
+        with dask.config.set(settings):
+            yield
+    finally:
+        quiet.setLevel(level)
+        # Dask sets what workers inherit in this process, where it is none of its business.
+        for name in _INHERITED:
+            if name in environment:
+                os.environ[name] = environment[name]
+            else:
+                os.environ.pop(name, None)
+
+
+async def _leave_interrupts_to_us() -> None:
+    """Let Ctrl-C interrupt this process only: it ends the workers itself, without their cries.
+
+    Processes inherit what is blocked in the thread that starts them. Python's tracker of resources
+    unblocks interrupts when it is started, so that comes first.
+    """
+    resource_tracker.ensure_running()
+    await asyncio.sleep(0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

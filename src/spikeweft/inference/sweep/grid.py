@@ -1,0 +1,96 @@
+"""Which fits a sweep consists of: every combination of what was asked for."""
+
+import hashlib
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikeweft.errors import InputError
+from spikeweft.inference.settings import Inference
+from spikeweft.runtime.files import digest_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """The values of each setting of `infer.Inference`; all combinations are fitted.
+
+    Attributes
+    ----------
+    recordings
+        Files to read.
+    n_hidden, seeds, epochs, minutes
+        As in `infer.Inference`; None among epochs or minutes means all.
+    n_bootstraps
+        How many bootstraps to fit beside each recording itself; their seeds count from 1.
+    block_s
+        About how long the blocks of a bootstrap are.
+    """
+
+    recordings: tuple[Path, ...]
+    n_hidden: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
+    epochs: tuple[str | None, ...] = (None,)
+    minutes: tuple[float | None, ...] = (None,)
+    n_bootstraps: int = 0
+    block_s: float = 10.0
+
+
+def planned(grid: Grid, folder: Path) -> list[Inference]:
+    """The fits, each with a folder of its own in `folder`, named by all that decides it.
+
+    The content of a recording is a part of the name: fits of a file that was changed since are
+    other fits.
+
+    Raises
+    ------
+    InputError
+        Where a recording is missing.
+    """
+    fits = {
+        name: inference
+        for recording in grid.recordings
+        for name, inference in _of_recording(recording, grid, Path(os.path.abspath(folder)))
+    }
+    return list(fits.values())
+
+
+def _of_recording(recording: Path, grid: Grid, folder: Path) -> Iterator[tuple[str, Inference]]:
+    if not recording.is_file():
+        raise InputError(f"there is no file {recording}; check the path to the recording")
+    stem = f"{recording.stem}-{digest_of(recording)[:8]}"
+    bootstraps = [None, *range(1, grid.n_bootstraps + 1)]
+    for n_hidden, seed, epochs, minutes, bootstrap in itertools.product(
+        grid.n_hidden, grid.seeds, grid.epochs, grid.minutes, bootstraps
+    ):
+        words = {
+            "hidden": n_hidden,
+            "seed": seed,
+            "epochs": None if epochs is None else _as_word(epochs),
+            "minutes": None if minutes is None else f"{minutes:g}",
+            "bootstrap": bootstrap,
+            "block": None if bootstrap is None else f"{grid.block_s:g}",
+        }
+        name = "_".join(
+            [stem, *(f"{key}{word}" for key, word in words.items() if word is not None)]
+        )
+        yield (
+            name,
+            Inference(
+                recording=Path(os.path.abspath(recording)),
+                folder=folder / name,
+                n_hidden=n_hidden,
+                seed=seed,
+                epochs=epochs,
+                minutes=minutes,
+                bootstrap=bootstrap,
+                block_s=grid.block_s,
+            ),
+        )
+
+
+def _as_word(label: str) -> str:
+    """A label as a part of a file name, different for different labels."""
+    plain = "".join(c if c.isalnum() or c in "+-" else "-" for c in label)
+    return plain if plain == label else f"{plain}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"

@@ -1,0 +1,141 @@
+"""The circuit to look around in: what the page's script draws, reorders and reads out."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.errors import InputError
+from spikeweft.reporting.neuron_order import circular_order
+from spikeweft.reporting.plot_circuits import weight_limit
+from spikeweft.reporting.plot_style import GLM, INFERRED, TRUTH
+from spikeweft.reporting.result_view import View
+
+SCRIPT = files("spikeweft.reporting").joinpath("explorer.js").read_text(encoding="utf-8")
+
+
+"""The script of the page: it reads its data from the page, and nothing from elsewhere."""
+
+
+SCRIPT_HASH = b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+
+
+"""What the page's policy lets run: this script and no other."""
+
+
+_LARGEST_BYTES = 3_000_000
+
+
+"""Of all matrices as text, so that the page stays a file one can send around."""
+
+
+_MOST_TO_CLUSTER = 500
+
+
+"""Neurons whose best order of clusters is found at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explorer:
+    """What the script shows.
+
+    Attributes
+    ----------
+    data
+        Neurons, their orders and the circuits, as JSON can hold it.
+    note
+        What is left out since the page would become too large, or nothing.
+    """
+
+    data: dict[str, Any]
+    note: str
+
+
+def explorer(view: View, beside: Mapping[str, View]) -> Explorer | None:
+    """The circuits that fit into the page, ours first; None where not even ours does.
+
+    Circuits of other results, by the names to show them under, come next.
+
+    Raises
+    ------
+    InputError
+        Where another result is of other neurons.
+    """
+    for name, other in beside.items():
+        _check_same_neurons(view.inferred, name, other.inferred)
+    others = {name: other.inferred for name, other in beside.items()}
+    known = {INFERRED.name: view.inferred, **others, TRUTH.name: view.truth, GLM.name: view.glm}
+    shown: list[dict[str, Any]] = []
+    left_out, n_bytes = [], 0
+    for name, circuit in known.items():
+        if circuit is None:
+            continue
+        made = _circuit(name, circuit, weight_limit(view.truth or circuit))
+        n_bytes += sum(len(made[part]) for part in ("weights", "errors"))
+        if n_bytes > _LARGEST_BYTES:
+            left_out.append(name)
+        else:
+            shown.append(made)
+    if not shown:
+        return None
+    return Explorer(
+        data={
+            "neurons": list(view.inferred.neuron_ids),
+            "orders": [{"name": name, "neurons": o.tolist()} for name, o in _orders(view)],
+            "circuits": shown,
+        },
+        note=f"Left out, to keep this page small: {', '.join(left_out)}." if left_out else "",
+    )
+
+
+def _check_same_neurons(ours: Connectivity, name: str, other: Connectivity) -> None:
+    if other.neuron_ids == ours.neuron_ids:
+        return
+    odd = sorted(set(ours.neuron_ids) ^ set(other.neuron_ids))
+    which = f"neuron {odd[0]!r} is in one only" if odd else "their neurons are in another order"
+    raise InputError(
+        f"{name} cannot be shown beside this result: {which}; choose a result of the same neurons"
+    )
+
+
+def _circuit(name: str, circuit: Connectivity, limit: float) -> dict[str, Any]:
+    """Weights row by row, NaN where the data say nothing; standard errors where there are any."""
+    informed = circuit.informed
+    error = circuit.standard_error
+    has_errors = error is not None and bool(np.any(error[informed] > 0))
+    return {
+        "name": name,
+        "limit": limit,
+        "weights": _packed(np.where(informed, circuit.weights, np.nan)),
+        "errors": _packed(error) if error is not None and has_errors else "",
+    }
+
+
+def _packed(matrix: Float[np.ndarray, "post pre"]) -> str:
+    """Little-endian 32-bit numbers as text."""
+    return b64encode(matrix.astype("<f4").tobytes()).decode()
+
+
+def _orders(view: View) -> list[tuple[str, Int[np.ndarray, " neuron"]]]:
+    """Orders to choose from: as in the figures first."""
+    n, inferred = view.inferred.n_neurons, view.inferred
+    orders = [(view.order.source, view.order.neurons)]
+    if view.order.angle_rad is not None:
+        orders.append(("like connections around a circle", circular_order(inferred.weights)))
+    if 2 < n <= _MOST_TO_CLUSTER:
+        orders.append(("clusters of like connections", _clustered(inferred)))
+    return [*orders, ("place in the recording", np.arange(n))]
+
+
+def _clustered(circuit: Connectivity) -> Int[np.ndarray, " neuron"]:
+    """Neurons by hierarchical clustering (Ward) of all their weights, in and out."""
+    weights = np.where(circuit.informed, circuit.weights, 0.0)
+    described = np.hstack([weights, weights.T])
+    return leaves_list(optimal_leaf_ordering(linkage(described, "ward"), described))

@@ -1,0 +1,184 @@
+"""Plots: each draws one thing into an axes, `(data, ax) -> ax`; only this file knows matplotlib."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from spikeweft.reporting.neuron_order import NeuronOrder
+
+INK, MUTED, RULE, WASH, NO_DATA = "#1c252c", "#5a6670", "#d5dbe0", "#f0f2f4", "#b9c1c8"
+
+
+_STYLE = {
+    "figure.facecolor": "white",
+    "figure.constrained_layout.h_pad": 0.04,
+    "figure.constrained_layout.w_pad": 0.06,
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.formatter.limits": (-2, 4),
+    "axes.formatter.use_mathtext": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "savefig.dpi": 220,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "spikeweft",
+}
+
+
+styled = style.context(["default", _STYLE])
+
+
+"""The house style, whatever the user's own settings, and only while a function of ours runs."""
+
+
+FEW_NEURONS = 25
+
+
+"""Up to this many neurons, each is named on an axis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How one method is shown, everywhere alike."""
+
+    name: str
+    colour: str
+    line: str | tuple[int, tuple[float, float]] = "-"
+
+
+INFERRED = Look(name="spikeweft", colour="#0072b2")
+
+
+GLM = Look(name="GLM", colour="#d55e00")
+
+
+TRUTH = Look(name="truth", colour=INK, line=(0, (4.0, 1.6)))
+
+
+ORACLE = Look(name="oracle", colour=INK, line=(0, (1.0, 1.2)))
+
+
+@styled
+def panels(
+    titles: Sequence[str], *, width_in: float, height_in: float, share_y: bool = False
+) -> list[Axes]:
+    """Empty axes side by side on a figure of their own, one per title, in the house style."""
+    figure = Figure(figsize=(width_in, height_in), layout="compressed")
+    axes = list(figure.subplots(1, len(titles), sharey=share_y, squeeze=False)[0])
+    for title, ax in zip(titles, axes, strict=True):
+        ax.set_title(title)
+    return axes
+
+
+@styled
+def as_svg(ax: Axes) -> str:
+    """The figure that holds `ax`, as SVG; the same data give the same text."""
+    text = io.StringIO()
+    figure_of(ax).savefig(
+        text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+    )
+    return text.getvalue()
+
+
+def size_in(ax: Axes) -> tuple[float, float]:
+    """Width and height in inches of the figure that holds `ax`."""
+    width_in, height_in = figure_of(ax).get_size_inches()
+    return float(width_in), float(height_in)
+
+
+@styled
+def write_figure(ax: Axes, path: Path) -> list[Path]:
+    """Write the figure that holds `ax` as .svg and .png beside each other."""
+    svg, png = path.with_suffix(".svg"), path.with_suffix(".png")
+    svg.write_text(as_svg(ax), encoding="utf-8")
+    figure_of(ax).savefig(png, dpi=150, metadata={"Software": None})
+    return [svg, png]
+
+
+def plain_number(value: float, _: object = None) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+@styled
+def name_axes(x_name: str, y_name: str, ax: Axes) -> Axes:
+    """Names of the axes, with small tick labels, for panels that are small."""
+    ax.set_xlabel(x_name)
+    ax.set_ylabel(y_name)
+    ax.tick_params(labelsize=6.5)
+    return ax
+
+
+@styled
+def scale_axes(ax: Axes, *, log: str = "", x_ticks: Sequence[float] = ()) -> Axes:
+    """Plain numbers on both axes; those named in `log` ("x", "xy") show equal ratios alike."""
+    for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+        if name in log:
+            ax.set(**{f"{name}scale": "log"})
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_minor_formatter(NullFormatter())
+        axis.set_major_formatter(plain_number)
+    if len(x_ticks):
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticks(x_ticks, [plain_number(tick) for tick in x_ticks])
+    return ax
+
+
+@styled
+def legend_beside(ax: Axes) -> Axes:
+    """A legend to the right of the axes, for more names than fit above them."""
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0.1)
+    return ax
+
+
+def mark_neurons(axis: Axis, order: NeuronOrder, ids: tuple[str, ...], label: str) -> None:
+    """Name the neurons on an axis: by id where they are few, else by direction where known."""
+    if len(ids) <= FEW_NEURONS:
+        names = [_short(ids[neuron]) for neuron in order.neurons]
+        upright = isinstance(axis, XAxis) and max(map(len, names)) > 2
+        axis.set_ticks(np.arange(len(ids)), names, rotation=90 if upright else 0)
+    elif order.angle_rad is not None:
+        degrees = np.arange(0, 360, 90)
+        axis.set_ticks(order.place_at(np.deg2rad(degrees)), [f"{d}°" for d in degrees])
+    else:
+        axis.set_major_locator(MaxNLocator(6, integer=True))
+    axis.set_label_text(f"{label}, by {order.source.removeprefix('the ')}")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 12 else f"{name[:11]}…"
+
+
+def legend(ax: Axes) -> None:
+    """Above the axes, to the right of the title, where it hides no data."""
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1, ncols=4)
+
+
+def figure_of(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    assert isinstance(figure, Figure)
+    return figure

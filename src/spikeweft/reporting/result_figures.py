@@ -1,0 +1,260 @@
+"""The figures of the report: each a picture, what it shows in words, and what to look for."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.reporting import plot_style as plots
+from spikeweft.reporting.plot_circuits import (
+    draw_colour_scale,
+    draw_mean_profile,
+    draw_profile,
+    draw_weight_significance,
+    draw_weights,
+    draw_weights_with_errors,
+    label_weights,
+    share_beyond,
+    weight_limit,
+)
+from spikeweft.reporting.plot_scores import draw_bits_per_spike
+from spikeweft.reporting.plot_spikes import draw_direction, draw_held_out, draw_loss, draw_raster
+from spikeweft.reporting.plot_style import FEW_NEURONS, GLM, INFERRED, TRUTH, Axes, Look, panels
+from spikeweft.reporting.result_view import View
+
+_PX_PER_IN = 96
+
+
+_FULL_WIDTH_IN = 11.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A picture with its heading, its text alternative and its caption."""
+
+    anchor: str
+    title: str
+    alt: str
+    caption: str
+    width_px: int
+    height_px: int
+    source: str
+    """The picture itself as a data URI."""
+
+
+def figures(view: View) -> list[Figure]:
+    """All figures that the result has data for, in reading order."""
+    made = (raster(view), matrices(view), profile(view), bits(view), errors(view), training(view))
+    return [figure for figure in made if figure is not None]
+
+
+def raster(view: View) -> Figure:
+    """Some seconds of spikes, with the animal's direction where it was recorded."""
+    sample, order = view.result.sample, view.order
+    row_in = 0.16 if sample.n_neurons <= FEW_NEURONS else 0.034
+    height_in = float(np.clip(0.7 + sample.n_neurons * row_in, 2.4, 5.2))
+    (ax,) = panels([""], width_in=_FULL_WIDTH_IN, height_in=height_in)
+    draw_raster(sample, order, ax)
+    caption = (
+        f"{sample.duration_s:.3g} s of the recording: one row per neuron, one tick per spike, rows "
+        f"sorted by {order.source}. Look for bands of neurons that fire together, and for rows "
+        "that are empty or copies of each other."
+    )
+    if view.direction is not None:
+        draw_direction(view.direction, sample, order, ax)
+        caption += " The orange line is the recorded direction; spikes should gather around it."
+    return _figure(
+        ax,
+        anchor="spikes",
+        title="The spikes",
+        alt=f"Spike raster of {sample.n_neurons} neurons over {sample.duration_s:.3g} seconds.",
+        caption=caption,
+    )
+
+
+def matrices(view: View) -> Figure:
+    """Weight matrices side by side: the truth and the GLM beside the inferred one, where known."""
+    shown = _circuits(view)
+    width_in, height_in = {1: (5.6, 4.6), 2: (9.4, 4.4), 3: (_FULL_WIDTH_IN, 3.7)}[len(shown)]
+    axes = panels([look.name for look, _ in shown], width_in=width_in, height_in=height_in)
+    limits = [weight_limit(view.truth or circuit) for _, circuit in shown]
+    for (_, circuit), limit, ax in zip(shown, limits, axes, strict=True):
+        draw_weights(circuit, view.order, ax, limit)
+        if view.truth is None:
+            draw_colour_scale([ax])
+    for ax in axes[1:]:
+        ax.set_ylabel("")
+    if view.truth is not None:
+        draw_colour_scale(axes)
+    names = ", ".join(look.name for look, _ in shown)
+    return _figure(
+        axes[0],
+        anchor="circuit",
+        title="The circuit",
+        alt=f"Weight matrices, row receives and column sends: {names}.",
+        caption=_matrices_caption(view, limits),
+    )
+
+
+def _circuits(view: View) -> list[tuple[Look, Connectivity]]:
+    circuits = ((TRUTH, view.truth), (INFERRED, view.inferred), (GLM, view.glm))
+    return [(look, circuit) for look, circuit in circuits if circuit is not None]
+
+
+def _matrices_caption(view: View, limits: list[float]) -> str:
+    text = (
+        "Row receives, column sends. Red excites, blue inhibits, white is no effect; grey is not "
+        f"scored{_uninformed(view)}. Neurons are sorted by {view.order.source}. "
+    )
+    saturate = " and ".join(f"±{limit:.2g}" for limit in dict.fromkeys(limits))
+    if view.truth is None:
+        text += f"Colours saturate at {saturate}, the 99th percentile of |weight|"
+        if view.glm is None:
+            return f"{text}, in the model's own unit."
+        return (
+            f"{text}: each matrix is in its own unit, so compare patterns, not shades. Look for "
+            "structure that only one of them has."
+        )
+    return (
+        f"{text}Weights are known up to one factor, so the inferred ones are multiplied by the α "
+        f"that brings them closest to the truth: {_scales(view)}. All share one colour range, "
+        f"{saturate}, the 99th percentile of the true |weight|. Look for bands away from the "
+        "diagonal that the truth does not have: connections reported between neurons that are "
+        "merely active together."
+    )
+
+
+def _scales(view: View) -> str:
+    ours = f"{view.scale:.3g} for {INFERRED.name}"
+    return ours if view.glm is None else f"{ours}, {view.glm_scale:.3g} for the GLM"
+
+
+def profile(view: View) -> Figure | None:
+    """Weight against angular difference, for the inferred circuit and for the GLM's."""
+    if view.order.angle_rad is None:
+        return None
+    shown = [(look, circuit) for look, circuit in _circuits(view) if look is not TRUTH]
+    axes = panels(
+        [look.name for look, _ in shown],
+        width_in=_FULL_WIDTH_IN if len(shown) > 1 else 6.6,
+        height_in=3.5,
+        share_y=view.truth is not None,
+    )
+    for (look, circuit), ax in zip(shown, axes, strict=True):
+        draw_profile(circuit, look, ax)
+        if view.truth is not None:
+            draw_mean_profile(view.truth, TRUTH, ax)
+    for ax in axes if view.truth is None else axes[:1]:
+        label_weights(ax, "weight" if view.truth is None else "weight × α")
+    names = " and ".join(look.name for look, _ in shown)
+    return _figure(
+        axes[0],
+        anchor="profile",
+        title="Weight against preferred direction",
+        alt=f"Weights against the difference of sender's and receiver's direction: {names}.",
+        caption=_profile_caption(view),
+    )
+
+
+def _profile_caption(view: View) -> str:
+    text = (
+        "Each point is a pair of neurons; the line is the mean weight at that difference and the "
+        "band ± 1 standard deviation. "
+    )
+    if view.truth is None:
+        return (
+            f"{text}Each panel has its own unit. Look for excitation between neurons of like "
+            "direction and inhibition further away, and for dips and humps that repeat: in a "
+            "network whose activity is periodic these are often artefacts."
+        )
+    return (
+        f"{text}The dashed line is the truth, unscaled; the estimates are multiplied by their α "
+        f"({_scales(view)}). Look for side troughs: dips that the truth does not have, at the "
+        "distance between two bumps of activity."
+    )
+
+
+def bits(view: View) -> Figure | None:
+    """Bits per spike of each neuron, ours beside the GLM's and the oracle's mean."""
+    ours = view.per_neuron("bits_per_spike_per_neuron")
+    if ours is None or not np.isfinite(ours).any():
+        return None
+    glm = view.per_neuron("glm_bits_per_spike_per_neuron")
+    oracle = view.number("oracle_bits_per_spike")
+    (ax,) = panels([""], width_in=_FULL_WIDTH_IN, height_in=3.0)
+    draw_bits_per_spike(ours, glm, oracle, view.order, view.inferred.neuron_ids, ax)
+    text = "How well each neuron's held-out spikes are predicted from the others' and its own past."
+    scored_on, null = view.statement("scored_on"), view.statement("null")
+    if scored_on is not None and null is not None:
+        text += f" Scored on: {scored_on}. The zero line: {null}."
+    if glm is not None:
+        better = np.sum(ours > glm)
+        scored = np.sum(np.isfinite(ours) & np.isfinite(glm))
+        text += f" spikeweft is above the GLM for {better} of {scored} neurons."
+    if oracle is not None:
+        text += " No honest model lies above the oracle on average; single neurons may, by chance."
+    return _figure(
+        ax,
+        anchor="bits",
+        title="Bits per spike of each neuron",
+        alt="Held-out bits per spike of each neuron.",
+        caption=text + " Look for neurons near 0: little can be said about what drives them.",
+    )
+
+
+def errors(view: View) -> Figure | None:
+    """How sure each weight is, where standard errors are known."""
+    if not view.has_errors:
+        return None
+    axes = panels(["", ""], width_in=_FULL_WIDTH_IN, height_in=2.9)
+    draw_weights_with_errors(view.inferred, INFERRED, axes[0])
+    draw_weight_significance(view.inferred, INFERRED, axes[1])
+    far = share_beyond(view.inferred, 2.0)
+    return _figure(
+        axes[0],
+        anchor="errors",
+        title="How sure the weights are",
+        alt="Weights in ascending order with standard errors, and their ratio's histogram.",
+        caption="Left: all weights in ascending order, each with ± 1 standard error. Right: "
+        "weights in units of their standard error, beside the curve that noise alone would give. "
+        f"{100 * far:.0f} % of the weights lie more than 2 standard errors from zero; noise alone "
+        "would give 5 %. The errors hold if the model is right: they do not cover hidden neurons.",
+    )
+
+
+def training(view: View) -> Figure | None:
+    """Loss and held-out bits per spike by step."""
+    history = view.result.history
+    if not history:
+        return None
+    axes = panels(["", ""], width_in=_FULL_WIDTH_IN, height_in=2.9)
+    draw_loss(history, axes[0])
+    draw_held_out(history, axes[1])
+    return _figure(
+        axes[0],
+        anchor="training",
+        title="Training",
+        alt=f"Loss and held-out bits per spike over {len(history)} steps of training.",
+        caption="Left: loss on the training spikes, lower is better. Right: bits per spike on "
+        "spikes set apart for stopping, not those of the score above. Look for curves that have "
+        "levelled off; a right curve that falls while the left one improves is overfitting.",
+    )
+
+
+def _uninformed(view: View) -> str:
+    n = view.n_uninformed_pairs
+    return f", or a pair the data say nothing about ({n:,} of them)" if n else ""
+
+
+def _figure(ax: Axes, *, anchor: str, title: str, alt: str, caption: str) -> Figure:
+    width_in, height_in = plots.size_in(ax)
+    return Figure(
+        anchor=anchor,
+        title=title,
+        alt=alt,
+        caption=caption,
+        width_px=round(width_in * _PX_PER_IN),
+        height_px=round(height_in * _PX_PER_IN),
+        source="data:image/svg+xml;base64," + b64encode(plots.as_svg(ax).encode()).decode(),
+    )

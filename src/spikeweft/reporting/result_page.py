@@ -1,0 +1,258 @@
+"""The page: headline numbers, figures, limits and provenance, put into the template."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from spikeweft.reporting.explorer import SCRIPT, SCRIPT_HASH, explorer
+from spikeweft.reporting.plot_circuits import informed_pairs
+from spikeweft.reporting.result_figures import figures
+from spikeweft.reporting.result_view import View, flat
+from spikeweft.results.result import Result
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("spikeweft", "reporting"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """One number in a row of them, and what it means in plain words."""
+
+    label: str
+    value: str
+    meaning: str
+
+
+def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType({})) -> str:
+    """One self-contained HTML page about a result; it loads nothing from anywhere.
+
+    Metrics that the result lacks are left out. Whatever comes from files is escaped.
+
+    Parameters
+    ----------
+    result
+        What the page is about.
+    beside
+        Other results of the same neurons, by the names to choose them by in the page.
+
+    Raises
+    ------
+    InputError
+        Where a result beside is of other neurons.
+    """
+    view = View.of(result)
+    return _TEMPLATES.get_template("page.html.jinja").render(
+        title=f"Inferred circuit of {view.inferred.n_neurons} neurons",
+        source=str(result.provenance.get("recording", "")),
+        facts=_facts(view),
+        warnings=[*result.warnings, *_doubts(view)],
+        headlines=_headlines(view),
+        figures=figures(view),
+        explorer=explorer(view, {name: View.of(other) for name, other in beside.items()}),
+        script=SCRIPT,
+        script_hash=SCRIPT_HASH,
+        limits=_limits(view),
+        neurons=_neuron_rows(view),
+        metrics=_metric_rows(view),
+        provenance=flat(result.provenance),
+    )
+
+
+def _facts(view: View) -> list[str]:
+    """The recording in a line."""
+    n_spikes, duration_s = view.number("n_spikes"), view.number("duration_s")
+    facts = [f"{view.inferred.n_neurons} neurons"]
+    if duration_s is not None:
+        facts.append(_duration(duration_s))
+    if n_spikes is not None:
+        facts.append(f"{n_spikes:,.0f} spikes")
+    facts.append("true wiring known" if view.truth is not None else "true wiring not known")
+    return facts
+
+
+def _doubts(view: View) -> list[str]:
+    """Reasons for doubt that show in the result itself."""
+    bits, glm = view.number("bits_per_spike"), view.number("glm_bits_per_spike")
+    doubts = []
+    if bits is not None and bits <= 0:
+        doubts.append(
+            "The model predicts held-out spikes no better than constant rates do; the circuit "
+            "below means nothing."
+        )
+    if bits is not None and glm is not None and glm > bits:
+        doubts.append(
+            f"The GLM predicts held-out spikes better ({glm:.3f} against {bits:.3f} bits per "
+            "spike); look at its circuit too."
+        )
+    delta, glm_delta = view.number("delta"), view.number("glm_delta")
+    if delta is not None and glm_delta is not None and glm_delta < delta:
+        doubts.append(
+            f"The GLM's circuit is closer to the truth (Δ {glm_delta:.3f} against {delta:.3f})."
+        )
+    if view.scale < 0:
+        doubts.append(
+            "Excitation and inhibition are interchanged against the truth: α is negative."
+        )
+    return doubts
+
+
+def _headlines(view: View) -> list[Headline]:
+    made = (_delta(view), _bits(view), _oracle(view), _glm(view))
+    return [headline for headline in made if headline is not None]
+
+
+def _delta(view: View) -> Headline | None:
+    delta = view.number("delta")
+    label = "Inference error Δ"
+    if view.truth is None:
+        return Headline(
+            label=label,
+            value="not known",
+            meaning="The distance from the true weights can only be measured where the wiring is "
+            "known. For this recording it is not.",
+        )
+    if delta is None:
+        return None
+    meaning = (
+        "Distance of the inferred weights from the true ones, once brought to the same scale: "
+        "0 is perfect, 1 is no better than no connections."
+    )
+    bias, variance = view.number("delta_bias"), view.number("delta_variance")
+    if bias is not None and variance is not None:
+        meaning += f" Systematic part {bias:.3f}, scatter {variance:.3f}."
+    return Headline(label=label, value=f"{delta:.3f}", meaning=meaning)
+
+
+def _bits(view: View) -> Headline | None:
+    bits = view.number("bits_per_spike")
+    if bits is None:
+        return None
+    return Headline(
+        label="Bits per spike",
+        value=f"{bits:.3f}",
+        meaning="What the model knows about each held-out spike beyond its neuron's mean rate; "
+        "0 is nothing. Mean over neurons.",
+    )
+
+
+def _oracle(view: View) -> Headline | None:
+    oracle, bits = view.number("oracle_bits_per_spike"), view.number("bits_per_spike")
+    if oracle is None:
+        return None
+    meaning = "Bits per spike of the simulation's own rates: the most that any model can know."
+    if bits is not None and oracle > 0:
+        meaning += f" spikeweft reaches {100 * bits / oracle:.1f} % of it."
+    return Headline(label="Oracle", value=f"{oracle:.3f}", meaning=meaning)
+
+
+def _glm(view: View) -> Headline | None:
+    glm, delta = view.number("glm_bits_per_spike"), view.number("glm_delta")
+    meaning = (
+        "Bits per spike of the field's standard, a GLM with coupling filters, on the same spikes."
+    )
+    if delta is not None:
+        meaning += f" Its inference error is Δ\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{delta:.3f}."
+    if glm is None:
+        return None
+    return Headline(label="Poisson GLM", value=f"{glm:.3f}", meaning=meaning)
+
+
+def _limits(view: View) -> list[tuple[str, str]]:
+    """What the page cannot tell, and why."""
+    n_pairs = view.n_uninformed_pairs
+    unmet = (
+        f"For {n_pairs:,} pairs the data say nothing at all; they are grey."
+        if n_pairs
+        else "Their weights are whatever the model's structure fills in."
+    )
+    limits = [
+        (
+            "Whether there is a synapse.",
+            "A weight is an effective coupling: how one neuron's spikes change another's rate, "
+            "given all other recorded neurons. A chain through unrecorded cells looks the same.",
+        ),
+        (
+            "What unrecorded neurons do.",
+            "A hidden neuron or stimulus that drives two recorded ones can appear as a connection "
+            "between them, however good the prediction is.",
+        ),
+        (
+            "Anything about pairs that never meet.",
+            "If one neuron is never active around the other's spikes, the data do not determine "
+            f"the weight between them. {unmet}",
+        ),
+        (
+            "That a good prediction is a right circuit.",
+            "In a strongly recurrent network the pattern of activity alone predicts nearly every "
+            "spike. Bits per spike close to the best possible are necessary, not sufficient.",
+        ),
+        (
+            "What happens in other states.",
+            "The weights hold for the epochs used. In sleep, or in another task, the effective "
+            "coupling may differ.",
+        ),
+    ]
+    if view.truth is None:
+        size = (
+            "How large a weight is in absolute terms.",
+            "Weights are in the model's own unit. Compare them within one matrix, not between "
+            "methods or recordings.",
+        )
+        return [*limits, size]
+    real = (
+        "How well it would do on your data.",
+        "Where the wiring is known, the network is usually simulated, and simulated neurons keep "
+        "to a model's assumptions better than real ones do.",
+    )
+    return [*limits, real]
+
+
+def _neuron_rows(view: View) -> list[list[str]]:
+    """Id, direction, bits per spike, and the strongest input of each neuron, as in the figures."""
+    ours = view.per_neuron("bits_per_spike_per_neuron")
+    glm = view.per_neuron("glm_bits_per_spike_per_neuron")
+    angle, ids = view.inferred.angle_rad, view.inferred.neuron_ids
+    inputs = np.where(informed_pairs(view.inferred), view.inferred.weights, 0.0)
+    strongest = np.argmax(np.abs(inputs), axis=1)
+    return [
+        [
+            ids[i],
+            _cell(None if angle is None else np.rad2deg(angle[i]) % 360, ".0f"),
+            _cell(None if ours is None else ours[i], ".3f"),
+            _cell(None if glm is None else glm[i], ".3f"),
+            ids[strongest[i]] if inputs[i, strongest[i]] else "–",
+            _cell(inputs[i, strongest[i]], "+#.3g"),
+        ]
+        for i in view.order.neurons
+    ]
+
+
+def _cell(value: float | None, form: str) -> str:
+    if value is None or not np.isfinite(value):
+        return "–"
+    return format(value, form).replace("-", "−")
+
+
+def _metric_rows(view: View) -> list[tuple[str, str]]:
+    """All metrics but those with one value per neuron."""
+    single: dict[str, Any] = {
+        name: value
+        for name, value in view.result.metrics.items()
+        if not isinstance(value, (list, tuple, np.ndarray))
+    }
+    return flat(single)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.3g} min"

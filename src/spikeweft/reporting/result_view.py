@@ -1,0 +1,146 @@
+"""What the report's figures and texts are made from: a result, read leniently and put in order."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.covariate import Covariate
+from spikeweft.evaluation.metrics import inference_error
+from spikeweft.reporting.neuron_order import NeuronOrder, neuron_order
+from spikeweft.reporting.plot_circuits import informed_pairs
+from spikeweft.results.result import Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A result as the report shows it.
+
+    Attributes
+    ----------
+    result
+        The result itself.
+    inferred, glm, truth
+        Its circuits, with the neurons' positions where any of them knows these. Where the truth
+        is known, the others are multiplied by their scale, so all are in the truth's unit.
+    order
+        The order in which every figure shows the neurons.
+    scale, glm_scale
+        The α that brings a circuit closest to the truth (Das & Fiete 2020, eq. 4); 1 where the
+        truth is not known.
+    """
+
+    result: Result
+    inferred: Connectivity
+    glm: Connectivity | None
+    truth: Connectivity | None
+    order: NeuronOrder
+    scale: float
+    glm_scale: float
+
+    @classmethod
+    def of(cls, result: Result) -> Self:
+        """The view of a result."""
+        truth, glm = result.truth, result.glm
+        known = (
+            result.connectivity.angle_rad,
+            None if truth is None else truth.angle_rad,
+            result.sample.preferred_angle_rad,
+        )
+        angle = next((angle for angle in known if angle is not None), None)
+        scale, glm_scale = _scale(result.connectivity, truth), _scale(glm, truth)
+        inferred = _scaled(result.connectivity, scale, angle)
+        return cls(
+            result=result,
+            inferred=inferred,
+            glm=None if glm is None else _scaled(glm, glm_scale, angle),
+            truth=None if truth is None else _scaled(truth, 1.0, angle),
+            order=neuron_order(inferred),
+            scale=scale,
+            glm_scale=glm_scale,
+        )
+
+    def number(self, name: str) -> float | None:
+        """A metric, where it is there and finite."""
+        return finite(self.result.metrics.get(name))
+
+    def statement(self, name: str) -> str | None:
+        """A metric that is a sentence or a part of one."""
+        value = self.result.metrics.get(name)
+        return value if isinstance(value, str) else None
+
+    def per_neuron(self, name: str) -> Float[np.ndarray, " neuron"] | None:
+        """A metric with one number per neuron, NaN where one is missing."""
+        values = self.result.metrics.get(name)
+        if not isinstance(values, (list, tuple, np.ndarray)):
+            return None
+        if len(values) != self.inferred.n_neurons:
+            return None
+        numbers = [finite(value) for value in values]
+        return np.array([np.nan if x is None else x for x in numbers], dtype=float)
+
+    @property
+    def direction(self) -> Covariate | None:
+        """The animal's direction during the sample: the one covariate that is an angle."""
+        angles = [c for c in self.result.sample.covariates.values() if c.is_angle]
+        return angles[0] if len(angles) == 1 and self.order.angle_rad is not None else None
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether some weight comes with a standard error above 0."""
+        error = self.inferred.standard_error
+        return error is not None and bool(np.any(error[informed_pairs(self.inferred)] > 0))
+
+    @property
+    def n_uninformed_pairs(self) -> int:
+        """Pairs of neurons that the data say nothing about."""
+        return int(self.inferred.off_diagonal.sum() - informed_pairs(self.inferred).sum())
+
+
+def finite(value: Any) -> float | None:
+    """The value as a number, or None where it is not a finite one."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Names and values of nested provenance as text, in reading order."""
+    rows: list[tuple[str, str]] = []
+    for key, value in content.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += flat(value, f"{name}: ")
+        elif isinstance(value, (list, tuple)):
+            rows.append((name, " ".join(str(part) for part in value)))
+        else:
+            rows.append((name, _text(value)))
+    return rows
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _scale(circuit: Connectivity | None, truth: Connectivity | None) -> float:
+    if circuit is None or truth is None or not np.any(truth.weights[truth.off_diagonal]):
+        return 1.0
+    return inference_error(circuit, truth).scale
+
+
+def _scaled(circuit: Connectivity, scale: float, angle_rad: np.ndarray | None) -> Connectivity:
+    error = circuit.standard_error
+    return replace(
+        circuit,
+        weights=scale * circuit.weights,
+        standard_error=None if error is None else abs(scale) * error,
+        angle_rad=angle_rad,
+    )

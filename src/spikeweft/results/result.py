@@ -1,0 +1,297 @@
+"""A result: all that one inference found, and the folder of plain files it is kept in."""
+
+import csv
+import io
+import json
+import math
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import xarray as xr
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.runtime.training_loop import Progress
+
+_DECODER_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    RuntimeError,
+    SafetensorError,
+    BadZipFile,
+    csv.Error,
+    zlib.error,
+)
+
+
+"""What the decoders of netCDF, zip, safetensors, JSON and CSV raise on damaged bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """All that one inference found, beside what is needed to judge and repeat it.
+
+    Attributes
+    ----------
+    connectivity
+        The inferred circuit.
+    glm
+        The Poisson GLM's circuit on the same spikes, the yardstick.
+    truth
+        The true circuit, where the recording came with it. It is used to score only.
+    metrics
+        Scores by name: numbers, statements, and lists with one number per neuron.
+    history
+        Every step of training.
+    sample
+        Some seconds of the recording, to look at.
+    warnings
+        What a user should know before believing the result.
+    provenance
+        What was run, on what, with which versions, when and for how long.
+    model_arrays, model_settings
+        The fitted model.
+    """
+
+    connectivity: Connectivity
+    glm: Connectivity | None = None
+    truth: Connectivity | None = None
+    metrics: Mapping[str, Any]
+    history: list[Progress]
+    sample: Recording
+    warnings: list[str]
+    provenance: Mapping[str, Any]
+    model_arrays: Mapping[str, np.ndarray]
+    model_settings: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        n = self.connectivity.n_neurons
+        for name, part in (("glm", self.glm), ("truth", self.truth), ("sample", self.sample)):
+            if part is not None and part.n_neurons != n:
+                raise InputError(
+                    f"the {name} has {part.n_neurons} neurons but the inferred circuit has {n}; "
+                    "a result is about one set of neurons"
+                )
+
+
+def write_result(folder: str | Path, result: Result) -> None:
+    """Write a result into an existing folder; the files of an earlier result are replaced.
+
+    `connectivity.nc`, `glm.nc`, `truth.nc` (where known), `model.safetensors`, `model.json`,
+    `metrics.json`, `history.csv`, `provenance.json`, `sample.npz`. Numbers that are not finite
+    become null in JSON. The same result gives the same bytes.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder} to write a result into; create it first")
+    for name, circuit in _circuits(result).items():
+        if circuit is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            # By way of memory, here and below: a library that a full disk interrupts cries later.
+            content = circuit.to_xarray().to_netcdf(engine="scipy")
+            (folder / name).write_bytes(content)
+    # np.asarray keeps arrays without dims as they are; np.ascontiguousarray would add one.
+    arrays = {name: np.asarray(value, order="C") for name, value in result.model_arrays.items()}
+    # Nor does save_file let anybody but the owner read its file.
+    (folder / "model.safetensors").write_bytes(save(arrays))
+    _write_json(folder / "model.json", result.model_settings)
+    _write_json(folder / "metrics.json", result.metrics)
+    _write_json(
+        folder / "provenance.json", {**result.provenance, "warnings": list(result.warnings)}
+    )
+    _write_history(folder / "history.csv", result.history)
+    _write_sample(folder / "sample.npz", result.sample)
+
+
+def read_result(folder: str | Path) -> Result:
+    """Read a folder that `write_result` wrote.
+
+    Raises
+    ------
+    InputError
+        Where the folder or one of its files is missing, damaged, or of another result.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"there is no result folder {folder}; run 'spikeweft infer' first")
+    provenance = _read_json(folder / "provenance.json")
+    with _reading(folder / "provenance.json"):
+        warnings = [str(sentence) for sentence in provenance.pop("warnings")]
+    with _reading(folder / "model.safetensors") as path:
+        model_arrays = load_file(path)
+    return Result(
+        connectivity=_read_circuit(folder / "connectivity.nc"),
+        glm=_read_circuit_if_known(folder / "glm.nc"),
+        truth=_read_circuit_if_known(folder / "truth.nc"),
+        metrics=_read_json(folder / "metrics.json"),
+        history=_read_history(folder / "history.csv"),
+        sample=_read_sample(folder / "sample.npz"),
+        warnings=warnings,
+        provenance=provenance,
+        model_arrays=model_arrays,
+        model_settings=_read_json(folder / "model.json"),
+    )
+
+
+def _circuits(result: Result) -> dict[str, Connectivity | None]:
+    return {
+        "connectivity.nc": result.connectivity,
+        "glm.nc": result.glm,
+        "truth.nc": result.truth,
+    }
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Path]:
+    """Turn whatever a decoder says about a missing or damaged file into one sentence."""
+    if not path.is_file():
+        raise InputError(
+            f"{path} is missing, so {path.parent} is not a whole result; "
+            "run 'spikeweft infer' again with --force"
+        )
+    try:
+        yield path
+    except _DECODER_ERRORS as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"{path} is damaged ({reason}); run 'spikeweft infer' again with --force"
+        ) from error
+
+
+def _read_circuit(path: Path) -> Connectivity:
+    with _reading(path):
+        # From memory: a memory-mapped file would stay open behind the arrays.
+        data = xr.load_dataset(io.BytesIO(path.read_bytes()), engine="scipy")
+        return Connectivity.from_xarray(data)
+
+
+def _read_circuit_if_known(path: Path) -> Connectivity | None:
+    return _read_circuit(path) if path.exists() else None
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """One key per line, so that lists over neurons do not drown the rest."""
+    rows = [
+        f"  {json.dumps(str(key))}: {json.dumps(_plain(value), allow_nan=False)}"
+        for key, value in content.items()
+    ]
+    path.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    with _reading(path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object")
+        return content
+
+
+def _plain(value: object) -> object:
+    """The value in JSON's terms; numbers that are not finite become null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _write_history(path: Path, history: list[Progress]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        names = [column.name for column in fields(Progress)]
+        writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(progress) for progress in history)
+
+
+def _read_history(path: Path) -> list[Progress]:
+    with _reading(path), path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, strict=True)
+        names = [column.name for column in fields(Progress)]
+        if reader.fieldnames != names:
+            raise ValueError(f"its columns are not {', '.join(names)}")
+        return [
+            Progress(
+                stage=row["stage"],
+                step=int(row["step"]),
+                n_steps=int(row["n_steps"]),
+                loss=float(row["loss"]),
+                held_out_bits_per_spike=float(row["held_out_bits_per_spike"]),
+                seconds=float(row["seconds"]),
+            )
+            for row in reader
+        ]
+
+
+def _write_sample(path: Path, sample: Recording) -> None:
+    """Spikes under the names that a recording in an `.npz` has, and the rest beside them."""
+    arrays = {
+        "spike_times": sample.spike_times_s,
+        "spike_units": sample.spike_neurons,
+        "n_units": np.array(sample.n_neurons),
+        "start": np.array(sample.epochs_s[0, 0]),
+        "stop": np.array(sample.epochs_s[-1, 1]),
+        "epochs_s": sample.epochs_s,
+        "tick_s": np.array(sample.tick_s),
+        "neuron_ids": np.array(sample.neuron_ids, dtype=np.str_),
+        "covariates": np.array(list(sample.covariates), dtype=np.str_),
+    }
+    if sample.preferred_angle_rad is not None:
+        arrays["preferred_angle_rad"] = sample.preferred_angle_rad
+    for number, covariate in enumerate(sample.covariates.values()):
+        # A covariate spans the whole recording; only the sample's own stretch is kept.
+        first, last = np.searchsorted(covariate.times_s, sample.epochs_s.ravel()[[0, -1]])
+        kept = slice(max(first - 1, 0), last + 1)
+        arrays[f"covariate_{number}_times_s"] = covariate.times_s[kept]
+        arrays[f"covariate_{number}_values"] = covariate.values[kept]
+        arrays[f"covariate_{number}_is_angle"] = np.array(covariate.is_angle)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    path.write_bytes(content.getvalue())
+
+
+def _read_sample(path: Path) -> Recording:
+    # From memory: NumPy leaves the file open where the archive is damaged.
+    with _reading(path), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        return Recording(
+            spike_times_s=arrays["spike_times"],
+            spike_neurons=arrays["spike_units"],
+            n_neurons=int(arrays["n_units"]),
+            epochs_s=arrays["epochs_s"],
+            tick_s=float(arrays["tick_s"]),
+            neuron_ids=tuple(str(name) for name in arrays["neuron_ids"]),
+            covariates={
+                str(name): Covariate(
+                    times_s=arrays[f"covariate_{number}_times_s"],
+                    values=arrays[f"covariate_{number}_values"],
+                    is_angle=bool(arrays[f"covariate_{number}_is_angle"]),
+                )
+                for number, name in enumerate(arrays["covariates"])
+            },
+            preferred_angle_rad=arrays.get("preferred_angle_rad"),
+        )

@@ -1,0 +1,75 @@
+"""A call in a process of its own: its memory can be measured, and its end is not ours."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple, TypeVar
+
+from spikeweft.errors import InputError
+
+Result = TypeVar("Result")
+
+
+class CallError(Exception):
+    """What went wrong in the other process, in one sentence."""
+
+
+class _Outcome(NamedTuple):
+    result: Any
+    failed: str
+
+
+def alone(function: Callable[..., Result], *arguments: object) -> Result:
+    """Result of a call in a fresh process, which ends with it, or with this process.
+
+    Raises
+    ------
+    CallError
+        Where the call fails, or its process is killed.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_call, args=(sender, function, arguments))
+    with receiver:
+        process.start()
+        sender.close()
+        try:
+            outcome = receiver.recv()
+        except EOFError:
+            outcome = _Outcome(None, "its process was killed, most likely for want of memory")
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            process.join()
+            process.close()
+    if outcome.failed:
+        raise CallError(outcome.failed)
+    return outcome.result
+
+
+def _call(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who called us hears it too, and ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        outcome = _Outcome(function(*arguments), "")
+    except Exception as error:
+        outcome = _Outcome(None, _sentence(error))
+    with sender:
+        sender.send(outcome)
+
+
+def _end_with_parent() -> None:
+    """Leave no fit behind that nobody waits for, should the run be killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _sentence(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return words if isinstance(error, InputError) else f"{type(error).__name__}: {words}"

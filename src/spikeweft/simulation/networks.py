@@ -1,0 +1,152 @@
+"""What all simulated networks have in common: synapses, an external drive, and how they are run."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.simulation.neurons import Neuron
+from spikeweft.simulation.spike_kernels import Spikes
+
+BURN_IN_S = 2.0
+
+
+"""Time simulated before a recording starts, so that the bumps of activity have formed."""
+
+
+_DRIVE_SAMPLE_S = 1e-3
+
+
+class Stretch(NamedTuple):
+    """Ticks from `start` to before `stop`, in which all columns are shifted by `shift` neurons."""
+
+    start: int
+    stop: int
+    shift: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network(ABC):
+    """Neurons with known synapses: drive r·W·s, in which each spike leaves a decaying trace s.
+
+    Attributes
+    ----------
+    neuron
+        The neuron model, the same for all neurons.
+    n_neurons
+        How many neurons there are.
+    recurrent_strength
+        Factor r of all weights.
+    tau_s, tick_s
+        Decay time of the traces, and the time step.
+    """
+
+    neuron: Neuron
+    n_neurons: int = 100
+    recurrent_strength: float = 0.025
+    tau_s: float = 0.01
+    tick_s: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if self.n_neurons < 2:
+            raise InputError(f"a network needs at least two neurons, not {self.n_neurons}")
+        if not 0 < self.tick_s < self.tau_s:
+            raise InputError(
+                f"a tick of {self.tick_s:g} s does not resolve traces that decay in "
+                f"{self.tau_s:g} s; choose a positive tick below the decay time"
+            )
+
+    @property
+    @abstractmethod
+    def connectivity(self) -> Connectivity:
+        """The true circuit; its metadata are enough to build the network again."""
+
+    def drive_rad(self, times_s: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+        """External drive θ(t) in radians; none here."""
+        return np.zeros_like(times_s)
+
+    @property
+    def synapses(self) -> Float[np.ndarray, "post pre"]:
+        """Weights times recurrent strength: what one spike adds to the drive."""
+        return self.recurrent_strength * self.connectivity.weights
+
+    @property
+    def decay(self) -> float:
+        """Factor by which a trace decays in a tick."""
+        return 1.0 - self.tick_s / self.tau_s
+
+    def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
+        """Parts of these ticks in which the external drive shifts the columns equally.
+
+        The shift is k = floor(N·θ/2π) (Yoon 2025): neuron j sends along column j - k.
+        """
+        theta = self.drive_rad(np.arange(start, stop) * self.tick_s)
+        shift = np.floor(self.n_neurons * theta / (2 * np.pi)).astype(np.int64)
+        change = np.flatnonzero(np.diff(shift)) + 1
+        for first, last in zip([0, *change], [*change, len(shift)], strict=True):
+            yield Stretch(start + int(first), start + int(last), int(shift[first]))
+
+    def to_metadata(self) -> dict[str, str | int | float]:
+        """Strings and numbers from which the network can be built again."""
+        metadata: dict[str, str | int | float] = {"network": type(self).__name__}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, int | float):
+                metadata[f.name] = value
+            else:
+                metadata |= {f.name: type(value).__name__, **asdict(value)}
+        return metadata
+
+
+def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> Recording:
+    """Spikes of a network that has settled, from 0 to `duration_s` seconds.
+
+    An external drive is stored beside them as the covariate "drive": θ(t) in radians, sampled
+    every millisecond.
+
+    Raises
+    ------
+    InputError
+        Where the duration is not at least one tick, or no neuron fires in it.
+    """
+    n_ticks = round(duration_s / network.tick_s)
+    if n_ticks < 1:
+        raise InputError(
+            f"a simulation of {duration_s:g} s is shorter than one tick of {network.tick_s:g} s; "
+            "ask for a longer one"
+        )
+    circuit = network.connectivity
+    spikes = _run(network, -round(BURN_IN_S / network.tick_s), n_ticks, rng)
+    sample_s = np.arange(0.0, duration_s, _DRIVE_SAMPLE_S)
+    theta = network.drive_rad(sample_s)
+    drive = Covariate(times_s=sample_s, values=theta, is_angle=True)
+    return Recording.from_arrays(
+        spikes.ticks * network.tick_s,
+        spikes.neurons,
+        n_neurons=network.n_neurons,
+        epochs_s=np.array([[0.0, n_ticks * network.tick_s]]),
+        tick_s=network.tick_s,
+        neuron_ids=circuit.neuron_ids,
+        covariates={"drive": drive} if theta.any() else {},
+        preferred_angle_rad=circuit.angle_rad,
+    )
+
+
+def _run(network: Network, start: int, stop: int, rng: np.random.Generator) -> Spikes:
+    """All spikes from tick `start` to before tick `stop`, starting from silence."""
+    synapses = network.synapses
+    trace = np.zeros(network.n_neurons)
+    ticks, neurons = [], []
+    for part in network.stretches(start, stop):
+        shifted = np.roll(synapses, part.shift, axis=1)
+        spikes = network.neuron.spikes(shifted, trace, part.stop - part.start, network.decay, rng)
+        ticks.append(spikes.ticks + part.start)
+        neurons.append(spikes.neurons)
+    return Spikes(np.concatenate(ticks), np.concatenate(neurons))

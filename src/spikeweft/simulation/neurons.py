@@ -1,0 +1,136 @@
+"""Model neurons: how a drive becomes spikes, and the exact conditional rate of the same law."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtr
+
+from spikeweft.errors import InputError
+from spikeweft.simulation.spike_kernels import Spikes, lnp_spikes, threshold_spikes
+
+SPARSE_NOISE = float(ndtr(-1.5))
+
+
+"""Noise is present where an independent standard normal exceeds 1.5 (Das & Fiete 2020)."""
+
+
+DENSE_NOISE = 1.0
+
+
+"""Noise is present at every neuron and tick, as Yoon (2025) words it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neuron(ABC):
+    """What turns a synaptic drive r·W·s into spikes."""
+
+    @abstractmethod
+    def spikes(
+        self,
+        weights: Float[np.ndarray, "post pre"],
+        trace: Float[np.ndarray, " pre"],
+        n_ticks: int,
+        decay: float,
+        rng: np.random.Generator,
+    ) -> Spikes:
+        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+
+    @abstractmethod
+    def spikes_per_tick(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Expected spikes in a tick, given the synaptic drive at its start."""
+
+    @abstractmethod
+    def spikes_per_tick_slope(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Derivative of `spikes_per_tick` with respect to the drive, where it exists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdNeuron(Neuron):
+    """Fires at most once a tick, wherever drive + bias·(1 + ξ) exceeds the threshold.
+
+    No reset and no refractory time (Das & Fiete 2020). ξ is Gaussian, and present only on a
+    fraction of neurons and ticks: `SPARSE_NOISE`, for which the published thresholds were tuned,
+    or `DENSE_NOISE`.
+    """
+
+    threshold: float
+    bias: float = 1e-3
+    noise_sd: float = 0.3
+    noise_fraction: float = SPARSE_NOISE
+
+    def __post_init__(self) -> None:
+        if not (0 < self.noise_fraction <= 1 and self.noise_sd > 0):
+            raise InputError(
+                f"noise of sd {self.noise_sd:g} on a fraction {self.noise_fraction:g} of ticks is "
+                "none; choose a positive sd and a fraction above 0 and at most 1"
+            )
+
+    def spikes(
+        self,
+        weights: Float[np.ndarray, "post pre"],
+        trace: Float[np.ndarray, " pre"],
+        n_ticks: int,
+        decay: float,
+        rng: np.random.Generator,
+    ) -> Spikes:
+        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+        noise_sd = self.bias * self.noise_sd
+        critical = self.threshold - self.bias
+        return threshold_spikes(
+            weights, trace, n_ticks, decay, critical, noise_sd, self.noise_fraction, rng
+        )
+
+    def spikes_per_tick(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Probability of a spike: noise-free ticks are decided, the others by the noise's tail."""
+        above = synaptic_drive + self.bias - self.threshold
+        noisy = ndtr(above / (self.bias * self.noise_sd))
+        return (1.0 - self.noise_fraction) * (above > 0) + self.noise_fraction * noisy
+
+    def spikes_per_tick_slope(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Slope of the noise's tail; the jump of noise-free ticks at the threshold is left out."""
+        sd = self.bias * self.noise_sd
+        above = (synaptic_drive + self.bias - self.threshold) / sd
+        return self.noise_fraction * np.exp(-0.5 * above**2) / (np.sqrt(2 * np.pi) * sd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LNPNeuron(Neuron):
+    """Linear-nonlinear-Poisson: Poisson(gain·max(drive + bias - threshold, 0)) spikes a tick."""
+
+    threshold: float
+    bias: float = 1e-3
+    gain: float = 32.0
+
+    def spikes(
+        self,
+        weights: Float[np.ndarray, "post pre"],
+        trace: Float[np.ndarray, " pre"],
+        n_ticks: int,
+        decay: float,
+        rng: np.random.Generator,
+    ) -> Spikes:
+        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+        critical = self.threshold - self.bias
+        return lnp_spikes(weights, trace, n_ticks, decay, critical, self.gain, rng)
+
+    def spikes_per_tick(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """Mean of the Poisson law."""
+        return self.gain * np.maximum(synaptic_drive + self.bias - self.threshold, 0.0)
+
+    def spikes_per_tick_slope(
+        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
+    ) -> Float[np.ndarray, "tick neuron"]:
+        """The gain above threshold, zero below."""
+        return self.gain * (synaptic_drive + self.bias > self.threshold)

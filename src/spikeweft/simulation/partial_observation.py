@@ -1,0 +1,47 @@
+"""Partial observation: some neurons of a simulated network are recorded, the others are hidden."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+
+
+class Observation(NamedTuple):
+    """What is seen of a network, and which neurons are not.
+
+    `recording` and `connectivity` hold the observed neurons alone, in ascending order; `observed`
+    and `hidden` are indices into the whole network.
+    """
+
+    recording: Recording
+    connectivity: Connectivity
+    observed: Int[np.ndarray, " neuron"]
+    hidden: Int[np.ndarray, " hidden"]
+
+
+def observe(
+    recording: Recording, connectivity: Connectivity, n_observed: int, rng: np.random.Generator
+) -> Observation:
+    """Keep a random choice of neurons and hide the others.
+
+    Raises
+    ------
+    InputError
+        Where fewer than two or more than all neurons would be observed.
+    """
+    n = recording.n_neurons
+    if not 2 <= n_observed <= n:
+        raise InputError(
+            f"{n_observed} of {n} neurons cannot be observed; choose a number from 2 to {n}"
+        )
+    observed = np.sort(rng.choice(n, n_observed, replace=False))
+    return Observation(
+        recording=recording.select(observed),
+        connectivity=connectivity.select(observed),
+        observed=observed,
+        hidden=np.setdiff1d(np.arange(n), observed),
+    )

@@ -1,0 +1,108 @@
+"""The network that a stored circuit came from, built again from the circuit's metadata."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.readers.npz import recording_arrays
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.simulation.networks import Network
+from spikeweft.simulation.neurons import LNPNeuron, ThresholdNeuron
+from spikeweft.simulation.random_networks import (
+    DirectedWiring,
+    ExcitatoryInhibitoryWiring,
+    RandomNetwork,
+    SymmetricWiring,
+)
+from spikeweft.simulation.ring_networks import FlatInhibition, MexicanHat, RingNetwork
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "network": (RingNetwork, RandomNetwork),
+    "neuron": (ThresholdNeuron, LNPNeuron),
+    "profile": (MexicanHat, FlatInhibition),
+    "wiring": (SymmetricWiring, DirectedWiring, ExcitatoryInhibitoryWiring),
+}
+
+
+def network_from_metadata(metadata: Mapping[str, str | int | float]) -> Network:
+    """The network whose `to_metadata` a simulated circuit carries.
+
+    Raises
+    ------
+    InputError
+        Where the metadata are not those of a simulated circuit, or lack an entry.
+    """
+    return _build("network", metadata)
+
+
+def _build(role: str, metadata: Mapping[str, str | int | float]) -> Any:
+    kinds = {kind.__name__: kind for kind in _KINDS[role]}
+    name = str(_entry(metadata, role))
+    if name not in kinds:
+        raise InputError(f"the {role} {name!r} is not one of those known: {', '.join(kinds)}")
+    kind = kinds[name]
+    values: dict[str, Any] = {
+        f.name: _build(f.name, metadata) if f.name in _KINDS else _entry(metadata, f.name)
+        for f in fields(kind)
+    }
+    return kind(**values)
+
+
+def _entry(metadata: Mapping[str, str | int | float], name: str) -> str | int | float:
+    if name not in metadata:
+        raise InputError(
+            f"the circuit's metadata lack {name!r}, so its network cannot be built again; "
+            "use a circuit that spikeweft simulated"
+        )
+    return metadata[name]
+
+
+def save_simulation(
+    path: str | Path, recording: Recording, truth: Connectivity, *, force: bool = False
+) -> None:
+    """Write spikes and true circuit into one `.npz` that `load` reads, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        Where the file exists and `force` is not set, or cannot be written.
+    """
+    path = check_new_npz(path, force=force)
+    unfinished = path.with_name(path.name + ".partial")
+    arrays = {
+        **recording_arrays(recording),
+        "weights": truth.weights,
+        "network": np.array(json.dumps(dict(truth.metadata))),
+    }
+    try:
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written ({error.strerror}); choose another") from error
+
+
+def check_new_npz(path: str | Path, *, force: bool = False) -> Path:
+    """The path, where a new `.npz` may be written there.
+
+    Raises
+    ------
+    InputError
+        Where it has another ending, exists and `force` is not set, or lies in no folder.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise InputError(f"the recording is written as .npz, but {path} ends otherwise; rename it")
+    if path.is_dir() or (path.exists() and not force):
+        raise InputError(f"{path} exists already; choose another name or use --force")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} into; create it")
+    return path

@@ -1,0 +1,328 @@
+import numpy as np
+import pytest
+
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
+    Heard,
+    HiddenNeurons,
+    Places,
+    mean_field_traces,
+)
+from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
+from spikeweft.data.recording import Recording
+from spikeweft.data.ring_geometry import interpolation, ring_places
+
+TAU_S = 0.01
+LINK = Link(1.0, np.log(50.0))
+
+
+def on_ring(n):
+    return 2 * np.pi * np.arange(n) / n
+
+
+# -- places --
+
+
+def test_hidden_neurons_go_into_the_widest_gap():
+    places = ring_places(np.array([0.0, 0.5, 1.0, 4.0]), 1)
+    np.testing.assert_allclose(places, [2.5])
+
+
+def test_a_gap_is_halved_again_and_again():
+    """After half the ring is filled as densely as the other half, all gaps are equal."""
+    observed = np.pi * np.arange(9) / 8
+    taken = np.sort(np.append(observed, ring_places(observed, 7)))
+    np.testing.assert_allclose(np.diff(taken), np.pi / 8)
+
+
+def test_the_gap_across_zero_is_a_gap():
+    places = ring_places(np.array([2.0, 3.0, 4.0]), 1)
+    np.testing.assert_allclose(places, [3.0 + np.pi])
+
+
+def test_turning_the_ring_turns_the_places():
+    observed = np.array([0.1, 0.9, 2.0, 5.0])
+    places, turned = ring_places(observed, 5), ring_places(observed + 2.5, 5)
+    np.testing.assert_allclose(np.exp(1j * turned), np.exp(1j * (places + 2.5)), atol=1e-9)
+
+
+def test_every_place_differs_from_the_others_and_from_the_observed():
+    observed = on_ring(10)
+    taken = np.sort(np.append(observed, ring_places(observed, 23)))
+    assert np.diff(taken).min() > 0.1
+
+
+# -- interpolation --
+
+
+def test_a_mixture_is_of_the_two_nearest_and_whole():
+    rng = np.random.default_rng(0)
+    mix = interpolation(rng.uniform(0, 2 * np.pi, 12), rng.uniform(0, 2 * np.pi, 30))
+    np.testing.assert_allclose(mix.sum(axis=1), 1.0)
+    assert np.all(mix >= 0)
+    assert np.all(np.count_nonzero(mix, axis=1) == 2)
+
+
+def test_what_is_linear_along_the_ring_is_interpolated_exactly():
+    """In the stretch between the first and the last neuron; the angles come in any order."""
+    rng = np.random.default_rng(1)
+    angle_rad, places_rad = rng.uniform(0.5, 6.0, 15), rng.uniform(1.5, 5.0, 40)
+    places_rad = places_rad[(places_rad > angle_rad.min()) & (places_rad < angle_rad.max())]
+    values = 3.0 * angle_rad - 2.0
+    mixed = interpolation(angle_rad, places_rad) @ values
+    np.testing.assert_allclose(mixed, 3.0 * places_rad - 2.0)
+
+
+def test_a_place_beyond_the_last_neuron_lies_between_it_and_the_first():
+    mix = interpolation(np.array([0.5, 3.0, 6.0]), np.array([6.0 + 0.25 * (2 * np.pi - 5.5)]))
+    np.testing.assert_allclose(mix, [[0.25, 0.0, 0.75]])
+
+
+def test_a_hidden_neuron_on_top_of_an_observed_one_is_like_it():
+    angle_rad = on_ring(6)
+    np.testing.assert_allclose(interpolation(angle_rad, angle_rad[[2, 4]]), np.eye(6)[[2, 4]])
+
+
+# -- mean field --
+
+
+def poisson(tick_s=1e-4, *, n_neurons=20, duration_s=100.0, rate_hz=50.0, seed=0, epochs_s=None):
+    """Independent neurons, none of which says anything about another."""
+    rng = np.random.default_rng(seed)
+    n_ticks = round(duration_s / tick_s)
+    n_spikes = round(n_neurons * duration_s * rate_hz)
+    return Recording.from_arrays(
+        tick_s * rng.integers(0, n_ticks, n_spikes),
+        rng.integers(0, n_neurons, n_spikes),
+        n_neurons=n_neurons,
+        epochs_s=np.array([[0.0, duration_s]]) if epochs_s is None else epochs_s,
+        tick_s=tick_s,
+    )
+
+
+def traces_of(recording, tau_s=TAU_S):
+    rng = np.random.default_rng(0)
+    return synaptic_traces(recording, tau_s=tau_s, history_window_s=0.1, rng=rng, n_shared=1)
+
+
+def as_fired(traces, n_columns):
+    """Where nothing rotates the circuit, it hears every neuron in its own column."""
+    return Heard.unturned(n_columns, len(traces.times_s))
+
+
+def mean_field_of(traces, weights, bias, link=LINK, tau_s=TAU_S):
+    """Expected traces of hidden neurons that hear the observed ones, and not each other."""
+    weights = np.concatenate([weights, np.zeros((len(bias), len(bias)))], axis=1)
+    heard = as_fired(traces, weights.shape[1])
+    return mean_field_traces(traces, weights, bias, link, tau_s, heard)
+
+
+@pytest.mark.parametrize(
+    ("tick_s", "tau_s"), [(1e-4, 0.01), (1e-3, 0.01), (1e-2, 0.01), (1e-2, 0.007)]
+)
+def test_at_a_constant_rate_the_expected_trace_is_rate_times_tau(tick_s, tau_s):
+    """At spikes and at quadrature times alike, on fine and on coarse ticks."""
+    traces = traces_of(poisson(tick_s, n_neurons=3), tau_s)
+    at_spikes, at_times = mean_field_of(traces, np.zeros((1, 3)), np.array([2.0]), tau_s=tau_s)
+    expected = 50.0 * np.logaddexp(0, 2.0) * tau_s
+    settled = traces.times_s > 0.3
+    np.testing.assert_allclose(at_times[settled].mean(), expected, rtol=0.01)
+    settled = traces.spike_times_s > 0.3
+    np.testing.assert_allclose(at_spikes[settled].mean(), expected, rtol=0.01)
+    np.testing.assert_allclose(at_spikes[settled], expected, rtol=0.2)
+
+
+def test_the_expected_trace_is_the_rate_seen_through_the_synapse():
+    """The same filter, step by step on a grid of 0.1 ms."""
+    recording = poisson(n_neurons=4, duration_s=3.0)
+    traces = traces_of(recording)
+    weights, bias = np.array([[1.0, -0.5, 0.8, 0.0]]), np.array([0.5])
+    at_spikes, at_times = mean_field_of(traces, weights, bias)
+    grid_s = np.arange(0.1, 3.0, 1e-4)
+    observed, expected = np.zeros(4), np.zeros(len(grid_s))
+    earlier = np.searchsorted(recording.spike_times_s, 0.1 - 5e-5)
+    past = np.exp((recording.spike_times_s[:earlier] - 0.1) / TAU_S)
+    np.add.at(observed, recording.spike_neurons[:earlier], past)
+    heard, state, decay = earlier, 0.0, np.exp(-1e-4 / TAU_S)
+    for k, time_s in enumerate(grid_s):
+        expected[k] = state
+        rate = 50.0 * np.logaddexp(0, weights[0] @ observed + bias[0])
+        state = state * decay + rate * TAU_S * (1 - decay)
+        now = np.searchsorted(recording.spike_times_s, time_s + 5e-5)
+        np.add.at(observed, recording.spike_neurons[heard:now], 1.0)
+        heard = now
+        observed *= decay
+    for times_s, found in ((traces.times_s, at_times), (traces.spike_times_s, at_spikes)):
+        wanted = expected[np.rint((times_s - 0.1) / 1e-4).astype(int)]
+        late = times_s > 0.2
+        assert np.corrcoef(found[late, 0], wanted[late])[0, 1] > 0.99
+        np.testing.assert_allclose(found[late].mean(), wanted[late].mean(), rtol=0.01)
+
+
+def test_a_hidden_neuron_predicts_nothing_among_independent_neurons():
+    """Its trace is on average the same at their spikes as at any time (a score test, 4 s.e.)."""
+    traces = traces_of(poisson())
+    weights, bias = np.full((1, 20), 3.0), np.array([-25.0])
+    at_spikes, at_times = mean_field_of(traces, weights, bias, Link(1.0, np.log(5.0)))
+    mean_at_times = np.average(at_times[:, 0], weights=traces.weight_s)
+    assert at_times.std() > 0.1
+    standard_error = at_times.std() / np.sqrt(len(at_spikes))
+    assert abs(at_spikes.mean() - mean_at_times) < 4 * standard_error
+
+
+def test_expected_traces_start_anew_in_every_epoch():
+    epochs_s = np.array([[0.0, 5.0], [5.5, 10.0]])
+    traces = traces_of(poisson(duration_s=10.0, epochs_s=epochs_s))
+    weights, bias = np.zeros((1, 20)), np.array([2.0])
+    at_spikes, at_times = mean_field_of(traces, weights, bias)
+    settled = 50.0 * np.logaddexp(0, 2.0) * TAU_S
+    for times_s, found in ((traces.times_s, at_times), (traces.spike_times_s, at_spikes)):
+        for start_s in (0.1, 5.6):
+            first = (times_s >= start_s) & (times_s < start_s + 0.002)
+            assert np.all(found[first] < 0.3 * settled)
+
+
+def test_the_future_is_not_heard():
+    """Silencing every neuron from 2 s on changes no expected trace before."""
+    whole = poisson(duration_s=4.0)
+    early = whole.spike_times_s < 2.0
+    cut = Recording.from_arrays(
+        whole.spike_times_s[early],
+        whole.spike_neurons[early],
+        n_neurons=20,
+        epochs_s=whole.epochs_s,
+        tick_s=whole.tick_s,
+    )
+    found = []
+    for recording in (whole, cut):
+        traces = traces_of(recording)
+        columns = mean_field_of(traces, np.full((1, 20), 0.5), np.zeros(1))
+        found.append(columns[1][traces.times_s < 2.0])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+
+
+def test_silence_is_heard_where_the_input_turned_the_circuit_to_where_nobody_is():
+    """What drives a hidden neuron is what the circuit hears, not what the neurons fire."""
+    traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
+    weights, bias = np.array([[5.0, 5.0, 5.0, 0.0]]), np.array([-1.0])
+    nobody = Heard(np.full((1, 4), -1), np.zeros(len(traces.times_s), np.int64))
+    silent = mean_field_traces(traces, weights, bias, LINK, TAU_S, nobody)
+    alone = mean_field_of(traces, np.zeros((1, 3)), bias)
+    for found, expected in zip(silent, alone, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert mean_field_of(traces, weights[:, :3], bias)[1].mean() > 2 * silent[1].mean()
+
+
+def test_turning_who_is_heard_is_turning_who_drives():
+    """Column 0 hears neuron 1, and so on: as if the weights had been turned the other way."""
+    traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
+    weights, bias = np.array([[0.9, -0.4, 0.1, 0.0]]), np.array([0.5])
+    turned = Heard(np.array([[0, 1, 2, 3], [1, 2, 0, 3]]), np.ones(len(traces.times_s), np.int64))
+    found = mean_field_traces(traces, weights, bias, LINK, TAU_S, turned)
+    expected = mean_field_of(traces, np.array([[0.1, 0.9, -0.4]]), bias)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_hidden_neurons_that_excite_each_other_without_end_are_held_by_their_refractoriness():
+    traces = traces_of(poisson(n_neurons=3, duration_s=2.0))
+    weights = np.concatenate([np.zeros((2, 3)), 50.0 * (1.0 - np.eye(2))], axis=1)
+    at_spikes, at_times = mean_field_traces(
+        traces, weights, np.full(2, 5.0), LINK, TAU_S, as_fired(traces, 5)
+    )
+    assert np.all(np.isfinite(at_spikes))
+    np.testing.assert_allclose(at_times[traces.times_s > 0.5], 500.0 * TAU_S, rtol=1e-3)
+
+
+def test_hidden_neurons_drive_each_other():
+    """Two of them and a constant rate: the trace settles where rate × τ drives that very rate."""
+    traces = traces_of(poisson(n_neurons=3, duration_s=10.0))
+    weights = np.zeros((2, 5))
+    weights[0, 4], weights[1, 3] = 0.8, 0.8
+    found = mean_field_traces(traces, weights, np.full(2, 2.0), LINK, TAU_S, as_fired(traces, 5))[1]
+    settled = found[traces.times_s > 0.5]
+    drive = 2.0 + 0.8 * settled
+    np.testing.assert_allclose(settled, 50.0 * np.logaddexp(0, drive) * TAU_S, rtol=1e-3)
+    assert settled.min() > 1.2 * 50.0 * np.logaddexp(0, 2.0) * TAU_S
+
+
+# -- joining the circuit --
+
+
+def rows_of_a_ring(n):
+    """Rows of a model in which the nearest neighbours excite, and neuron i has the bias i."""
+    rows = np.zeros((n, n + 3))
+    for i in range(n):
+        rows[i, [(i - 1) % n, (i + 1) % n]] = 1.0
+    rows[:, -1] = np.arange(n)
+    return rows
+
+
+def test_a_hidden_neuron_is_driven_as_its_neighbours_are():
+    """Half-way between two neurons, by the mean of their weights and with the mean of biases."""
+    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), rows, LINK)
+    np.testing.assert_allclose(hidden.weights, [[0.5, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(hidden.bias, [1.5])
+    assert hidden.link == LINK
+
+
+def test_turning_the_places_turns_what_drives_the_hidden_neurons():
+    """A weight onto itself is not known, so it is taken from both neighbours, also across zero."""
+    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    places_rad = np.array([0.1, 1.0, 3.0])
+    here, turned = (
+        HiddenNeurons.at(Places.on_ring(angle_rad, places_rad + k * 2 * np.pi / 6), rows, LINK)
+        for k in (0, 5)
+    )
+    np.testing.assert_allclose(
+        turned.weights[:, :6], np.roll(here.weights[:, :6], 5, axis=1), atol=1e-9
+    )
+    np.testing.assert_allclose(turned.weights[:, 6:], here.weights[:, 6:], atol=1e-9)
+
+
+def test_hidden_neurons_are_wired_among_themselves_as_their_neighbours_are():
+    """Two half-way between neighbours: the mean of the four weights; none onto itself."""
+    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    hidden = HiddenNeurons.at(
+        Places.on_ring(angle_rad, np.array([np.pi / 6, np.pi / 2])), rows, LINK
+    )
+    np.testing.assert_allclose(hidden.weights[:, 6:], [[0.0, 0.75], [0.75, 0.0]])
+
+
+def test_a_circuit_that_shows_its_ring_needs_no_preferred_directions():
+    """Places found from weights alone are those between neighbours, driven as these are."""
+    n = 30
+    rows, missing = rows_of_a_ring(n), [3, 18]
+    seen = np.setdiff1d(np.arange(n), missing)
+    apart = np.abs(np.angle(np.exp(1j * (on_ring(n)[:, None] - on_ring(n)[None, :]))))
+    rows[:, :n] = np.exp(-2 * apart**2) * (apart > 0)
+    rows = rows[np.ix_(seen, np.append(seen, [n, n + 1, n + 2]))]
+    places = Places.by_circuit(rows[:, : len(seen)], 2)
+    on_that_ring = Places.on_ring(on_ring(n)[seen], on_ring(n)[missing])
+    order = np.argsort(places.mix.argmax(axis=1))
+    np.testing.assert_allclose(places.mix[order], on_that_ring.mix, atol=1e-9)
+    np.testing.assert_array_equal(places.beside, on_that_ring.beside)
+
+
+def test_other_weights_drive_the_same_neurons():
+    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), rows, LINK)
+    rows[:, -1] += 3.0
+    weights = np.arange(7.0)[None, :]
+    other = hidden.driven_by(weights, rows, Link(2.0, 0.0))
+    np.testing.assert_array_equal(other.weights, weights)
+    np.testing.assert_allclose(other.bias, hidden.bias + 3.0)
+    np.testing.assert_array_equal(other.mix, hidden.mix)
+    assert other.link == Link(2.0, 0.0)
+
+
+def test_joined_hidden_neurons_are_heard_by_all():
+    traces = traces_of(poisson(n_neurons=6, duration_s=4.0))
+    hidden = HiddenNeurons.at(Places.on_ring(on_ring(6), np.array([0.5])), rows_of_a_ring(6), LINK)
+    observed = traces.at_times[:, :6].copy()
+    hidden.join(traces, TAU_S, as_fired(traces, 7))
+    expected = mean_field_of(traces, hidden.weights[:, :6], hidden.bias)
+    np.testing.assert_allclose(traces.at_spikes[:, 6:7], expected[0], rtol=1e-5)
+    np.testing.assert_allclose(traces.at_times[:, 6:7], expected[1], rtol=1e-5)
+    np.testing.assert_array_equal(traces.at_times[:, :6], observed)

@@ -1,0 +1,406 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.circuit_gnn.fitting import fit_state, structure_rounds
+from spikeweft.circuit_gnn.fitting import hyperparameter_search as first_minutes
+from spikeweft.circuit_gnn.structure_learning import network_fit as structure
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.evaluation.metrics import inference_error
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.simulation.partial_observation import observe
+from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
+from spikeweft.simulation.ring_networks import FlatInhibition, RingNetwork
+
+N = 8
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_descents():
+    """Fewer steps for the pair networks, which so few neurons do not need."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structure_rounds, "STRUCTURE_STEPS", 50)
+        patch.setattr(structure, "WARM_UP_STEPS", 50)
+        yield
+
+
+def directed_network(tau_s=0.01):
+    wiring = DirectedWiring(connection_probability=0.3)
+    return RandomNetwork(
+        neuron=LNPNeuron(threshold=8e-4),
+        wiring=wiring,
+        n_neurons=N,
+        recurrent_strength=1e-3 / tau_s,
+        tau_s=tau_s,
+    )
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return directed_network().connectivity
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return simulate(directed_network(), 40.0, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def fitted(recording):
+    return CircuitGNN(tau_s=0.01).fit(recording)
+
+
+@pytest.fixture(scope="module")
+def short():
+    return simulate(directed_network(), 8.0, np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def fitted_to_short(short):
+    return CircuitGNN(tau_s=0.01, random_state=3).fit(short)
+
+
+@pytest.fixture(scope="module")
+def fitted_with_hidden(short):
+    return CircuitGNN(tau_s=0.01, n_hidden=2, random_state=3).fit(short)
+
+
+# -- the circuit --
+
+
+def test_it_finds_who_drives_whom(fitted, truth):
+    mask = truth.off_diagonal
+    found, true = fitted.connectivity_.weights, truth.weights
+    assert np.corrcoef(found[mask], true[mask])[0, 1] > 0.9
+    assert np.corrcoef(found.T[mask], true[mask])[0, 1] < 0.5, "and not the other way round"
+    strong = np.abs(true) > 1e-3
+    np.testing.assert_array_equal(np.sign(found[strong]), np.sign(true[strong]))
+
+
+def test_its_circuit_is_nearer_to_the_truth_than_the_glms(recording, fitted, truth):
+    glm = PoissonGLM(bin_s=0.005).fit(recording)
+    deltas = [inference_error(m.connectivity_, truth).delta for m in (fitted, glm)]
+    assert deltas[0] < 0.8 * deltas[1]
+    assert fitted.score(recording) > glm.score(recording)
+
+
+def test_standard_errors_are_the_scatter_of_weights_that_are_not_there(fitted, truth):
+    """Of unconnected pairs, weights over standard errors scatter by about one."""
+    none = truth.off_diagonal & (truth.weights == 0)
+    none &= np.isfinite(fitted.connectivity_.standard_error)
+    assert none.sum() > 20
+    z = fitted.connectivity_.weights[none] / fitted.connectivity_.standard_error[none]
+    assert 0.5 < np.sqrt(np.mean(z**2)) < 1.8
+
+
+def test_more_spikes_make_standard_errors_smaller(fitted_to_short, fitted):
+    few = fitted_to_short.connectivity_.standard_error
+    many = fitted.connectivity_.standard_error
+    both = np.isfinite(few) & np.isfinite(many)
+    ratio = np.median(few[both] / many[both])
+    assert 1.4 < ratio < 3.5, "five times the data: √5"
+
+
+def test_nothing_is_known_of_a_silent_neuron(short):
+    more = replace(short, n_neurons=N + 1, neuron_ids=())
+    circuit = CircuitGNN(tau_s=0.01).fit(more).connectivity_
+    assert np.all(np.isinf(circuit.standard_error[N]))
+    assert np.all(np.isinf(circuit.standard_error[:, N]))
+    np.testing.assert_array_equal(circuit.weights[N], 0)
+    np.testing.assert_array_equal(circuit.weights[:, N], 0)
+
+
+def test_a_weight_is_the_change_of_the_log_rate_after_a_spike():
+    """Poisson neurons, one of which fires e^½ times as fast right after the other's spikes."""
+    rng, n_ticks, trace = np.random.default_rng(0), 200_000, 0.0
+    ticks, neurons = [], []
+    for tick in range(n_ticks):
+        fired = rng.random(2) < 1e-3 * np.array([8.0, 40.0 * np.exp(0.5 * trace)])
+        for neuron in np.flatnonzero(fired):
+            ticks.append(tick)
+            neurons.append(int(neuron))
+        trace = (trace + fired[0]) * np.exp(-0.1)
+    recording = Recording.from_arrays(np.array(ticks) * 1e-3, np.array(neurons), tick_s=1e-3)
+    circuit = CircuitGNN(tau_s=0.01).fit(recording).connectivity_
+    error = circuit.standard_error[1, 0]
+    assert error < 0.15
+    assert abs(circuit.weights[1, 0] - 0.5) < 3 * error
+    assert abs(circuit.weights[0, 1]) < 3 * circuit.standard_error[0, 1]
+
+
+def test_the_synaptic_time_constant_is_found():
+    """To within a step of the ladder."""
+    tau_s = 0.03
+    X = simulate(directed_network(tau_s), 60.0, np.random.default_rng(0))
+    found = CircuitGNN().fit(X).tau_s_
+    ladder = np.array(first_minutes.TAUS_S)
+    assert abs(np.argmin(abs(ladder - found)) - np.argmin(abs(ladder - tau_s))) <= 1
+
+
+def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
+    """Taken here whatever held-out spikes say: an undirected network's are symmetric."""
+    monkeypatch.setattr(fit_state, "_WORTH_NATS", -1e9)
+    fit = CircuitGNN(tau_s=0.01).fit(short)
+    assert fit.connectivity_.metadata["structure"].startswith("symmetric pair network")
+    np.testing.assert_allclose(fit.connectivity_.weights, fit.connectivity_.weights.T)
+
+
+# -- being saved and taken up --
+
+
+@pytest.mark.parametrize("name", ["fitted_to_short", "fitted_with_hidden"])
+def test_a_saved_model_predicts_as_before(short, name, request):
+    fit = request.getfixturevalue(name)
+    again = CircuitGNN.from_saved(fit.model_arrays(), json.loads(json.dumps(fit.model_settings())))
+    np.testing.assert_array_equal(again.predict(short), fit.predict(short))
+    np.testing.assert_array_equal(again.log_likelihood(short), fit.log_likelihood(short))
+    assert again.score(short) == fit.score(short)
+    assert again.get_params() == fit.get_params()
+    np.testing.assert_array_equal(again.connectivity_.weights, fit.connectivity_.weights)
+    assert again.connectivity_.neuron_ids == fit.connectivity_.neuron_ids
+
+
+class InterruptedFitError(Exception):
+    pass
+
+
+def fit_with_interruptions(X, checkpoint, settings, every):
+    """A fit that is stopped after each `every` new steps, and taken up from its checkpoint."""
+    reached = 0
+
+    def interrupt(progress):
+        nonlocal reached
+        if progress.step == reached + every:
+            reached = progress.step
+            raise InterruptedFitError
+
+    while True:
+        try:
+            return CircuitGNN(**settings).fit(X, checkpoint=checkpoint, on_progress=interrupt)
+        except InterruptedFitError:
+            continue
+
+
+@pytest.mark.usefixtures("short_learning")
+@pytest.mark.parametrize(
+    ("settings", "worth_nats"),
+    [({"tau_s": None}, 10.0), ({"tau_s": 0.01, "n_hidden": 2}, 10.0), ({"tau_s": 0.01}, -1e9)],
+    ids=["unknown time constant", "hidden neurons", "structured weights"],
+)
+def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(
+    short, tmp_path, monkeypatch, settings, worth_nats
+):
+    monkeypatch.setattr(fit_state, "_WORTH_NATS", worth_nats)
+    whole = CircuitGNN(**settings).fit(short)
+    resumed = fit_with_interruptions(short, tmp_path / "fit.safetensors", settings, every=47)
+    np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
+    np.testing.assert_array_equal(
+        resumed.connectivity_.standard_error, whole.connectivity_.standard_error
+    )
+    assert [p.loss for p in resumed.history_] == [p.loss for p in whole.history_]
+    assert resumed.connectivity_.metadata == whole.connectivity_.metadata
+
+
+@pytest.mark.usefixtures("short_learning")
+def test_a_checkpoint_of_other_data_or_settings_is_refused(recording, short, tmp_path):
+    checkpoint = tmp_path / "fit.safetensors"
+
+    def stop(progress):
+        raise InterruptedFitError
+
+    with pytest.raises(InterruptedFitError):
+        CircuitGNN(tau_s=0.01).fit(short, checkpoint=checkpoint, on_progress=stop)
+    with pytest.raises(InputError, match="recording"):
+        CircuitGNN(tau_s=0.01).fit(recording, checkpoint=checkpoint)
+    with pytest.raises(InputError, match="tau_s"):
+        CircuitGNN(tau_s=0.02).fit(short, checkpoint=checkpoint)
+
+
+@pytest.mark.usefixtures("short_learning")
+def test_every_step_is_told(short):
+    told = []
+    fit = CircuitGNN(tau_s=0.01, random_state=3).fit(short, on_progress=told.append)
+    assert told == fit.history_
+    assert [p.step for p in told] == list(range(1, told[-1].n_steps + 1))
+    assert told[-1].loss < told[0].loss
+    assert told[-1].held_out_bits_per_spike > 0
+
+
+# -- covariates and hidden neurons --
+
+
+def tuned(turning_hz):
+    """Neurons that fire by the direction of an animal that turns, and do not drive each other."""
+    rng, n_ticks = np.random.default_rng(0), 30_000
+    times_s = np.arange(n_ticks) * 1e-3
+    angle_rad = 2 * np.pi * turning_hz * times_s
+    preferred = 2 * np.pi * np.arange(6) / 6
+    rate_hz = 30.0 * np.exp(np.cos(angle_rad[:, None] - preferred) - 0.5)
+    ticks, neurons = np.nonzero(rng.random(rate_hz.shape) < rate_hz * 1e-3)
+    direction = Covariate(times_s=times_s, values=angle_rad % (2 * np.pi), is_angle=True)
+    return Recording.from_arrays(
+        ticks * 1e-3, neurons, tick_s=1e-3, covariates={"direction": direction}
+    )
+
+
+def test_a_covariate_explains_what_looks_like_a_circuit():
+    """Neurons that share a tuning seem connected until the direction is known."""
+    X = tuned(0.7)
+    blind = CircuitGNN(tau_s=0.01).fit(X)
+    told = CircuitGNN(tau_s=0.01, covariates=("direction",)).fit(X)
+    assert told.score(X) > blind.score(X) + 0.05
+    seen, left = (np.linalg.norm(m.connectivity_.weights) for m in (blind, told))
+    assert left < 0.5 * seen
+    still = Covariate(times_s=np.zeros(1), values=np.zeros(1), is_angle=True)
+    frozen = replace(X, covariates={"direction": still})
+    assert told.score(X) > told.score(frozen) + 0.05
+
+
+def test_hidden_neurons_join_the_model_but_not_the_report(
+    short, fitted_to_short, fitted_with_hidden
+):
+    fit = fitted_with_hidden
+    assert fit.connectivity_.n_neurons == N
+    assert fit.rows_.shape[1] == fitted_to_short.rows_.shape[1] + 2
+    assert np.any(fit.rows_[:, N : N + 2] != 0)
+    expected = fit.predict(short, 0.02).sum(axis=0)
+    np.testing.assert_allclose(expected, short.n_spikes, rtol=0.15)
+
+
+# -- an input that rotates the circuit --
+
+
+def ring(amplitude_neurons):
+    return RingNetwork(
+        neuron=LNPNeuron(threshold=0.0),
+        profile=FlatInhibition(excitation_sd=4.0),
+        n_neurons=24,
+        recurrent_strength=0.1,
+        drive_amplitude_neurons=amplitude_neurons,
+        drive_period_s=4.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def driven():
+    """A ring that its input rotates back and forth; the last part is kept for scoring."""
+    X = simulate(ring(1.5), 40.0, np.random.default_rng(0))
+    return X.between(0.0, 0.8), X.between(0.8, 1.0)
+
+
+@pytest.fixture(scope="module")
+def rotated(driven):
+    return CircuitGNN(tau_s=0.01, rotated_by="drive").fit(driven[0])
+
+
+def test_held_out_spikes_find_how_an_input_rotates_the_circuit(driven, rotated):
+    """The simulated gain is one; who reads the input knows the wiring that is being rotated."""
+    assert 0.7 <= rotated.rotation_.gain <= 1.4
+    assert rotated.connectivity_.metadata["rotation_gain"] == rotated.rotation_.gain
+    blind = CircuitGNN(tau_s=0.01).fit(driven[0])
+    assert rotated.score(driven[1]) > blind.score(driven[1]) + 0.1
+    truth, pairs = ring(1.5).connectivity, rotated.connectivity_.informed
+    deltas = [inference_error(m.connectivity_, truth, pairs=pairs).delta for m in (rotated, blind)]
+    assert deltas[0] < 0.1
+    assert deltas[0] < 0.5 * deltas[1]
+
+
+def test_hidden_neurons_let_a_rotation_be_found_where_half_of_the_ring_is_missing(driven):
+    """Without them the input turns half of the columns to where nobody is heard."""
+    whole = simulate(ring(1.5), 40.0, np.random.default_rng(0))
+    seen = observe(whole, ring(1.5).connectivity, 12, np.random.default_rng(1))
+    fitting, test = seen.recording.between(0.0, 0.8), seen.recording.between(0.8, 1.0)
+    alone, joined = (
+        CircuitGNN(tau_s=0.01, rotated_by="drive", n_hidden=n).fit(fitting) for n in (0, 12)
+    )
+    assert (alone.rotation_.gain, joined.rotation_.gain) == (0.0, 1.0)
+    assert joined.score(test) > alone.score(test) + 0.1
+    deltas = [inference_error(m.connectivity_, seen.connectivity).delta for m in (joined, alone)]
+    assert deltas[0] < 0.75 * deltas[1]
+    assert joined.connectivity_.metadata["held_out_nats_gained_by_hidden_neurons"] > 100.0
+
+
+def test_an_input_that_does_not_rotate_the_circuit_is_not_made_to():
+    X = simulate(ring(0.0), 20.0, np.random.default_rng(1))
+    times_s = np.arange(0.0, 20.0, 1e-3)
+    aimless = Covariate(times_s=times_s, values=0.4 * np.sin(1.7 * times_s), is_angle=True)
+    fit = CircuitGNN(tau_s=0.01, rotated_by="aimless").fit(
+        replace(X, covariates={"aimless": aimless})
+    )
+    assert fit.rotation_.gain == 0.0
+
+
+@pytest.mark.parametrize("n_hidden", [0, 2])
+def test_a_rotated_model_is_saved_with_its_rotation(driven, rotated, n_hidden):
+    X = driven[1]
+    fit = rotated
+    if n_hidden:
+        X = X.select(np.arange(24)[np.arange(24) % 8 != 0])
+        fit = CircuitGNN(tau_s=0.01, rotated_by="drive", n_hidden=n_hidden).fit(X)
+        assert len(fit.rotation_.places) == X.n_neurons + n_hidden
+        assert len(set(fit.rotation_.places)) == X.n_neurons + n_hidden
+    again = CircuitGNN.from_saved(fit.model_arrays(), json.loads(json.dumps(fit.model_settings())))
+    np.testing.assert_array_equal(again.predict(X), fit.predict(X))
+    np.testing.assert_array_equal(again.log_likelihood(X), fit.log_likelihood(X))
+    assert fit.rotation_.gain != 0.0
+    drive = replace(X.covariates["drive"], values=np.zeros_like(X.covariates["drive"].values))
+    frozen = again.log_likelihood(replace(X, covariates={"drive": drive}))
+    assert frozen.sum() < fit.log_likelihood(X).sum()
+
+
+@pytest.mark.usefixtures("short_learning")
+def test_a_rotated_fit_that_was_interrupted_ends_as_one_that_was_not(driven, tmp_path):
+    X, settings = driven[1].between(0.0, 0.6), {"tau_s": 0.01, "rotated_by": "drive"}
+    whole = CircuitGNN(**settings).fit(X)
+    resumed = fit_with_interruptions(X, tmp_path / "fit.safetensors", settings, every=61)
+    np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
+    assert resumed.connectivity_.metadata == whole.connectivity_.metadata
+
+
+def test_without_preferred_directions_there_is_no_ring_to_rotate(driven):
+    with pytest.raises(InputError, match="give preferred directions"):
+        CircuitGNN(tau_s=0.01, rotated_by="drive").fit(replace(driven[1], preferred_angle_rad=None))
+
+
+# -- what can be known --
+
+
+def test_a_pair_that_never_meets_is_not_identifiable(driven, rotated):
+    """Opposite neurons of a ring with one bump are never heard when the other might fire."""
+    n = 24
+    apart = np.minimum(*((s * (np.arange(n)[:, None] - np.arange(n))) % n for s in (1, -1)))
+    informed = rotated.connectivity_.informed
+    assert informed[(apart > 0) & (apart <= 4)].mean() > 0.95
+    assert informed[apart == 12].mean() < informed[apart <= 6].mean()
+    assert np.all(np.isinf(rotated.connectivity_.standard_error[~informed]))
+
+
+# -- what is refused --
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"covariates": ("speed",)}, "no covariate 'speed'; it has: none"),
+        ({"rotated_by": "drive"}, "no covariate 'drive'; it has: none"),
+        ({"n_hidden": -1}, "hidden neurons is -1"),
+        ({"tau_s": 0.0}, "time constant is 0 s"),
+        ({"tau_s": -0.01}, "time constant is -0.01 s"),
+    ],
+)
+def test_settings_that_do_not_fit_the_recording_are_refused(short, settings, words):
+    with pytest.raises(InputError, match=words):
+        CircuitGNN(**settings).fit(short)
+
+
+def test_a_recording_whose_last_ninth_cannot_be_scored_is_refused(short):
+    """0.8 s leave 89 ms to be held out, less than the history window."""
+    with pytest.raises(InputError, match=r"held-out part .* holds no spike"):
+        CircuitGNN(tau_s=0.01).fit(short.restrict(np.array([[0.0, 0.8]])))

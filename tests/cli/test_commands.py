@@ -1,0 +1,302 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tests.stand_ins import SpikeCorrelation, SteppingCorrelation, ring_of, spikes
+
+import spikeweft.inference.run as infer_module
+from spikeweft.cli import main
+from spikeweft.data.readers.load import load
+from spikeweft.results.result import read_result
+from spikeweft.simulation.storage import save_simulation
+
+GOOD = {"spike_times": np.arange(400) * 0.05, "spike_units": np.arange(400) % 4}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A folder of its own for each test, and estimators that take no time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(infer_module, "CircuitGNN", SteppingCorrelation)
+    monkeypatch.setattr(infer_module, "PoissonGLM", SpikeCorrelation)
+    monkeypatch.setattr(
+        infer_module, "build_report", lambda result, beside=(): "a page" + len(beside) * "+"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def ring_file(elsewhere):
+    save_simulation(elsewhere / "ring.npz", spikes(), ring_of(4))
+    return "ring.npz"
+
+
+@pytest.fixture
+def refuses(elsewhere, capsys):
+    """Check that a command ends with code 2 and one sentence, and leaves the folder as it was."""
+
+    def check(*words, names=""):
+        before = sorted(elsewhere.rglob("*"))
+        capsys.readouterr()
+        assert main([str(word) for word in words]) == 2
+        printed = capsys.readouterr()
+        assert printed.err.startswith("spikeweft: ")
+        assert printed.err.count("\n") == 1
+        assert "Traceback" not in printed.err
+        assert names in printed.err
+        assert sorted(elsewhere.rglob("*")) == before
+
+    return check
+
+
+def run_apart(*words):
+    """Run the command line in a process of its own."""
+    code = "from spikeweft.cli import main; raise SystemExit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+
+
+# ---- what it does
+
+
+def test_a_simulated_ring_is_a_recording_with_its_truth(elsewhere):
+    words = "simulate ring OUT.npz --neuron-model lnp --minutes 0.05 --seed 1"
+    assert main([*words.split(), "--recurrent-strength", "0.025"]) == 0
+    loaded = load(elsewhere / "OUT.npz")
+    assert loaded.recording.n_neurons == loaded.truth.n_neurons == 100
+    assert loaded.recording.duration_s == pytest.approx(3.0)
+    assert loaded.truth.metadata["recurrent_strength"] == 0.025
+
+
+@pytest.mark.parametrize("neuron_model", ["threshold", "lnp"])
+def test_the_same_seed_simulates_the_same_spikes(elsewhere, neuron_model):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        words = f"simulate ring {name}.npz --neuron-model {neuron_model} --minutes 0.02"
+        assert main([*words.split(), "--seed", str(seed)]) == 0
+    a, b, c = (load(elsewhere / f"{name}.npz").recording for name in "abc")
+    assert np.array_equal(a.spike_times_s, b.spike_times_s)
+    assert not np.array_equal(a.spike_times_s, c.spike_times_s)
+
+
+def test_an_inference_scores_itself_where_the_truth_is_known(ring_file, elsewhere, capsys):
+    assert main(["infer", ring_file, "result", "--seed", "2", "--minutes", "0.2"]) == 0
+    printed = capsys.readouterr()
+    assert "bits per spike" in printed.out
+    assert "Δ" in printed.out
+    assert "open result/report.html" in printed.out
+    result = read_result(elsewhere / "result")
+    assert result.model_settings == {"n_hidden": 0, "random_state": 2}
+
+
+def test_the_result_is_named_after_the_recording_where_no_name_is_given(ring_file, elsewhere):
+    assert main(["infer", ring_file, "--hidden", "3"]) == 0
+    assert read_result(elsewhere / "ring").model_settings["n_hidden"] == 3
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(ring_file, capsys):
+    assert main(["infer", ring_file, "result"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "fitting a Poisson GLM to compare with" in lines
+    assert any("averaging: step 1 of 5" in line and "held out" in line for line in lines)
+
+
+def test_progress_is_a_bar_on_a_terminal(ring_file, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["infer", ring_file, "result"]) == 0
+    assert "━" in capsys.readouterr().err
+
+
+def test_doubts_about_the_data_are_printed(elsewhere, capsys):
+    np.savez("twins.npz", **{**GOOD, "n_units": 6})
+    assert main(["infer", "twins.npz", "result"]) == 0
+    assert "warning: 2 of 6 neurons never fire" in capsys.readouterr().err
+
+
+def test_a_result_is_scored_against_a_truth(ring_file, capsys):
+    main(["infer", ring_file, "result"])
+    capsys.readouterr()
+    assert main(["score", "result", ring_file]) == 0
+    printed = capsys.readouterr().out
+    for words in ("spikeweft", "GLM", "bias", "variance", "Δ (profile)"):
+        assert words in printed
+
+
+def test_a_report_is_written_again(ring_file, elsewhere, capsys):
+    main(["infer", ring_file, "result"])
+    (elsewhere / "result" / "report.html").unlink()
+    assert main(["report", "result"]) == 0
+    assert (elsewhere / "result" / "report.html").read_text() == "a page"
+    assert main(["report", "result", "--beside", "result"]) == 0
+    assert (elsewhere / "result" / "report.html").read_text() == "a page+"
+    assert main(["report", "result", "--beside", "nowhere"]) == 2
+
+
+def test_the_demo_shows_every_command_it_runs(elsewhere, capsys, monkeypatch):
+    monkeypatch.setattr("spikeweft.cli.demo._DEMO_MINUTES", 0.05)
+    assert main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    for words in ("simulate ring", "infer demo.npz demo", "score demo demo.npz", "report"):
+        assert f"$ spikeweft {words}" in printed
+    assert (elsewhere / "demo" / "report.html").exists()
+    assert {path.name for path in elsewhere.iterdir()} == {"demo", "demo.npz"}
+    assert main(["demo"]) == 2
+    assert main(["demo", "--force"]) == 0
+
+
+def test_an_interrupted_inference_says_how_to_go_on(ring_file, elsewhere, capsys, monkeypatch):
+    advance = SteppingCorrelation.advance
+
+    def interrupted(self):
+        if self.step == 3:
+            raise KeyboardInterrupt
+        return advance(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SteppingCorrelation, "advance", interrupted)
+        assert main(["infer", ring_file, "result"]) == 130
+    assert "with --resume to go on" in capsys.readouterr().err
+    assert main(["infer", ring_file, "result", "--resume"]) == 0
+    assert (elsewhere / "result" / "report.html").exists()
+
+
+# ---- help
+
+
+HEAVY = {"torch", "numba", "pynapple", "matplotlib", "xarray", "scipy", "pandas", "numpy"}
+
+
+def test_help_comes_at_once_and_teaches():
+    code = (
+        "import sys; from spikeweft.cli import main; main(['--help']); "
+        f"raise SystemExit(', '.join({HEAVY} & {{*sys.modules}}) or 0)"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert "spikeweft demo" in process.stdout
+
+
+@pytest.mark.parametrize("command", ["simulate ring", "infer", "score", "report", "demo"])
+def test_every_command_explains_itself_by_example(command, capsys):
+    assert main([*command.split(), "--help"]) == 0
+    assert f"Example: spikeweft {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("0.")
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nonsense",
+        "infer",
+        "infer ring.npz result extra",
+        "infer ring.npz result --colour red",
+        "infer ring.npz result --hidden -1",
+        "infer ring.npz result --hidden 1.5",
+        "infer ring.npz result --minutes -1",
+        "infer ring.npz result --minutes 0",
+        "infer ring.npz result --minutes nan",
+        "infer ring.npz result --seed -1",
+        "infer ring.npz result --seed 99999999999",
+        "infer ring.npz result --epochs wake",
+        "infer ring.npz result --minutes 0.000001",
+        "infer ring.npz result --resume --force",
+        "infer ring.npz none/result",
+        "infer ring.npz ring.npz",
+        "infer ring.npz ring.npz --force",
+        "infer . result",
+        "infer .",
+        "infer ring.npz . --force",
+        "infer ring.npz / --force",
+        "demo / --force",
+        "demo .",
+        "simulate ring",
+        "simulate ring out.npz --neuron-model hodgkin-huxley",
+        "simulate ring out.npz --minutes -8",
+        "simulate ring out.npz --minutes 0.0000001",
+        "simulate ring out.npz --seed -1",
+        "simulate ring out.npz --recurrent-strength 0.3",
+        "simulate ring out.csv",
+        "simulate ring none/out.npz",
+        "simulate ring ring.npz",
+        "score none ring.npz",
+        "report none",
+        "report .",
+    ],
+)
+def test_a_command_that_makes_no_sense_is_one_sentence(ring_file, refuses, words):
+    refuses(*words.split())
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"spike_times": np.zeros(0), "spike_units": np.zeros(0, int)}, "no spikes"),
+        ({"spike_units": np.zeros(400, int)}, "at least two neurons"),
+        ({"spike_times": np.full(400, np.nan)}, "not finite"),
+        ({"spike_times": np.append(GOOD["spike_times"][1:], np.inf)}, "not finite"),
+        ({"spike_units": np.zeros(3, int)}, "400 spike times but 3 spike units"),
+        ({"start": 1000.0, "stop": 2000.0}, "no spike lies inside the epochs"),
+        ({"weights": np.eye(3)}, "truth"),
+        ({"spike_times": GOOD["spike_times"] * 1e-4}, "too short"),
+    ],
+)
+def test_a_recording_that_makes_no_sense_is_one_sentence(refuses, changes, names):
+    np.savez("bad.npz", **{**GOOD, **changes})
+    refuses("infer", "bad.npz", "result", names=names)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "names"),
+    [
+        ("none.nwb", None, "there is no file"),
+        ("text.nwb", b"no recording at all", "not an NWB file"),
+        ("cut.nwb", b"\x89HDF\r\n\x1a\n" + bytes(64), "cannot be read"),
+        ("cut.npz", b"PK\x03\x04" + bytes(64), "cannot be read"),
+    ],
+)
+def test_a_file_of_another_kind_is_one_sentence(elsewhere, refuses, name, content, names):
+    if content is not None:
+        (elsewhere / name).write_bytes(content)
+    refuses("infer", name, "result", names=names)
+
+
+def test_a_folder_that_exists_is_one_sentence(ring_file, refuses):
+    main(["infer", ring_file, "result"])
+    refuses("infer", ring_file, "result", names="exists already")
+    refuses("demo", "result", names="exists already")
+
+
+def test_a_truth_of_another_size_is_one_sentence(ring_file, refuses):
+    main(["infer", ring_file, "result"])
+    np.savez("other.npz", weights=ring_of(5).weights)
+    refuses("score", "result", "other.npz", names="5 neurons")
+    refuses("score", "result", "result/sample.npz", names="no 'weights'")
+
+
+def test_a_corrupt_checkpoint_is_one_sentence(ring_file, elsewhere, refuses, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SteppingCorrelation, "advance", interrupted)
+        main(["infer", ring_file, "result"])
+    (elsewhere / "result.partial" / "checkpoint.safetensors").write_bytes(b"nothing of use")
+    refuses("infer", ring_file, "result", "--resume", names="damaged")
+
+
+def test_the_shell_sees_the_same_codes(ring_file):
+    missing = run_apart("infer", "none.nwb", "result")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr == (
+        "spikeweft: there is no file none.nwb; check the path to the recording\n"
+    )
+    assert run_apart("infer", "--nonsense").returncode == 2
+    assert run_apart("simulate", "ring", "out.npz", "--minutes", "0.01").returncode == 0

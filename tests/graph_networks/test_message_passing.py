@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from spikeweft.graph_networks.message_passing import messages, reference_messages
+
+
+def draw(n_batch, n_post, n_pre, n_hidden, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    shapes = (n_batch, n_post, n_hidden), (n_batch, n_pre, n_hidden), (n_post, n_pre)
+    return [
+        torch.randn(*shape, generator=generator, dtype=dtype, requires_grad=True)
+        for shape in shapes
+    ]
+
+
+@pytest.fixture(params=[1, 2, 3])
+def n_threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 2, 2, 1), (2, 5, 7, 3), (5, 20, 31, 64)], ids=["one unit", "odd", "wide"]
+)
+def test_every_neuron_receives_the_sum_of_its_messages(size, n_threads):
+    inputs = draw(*size)
+    expected = reference_messages(*inputs)
+    torch.testing.assert_close(messages(*inputs), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(2, 5, 7, 3), (5, 20, 31, 64)], ids=["odd", "wide"])
+def test_gradients_are_those_of_the_definition(size, n_threads):
+    inputs = draw(*size)
+    upstream = torch.randn(size[0], size[1], size[3], generator=torch.Generator().manual_seed(1))
+    fused = torch.autograd.grad(messages(*inputs), inputs, upstream)
+    plain = torch.autograd.grad(reference_messages(*inputs), inputs, upstream)
+    for ours, theirs in zip(fused, plain, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+
+
+def test_gradients_are_those_of_finite_differences():
+    assert torch.autograd.gradcheck(messages, draw(2, 3, 4, 2, torch.float64))
+
+
+def test_one_synapse_carries_one_message_and_only_forwards():
+    receiver, sender, weights = draw(1, 4, 4, 3)
+    alone = torch.zeros_like(weights)
+    alone[1, 3] = 2.0
+    received = messages(receiver, sender, alone)
+    message = 2.0 * torch.relu(receiver[0, 1] + sender[0, 3])
+    torch.testing.assert_close(received[0, 1], message)
+    assert torch.count_nonzero(received[0, [0, 2, 3]]) == 0
+
+
+def test_neurons_in_any_memory_layout_get_the_same_messages():
+    receiver, sender, weights = draw(4, 6, 5, 3)
+    strided = receiver.transpose(0, 2).contiguous().transpose(0, 2)
+    assert not strided.is_contiguous()
+    torch.testing.assert_close(
+        messages(strided, sender, weights.T.contiguous().T), messages(receiver, sender, weights)
+    )
+
+
+def test_a_diverged_state_is_not_hidden():
+    receiver, sender, weights = draw(1, 2, 2, 3)
+    with torch.no_grad():
+        receiver[0, 1, 2] = np.nan
+        sender[0, 0, 0] = np.inf
+    received = messages(receiver, sender, weights)
+    assert received[0, 1, 2].isnan()
+    assert received[0, 0, 0].isinf()
+
+
+def test_a_second_derivative_is_refused_rather_than_wrong():
+    inputs = draw(1, 2, 2, 2, torch.float64)
+    energy = messages(*inputs).square().sum()
+    (first,) = torch.autograd.grad(energy, inputs[:1], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()

@@ -1,0 +1,269 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.errors import InputError
+from spikeweft.evaluation.metrics import bits_per_spike
+from spikeweft.graph_networks import yoon_gnn
+from spikeweft.graph_networks.yoon_gnn import YoonGNN
+
+N = 8
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_epochs():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yoon_gnn, "BATCHES_PER_EPOCH", 20)
+        patch.setattr(yoon_gnn, "N_HELD_OUT_BINS", 500)
+        patch.setattr(yoon_gnn, "N_PROBES", 512)
+        yield
+
+
+def record(duration_s=20.0, *, seed=0, follow=0.0, epochs_s=None, **more):
+    """Poisson neurons at 20 Hz; where `follow` > 0, neuron 1 follows neuron 0 within 3 ms."""
+    rng = np.random.default_rng(seed)
+    n_spikes = rng.poisson(20 * duration_s, size=N)
+    times = [rng.uniform(0, duration_s, n) for n in n_spikes]
+    echoed = times[0][rng.uniform(size=len(times[0])) < follow]
+    times[1] = np.concatenate([times[1], echoed + rng.uniform(1e-3, 3e-3, len(echoed))])
+    units = np.repeat(np.arange(N), [len(t) for t in times])
+    return Recording.from_arrays(
+        np.round(np.concatenate(times), 4),
+        units,
+        n_neurons=N,
+        epochs_s=np.array([[0.0, duration_s]]) if epochs_s is None else epochs_s,
+        preferred_angle_rad=2 * np.pi * np.arange(N) / N,
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return record(8.0)
+
+
+@pytest.fixture(scope="module")
+def fitted(recording):
+    return YoonGNN(n_epochs=1).fit(recording)
+
+
+def test_a_fit_answers_with_a_circuit_and_its_history(recording, fitted):
+    circuit = fitted.connectivity_
+    assert circuit.n_neurons == N
+    assert circuit.neuron_ids == recording.neuron_ids
+    np.testing.assert_array_equal(circuit.weights, circuit.weights.T)
+    np.testing.assert_array_equal(np.diag(circuit.weights), 0)
+    assert [progress.step for progress in fitted.history_] == [1]
+
+
+def test_a_neuron_that_is_followed_excites_its_follower(monkeypatch):
+    """Positive means excites, though nothing in the loss says so."""
+    monkeypatch.setattr(yoon_gnn, "BATCHES_PER_EPOCH", 400)
+    X = record(40.0, follow=0.9)
+    weights = YoonGNN(n_epochs=1, directed=True).fit(X).connectivity_.weights
+    strongest = np.unravel_index(np.argmax(np.abs(weights)), weights.shape)
+    assert strongest == (1, 0), "post 1, pre 0"
+    assert weights[1, 0] > 0
+
+
+def test_the_sign_of_a_weight_is_what_a_spike_does_not_what_the_parameters_say(recording, fitted):
+    """Negate both the graph and the messages: the same model, so the same circuit."""
+    twin = YoonGNN.from_saved(fitted.model_arrays(), fitted.model_settings())
+    twin._graph = -twin._graph
+    with torch.no_grad():
+        for parameter in twin._model.prediction.passing.second.parameters():
+            parameter.neg_()
+    np.testing.assert_allclose(twin.predict(recording), fitted.predict(recording), rtol=1e-5)
+    training = fitted._bins(recording.between(0.0, 0.9))
+    np.testing.assert_allclose(
+        twin._weights_in_nats(training), fitted.connectivity_.weights, rtol=1e-3
+    )
+
+
+def test_a_resumed_fit_equals_an_uninterrupted_one(recording, tmp_path):
+    checkpoint = tmp_path / "fit.safetensors"
+    settings = {"n_epochs": 3, "n_hidden": 1, "random_state": 3}
+    whole = YoonGNN(**settings).fit(recording)
+
+    def interrupt(progress):
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        YoonGNN(**settings).fit(recording, checkpoint=checkpoint, on_progress=interrupt)
+    resumed = YoonGNN(**settings).fit(recording, checkpoint=checkpoint)
+    np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
+    assert [p.loss for p in resumed.history_] == [p.loss for p in whole.history_]
+
+
+def test_a_checkpoint_of_other_data_is_refused(recording, tmp_path):
+    checkpoint = tmp_path / "fit.safetensors"
+    YoonGNN(n_epochs=1).fit(recording, checkpoint=checkpoint)
+    with pytest.raises(InputError, match="data"):
+        YoonGNN(n_epochs=1).fit(record(seed=1), checkpoint=checkpoint)
+
+
+def test_training_stops_when_held_out_spikes_gain_no_more(monkeypatch):
+    """Poisson noise cannot be predicted."""
+    monkeypatch.setattr(yoon_gnn, "PATIENCE", 2)
+    monkeypatch.setattr(yoon_gnn, "LEARNING_RATE", 0.05)
+    history = YoonGNN(n_epochs=30).fit(record(5.0)).history_
+    assert len(history) < 30
+    best = max(range(len(history)), key=lambda i: history[i].held_out_bits_per_spike)
+    assert len(history) - 1 - best == 2
+
+
+def test_the_size_of_the_model_does_not_depend_on_the_recording(fitted):
+    longer = YoonGNN(n_epochs=1).fit(record(16.0))
+    sizes = [{k: v.shape for k, v in e.model_arrays().items()} for e in (fitted, longer)]
+    assert sizes[0] == sizes[1]
+
+
+def test_a_saved_model_predicts_as_before(recording, fitted):
+    settings = json.loads(json.dumps(fitted.model_settings()))
+    again = YoonGNN.from_saved(fitted.model_arrays(), settings)
+    np.testing.assert_array_equal(again.predict(recording), fitted.predict(recording))
+    np.testing.assert_array_equal(again.log_likelihood(recording), fitted.log_likelihood(recording))
+    assert again.get_params() == fitted.get_params()
+    np.testing.assert_array_equal(again.connectivity_.weights, fitted.connectivity_.weights)
+
+
+def test_a_saved_model_keeps_the_width_of_its_messages(recording):
+    narrow = YoonGNN(n_epochs=1, message_width=1).fit(recording)
+    again = YoonGNN.from_saved(narrow.model_arrays(), narrow.model_settings())
+    np.testing.assert_array_equal(again.log_likelihood(recording), narrow.log_likelihood(recording))
+
+
+def test_hidden_neurons_change_the_graph_but_not_who_is_reported(recording):
+    fit = YoonGNN(n_epochs=1, n_hidden=2).fit(recording)
+    assert fit.connectivity_.n_neurons == N
+    assert fit.model_arrays()["graph"].shape == (N + 2, N + 2)
+    assert np.isfinite(fit.score(recording))
+
+
+def test_an_external_drive_is_read_from_its_covariate():
+    times_s = np.arange(0, 20, 0.01)
+    theta = Covariate(times_s=times_s, values=np.sin(times_s), is_angle=True)
+    X = record(covariates={"drive": theta})
+    fit = YoonGNN(n_epochs=1, drive="drive").fit(X)
+    still = record(covariates={"drive": Covariate(times_s=times_s, values=0 * times_s)})
+    assert not np.allclose(fit.predict(X), fit.predict(still))
+
+
+def test_the_likelihood_is_that_of_the_predicted_rate(recording, fitted):
+    """Σ log λ(t_spike) - ∫λ dt, from the expected counts in the model's own bins."""
+    expected = fitted.predict(recording, bin_s=1e-3)
+    counts = recording.counts(1e-3).counts
+    scored = np.arange(len(counts)) >= 20
+    by_hand = (counts * np.log(expected / 1e-3) - expected)[scored].sum(0)
+    np.testing.assert_allclose(fitted.log_likelihood(recording), by_hand, rtol=1e-5)
+
+
+def test_expected_spikes_do_not_depend_on_the_bins_they_are_asked_for(recording, fitted):
+    totals = [fitted.predict(recording, bin_s=bin_s).sum(0) for bin_s in (0.4e-3, 1e-3, 7e-3, 0.5)]
+    for total in totals[1:]:
+        np.testing.assert_allclose(total, totals[0], rtol=1e-6)
+    assert fitted.predict(recording, bin_s=7e-3).shape == recording.counts(7e-3).counts.shape
+
+
+def test_a_model_of_constant_rates_gains_nothing(recording):
+    fit = YoonGNN(n_epochs=1).fit(recording)
+    with torch.no_grad():
+        rate = fit._model.prediction.rate
+        rate.weight.zero_()
+        rate.bias.fill_(float(np.log(20e-3)))
+    scored = recording.restrict(scored_epochs(recording, 0.02))
+    flat = bits_per_spike(
+        scored.n_spikes * np.log(20) - 20 * scored.duration_s,
+        scored.n_spikes,
+        scored.duration_s,
+        recording.rate_hz,
+    )
+    np.testing.assert_allclose(fit.evaluate(recording).per_neuron, flat.per_neuron, atol=1e-5)
+
+
+def test_no_history_crosses_a_gap(fitted):
+    """What came before a gap of two hours, or of one bin, says nothing about what comes after."""
+    before, after = record(5.0, seed=1), record(5.0, seed=2)
+
+    def joined(first, gap_s):
+        start = 5.0 + gap_s
+        return Recording.from_arrays(
+            np.concatenate([first.spike_times_s, after.spike_times_s + start]),
+            np.concatenate([first.spike_neurons, after.spike_neurons]),
+            n_neurons=N,
+            epochs_s=np.array([[0.0, 5.0], [start, start + 5.0]]),
+        )
+
+    alone = fitted.log_likelihood(after)
+    for gap_s in (1e-3, 7200.0):
+        for first in (before, record(5.0, seed=3)):
+            both = fitted.log_likelihood(joined(first, gap_s))
+            np.testing.assert_allclose(both - fitted.log_likelihood(first), alone, rtol=1e-4)
+
+
+def test_epochs_shorter_than_the_history_are_not_scored(fitted):
+    whole = record(5.0)
+    short = np.array([[0.0, 2.0], [2.0, 2.02], [2.03, 2.045], [2.1, 5.0]])
+    X = whole.restrict(short)
+    scored = X.restrict(scored_epochs(X, 0.02))
+    assert fitted.evaluate(X).per_neuron.shape == (N,)
+    kept = whole.restrict(short[[0, 3]])
+    np.testing.assert_allclose(fitted.log_likelihood(X), fitted.log_likelihood(kept), rtol=1e-6)
+    assert scored.n_spikes.sum() < X.n_spikes.sum()
+
+
+def test_binned_recordings_are_fitted_in_their_own_bins():
+    fine = record(20.0)
+    X = Recording.from_arrays(
+        np.floor(fine.spike_times_s / 5e-3 + 1e-6) * 5e-3,
+        fine.spike_neurons,
+        epochs_s=fine.epochs_s,
+        tick_s=5e-3,
+    )
+    assert np.isfinite(YoonGNN(n_epochs=1).fit(X).score(X))
+
+
+def test_a_fit_takes_part_in_scikit_learn():
+    settings = {"n_epochs": 2, "directed": True}
+    assert clone(YoonGNN(**settings)).get_params() == YoonGNN(**settings).get_params()
+    with pytest.raises(NotFittedError):
+        YoonGNN().predict(record(5.0))
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"tau_s": 0.0}, "not positive"),
+        ({"history_window_s": 0.01}, "use a longer window"),
+        ({"n_epochs": 0}, "at least 1"),
+        ({"batch_size": 0}, "at least 1"),
+        ({"n_hidden": -1}, "at least 1"),
+        ({"message_width": 0}, "use at least 1"),
+        ({"drive": "head direction"}, "no covariate 'head direction'"),
+        ({"history_window_s": 3.0}, "use a longer recording"),
+        ({"tau_s": 1e-4, "history_window_s": 5e-4}, "ticks"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused_with_the_remedy(recording, settings, remedy):
+    with pytest.raises(InputError, match=remedy):
+        YoonGNN(**settings).fit(recording)
+
+
+def test_hidden_neurons_need_places_on_the_ring():
+    X = record(5.0)
+    nowhere = Recording.from_arrays(X.spike_times_s, X.spike_neurons, epochs_s=X.epochs_s)
+    for settings in ({"n_hidden": 1}, {"drive": "drive"}):
+        with pytest.raises(InputError, match="preferred_angle_rad"):
+            YoonGNN(**settings).fit(nowhere)
+
+
+def test_one_neuron_is_no_circuit():
+    with pytest.raises(InputError, match="two neurons"):
+        YoonGNN().fit(record(5.0).select(np.array([0])))

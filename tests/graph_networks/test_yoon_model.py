@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+import torch
+
+from spikeweft.data.ring_geometry import hidden_angles, ring_interpolation
+from spikeweft.graph_networks.yoon_model import (
+    N_SNAPSHOTS,
+    CircuitModel,
+    effect_of_a_spike,
+    poisson_loss,
+)
+
+N = 6
+RING = 2 * np.pi * np.arange(N) / N
+
+
+def build(*, directed=False, n_hidden=0, drive=False, seed=0, **settings):
+    return CircuitModel(
+        kernel_bins=20,
+        stride_bins=2,
+        history_bins=24,
+        interpolation=ring_interpolation(hidden_angles(RING, n_hidden), RING),
+        drive_angle_rad=RING if drive else None,
+        directed=directed,
+        log_mean_count=np.log(0.05),
+        generator=torch.Generator().manual_seed(seed),
+        **settings,
+    ).eval()
+
+
+def spikes(n_windows, seed=0, n_neurons=N, n_lags=24):
+    rate = torch.full((n_windows, n_lags, n_neurons), 0.1)
+    return torch.poisson(rate, generator=torch.Generator().manual_seed(seed))
+
+
+def test_messages_flow_from_pre_to_post():
+    """Silence the graph but for one synapse, 3 -> 1, and let neuron 3 spike."""
+    graph = torch.zeros(N, N)
+    graph[1, 3] = 1.0
+    effect = effect_of_a_spike(
+        build(), spikes(1), graph, torch.tensor([3]), torch.tensor([22])
+    ).squeeze()
+    felt = set(torch.nonzero(effect).flatten().tolist())
+    assert felt == {1, 3}, "neuron 1 hears neuron 3, who remembers its own spike; nobody else does"
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_message_has_as_many_numbers_as_it_is_wide(width):
+    passing = build(message_width=width).prediction.passing
+    state = torch.randn(1, N, 64, generator=torch.Generator().manual_seed(0))
+    weights = torch.eye(N).roll(1, 0)
+    message = passing(state, state, weights)
+    assert message.shape == (1, N, width)
+    pair = torch.relu(passing.receiver(state[0, 1]) + passing.sender(state[0, 0]))
+    torch.testing.assert_close(message[0, 1], passing.second(pair))
+
+
+def test_nobody_synapses_onto_itself():
+    graph = build(n_hidden=2).graph(spikes(N_SNAPSHOTS))
+    assert torch.count_nonzero(graph.diagonal()) == 0
+    assert graph.shape == (N + 2, N + 2)
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_a_graph_is_symmetric_unless_it_is_directed(directed):
+    graph = build(directed=directed).graph(spikes(N_SNAPSHOTS))
+    assert torch.equal(graph, graph.T) is not directed
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["predicting", "training"])
+def test_relabelling_the_neurons_relabels_the_answer(training):
+    model = build(directed=True).train(training)
+    snapshots, history = spikes(N_SNAPSHOTS), spikes(5, seed=1)
+    new = torch.tensor([3, 0, 5, 1, 4, 2])
+    with torch.no_grad():
+        graph = model.graph(snapshots)
+        relabelled = model.graph(snapshots[:, :, new])
+        torch.testing.assert_close(relabelled, graph[new][:, new], rtol=1e-3, atol=1e-5)
+        log_rate = model(history, graph)
+        torch.testing.assert_close(
+            model(history[:, :, new], relabelled), log_rate[:, new], rtol=1e-3, atol=1e-4
+        )
+
+
+def test_neurons_active_at_other_moments_get_other_weights():
+    snapshots = spikes(N_SNAPSHOTS)
+    snapshots[:, :, 1] = snapshots[:, :, 0]
+    graph = build().graph(snapshots)
+    torch.testing.assert_close(graph[0, 2:], graph[1, 2:])
+    assert (graph[0, 3:] - graph[2, 3:]).abs().min() > 1e-4
+
+
+def test_the_starting_model_depends_on_the_seed_only():
+    snapshots = spikes(N_SNAPSHOTS)
+    graph = build().graph(snapshots)
+    torch.rand(3)
+    assert torch.equal(build().graph(snapshots), graph)
+    assert not torch.allclose(build(seed=1).graph(snapshots), graph)
+
+
+def test_with_no_synapses_a_neuron_is_predicted_from_itself_alone():
+    model, history = build(), spikes(4)
+    changed = history.clone()
+    changed[:, :, 1:] = spikes(4, seed=1)[:, :, 1:]
+    silent = torch.zeros(N, N)
+    torch.testing.assert_close(model(history, silent)[:, 0], model(changed, silent)[:, 0])
+
+
+def test_a_hidden_neuron_sends_what_its_two_neighbours_would():
+    model = build(n_hidden=1)
+    graph = torch.zeros(N + 1, N + 1)
+    graph[3, N] = 1.0
+    for pre, felt in ((0, True), (1, True), (2, False), (4, False), (5, False)):
+        effect = effect_of_a_spike(
+            model, spikes(1), graph, torch.tensor([pre]), torch.tensor([22])
+        ).squeeze()
+        assert bool(effect[3] != 0) is felt
+
+
+def test_hidden_neurons_are_not_scored():
+    assert build(n_hidden=3)(spikes(2), torch.zeros(N + 3, N + 3)).shape == (2, N)
+
+
+def test_hidden_neurons_fill_the_gaps_of_the_ring():
+    slots = 2 * np.pi * np.arange(20) / 20
+    missing = np.array([3, 9, 16])
+    found = hidden_angles(np.delete(slots, missing), 3)
+    np.testing.assert_allclose(np.sort(found), slots[missing], atol=1e-9)
+
+
+def test_hidden_neurons_spread_over_a_ring_without_gaps():
+    found = np.sort(hidden_angles(2 * np.pi * np.arange(20) / 20, 4))
+    apart = np.diff(found, append=found[0] + 2 * np.pi)
+    assert apart.min() > np.pi / 4
+
+
+def test_hidden_neurons_are_interpolated_linearly():
+    observed = np.array([0.1, 3.0, 1.1, 6.2])
+    hidden = np.array([0.35, 6.25, 2.05])
+    mixture = ring_interpolation(hidden, observed)
+    np.testing.assert_allclose(mixture.sum(1), 1.0)
+    np.testing.assert_allclose(mixture[0], [0.75, 0, 0.25, 0])
+    np.testing.assert_allclose(mixture[2], [0, 0.5, 0.5, 0])
+    assert set(np.flatnonzero(mixture[1])) == {0, 3}, "across the end of the circle"
+
+
+def test_turning_input_and_ring_together_changes_nothing():
+    model, history, graph = build(drive=True), spikes(3), torch.rand(N, N)
+    graph = (graph + graph.roll((1, 1), (0, 1))) / 2
+    drive = torch.tensor([0.3, 1.0, -2.0])
+    step = 2 * np.pi / N
+    turned = model(history.roll(1, 2), graph.roll((1, 1), (0, 1)), drive + step)
+    torch.testing.assert_close(turned, model(history, graph, drive).roll(1, 1))
+    assert not torch.allclose(model(history, graph, drive), model(history, graph, drive + 1.0))
+
+
+def test_the_loss_is_least_at_the_true_rate():
+    counts = torch.tensor([[0.0, 1.0, 3.0]])
+    log_rate = torch.tensor([[-1.0, 0.0, float(np.log(3.0))]], requires_grad=True)
+    poisson_loss(log_rate, counts).backward()
+    expected = torch.tensor([[float(np.exp(-1.0)), 0.0, 0.0]])
+    torch.testing.assert_close(log_rate.grad, expected, atol=1e-6, rtol=1e-6)

@@ -1,0 +1,124 @@
+"""The whole study: one command makes tables, figures and a page, and goes on where it stopped."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.cli import main
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.head_direction import study as workflow
+from spikeweft.head_direction.evidence import OURS, REGRESSION, Explained, Judged
+from spikeweft.head_direction.page import verdict
+from spikeweft.head_direction.profile import Contrast, Evidence
+from spikeweft.simulation.head_direction_cells import unconnected_population
+from spikeweft.simulation.storage import save_simulation
+
+N = 9
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    """Cells without connections, and a covariate of a name of its own."""
+    recording = unconnected_population(N, 150.0, np.random.default_rng(1), angle="yaw of the head")
+    path = tmp_path_factory.mktemp("heading") / "cells.npz"
+    save_simulation(path, recording, Connectivity(weights=np.zeros((N, N))))
+    return path
+
+
+@pytest.fixture
+def quickly(monkeypatch):
+    """A GLM in the place of CircuitGNN, and few draws: what is made of them is tested here."""
+    fitted = []
+
+    def model(self, n_hidden, aware):
+        fitted.append((n_hidden, aware))
+        names = (self.angle,) if aware else ()
+        return PoissonGLM(bin_s=0.01, n_basis=2, ridge=3.0, covariates=names, n_harmonics=3)
+
+    monkeypatch.setattr(workflow._Steps, "_model", model)
+    monkeypatch.setattr(workflow, "N_RESAMPLED", 3)
+    return fitted
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as table:
+        return list(csv.DictReader(table))
+
+
+def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path, quickly, capsys):
+    out = tmp_path / "study"
+    asked = ["heading", str(file), str(out), "--n-hidden", "0", "4", "--elsewhere", str(file)]
+    asked += ["--draws", "3"]
+    assert main(asked) == 0
+    page = (out / "heading.html").read_text(encoding="utf-8")
+    assert "yaw of the head" in page
+    assert page.count("data:image/svg+xml") == 8
+    assert "3 draws of tuning alone cannot say whether it exceeds this" in page
+    assert "exceed what tuning alone" not in page
+    tables = {path.stem for path in out.glob("*.csv")}
+    assert tables == {
+        "cells",
+        "bits_per_spike",
+        "evidence",
+        "profiles",
+        "weights",
+        "repeats",
+        "misled",
+    }
+    evidence = rows_of(out / "evidence.csv")
+    assert {row["model"] for row in evidence} == {"Poisson regression", "CircuitGNN"}
+    assert all(row["command"].startswith("spikeweft heading") for row in evidence)
+    assert {row["n_hidden"] for row in evidence} == {"0", "4"}
+    drawn = {
+        (row["n_hidden"], row["direction_known"]): row["n_tuning_alone"]
+        for row in evidence
+        if row["model"] == "CircuitGNN"
+    }
+    assert drawn[("0", "True")] == "3"
+    assert {drawn[key] for key in drawn if key != ("0", "True")} == {"2"}
+    assert sum(row["head_direction_cell"] == "True" for row in rows_of(out / "cells.csv")) >= 7
+    n_fits = len(quickly)
+    (out / "steps" / "half_1.npz").unlink()
+    assert main(asked) == 0
+    assert len(quickly) == n_fits + 1
+    assert main([*asked, "--seed", "3"]) == 2
+    assert "begun with other settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("n_drawn", "alone", "said"),
+    [
+        (1, 0.0, "1 draw of tuning alone cannot say"),
+        (18, 0.0, "18 draws of tuning alone cannot say"),
+        (19, 0.0, "exceeds what tuning alone"),
+        (19, 5.0, "does not exceed what tuning alone"),
+    ],
+)
+def test_what_is_said_takes_enough_draws_and_a_larger_contrast(n_drawn, alone, said):
+    found = Evidence(
+        observed=Contrast(1.0, -1.0),
+        tuning_alone=[Contrast(alone, 0.0)] * n_drawn,
+        permuted=[Contrast(0.0, 0.0)] * 99,
+    )
+    nothing = Connectivity(weights=np.zeros((2, 2)), neuron_ids=("a", "b"))
+    rows = [Judged(model, 0, True, nothing, [], found) for model in (OURS, REGRESSION)]
+    assert verdict(rows, [Explained(OURS, 20.0, 1.0, 0.5)]).count(said) == 2
+
+
+def test_a_folder_of_something_else_is_not_touched(file, tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["heading", str(file), str(tmp_path)]) == 2
+    assert "other files" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_recording_without_direction_is_sent_to_infer(tmp_path, capsys):
+    path = tmp_path / "spikes.npz"
+    rng = np.random.default_rng(2)
+    np.savez(path, spike_times=np.sort(rng.random(500)) * 60, spike_units=rng.integers(0, 5, 500))
+    assert main(["heading", str(path), str(tmp_path / "study")]) == 2
+    assert "spikeweft infer" in capsys.readouterr().err
+    assert not (tmp_path / "study").exists()

@@ -1,0 +1,173 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.conftest import learn_shortly
+from tests.stand_ins import ring_of
+from threadpoolctl import threadpool_limits
+
+import spikeweft.inference.run as infer_module
+from spikeweft.cli import main
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.readers.load import load
+from spikeweft.errors import InputError
+from spikeweft.inference.reproduce import difference, reproduce
+from spikeweft.inference.run import infer
+from spikeweft.inference.settings import Inference
+from spikeweft.results.result import read_result, write_result
+from spikeweft.runtime import parallel as threads
+from spikeweft.simulation.storage import save_simulation
+
+
+@pytest.fixture(autouse=True)
+def plain_page(monkeypatch):
+    monkeypatch.setattr(infer_module, "build_report", lambda _: "<p>")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_learning_for_all():
+    """The bits of a network come again after any number of steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        learn_shortly(patch)
+        yield
+
+
+def four_neurons(path, seconds):
+    """Four neurons, one of which follows another: the whole method runs on them."""
+    rng = np.random.default_rng(0)
+    n_spikes = int(50 * seconds)
+    ticks = rng.integers(0, int(seconds * 1e4) - 100, (4, n_spikes))
+    ticks[1] = ticks[0] + 30
+    units = np.repeat(np.arange(4), n_spikes)
+    times = ticks.ravel() * 1e-4
+    np.savez(path, spike_times=times, spike_units=units, start=0.0, stop=seconds, tick_s=1e-4)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A recording and its result."""
+    place = tmp_path_factory.mktemp("made")
+    recording = four_neurons(place / "four.npz", 6.0)
+    infer(Inference(recording=recording, folder=place / "result", seed=2))
+    return recording, place / "result"
+
+
+@pytest.fixture
+def recording(made):
+    """The recording, which is there again after the test."""
+    before = made[0].read_bytes()
+    yield made[0]
+    made[0].write_bytes(before)
+
+
+@pytest.fixture
+def result(made, tmp_path):
+    return Path(shutil.copytree(made[1], tmp_path / "result"))
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_result_is_made_again_bit_by_bit(result):
+    before = contents(result)
+    made = reproduce(result)
+    assert made.is_same
+    assert {"weights", "standard errors", "GLM's weights", "model's rows"} <= {*made.compared}
+    assert made.changes == {}
+    assert contents(result) == before
+
+
+def test_a_bootstrap_is_made_again_too(tmp_path):
+    recording = four_neurons(tmp_path / "long.npz", 20.0)
+    infer(Inference(recording=recording, folder=tmp_path / "drawn", bootstrap=3, block_s=1.0))
+    assert reproduce(tmp_path / "drawn").is_same
+
+
+def test_what_was_recorded_beside_the_spikes_is_read_again(tmp_path):
+    """The model has a column for it, which made again is the same."""
+    loaded = load(four_neurons(tmp_path / "four.npz", 6.0)).recording
+    times = np.arange(0.0, 6.0, 0.01)
+    speed = Covariate(times_s=times, values=np.sin(times), is_angle=False)
+    with_speed = replace(loaded, covariates={"speed": speed})
+    save_simulation(tmp_path / "run.npz", with_speed, ring_of(4))
+    for covariates in ((), ("speed",)):
+        folder = tmp_path / f"with {len(covariates)}"
+        infer(Inference(recording=tmp_path / "run.npz", folder=folder, covariates=covariates))
+        assert reproduce(folder).is_same
+    without, with_it = (read_result(tmp_path / f"with {n}").model_arrays["rows"] for n in (0, 1))
+    assert with_it.shape[1] == without.shape[1] + 1
+
+
+def test_one_changed_weight_is_found(result, capsys):
+    was = read_result(result)
+    weights = was.connectivity.weights.copy()
+    weights[2, 1] += 0.5
+    write_result(result, replace(was, connectivity=replace(was.connectivity, weights=weights)))
+    (found,) = reproduce(result).differences
+    assert (found.array, found.n_entries, found.where) == ("weights", 1, "post 2, pre 1")
+    assert found.largest == pytest.approx(0.5)
+    with pytest.raises(SystemExit) as ended:
+        main(["reproduce", str(result)])
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "post 2, pre 1" in said
+    assert "the same bit by bit: standard errors" in said
+
+
+def test_the_recording_has_to_be_the_same(result, recording, capsys):
+    moved = recording.rename(recording.with_name("moved.npz"))
+    with pytest.raises(InputError, match=r"four\.npz is not there; say with --recording"):
+        reproduce(result)
+    assert main(["reproduce", str(result), "--recording", str(moved)]) == 0
+    assert "the same bit by bit: weights" in capsys.readouterr().out
+    moved.write_bytes(moved.read_bytes() + b" ")
+    with pytest.raises(InputError, match=r"moved\.npz is not the one .* was made from"):
+        reproduce(result, moved)
+
+
+def test_the_number_of_threads_changes_no_bit(result, recording, tmp_path, monkeypatch):
+    """Three processors for the pieces of the work, and two threads in every library."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(threads, "n_processors", lambda: 3)
+    threads._pool.cache_clear()
+    torch.set_num_threads(2)
+    try:
+        with threadpool_limits(2):
+            infer(Inference(recording=recording, folder=tmp_path / "threads", seed=2))
+    finally:
+        torch.set_num_threads(before)
+        threads._pool.cache_clear()
+    one, many = contents(result), contents(tmp_path / "threads")
+    for name in ("connectivity.nc", "glm.nc", "model.safetensors", "sample.npz"):
+        assert many[name] == one[name]
+
+
+def test_a_process_that_keeps_to_one_thread_finds_the_same(result, recording, tmp_path):
+    with threads.on_one_thread(), threadpool_limits(1):
+        infer(Inference(recording=recording, folder=tmp_path / "alone", seed=2))
+    assert contents(tmp_path / "alone")["connectivity.nc"] == contents(result)["connectivity.nc"]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "largest"),
+    [
+        ([0.0, 1.0], [-0.0, 1.0], 0.0),
+        ([np.inf, 1.0], [1.0, 1.0], np.inf),
+        ([np.nan, 1.0], [np.nan, 1.5], 0.5),
+        ([0.0], [0.0, 1.0], np.inf),
+    ],
+)
+def test_every_bit_counts(result, was, now, largest):
+    found = difference("numbers", np.array(was), np.array(now), read_result(result))
+    assert found is not None
+    assert found.largest == largest
+
+
+@pytest.mark.parametrize("numbers", [[np.nan, np.inf, 0.0], [], [1, 2]])
+def test_what_is_the_same_is_no_difference(result, numbers):
+    assert difference("n", np.array(numbers), np.array(numbers), read_result(result)) is None

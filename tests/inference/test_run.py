@@ -1,0 +1,517 @@
+import hashlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.stand_ins import N_STEPS, SpikeCorrelation, SteppingCorrelation, ring_of, spikes
+
+import spikeweft.inference.run as infer_module
+import spikeweft.results.unfinished_folder as partial_module
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.evaluation.metrics import inference_error
+from spikeweft.inference.run import infer, score, write_report
+from spikeweft.inference.settings import Inference
+from spikeweft.results.result import read_result
+from spikeweft.results.unfinished_folder import partial_of
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.ring_networks import lnp_ring
+from spikeweft.simulation.storage import save_simulation
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Estimators that take no time, for tests of what happens around them."""
+    monkeypatch.setattr(infer_module, "CircuitGNN", SteppingCorrelation)
+    monkeypatch.setattr(infer_module, "PoissonGLM", SpikeCorrelation)
+    monkeypatch.setattr(
+        infer_module, "build_report", lambda result, beside=(): f"<p>{len(result.history)}"
+    )
+
+
+@pytest.fixture
+def recording_file(tmp_path):
+    path = tmp_path / "ring.npz"
+    save_simulation(path, spikes(), ring_of(4))
+    return path
+
+
+@pytest.fixture
+def inference(tmp_path, recording_file):
+    return Inference(recording=recording_file, folder=tmp_path / "result", seed=3)
+
+
+def but(inference, **changes):
+    return replace(inference, **changes)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def interrupt(step):
+    """An observer that stops the run as Ctrl-C does, after a step of training."""
+
+    def on_progress(progress):
+        if progress.step == step:
+            raise KeyboardInterrupt
+
+    return on_progress
+
+
+# ---- what is written
+
+
+def test_a_result_folder_holds_all_that_was_found(quick, inference):
+    result = infer(inference)
+    assert {path.name for path in inference.folder.iterdir()} == {
+        "connectivity.nc",
+        "glm.nc",
+        "truth.nc",
+        "model.safetensors",
+        "model.json",
+        "metrics.json",
+        "history.csv",
+        "provenance.json",
+        "report.html",
+        "sample.npz",
+    }
+    assert not partial_of(inference.folder).exists()
+    read = read_result(inference.folder)
+    assert np.array_equal(read.connectivity.weights, result.connectivity.weights)
+    assert len(read.history) == N_STEPS
+
+
+def test_the_scores_are_those_of_the_circuits(quick, inference):
+    result = infer(inference)
+    metrics = json.loads((inference.folder / "metrics.json").read_text())
+    error = inference_error(result.connectivity, result.truth)
+    assert metrics["delta"] == pytest.approx(error.delta)
+    assert metrics["delta_bias"] == pytest.approx(error.bias)
+    assert metrics["glm_delta"] == pytest.approx(inference_error(result.glm, result.truth).delta)
+    assert metrics["seconds"] > 0
+    assert 10 < metrics["peak_memory_mb"] < 100_000
+    assert {"bits_per_spike", "glm_bits_per_spike", "delta_variance", "delta_profile"} <= {*metrics}
+    assert len(metrics["bits_per_spike_per_neuron"]) == 4
+
+
+def test_the_last_tenth_is_never_seen_in_training(quick, inference):
+    infer(inference)
+    seen = SteppingCorrelation.seen
+    assert seen.epochs_s.tolist() == [[0.0, 18.0]]
+    assert seen.spike_times_s.max() < 18.0
+
+
+def test_constant_rates_gain_about_nothing_on_spikes_without_structure(quick, inference):
+    metrics = infer(inference).metrics
+    assert metrics["bits_per_spike"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_without_a_truth_nothing_is_scored_against_it(quick, tmp_path):
+    recording = spikes()
+    path = tmp_path / "plain.npz"
+    np.savez(path, spike_times=recording.spike_times_s, spike_units=recording.spike_neurons)
+    metrics = infer(Inference(recording=path, folder=tmp_path / "result")).metrics
+    assert not any("delta" in name or "oracle" in name for name in metrics)
+    assert not (tmp_path / "result" / "truth.nc").exists()
+
+
+def test_the_oracle_is_there_where_the_whole_network_is_known(quick, tmp_path):
+    network = lnp_ring()
+    recording = simulate(network, 3.0, np.random.default_rng(0))
+    save_simulation(tmp_path / "all.npz", recording, network.connectivity)
+    metrics = infer(Inference(recording=tmp_path / "all.npz", folder=tmp_path / "a")).metrics
+    assert metrics["oracle_bits_per_spike"] > metrics["bits_per_spike"]
+    some = np.arange(60)
+    save_simulation(
+        tmp_path / "some.npz", recording.select(some), network.connectivity.select(some)
+    )
+    metrics = infer(Inference(recording=tmp_path / "some.npz", folder=tmp_path / "b")).metrics
+    assert "oracle_bits_per_spike" not in metrics
+
+
+def test_provenance_tells_how_to_get_the_same_result(quick, inference, recording_file):
+    infer(but(inference, minutes=0.2))
+    provenance = read_result(inference.folder).provenance
+    assert provenance["sha256"] == hashlib.sha256(recording_file.read_bytes()).hexdigest()
+    assert provenance["seed"] == 3
+    assert provenance["command"].startswith(f"spikeweft infer {recording_file}")
+    assert "--seed 3 --minutes 0.2" in provenance["command"]
+    assert {"python", "spikeweft", "numpy", "torch"} <= {*provenance["versions"]}
+
+
+def test_what_was_recorded_beside_the_spikes_can_be_read(quick, tmp_path):
+    """By its name; the command of the provenance names it too, and without it it is another fit."""
+    times = np.arange(0.0, 20.0, 0.01)
+    heading = Covariate(times_s=times, values=np.mod(times, 1.0) * 2 * np.pi, is_angle=True)
+    recording = replace(spikes(), covariates={"heading": heading})
+    save_simulation(tmp_path / "hd.npz", recording, ring_of(4))
+    asked = Inference(
+        recording=tmp_path / "hd.npz",
+        folder=tmp_path / "result",
+        covariates=("heading",),
+        rotated_by="heading",
+    )
+    provenance = infer(asked).provenance
+    assert "--covariates heading --rotated-by heading" in provenance["command"]
+    assert (provenance["covariates"], provenance["rotated_by"]) == (["heading"], "heading")
+    assert "--covariates" not in but(asked, covariates=()).command
+
+
+def test_the_same_seed_gives_the_same_circuit(quick, inference, tmp_path):
+    first, second = infer(inference), infer(but(inference, folder=tmp_path / "again"))
+    assert np.array_equal(first.connectivity.weights, second.connectivity.weights)
+    assert np.array_equal(first.model_arrays["noise"], second.model_arrays["noise"])
+
+
+def test_only_the_first_minutes_are_used(quick, inference):
+    assert infer(but(inference, minutes=0.1)).metrics["duration_s"] == pytest.approx(6.0)
+
+
+def test_a_heading_gives_every_neuron_a_place_on_the_ring(quick, tmp_path):
+    """Neurons that fire in one quarter of a turn each are placed in its middle."""
+    times = np.arange(0.0, 20.0, 0.01)
+    heading = Covariate(times_s=times, values=np.mod(times, 1.0) * 2 * np.pi, is_angle=True)
+    quarter = (np.mod(times, 1.0) * 4).astype(int)
+    recording = Recording.from_arrays(
+        times, quarter, epochs_s=np.array([[0.0, 20.0]]), covariates={"heading": heading}
+    )
+    save_simulation(tmp_path / "hd.npz", recording, ring_of(4))
+    result = infer(Inference(recording=tmp_path / "hd.npz", folder=tmp_path / "result"))
+    middles = np.deg2rad([45.0, 135.0, 225.0, 315.0])
+    assert SteppingCorrelation.seen.preferred_angle_rad == pytest.approx(middles, abs=0.1)
+    assert result.sample.preferred_angle_rad == pytest.approx(middles, abs=0.1)
+
+
+def test_doubts_about_the_data_are_kept_with_the_result(quick, tmp_path):
+    recording = spikes(n=5, duration_s=20.0, rate_hz=30.0)
+    kept = (recording.spike_neurons != 4) | (recording.spike_times_s < 1.0)
+    np.savez(
+        tmp_path / "doubtful.npz",
+        spike_times=np.append(recording.spike_times_s[kept], 25.0),
+        spike_units=np.append(recording.spike_neurons[kept], 0),
+        n_units=6,
+        epoch_start=[0.0, 10.0],
+        epoch_stop=[9.0, 20.0],
+    )
+    infer(Inference(recording=tmp_path / "doubtful.npz", folder=tmp_path / "result"))
+    said = " | ".join(read_result(tmp_path / "result").warnings)
+    for words in ("lie outside the epochs", "never fire", "fewer than 100", "1 gaps", "silent in"):
+        assert words in said
+
+
+# ---- what is refused, with nothing written
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"n_hidden": -1}, "-1 hidden neurons"),
+        ({"minutes": 0.0}, "0 minutes"),
+        ({"minutes": -2.0}, "-2 minutes"),
+        ({"minutes": float("nan")}, "nan minutes"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**32}, "seed 4294967296"),
+        ({"minutes": 1e-6}, "no spikes|too short"),
+        ({"epochs": "wake"}, "no epochs 'wake'|names no epochs"),
+        ({"covariates": ("speed",)}, "no covariate 'speed'; it has: none"),
+        ({"rotated_by": "theta"}, "no covariate 'theta'"),
+        ({"resume": True, "force": True}, "give one"),
+        ({"bootstrap": -1}, "bootstrap's seed -1"),
+        ({"bootstrap": 1, "block_s": 0.1}, "blocks of 0.1 s cannot be used"),
+        ({"bootstrap": 1, "block_s": 15.0}, "blocks of 15 s are too long"),
+    ],
+)
+def test_settings_that_cannot_be_used_leave_nothing_behind(quick, inference, changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        infer(but(inference, **changes))
+    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"spike_units": np.zeros(600, int)}, "at least two neurons"),
+        ({"weights": np.eye(4)}, "no connection"),
+        ({"weights": np.ones((5, 5))}, "truth .* has 5 neurons"),
+        ({"spike_times": np.full(600, np.nan)}, "not finite"),
+        ({"epoch_start": np.arange(20.0), "epoch_stop": np.arange(20.0) + 0.01}, "too short"),
+    ],
+)
+def test_a_recording_that_cannot_be_used_leaves_nothing_behind(quick, tmp_path, arrays, sentence):
+    recording = spikes(rate_hz=7.5)
+    plain = {"spike_times": recording.spike_times_s, "spike_units": recording.spike_neurons}
+    np.savez(tmp_path / "bad.npz", **{**plain, **arrays})
+    with pytest.raises(InputError, match=sentence):
+        infer(Inference(recording=tmp_path / "bad.npz", folder=tmp_path / "result"))
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.npz"]
+
+
+def test_an_error_of_the_fit_itself_leaves_nothing_behind(quick, inference, monkeypatch):
+    def refuse(self, X, **options):
+        raise InputError("these spikes cannot be fitted; record others")
+
+    monkeypatch.setattr(SteppingCorrelation, "fit", refuse)
+    with pytest.raises(InputError, match="cannot be fitted"):
+        infer(inference)
+    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
+
+
+def test_a_result_is_replaced_only_when_forced_and_only_by_a_whole_one(quick, inference):
+    infer(inference)
+    before = contents(inference.folder)
+    with pytest.raises(InputError, match="exists already"):
+        infer(inference)
+    with pytest.raises(KeyboardInterrupt):
+        infer(but(inference, force=True, seed=4), interrupt(2))
+    assert contents(inference.folder) == before
+    infer(but(inference, force=True, seed=4))
+    assert read_result(inference.folder).provenance["seed"] == 4
+    assert {path.name for path in inference.folder.parent.iterdir()} == {"ring.npz", "result"}
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_that_is_no_result_is_never_replaced(quick, inference, force):
+    inference.folder.mkdir()
+    (inference.folder / "thesis.tex").write_text("precious")
+    with pytest.raises(InputError, match=r"exists already|not a result of spikeweft"):
+        infer(but(inference, force=force))
+    assert contents(inference.folder) == {"thesis.tex": b"precious"}
+
+
+def test_a_result_needs_a_folder_to_lie_in(quick, inference, tmp_path):
+    with pytest.raises(InputError, match="no folder"):
+        infer(but(inference, folder=tmp_path / "none" / "result"))
+
+
+def test_a_full_disk_is_one_sentence(quick, inference, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(infer_module, "write_result", refuse)
+    with pytest.raises(InputError, match="No space left on device"):
+        infer(inference)
+
+
+@pytest.mark.parametrize("largest", [700, 2_000, 30_000])
+def test_a_file_that_grows_too_large_is_one_sentence(quick, inference, monkeypatch, largest):
+    """The system refuses while it trains, or when the result is written; then there is room.
+
+    What was reached before can be gone on from.
+    """
+    monkeypatch.setattr(infer_module, "build_report", lambda _: "<p>" * 20_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"result.* cannot be written to \(File too large\)"):
+            infer(inference)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not inference.folder.exists()
+    infer(but(inference, resume=True))
+    assert read_result(inference.folder).provenance["seed"] == 3
+    assert not partial_of(inference.folder).exists()
+
+
+def test_where_nothing_can_be_written_nothing_is_left(quick, inference):
+    with pytest.raises(InputError, match=r"/proc.*(cannot be written to|no folder)"):
+        infer(but(inference, folder=Path("/proc/result")))
+
+
+def test_a_recording_too_large_for_the_memory_is_one_sentence(quick, inference, monkeypatch):
+    def refuse(*_, **__):
+        raise MemoryError("unable to allocate 1 TiB")
+
+    monkeypatch.setattr(SteppingCorrelation, "fit", refuse)
+    with pytest.raises(InputError, match=r"memory does not suffice .* 1 TiB"):
+        infer(inference)
+    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
+
+
+def test_times_that_are_not_in_seconds_are_refused(quick, tmp_path):
+    recording = spikes()
+    np.savez(
+        tmp_path / "microseconds.npz",
+        spike_times=recording.spike_times_s * 1e6,
+        spike_units=recording.spike_neurons,
+    )
+    with pytest.raises(InputError, match="times are in seconds"):
+        infer(Inference(recording=tmp_path / "microseconds.npz", folder=tmp_path / "result"))
+
+
+def test_a_network_that_cannot_be_built_is_found_before_the_fit(quick, tmp_path):
+    network = lnp_ring()
+    recording = simulate(network, 3.0, np.random.default_rng(0))
+    metadata = {**network.connectivity.metadata, "n_neurons": "many"}
+    truth = replace(network.connectivity, metadata=metadata)
+    save_simulation(tmp_path / "ring.npz", recording, truth)
+    with pytest.raises(InputError, match=r"'network' in .* cannot be built again"):
+        infer(Inference(recording=tmp_path / "ring.npz", folder=tmp_path / "result"))
+    assert [path.name for path in tmp_path.iterdir()] == ["ring.npz"]
+
+
+def test_every_file_of_a_result_can_be_read_by_others(quick, inference):
+    before = os.umask(0o022)
+    try:
+        infer(inference)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in inference.folder.iterdir()} == {0o644}
+
+
+# ---- bootstraps
+
+
+def test_a_bootstrap_is_fitted_to_blocks_and_scored_on_the_same_spikes(quick, inference, tmp_path):
+    plain = infer(inference)
+    drawn = infer(but(inference, folder=tmp_path / "drawn", bootstrap=1, block_s=1.0))
+    assert len(SteppingCorrelation.seen.epochs_s) == 18
+    assert drawn.metrics["n_test_spikes"] == plain.metrics["n_test_spikes"]
+    assert not np.array_equal(drawn.connectivity.weights, plain.connectivity.weights)
+    assert drawn.provenance["bootstrap"] == 1
+    assert "--bootstrap 1 --block-s 1.0" in drawn.provenance["command"]
+
+
+# ---- interruptions
+
+
+def test_two_inferences_do_not_share_a_folder(quick, inference):
+    def second(progress):
+        if progress.step == 2:
+            with pytest.raises(InputError, match="another process is at work"):
+                infer(but(inference, resume=True))
+
+    infer(inference, second)
+    assert len(read_result(inference.folder).history) == N_STEPS
+
+
+@pytest.mark.parametrize("step", [1, 3, N_STEPS])
+def test_an_interrupted_inference_goes_on_to_the_same_result(quick, inference, tmp_path, step):
+    whole = infer(but(inference, folder=tmp_path / "whole"))
+    with pytest.raises(KeyboardInterrupt):
+        infer(inference, interrupt(step))
+    assert not inference.folder.exists()
+    with pytest.raises(InputError, match="--resume or start over with --force"):
+        infer(inference)
+    resumed = infer(but(inference, resume=True))
+    assert np.array_equal(resumed.model_arrays["noise"], whole.model_arrays["noise"])
+    for name in ("connectivity.nc", "glm.nc", "model.safetensors", "model.json"):
+        assert contents(inference.folder)[name] == contents(tmp_path / "whole")[name]
+    assert "checkpoint.safetensors" not in contents(inference.folder)
+
+
+def test_resuming_with_nothing_to_resume_begins(quick, inference):
+    infer(but(inference, resume=True))
+    assert inference.folder.exists()
+
+
+@pytest.mark.parametrize("changes", [{"seed": 9}, {"n_hidden": 2}, {"minutes": 0.2}])
+def test_another_inference_is_not_resumed(quick, inference, changes):
+    with pytest.raises(KeyboardInterrupt):
+        infer(inference, interrupt(2))
+    before = contents(partial_of(inference.folder))
+    with pytest.raises(InputError, match=f"begun with another {next(iter(changes))}"):
+        infer(but(inference, resume=True, **changes))
+    assert contents(partial_of(inference.folder)) == before
+
+
+def test_another_recording_is_not_resumed(quick, inference, recording_file):
+    with pytest.raises(KeyboardInterrupt):
+        infer(inference, interrupt(2))
+    save_simulation(recording_file, spikes(rate_hz=20.0), ring_of(4), force=True)
+    with pytest.raises(InputError, match="begun with another sha256"):
+        infer(but(inference, resume=True))
+
+
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "run.json"])
+def test_a_corrupt_checkpoint_is_refused_and_left_alone(quick, inference, name):
+    with pytest.raises(KeyboardInterrupt):
+        infer(inference, interrupt(2))
+    partial = partial_of(inference.folder)
+    damaged = bytearray((partial / name).read_bytes())
+    damaged[len(damaged) // 2 :] = b"?" * 7
+    (partial / name).write_bytes(damaged)
+    before = contents(partial)
+    with pytest.raises(InputError, match=r"damaged.*--force"):
+        infer(but(inference, resume=True))
+    assert contents(partial) == before
+    assert not inference.folder.exists()
+    infer(but(inference, force=True))
+    assert not partial.exists()
+
+
+def test_an_interruption_while_writing_loses_no_training(quick, inference, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partial_module, "_put_in_place", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            infer(inference)
+    steps = []
+    monkeypatch.setattr(
+        SteppingCorrelation, "advance", lambda self: steps.append(self.step) or None
+    )
+    infer(but(inference, resume=True))
+    assert steps == [N_STEPS]
+
+
+def test_a_killed_inference_goes_on_to_the_same_result(tmp_path):
+    """The real model, stopped without warning while it trains, in a process of its own."""
+    network = replace(lnp_ring(), n_neurons=40)
+    recording = simulate(network, 20.0, np.random.default_rng(0))
+    save_simulation(tmp_path / "ring.npz", recording, network.connectivity)
+
+    def start(*words):
+        code = "from spikeweft.cli import main; raise SystemExit(main())"
+        return subprocess.Popen(
+            [sys.executable, "-c", code, "infer", "ring.npz", *words],
+            cwd=tmp_path,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    assert start("whole").wait() == 0
+    process = start("killed")
+    while not (tmp_path / "killed.partial" / "checkpoint.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed").exists()
+    assert start("killed", "--resume").wait() == 0
+    whole, resumed = contents(tmp_path / "whole"), contents(tmp_path / "killed")
+    for name in ("connectivity.nc", "model.safetensors", "model.json", "glm.nc"):
+        assert resumed[name] == whole[name]
+
+
+# ---- afterwards
+
+
+def test_a_result_is_scored_against_any_truth_of_its_size(quick, inference, tmp_path):
+    result = infer(inference)
+    np.savez(tmp_path / "truth.npz", weights=ring_of(4).weights)
+    errors = score(inference.folder, tmp_path / "truth.npz")
+    assert errors["spikeweft"].delta == result.metrics["delta"]
+    assert errors["GLM"].delta == result.metrics["glm_delta"]
+    np.savez(tmp_path / "other.npz", weights=ring_of(5).weights)
+    with pytest.raises(InputError, match="truth has 5 neurons but the inferred circuit has 4"):
+        score(inference.folder, tmp_path / "other.npz")
+
+
+def test_a_report_is_written_again(quick, inference):
+    infer(inference)
+    (inference.folder / "report.html").unlink()
+    path = write_report(inference.folder)
+    assert path.read_text() == f"<p>{N_STEPS}"
+    with pytest.raises(InputError, match="no result folder"):
+        write_report(inference.folder.parent / "none")
