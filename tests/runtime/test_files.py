@@ -61,7 +61,8 @@ def test_a_lock_that_was_taken_away_while_it_was_waited_for_does_not_count(tmp_p
 def test_a_killed_process_holds_no_lock(tmp_path):
     lock = tmp_path / "lock"
     code = (
-        "import sys, time; from pathlib import Path; from spikeweft.runtime.files import only_writer\n"
+        "import sys, time; from pathlib import Path\n"
+        "from spikeweft.runtime.files import only_writer\n"
         "with only_writer(Path(sys.argv[1]), 'busy'): print(flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, lock], stdout=subprocess.PIPE) as process:

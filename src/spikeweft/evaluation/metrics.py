@@ -189,6 +189,7 @@ def agreement(one: Connectivity, other: Connectivity, sound: Pairs | None = None
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Pearson correlation; NaN where there is none to speak of."""
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
     return float(np.corrcoef(one, other)[0, 1])

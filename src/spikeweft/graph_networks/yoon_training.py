@@ -214,6 +214,7 @@ def log_likelihood_of(
     bins: DrivenBins,
     chosen: Int[np.ndarray, " sample"],
 ) -> Float[np.ndarray, " neuron"]:
+    """Log-likelihood of each neuron in the chosen bins, in nats."""
     total = torch.zeros(bins.counts.shape[1], dtype=torch.float64)
     for part, log_rate in predictions(model, graph, bins, chosen):
         counts, scored_part = bins.observed(part)
@@ -246,5 +247,6 @@ def as_tensors(
 
 
 def refuse(bad: bool, sentence: str) -> None:
+    """Raise an `InputError` where something is bad."""
     if bad:
         raise InputError(sentence)

@@ -120,6 +120,7 @@ def write_figure(ax: Axes, path: Path) -> list[Path]:
 
 
 def plain_number(value: float, _: object = None) -> str:
+    """A tick label without an exponent, with a true minus sign."""
     return f"{value:g}".replace("-", "−")
 
 
@@ -179,6 +180,7 @@ def legend(ax: Axes) -> None:
 
 
 def figure_of(ax: Axes) -> Figure:
+    """The figure that holds some axes."""
     figure = ax.get_figure(root=True)
     assert isinstance(figure, Figure)
     return figure

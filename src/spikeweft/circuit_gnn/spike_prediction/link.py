@@ -39,4 +39,5 @@ class Link(NamedTuple):
 
 
 def softplus_of(drive: Tensor) -> Tensor:
+    """log(1 + eᵘ) of each drive."""
     return functional.softplus(drive.clamp(min=_LOWEST_DRIVE))

@@ -125,6 +125,7 @@ class PairNetwork(PairModel):
 def perceptron(
     n_features: int, hidden: int, rng: torch.Generator
 ) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
+    """Linear layers of a perceptron with two hidden layers and one output."""
     layers = nn.Linear(n_features, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
     for layer in layers:
         nn.init.normal_(layer.weight, std=float(layer.in_features) ** -0.5, generator=rng)
@@ -135,6 +136,7 @@ def perceptron(
 def through(
     layers: tuple[nn.Linear, ...], features: Float32[Tensor, "pair feature"]
 ) -> Float32[Tensor, " pair"]:
+    """Output of a perceptron for each pair."""
     *inner, last = layers
     for layer in inner:
         features = nn.functional.gelu(layer(features))

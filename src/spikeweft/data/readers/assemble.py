@@ -32,6 +32,8 @@ class LoadedRecording(NamedTuple):
 
 
 class LabelledEpoch(NamedTuple):
+    """An interval of a file, with the labels by which it can be chosen."""
+
     start_s: float
     stop_s: float
     labels: frozenset[str]
@@ -44,6 +46,7 @@ def recording_from_trains(
     covariates: Mapping[str, Covariate],
     preferred_angle_rad: Float[np.ndarray, " neuron"] | None = None,
 ) -> Recording:
+    """A recording of spike trains, one per neuron, within intervals that may overlap."""
     times = np.concatenate([*trains, np.zeros(0)])
     return Recording.from_arrays(
         times,
@@ -122,10 +125,12 @@ def choose_epochs(
 
 
 def spans_of(epochs: Iterable[LabelledEpoch]) -> Float[np.ndarray, "epoch 2"]:
+    """Start and stop of each epoch, in seconds."""
     return np.array([[epoch.start_s, epoch.stop_s] for epoch in epochs], dtype=float).reshape(-1, 2)
 
 
 def listed(names: Iterable[str]) -> str:
+    """The first names, quoted, and how many more there are."""
     quoted = [repr(str(name)) for name in names]
     shown = ", ".join(quoted[:_SHOWN]) or "nothing"
     return shown + (f" and {len(quoted) - _SHOWN} more" if len(quoted) > _SHOWN else "")

@@ -42,6 +42,7 @@ def _shown(array: np.ndarray) -> str:
 
 
 def load_npz(path: Path, label: str | None) -> LoadedRecording:
+    """Read a recording, a saved simulation or a saved pynapple `TsGroup`."""
     arrays = read_arrays(path)
     if {"t", "index", "start", "end"} <= arrays.keys():
         with unreadable(path):
@@ -80,6 +81,7 @@ def load_npz(path: Path, label: str | None) -> LoadedRecording:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file."""
     """All arrays of an `.npz` but those that are pickled Python objects, which are never opened."""
     with (
         unreadable(path),
@@ -221,6 +223,7 @@ def _npz_covariates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, C
 
 
 def read_truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:
+    """The true circuit that a file holds."""
     weights = _numbers(arrays, "weights", path)
     angle = _angles(arrays, path)
     _check_one_each(angle, len(np.atleast_1d(weights)), path)
@@ -248,6 +251,7 @@ def _network(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str | in
 
 
 def recording_arrays(recording: Recording) -> dict[str, np.ndarray]:
+    """A recording as the arrays that `load_npz` reads."""
     arrays = {
         "spike_times": recording.spike_times_s,
         "spike_units": recording.spike_neurons,

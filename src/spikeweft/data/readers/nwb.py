@@ -81,6 +81,7 @@ class _NWBContent(NamedTuple):
 
 
 def load_nwb(path: Path, label: str | None) -> LoadedRecording:
+    """Read the units, epochs and covariates of an NWB file."""
     content = _read_nwb(path)
     chosen = content.epoch_table if label is None else label
     if chosen is not None:
