@@ -23,8 +23,8 @@ from spikeweft.baselines.same_bin.inverse_covariance import InverseCovariance
 from spikeweft.baselines.same_bin.ising import Ising
 from spikeweft.baselines.same_bin.logistic_regression import LogisticRegressionL1
 from spikeweft.baselines.same_bin.same_bin_glm import SameBinGLM
+from spikeweft.circuit_gnn import ablations
 from spikeweft.circuit_gnn.estimator import CircuitGNN
-from spikeweft.circuit_gnn.fitting.ablations import Recipe
 from spikeweft.data.recording import Recording
 from spikeweft.graph_networks.nri import NRI
 from spikeweft.graph_networks.yoon_gnn import YoonGNN
@@ -34,15 +34,16 @@ from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
 from spikeweft.simulation.ring_networks import FlatInhibition, RingNetwork
 
 ONE_INGREDIENT_LEFT_OUT = (
-    {"n_networks": (1,)},
-    {"spectral_start": False},
-    {"symmetric_features": False},
-    {"pair_network": False},
-    {"fisher_metric": False},
-    {"learned_link": False},
-    {"expected_information": False},
-    {"whitened_steps": False},
-    {"structure": False},
+    ablations.WithoutFurtherRounds,
+    ablations.WithoutEnsembles,
+    ablations.WithoutSpectralStart,
+    ablations.WithoutSymmetricFeatures,
+    ablations.WithoutPairNetwork,
+    ablations.WithoutFisherMetric,
+    ablations.WithoutLearnedLink,
+    ablations.WithoutExpectedInformation,
+    ablations.WithoutWhitenedSteps,
+    ablations.WithoutStructure,
 )
 
 
@@ -102,10 +103,10 @@ def show_circuit_gnn() -> None:
     seen = driven.select(np.arange(20)[np.arange(20) % 2 == 0])
     rotated = CircuitGNN(rotated_by="drive", n_hidden=10)
     show("rotation, hidden neurons", rotated, seen)
-    mixed = CircuitGNN(tau_s=0.01, n_hidden=2, recipe=Recipe(hidden_circuit=False))
+    mixed = ablations.WithoutHiddenCircuit(tau_s=0.01, n_hidden=2)
     show("mixed columns", mixed, X_ring.select(np.arange(16)))
-    for changes in ONE_INGREDIENT_LEFT_OUT:
-        show(str(changes), CircuitGNN(tau_s=0.01, recipe=Recipe(**changes)), X_ring)
+    for ablation in ONE_INGREDIENT_LEFT_OUT:
+        show(ablation.__name__, ablation(tau_s=0.01), X_ring)
 
 
 def show_others() -> None:

@@ -11,11 +11,18 @@ from torch import nn
 
 from spikeweft.check.expected_error import FITTED, Pilot
 from spikeweft.check.findings import Finding, Severity, lasting
-from spikeweft.circuit_gnn.fitting.ablations import WHOLE_RECIPE
-from spikeweft.circuit_gnn.fitting.fit_state import SPIKES_TO_EXPLORE
-from spikeweft.circuit_gnn.fitting.structure_rounds import DIMENSIONS, STRUCTURE_STEPS
+from spikeweft.circuit_gnn.fitting.problem import (
+    DIMENSIONS,
+    NETWORKS_PER_ROUND,
+    SPIKES_TO_EXPLORE,
+    Problem,
+)
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import LARGEST_PART_BYTES, MOST_KEPT_BYTES
-from spikeweft.circuit_gnn.structure_learning.network_fit import N_HIDDEN_UNITS, WARM_UP_STEPS
+from spikeweft.circuit_gnn.structure_learning.network_fit import (
+    IMITATION_STEPS,
+    LEARNING_STEPS,
+    N_HIDDEN_UNITS,
+)
 from spikeweft.data.holdout import HELD_OUT
 from spikeweft.data.recording import Recording
 from spikeweft.runtime.memory import MIB, available_memory_mb, memory_in_use_mb
@@ -33,13 +40,13 @@ _DATA_STEPS = 70
 """Steps on all that is fitted: free weights, then three rounds of structure (counted)."""
 
 
-_N_DAMPINGS = len(WHOLE_RECIPE.links.dampings)
+_N_DAMPINGS = len(Problem.link_dampings)
 
 
 _NETWORKS_AT_A_TIME = (
     len(DIMENSIONS) * _N_DAMPINGS,
     *[1] * _N_DAMPINGS,
-    *WHOLE_RECIPE.n_networks,
+    *NETWORKS_PER_ROUND,
 )
 
 
@@ -93,7 +100,7 @@ def learning_s(n_neurons: int) -> float:
     """Time of learning one network of all pairs, from steps like those that learning takes."""
     with on_one_thread():
         pairs_s, form_s = _pairs_s(n_neurons), _form_s(n_neurons)
-    return WARM_UP_STEPS * pairs_s + STRUCTURE_STEPS * (pairs_s + form_s)
+    return IMITATION_STEPS * pairs_s + LEARNING_STEPS * (pairs_s + form_s)
 
 
 def _pairs_s(n_neurons: int) -> float:

@@ -9,7 +9,7 @@ weights themselves: what the prior shrank away is what their variance adds.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
@@ -17,18 +17,14 @@ from jaxtyping import Bool, Float
 from threadpoolctl import threadpool_limits
 
 from spikeweft.check.findings import Finding, Severity, lasting
-from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import (
-    RowFit,
-    curvature,
-    estimate_precision,
-    is_weight,
-    link_step,
-    row_step,
-    sharpen,
-    start_rows,
-)
+from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
 from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
+    Estimate,
+    evaluate,
+    without_connections,
+)
 from spikeweft.circuit_gnn.spike_prediction.traces import Traces, synaptic_traces
 from spikeweft.data.holdout import HELD_OUT, TEST_FRACTION
 from spikeweft.data.recording import Recording, scored_epochs
@@ -96,7 +92,7 @@ class Pilot:
         Duration of one step on these data, in seconds.
     """
 
-    fit: RowFit
+    fit: Estimate
     tau_s: float
     n_spikes: int
     n_neurons: int
@@ -106,22 +102,22 @@ class Pilot:
     @property
     def power(self) -> float:
         """Σ w² over the pairs that fire, without what noise adds to it."""
-        weights = self.fit.rows[self._pairs]
+        weights = self.fit.values[self._pairs]
         return float(np.sum(weights**2)) + self._variance(1.0).sum()
 
     @property
     def _pairs(self) -> Bool[np.ndarray, "neuron feature"]:
         """Weights between neurons that fire; of the others the data say nothing."""
-        fires = self.fit.geometry.n_spikes > 0
-        pairs = is_weight(self.fit.rows, self.fit.n_sources)
+        fires = self.fit.derivatives.n_spikes > 0
+        pairs = self.fit.is_weight
         pairs[:, : self.fit.n_sources] &= fires[:, None] & fires[None, :]
         return pairs
 
     def _variance(self, times_more: float) -> Float[np.ndarray, " pair"]:
         """Variance of each weight between neurons that fire, from so many times more data."""
-        fires = self.fit.geometry.n_spikes > 0
-        information = self.fit.geometry.information
-        prior = curvature(self.fit) - information
+        fires = self.fit.derivatives.n_spikes > 0
+        information = self.fit.derivatives.information
+        prior = self.fit.curvature - information
         with threadpool_limits(1):
             covariance = np.linalg.inv((times_more * information + prior)[fires])
         return np.einsum("iff->if", covariance)[self._pairs[fires]]
@@ -161,19 +157,19 @@ def pilot(recording: Recording, rng: np.random.Generator, on_stage: Callable[[st
             f"the first {part.duration_s:.3g} s hold no spike beyond the history window of "
             f"{HISTORY_WINDOW_S:g} s that starts each epoch; use a longer recording"
         )
-    best: tuple[float, float, RowFit, Traces, Traces] | None = None
+    best: tuple[float, float, Estimate, Traces, Traces] | None = None
     with threadpool_limits(1):
         for tau_s in _taus(recording):
             on_stage(f"a quick fit, time constant {1e3 * tau_s:g} ms")
             traces = _traces(training, tau_s, 0), _traces(held_out, tau_s, 1)
             fit = _first_fit(traces[0])
-            score = float(log_likelihood(traces[1], fit.rows, fit.link).sum())
+            score = float(log_likelihood(traces[1], fit.values, fit.link).sum())
             if best is None or score > best[0] + _WORTH_NATS:
                 best = score, tau_s, fit, *traces
         assert best is not None
         _, tau_s, fit, *traces = best
         on_stage("a quick fit, the link")
-        fit, step_s = _bend(fit, traces[0], traces[1])
+        fit, step_s = _sharpened(fit, traces[0], traces[1])
     return Pilot(
         fit=fit,
         tau_s=tau_s,
@@ -272,41 +268,39 @@ def _traces(part: Recording, tau_s: float, seed: int) -> Traces:
     return synaptic_traces(part, tau_s=tau_s, history_window_s=HISTORY_WINDOW_S, rng=rng)
 
 
-def _first_fit(traces: Traces) -> RowFit:
+def _first_fit(traces: Traces) -> Estimate:
     """Free weights and the link, from no connection on."""
     rate_hz = traces.n_spikes.sum() / traces.exposure_s / traces.n_neurons
-    fit = start_rows(traces, Link(1.0, float(np.log(rate_hz + 1e-3)) - 0.5))
+    link, scoring = Link(1.0, float(np.log(rate_hz + 1e-3)) - 0.5), FisherScoring()
+    fit = evaluate(traces, without_connections(traces, link))
     for _ in range(_FIRST_STEPS):
-        fit = row_step(traces, fit)
-    fit = _with_prior(fit)
+        fit = scoring.step(traces, fit)
+    fit = fit.with_estimated_prior()
     for _ in range(_LINK_STEPS):
-        fit = _with_prior(row_step(traces, row_step(traces, link_step(traces, fit))))
+        fit = scoring.step(traces, scoring.step(traces, scoring.joint_step(traces, fit)))
+        fit = fit.with_estimated_prior()
     return fit
 
 
-def _bend(fit: RowFit, traces: Traces, held_out: Traces) -> tuple[RowFit, float]:
+def _sharpened(fit: Estimate, traces: Traces, held_out: Traces) -> tuple[Estimate, float]:
     """Sharpen the link while held-out spikes become likelier; the fit, and how long a step takes.
 
     A sharper link makes each spike tell more.
     """
-    score = float(log_likelihood(held_out, fit.rows, fit.link).sum())
-    took = []
+    score = float(log_likelihood(held_out, fit.values, fit.link).sum())
+    took, scoring = [], FisherScoring()
     for _ in range(_SHARPENINGS):
-        trial = sharpen(traces, fit, _SHARPER)
+        trial = evaluate(traces, scoring.sharpened(fit.parameters, _SHARPER))
         for _ in range(2):
             started = time.perf_counter()
-            trial = row_step(traces, trial)
+            trial = scoring.step(traces, trial)
             took.append(time.perf_counter() - started)
-        trial = _with_prior(trial)
-        gained = float(log_likelihood(held_out, trial.rows, trial.link).sum())
+        trial = trial.with_estimated_prior()
+        gained = float(log_likelihood(held_out, trial.values, trial.link).sum())
         if gained < score + _WORTH_NATS:
             break
         fit, score = trial, gained
     return fit, median(took)
-
-
-def _with_prior(fit: RowFit) -> RowFit:
-    return replace(fit, precision=estimate_precision(fit))
 
 
 def _n_bytes(traces: Traces) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,25 +10,44 @@ import numpy as np
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
-from spikeweft.circuit_gnn.fitting.ablations import WHOLE_RECIPE, Recipe
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
-from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import determined, weight_variance
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
-    HiddenNeurons,
-    pack_hidden,
-    unpack_hidden,
-)
+from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, mean_slope, rate_hz
 from spikeweft.circuit_gnn.spike_prediction.link import Link
-from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
-from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
+from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import HELD_OUT
 from spikeweft.data.recording import Recording, scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitModel:
+    """A fitted model: all that it takes to predict spikes.
+
+    Attributes
+    ----------
+    neuron_parameters
+        Coefficient of each feature in each postsynaptic neuron's drive.
+    link
+        From drive to rate, shared by all neurons.
+    inputs
+        Synaptic time constant, rotation and hidden neurons.
+    null_rate_hz
+        Mean rate of each neuron in the data it was fitted on.
+    weights
+        Those of the reported circuit, between observed neurons.
+    """
+
+    neuron_parameters: Float[np.ndarray, "neuron feature"]
+    link: Link
+    inputs: SynapticInputs
+    null_rate_hz: Float[np.ndarray, " neuron"]
+    weights: Float[np.ndarray, "post pre"]
 
 
 class CircuitGNN(SpikePredictor):
@@ -43,7 +62,7 @@ class CircuitGNN(SpikePredictor):
     neurons, is monotone. So a positive weight excites by construction. The weights come from a
     network on learned embeddings z where that predicts held-out spikes better than free weights
     do, and are the free weights, shrunk by an estimated prior, where it does not. How this departs
-    from the paper, and why, is told in `structure`, `traces` and `prediction`.
+    from the paper, and why, is said in the documentation, page "method".
 
     Weights are in units of the postsynaptic log rate: the mean change right after one presynaptic
     spike, averaged over all spikes of all neurons. `standard_error` is that of each weight on its
@@ -53,7 +72,8 @@ class CircuitGNN(SpikePredictor):
     Parameters
     ----------
     tau_s
-        Synaptic time constant; chosen by held-out spikes from `first_minutes.TAUS_S` where None.
+        Synaptic time constant; chosen by held-out spikes from `hyperparameter_search.TAUS_S`
+        where None.
     history_window_s
         Start of each epoch that is not scored, because its past is not known.
     n_hidden
@@ -65,9 +85,10 @@ class CircuitGNN(SpikePredictor):
         external input θ); its gain is chosen by held-out spikes.
     random_state
         Seed of the quadrature times and of the networks.
-    recipe
-        What the fit is made of; the whole method unless something is to be left out.
     """
+
+    problem_class = Problem
+    model_: CircuitModel
 
     def __init__(
         self,
@@ -77,7 +98,6 @@ class CircuitGNN(SpikePredictor):
         covariates: tuple[str, ...] = (),
         rotated_by: str | None = None,
         random_state: int = 0,
-        recipe: Recipe = WHOLE_RECIPE,
     ) -> None:
         self.tau_s = tau_s
         self.history_window_s = history_window_s
@@ -85,7 +105,6 @@ class CircuitGNN(SpikePredictor):
         self.covariates = covariates
         self.rotated_by = rotated_by
         self.random_state = random_state
-        self.recipe = recipe
 
     def fit(
         self,
@@ -116,7 +135,7 @@ class CircuitGNN(SpikePredictor):
         settings = self._fit_settings()
         training, held_out = X.between(0.0, 1.0 - HELD_OUT), X.between(1.0 - HELD_OUT, 1.0)
         _check_long_enough(training, held_out, self.history_window_s)
-        circuit = CircuitFit(training, held_out, settings, self.recipe)
+        circuit = CircuitFit(self.problem_class(training, held_out, settings))
         self.history_ = []
         with threadpool_limits(1):
             for progress in train(circuit, self._checkpoint_settings(X), checkpoint):
@@ -129,7 +148,8 @@ class CircuitGNN(SpikePredictor):
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
         """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""
         self.check_fitted(X)
-        return log_likelihood(self._traces(X, self.history_window_s), self.rows_, self.link_)
+        model, traces = self.model_, self._traces(X, self.history_window_s)
+        return log_likelihood(traces, model.neuron_parameters, model.link)
 
     def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
         """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before."""
@@ -138,25 +158,14 @@ class CircuitGNN(SpikePredictor):
         expected = np.zeros(bins.counts.shape)
         for part in self._traces(X, 0.0).parts:
             bin_of = np.searchsorted(bins.start_s, part.times_s + 1e-9, side="right") - 1
-            rates = rate_hz(part, self.rows_, self.link_)
+            rates = rate_hz(part, self.model_.neuron_parameters, self.model_.link)
             bin_of = np.clip(bin_of, 0, len(expected) - 1)
             np.add.at(expected, bin_of, rates * part.weight_s[:, None])
         return expected
 
     def model_arrays(self) -> dict[str, np.ndarray]:
         """Everything learned, as arrays."""
-        arrays = {
-            "rows": self.rows_,
-            "link": np.array(self.link_),
-            "tau_s": np.array(self.tau_s_),
-            "null_rate_hz": self.null_rate_hz_,
-            "weights": self.connectivity_.weights,
-        }
-        if self.hidden_ is not None:
-            arrays |= {f"hidden/{key}": value for key, value in pack_hidden(self.hidden_).items()}
-        if self.rotation_ is not None:
-            arrays |= {f"rotation/{k}": v for k, v in self.rotation_.to_arrays().items()}
-        return arrays
+        return to_arrays(self.model_)
 
     def model_settings(self) -> dict[str, Any]:
         """The settings, and the names of the neurons, as plain values."""
@@ -169,25 +178,16 @@ class CircuitGNN(SpikePredictor):
         given = dict(settings)
         names = tuple(given.pop("neuron_ids"))
         given["covariates"] = tuple(given["covariates"])
-        given["recipe"] = Recipe.of(given["recipe"])
-        model = cls(**given)
-        model.rows_ = arrays["rows"]
-        model.link_ = Link(*(float(value) for value in arrays["link"]))
-        model.tau_s_ = float(arrays["tau_s"])
-        model.null_rate_hz_ = arrays["null_rate_hz"]
-        model.connectivity_ = Connectivity(weights=arrays["weights"], neuron_ids=names)
-        hidden = {key[7:]: value for key, value in arrays.items() if key.startswith("hidden/")}
-        model.hidden_ = unpack_hidden(hidden) if hidden else None
-        rotation = {key[9:]: value for key, value in arrays.items() if key.startswith("rotation/")}
-        name = model.rotated_by
-        model.rotation_ = Rotation.from_arrays(name, rotation) if name is not None else None
-        return model
+        estimator = cls(**given)
+        estimator.model_ = from_arrays(CircuitModel, arrays)
+        estimator.null_rate_hz_ = estimator.model_.null_rate_hz
+        estimator.connectivity_ = Connectivity(weights=estimator.model_.weights, neuron_ids=names)
+        return estimator
 
     def _traces(self, X: Recording, history_window_s: float) -> CircuitTraces:
         settings = replace(self._fit_settings(), history_window_s=history_window_s)
-        return CircuitTraces(
-            X, settings, self.tau_s_, [self.random_state], self.hidden_, self.rotation_
-        )
+        make = self.problem_class.traces_class
+        return make(X, settings, self.model_.inputs, [self.random_state])
 
     def _fit_settings(self) -> FitSettings:
         return FitSettings(
@@ -201,8 +201,7 @@ class CircuitGNN(SpikePredictor):
 
     def _plain_settings(self) -> dict[str, Any]:
         """The settings, fit for JSON."""
-        plain = {"covariates": list(self.covariates), "recipe": self.recipe.changes}
-        return {**self.get_params(), **plain}
+        return {**self.get_params(), "covariates": list(self.covariates)}
 
     def _checkpoint_settings(self, X: Recording) -> dict[str, Any]:
         spikes = hashlib.sha256()
@@ -233,46 +232,47 @@ class CircuitGNN(SpikePredictor):
             known = ", ".join(X.covariates) or "none"
             raise InputError(f"the recording has no covariate '{missing[0]}'; it has: {known}")
 
-    def _hidden_metadata(self, circuit: CircuitFit) -> dict[str, float]:
-        if self.n_hidden == 0:
-            return {}
-        return {"held_out_nats_gained_by_hidden_neurons": circuit.hidden_gain_nats}
-
-    def _recipe_metadata(self) -> dict[str, str]:
-        changes = ", ".join(f"{key}={value}" for key, value in self.recipe.changes.items())
-        return {"recipe": changes} if changes else {}
-
     def _take_result(self, X: Recording, circuit: CircuitFit) -> None:
-        fit, training = circuit.parameters, circuit.training
+        estimate, inputs, training = circuit.estimate, circuit.found.inputs, circuit.training
         n = X.n_neurons
-        self.rows_, self.link_, self.tau_s_ = fit.rows, fit.link, circuit.tau_s
-        self.hidden_: HiddenNeurons | None = circuit.hidden
-        self.rotation_: Rotation | None = circuit.rotation
-        self.null_rate_hz_ = X.rate_hz
-        unit = mean_slope(training, fit.rows, fit.link)
+        unit = mean_slope(training, estimate.values, estimate.link)
         fired = training.n_spikes > 0
         known = fired[:, None] & fired[None, :] & ~np.eye(n, dtype=bool)
-        variance = weight_variance(fit)[:, :n]
-        informed = known & (determined(fit)[:, :n] > 0.5)
+        variance = estimate.weight_variance[:, :n]
+        informed = known & (estimate.determined[:, :n] > 0.5)
+        self.null_rate_hz_ = X.rate_hz
         self.connectivity_ = Connectivity(
-            weights=np.where(known, fit.rows[:, :n] * unit, 0.0),
+            weights=np.where(known, estimate.values[:, :n] * unit, 0.0),
             neuron_ids=X.neuron_ids,
             standard_error=np.where(informed, np.sqrt(variance) * unit, np.inf),
             angle_rad=X.preferred_angle_rad,
-            metadata={
-                "estimator": type(self).__name__,
-                "unit": "change of the postsynaptic log rate right after a presynaptic spike",
-                "structure": circuit.structure,
-                "tau_s": circuit.tau_s,
-                "link_power": fit.link.power,
-                "link_log_gain": fit.link.log_gain,
-                "n_hidden": self.n_hidden,
-                **self._hidden_metadata(circuit),
-                **({} if circuit.rotation is None else {"rotation_gain": circuit.rotation.gain}),
-                "random_state": self.random_state,
-                **self._recipe_metadata(),
-            },
+            metadata=self._metadata(circuit),
         )
+        self.model_ = CircuitModel(
+            neuron_parameters=estimate.values,
+            link=estimate.link,
+            inputs=inputs,
+            null_rate_hz=X.rate_hz,
+            weights=self.connectivity_.weights,
+        )
+
+    def _metadata(self, circuit: CircuitFit) -> dict[str, str | float]:
+        link, inputs, gain = circuit.estimate.link, circuit.found.inputs, circuit.hidden_gain_nats
+        metadata = {
+            "estimator": type(self).__name__,
+            "unit": "change of the postsynaptic log rate right after a presynaptic spike",
+            "structure": circuit.structure,
+            "tau_s": inputs.tau_s,
+            "link_power": link.power,
+            "link_log_gain": link.log_gain,
+            "n_hidden": self.n_hidden,
+            "random_state": self.random_state,
+        }
+        if gain is not None:
+            metadata["held_out_nats_gained_by_hidden_neurons"] = gain
+        if inputs.rotation is not None:
+            metadata["rotation_gain"] = inputs.rotation.gain
+        return metadata
 
 
 def _check_long_enough(training: Recording, held_out: Recording, history_window_s: float) -> None:

@@ -1,246 +1,214 @@
 """Rounds of structure learning: pair networks around the current fit, which then settles anew.
 
-First the kind of network is chosen, by held-out spikes. Each round then learns networks of this
-kind in the metric of the current fit and takes the mean of the good ones; history, bias and link
-are fitted again to the structured weights, and the next round's metric is taken there.
+First the shape of the network is chosen, by held-out spikes. Each round then learns networks of
+this shape around the current fit and takes the mean of the good ones; history, bias and link are
+fitted again to the structured weights, and the next round's quadratic likelihood is taken there.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from spikeweft.circuit_gnn.fitting.fit_state import FitState, clearly_better, hardly_worse
-from spikeweft.circuit_gnn.fitting.plan import Step
-from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import (
-    POWER_RANGE,
-    determined,
-    resume_rows,
-    row_step,
+from spikeweft.circuit_gnn.fitting.fit_state import (
+    Candidate,
+    FitState,
+    ScoredShape,
+    clearly_better,
+    hardly_worse,
+    nats_of,
 )
-from spikeweft.circuit_gnn.spike_prediction.likelihood import geometry
-from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.stage import Acts, Stage, joint_step, scoring_step
+from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
-    Form,
-    Known,
-    Learning,
+    LEARNING_STEPS,
+    FreeWeights,
+    NetworkShape,
     StructureFit,
-    Task,
-    fit_structure,
+    StructureProblem,
 )
-from spikeweft.circuit_gnn.structure_learning.quadratic_form import Metric, Response
+from spikeweft.circuit_gnn.structure_learning.quadratic_form import (
+    ConditionalOptimum,
+    QuadraticLikelihood,
+)
 from spikeweft.runtime.parallel import one_by_one, side_by_side
 
-DIMENSIONS = (3, 6, 12, 40)
-
-
-"""Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
-
-
-STRUCTURE_STEPS = 300
-
-
-"""Steps in which a network then descends the training metric."""
-
-
 _WORTH_THREADS = 40
-
-
 """Neurons from which networks gain by threads: steps of smaller ones wait for the interpreter."""
 
-
 _ENSEMBLE_NATS = 15.0
-
-
 _EXTRA_DIMENSIONS = (0, -1, 2)
-
-
 _SLIGHTLY_SHARPER = 1.4
+_VERY_CAREFUL = 1e-6
 
 
-class Kind(NamedTuple):
-    """A kind of pair network; kinds are ordered by the size of their embedding."""
-
-    n_dimensions: int
-    directed: int
-    damping: int
-    """Index into the dampings of the link's rule."""
-
-    def __str__(self) -> str:
-        wiring = "directed" if self.directed else "symmetric"
-        return f"{wiring} pair network, {self.n_dimensions} dimensions"
-
-
-class StructureRounds:
-    """The steps of structure learning, on a fit that they change."""
-
-    def __init__(self, state: FitState, learning: Learning, n_networks: Sequence[int]) -> None:
-        self._state, self._learning, self._n_networks = state, learning, n_networks
-
-    def plan(self) -> list[Step]:
-        """Choose a kind of network, then learn its weights, round by round."""
-        plan = [Step("structure", partial(self._try_kinds, directed)) for directed in (0, 1)]
-        for damping in range(len(self._state.links.dampings)):
-            plan.append(Step("structure", partial(self._choose_size, damping)))
-        for loop, n_networks in enumerate(self._n_networks):
-            acts = [
-                partial(self._learn, loop, n_networks),
-                *[self._state.step_rows, self._state.step_link] * 3,
-                *[partial(self._bend_by_training, _SLIGHTLY_SHARPER)] * 2,
-                self._state.step_rows,
-                self._keep,
-            ]
-            plan += [Step(f"structure {loop + 1}", self._if_chosen(act)) for act in acts]
-        return plan
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of network that was chosen."""
-        return Kind(*map(int, self._state.vault["structure/kind"]))
-
-    def _if_chosen(self, act: Callable[[], None]) -> Callable[[], None]:
-        """An act for structured weights only: none where no structure predicts better."""
-
-        def act_if_chosen() -> None:
-            if "structure/kind" in self._state.vault:
-                act()
-
-        return act_if_chosen
-
-    # -- learning networks --
-
-    def _fit_networks(self, kinds: Sequence[Kind], first_seed: int) -> list[StructureFit]:
-        """Learn networks of several kinds around the current weights, side by side."""
-        state, fit, weights = self._state, self._state.fit, self._state.weights()
-        n_neurons = len(fit.rows)
-        known = Known(
-            weights=torch.from_numpy(weights),
-            determined=torch.from_numpy(determined(fit)),
-            precision=fit.precision,
+def structure_stages(problem: Problem) -> list[Stage]:
+    """Choose a shape of network, then learn its weights, round by round."""
+    stages: list[Stage] = []
+    if problem.network_shapes(directed=False):
+        tries = tuple(partial(_try_shapes, directed=directed) for directed in (False, True))
+        choices = tuple(partial(_choose_shape, damping=d) for d in problem.link_dampings)
+        stages.append(Acts("structure", (*tries, *choices)))
+    for k, n_networks in enumerate(problem.networks_per_round):
+        acts = (
+            partial(_learn, k=k, n_networks=n_networks),
+            *(scoring_step, joint_step) * 3,
+            *(_sharpen_or_soften, _sharpen_or_soften),
+            scoring_step,
+            _keep_structured,
         )
-        task = Task(
-            known=known,
-            training=Metric.of(fit.geometry),
-            held_out=Metric.of(geometry(state.held_out, fit.rows, fit.link)),
-            hidden_mix=np.zeros((0, n_neurons)) if state.hidden is None else state.hidden.mix,
-        )
-
-        def learn(member: tuple[int, Kind]) -> StructureFit:
-            seed, kind = member
-            return fit_structure(
-                task,
-                Form(kind.n_dimensions, bool(kind.directed), self._link_damping(kind)),
-                n_steps=STRUCTURE_STEPS,
-                rng=torch.Generator().manual_seed(1000 * state.settings.seed + seed),
-                learning=self._learning,
-            )
-
-        members = enumerate(kinds, first_seed)
-        if n_neurons < _WORTH_THREADS:
-            return one_by_one(learn, members)
-        return side_by_side(learn, members)
-
-    def _link_damping(self, kind: Kind) -> float:
-        state = self._state
-        return state.links.dampings[kind.damping] * int(state.training.n_spikes.sum())
-
-    def _adopt(self, weights: Float[np.ndarray, "post pre"], kind: Kind) -> None:
-        """Take structured weights; history, bias and link answer as the metric says."""
-        state, fit = self._state, self._state.fit
-        n, damping = len(fit.rows), self._link_damping(kind)
-        response = Response.of(Metric.of(fit.geometry), fit.n_sources, damping)
-        change = response.to(torch.from_numpy(weights[:n] - state.weights())).numpy()
-        link = _changed(fit.link, change[0, -2:])
-        fit = replace(fit, rows=fit.rows + change[:, :-2], link=link, weights_fixed=True)
-        if state.hidden is not None:
-            state.replace_hidden(state.hidden.driven_by(weights[n:], fit.rows, link))
-        state.fit = resume_rows(state.training, fit, damping=1e-6)
-
-    # -- choosing a kind --
-
-    def _try_kinds(self, directed: int) -> None:
-        """Symmetric networks first; directed ones only where none of those predicts better."""
-        state = self._state
-        if directed and clearly_better(max(self._kind_scores().values(), default=0.0), 0.0):
-            return
-        kinds = [
-            Kind(d, directed, damping)
-            for d in DIMENSIONS
-            if d < len(state.fit.rows)
-            for damping in range(len(self._state.links.dampings))
-        ]
-        found = self._fit_networks(kinds, first_seed=100 * directed)
-        for kind, structure in zip(kinds, found, strict=True):
-            key = "/".join(map(str, kind))
-            state.vault[f"kind/{key}"] = np.array(-structure.held_out_nats)
-
-    def _kind_scores(self) -> dict[Kind, float]:
-        """Held-out gain of each kind of network tried."""
-        return {
-            Kind(*map(int, key.split("/")[1:])): float(score)
-            for key, score in self._state.vault.items()
-            if key.startswith("kind/")
-        }
-
-    def _choose_size(self, damping: int) -> None:
-        """The smallest embedding that held-out spikes do not clearly tell from the best.
-
-        It is then judged by the likelihood itself, once history, bias and link have settled: the
-        quadratic form of a sharp link does not hold far from where it was taken.
-        """
-        state = self._state
-        scores = {kind: s for kind, s in self._kind_scores().items() if kind.damping == damping}
-        best = max(scores.values(), default=0.0)
-        if not clearly_better(best, 0.0):
-            return
-        kind = min(kind for kind, score in scores.items() if score > best - _ENSEMBLE_NATS)
-        kept, hidden = state.fit, state.hidden
-        (structure,) = self._fit_networks([kind], first_seed=150)
-        self._adopt(structure.weights, kind)
-        for _ in range(2):
-            state.fit = state.links.step(state.training, row_step(state.training, state.fit))
-        score = state.score()
-        state.replace_hidden(hidden)
-        state.fit = kept
-        if score > state.kept_score("structure"):
-            state.vault |= {"structure/kind": np.array(kind), "structure/score": np.array(score)}
-
-    # -- a round --
-
-    def _learn(self, loop: int, n_networks: int) -> None:
-        """Learn networks around the current weights and take the mean of the good ones."""
-        kind, largest = self.kind, len(self._state.fit.rows) - 1
-        kinds = [
-            kind._replace(n_dimensions=max(min(kind.n_dimensions + extra, largest), 1))
-            for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_networks)
-        ]
-        found = self._fit_networks(kinds, first_seed=200 + 100 * loop)
-        best = min(structure.held_out_nats for structure in found)
-        good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
-        self._adopt(np.mean(good, axis=0), kind)
-
-    def _bend_by_training(self, factor: float) -> None:
-        """Sharpen or soften the link where the training spikes become likelier by it."""
-        state, kept = self._state, self._state.fit
-        for bend in (factor, 1.0 / factor):
-            bent = state.links.bend(state.training, kept, bend)
-            state.fit = row_step(state.training, bent)
-            gain = state.fit.geometry.log_likelihood.sum() - kept.geometry.log_likelihood.sum()
-            if gain > 1.0:
-                return
-        state.fit = kept
-
-    def _keep(self) -> None:
-        """Keep a round's weights unless an earlier round was clearly better."""
-        if hardly_worse(self._state.score(), self._state.kept_score("structured")):
-            self._state.keep("structured")
+        stages.append(StructureRound(f"structure {k + 1}", acts))
+    return stages
 
 
-def _changed(link: Link, change: Float[np.ndarray, " 2"]) -> Link:
-    power = float(np.clip(link.power + change[0], *POWER_RANGE))
-    return Link(power, link.log_gain + float(change[1]))
+class StructureRound(Acts):
+    """A round for structured weights; none where no structure predicts better."""
+
+    def is_done(self, state: FitState) -> bool:
+        """Whether its acts are done, or there is no structure."""
+        return state.shape is None or super().is_done(state)
+
+
+# -- learning networks --
+
+
+def fit_networks(
+    problem: Problem, candidate: Candidate, shapes: Sequence[NetworkShape], first_seed: int
+) -> list[StructureFit]:
+    """Learn networks of several shapes around a candidate's weights, side by side."""
+    structure = _structure_problem(problem, candidate)
+
+    def learn(member: tuple[int, NetworkShape]) -> StructureFit:
+        seed, shape = member
+        rng = torch.Generator().manual_seed(1000 * problem.settings.seed + seed)
+        return problem.trainer(structure, shape, rng).train(LEARNING_STEPS)
+
+    members = enumerate(shapes, first_seed)
+    if problem.recording.n_neurons < _WORTH_THREADS:
+        return one_by_one(learn, members)
+    return side_by_side(learn, members)
+
+
+def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProblem:
+    estimate, hidden = problem.estimate(candidate), candidate.inputs.hidden
+    held_out = likelihood_derivatives(
+        problem.held_out(candidate.inputs), estimate.values, estimate.link
+    )
+    return StructureProblem(
+        free=FreeWeights(
+            weights=torch.from_numpy(estimate.weights),
+            determined=torch.from_numpy(estimate.determined),
+            precision=estimate.precision,
+        ),
+        training=QuadraticLikelihood.around(estimate.derivatives),
+        held_out=QuadraticLikelihood.around(held_out),
+        hidden_mix=np.zeros((0, len(estimate.values))) if hidden is None else hidden.mix,
+        n_spikes=int(estimate.derivatives.n_spikes.sum()),
+    )
+
+
+def _adopt(
+    problem: Problem,
+    candidate: Candidate,
+    weights: Float[np.ndarray, "post pre"],
+    link_damping: float,
+) -> Candidate:
+    """Take structured weights; history, bias and link go to their conditional optimum."""
+    estimate, hidden = problem.estimate(candidate), candidate.inputs.hidden
+    n, derivatives = len(estimate.values), estimate.derivatives
+    damping = link_damping * int(derivatives.n_spikes.sum())
+    form = QuadraticLikelihood.around(derivatives)
+    others = ConditionalOptimum.of(form, estimate.n_sources, damping)
+    change = others.given(torch.from_numpy(weights[:n] - estimate.weights)).numpy()
+    values = estimate.values + change[:, :-2]
+    link = estimate.link.changed(*change[0, -2:])
+    inputs = candidate.inputs
+    if hidden is not None:
+        inputs = replace(inputs, hidden=hidden.driven_by(weights[n:], values, link))
+    parameters = replace(estimate.parameters, values=values, link=link, weights_fixed=True)
+    return replace(
+        candidate,
+        parameters=parameters.with_careful_steps(_VERY_CAREFUL),
+        inputs=inputs,
+        held_out=None,
+    )
+
+
+# -- choosing a shape --
+
+
+def _try_shapes(problem: Problem, state: FitState, directed: bool) -> FitState:
+    """Symmetric networks first; directed ones only where none of those predicts better."""
+    if directed and clearly_better(max((s.nats for s in state.shapes), default=0.0), 0.0):
+        return state
+    shapes = problem.network_shapes(directed)
+    found = fit_networks(problem, state.current, shapes, first_seed=100 if directed else 0)
+    scored = [
+        ScoredShape(shape, -structure.held_out_nats)
+        for shape, structure in zip(shapes, found, strict=True)
+    ]
+    return replace(state, shapes=(*state.shapes, *scored))
+
+
+def _choose_shape(problem: Problem, state: FitState, damping: float) -> FitState:
+    """The smallest embedding that held-out spikes do not clearly tell from the best.
+
+    It is then judged by the likelihood itself, once history, bias and link have settled: the
+    quadratic form of a sharp link does not hold far from where it was taken.
+    """
+    tried = [scored for scored in state.shapes if scored.shape.link_damping == damping]
+    best = max((scored.nats for scored in tried), default=0.0)
+    if not clearly_better(best, 0.0):
+        return state
+    shape = min(scored.shape for scored in tried if scored.nats > best - _ENSEMBLE_NATS)
+    estimate = problem.estimate(state.current)
+    (structure,) = fit_networks(problem, state.current, [shape], first_seed=150)
+    trial = _adopt(problem, state.current, structure.weights, damping)
+    for _ in range(2):
+        trial = problem.jointly_stepped(problem.stepped(trial))
+    nats = nats_of(problem.scored(trial))
+    problem.remember(state.current, estimate)
+    if state.shape is None or nats > state.shape.nats:
+        return replace(state, shape=ScoredShape(shape, nats))
+    return state
+
+
+# -- a round --
+
+
+def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitState:
+    """Learn networks around the current weights and take the mean of the good ones."""
+    assert state.shape is not None
+    shape, largest = state.shape.shape, problem.recording.n_neurons - 1
+    shapes = [
+        shape._replace(n_dimensions=max(min(shape.n_dimensions + extra, largest), 1))
+        for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_networks)
+    ]
+    found = fit_networks(problem, state.current, shapes, first_seed=200 + 100 * k)
+    best = min(structure.held_out_nats for structure in found)
+    good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
+    weights = np.mean(good, axis=0)
+    return replace(state, current=_adopt(problem, state.current, weights, shape.link_damping))
+
+
+def _sharpen_or_soften(problem: Problem, state: FitState) -> FitState:
+    """Change the link's sharpness where the training spikes become likelier by it."""
+    estimate = problem.estimate(state.current)
+    for factor in (_SLIGHTLY_SHARPER, 1.0 / _SLIGHTLY_SHARPER):
+        trial = problem.stepped(problem.sharpened(state.current, factor))
+        if problem.estimate(trial).log_likelihood - estimate.log_likelihood > 1.0:
+            return replace(state, current=trial)
+    problem.remember(state.current, estimate)
+    return state
+
+
+def _keep_structured(problem: Problem, state: FitState) -> FitState:
+    """Keep a round's weights unless an earlier round was clearly better."""
+    current = problem.scored(state.current)
+    keeps = hardly_worse(nats_of(current), nats_of(state.structured))
+    return replace(state, current=current, structured=current if keeps else state.structured)

@@ -1,6 +1,5 @@
 """Hidden neurons: places between the observed ones, and the mean-field activity they would have."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, no_type_check
 
@@ -14,11 +13,10 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_placement import (
     positions,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
-from spikeweft.circuit_gnn.spike_prediction.traces import Traces, set_shared
+from spikeweft.circuit_gnn.spike_prediction.traces import Traces
 from spikeweft.data.ring_geometry import interpolation
 
 _ROUNDING_S = 1e-7
-
 
 _LARGEST_RATE_HZ = 500.0
 
@@ -27,7 +25,7 @@ class Places(NamedTuple):
     """Where hidden neurons are: between which observed ones, and which of those are neighbours."""
 
     mix: Float[np.ndarray, "hidden observed"]
-    beside: Bool[np.ndarray, "observed observed"]
+    adjacent: Bool[np.ndarray, "observed observed"]
 
     @classmethod
     def on_ring(
@@ -35,9 +33,9 @@ class Places(NamedTuple):
     ) -> "Places":
         """At angles between neurons of known preferred directions (Yoon 2025)."""
         order = np.argsort(angle_rad)
-        beside = np.zeros((len(order), len(order)), dtype=bool)
-        beside[order, np.roll(order, -1)] = beside[order, np.roll(order, 1)] = True
-        return cls(interpolation(angle_rad, places_rad), beside)
+        adjacent = np.zeros((len(order), len(order)), dtype=bool)
+        adjacent[order, np.roll(order, -1)] = adjacent[order, np.roll(order, 1)] = True
+        return cls(interpolation(angle_rad, places_rad), adjacent)
 
     @classmethod
     def by_circuit(cls, weights: Float[np.ndarray, "post pre"], n_hidden: int) -> "Places":
@@ -48,12 +46,12 @@ class Places(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenNeurons:
-    """Hidden neurons as the circuit sees them: where they are and what drives them."""
+    """Hidden neurons: where they are and what drives them."""
 
     mix: Float[np.ndarray, "hidden observed"]
     """Shares of observed neurons between which each one lies."""
 
-    beside: Bool[np.ndarray, "observed observed"]
+    adjacent: Bool[np.ndarray, "observed observed"]
     """Observed neurons that are next to each other."""
 
     weights: Float[np.ndarray, "hidden column"]
@@ -64,85 +62,58 @@ class HiddenNeurons:
 
     @classmethod
     def at(
-        cls,
-        places: Places,
-        rows: Float[np.ndarray, "neuron feature"],
-        link: Link,
+        cls, places: Places, values: Float[np.ndarray, "neuron feature"], link: Link
     ) -> "HiddenNeurons":
         """Interpolate what drives hidden neurons from the observed ones that they lie between."""
         n_hidden, n = places.mix.shape
         return cls(
             mix=places.mix,
-            beside=places.beside,
+            adjacent=places.adjacent,
             weights=np.zeros((n_hidden, n + n_hidden)),
             bias=np.zeros(n_hidden),
             link=link,
-        ).settled(rows, link)
+        ).settled(values, link)
 
-    def settled(self, rows: Float[np.ndarray, "neuron feature"], link: Link) -> "HiddenNeurons":
+    def settled(self, values: Float[np.ndarray, "neuron feature"], link: Link) -> "HiddenNeurons":
         """The same neurons, driven as their observed neighbours are driven now.
 
         A weight of a neuron onto itself, which is not known, is taken from its neighbours.
         """
-        n = len(rows)
-        weights = (rows[:, :n] + rows[:, :n].T) / 2
-        near = self.beside / np.maximum(self.beside.sum(axis=1, keepdims=True), 1)
+        n = len(values)
+        weights = (values[:, :n] + values[:, :n].T) / 2
+        near = self.adjacent / np.maximum(self.adjacent.sum(axis=1, keepdims=True), 1)
         np.fill_diagonal(weights, np.sum(near * weights, axis=1))
         from_observed = self.mix @ weights
         from_hidden = from_observed @ self.mix.T
         np.fill_diagonal(from_hidden, 0.0)
-        return self.driven_by(np.concatenate([from_observed, from_hidden], axis=1), rows, link)
+        return self.driven_by(np.concatenate([from_observed, from_hidden], axis=1), values, link)
 
     def driven_by(
         self,
         weights: Float[np.ndarray, "hidden column"],
-        rows: Float[np.ndarray, "neuron feature"],
+        values: Float[np.ndarray, "neuron feature"],
         link: Link,
     ) -> "HiddenNeurons":
         """The same neurons with other weights, and bias and link as the observed ones have now."""
-        return replace(self, weights=weights, bias=self.mix @ rows[:, -1], link=link)
-
-    def join(self, traces: Traces, tau_s: float, heard: "Heard") -> None:
-        """Put the hidden neurons' mean-field traces into their columns."""
-        columns = mean_field_traces(traces, self.weights, self.bias, self.link, tau_s, heard)
-        set_shared(traces, 0, *columns)
+        return replace(self, weights=weights, bias=self.mix @ values[:, -1], link=link)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MixedColumns(HiddenNeurons):
-    """What hidden neurons are compared with: as many columns, and no circuit behind them.
-
-    Each is the mixture of the traces of the two observed neurons between which it lies.
-    """
-
-    def join(self, traces: Traces, tau_s: float, heard: "Heard") -> None:  # noqa: ARG002
-        """Put the mixtures into the columns."""
-        n = self.mix.shape[1]
-        columns = (x[:, :n] @ self.mix.T for x in (traces.at_spikes, traces.at_times))
-        set_shared(traces, 0, *columns)
-
-
-class Heard(NamedTuple):
-    """Which neuron's trace each column hears, by how far an input has rotated the circuit."""
+class RotatedSources(NamedTuple):
+    """From which neuron each column's trace comes, by how far an input has rotated the circuit."""
 
     sources: Int[np.ndarray, "shift column"]
-    """Neuron that a column hears, observed ones first; -1 where nobody is."""
+    """Source of a column, observed neurons first; -1 where there is none."""
 
     shift: Int[np.ndarray, " time"]
 
     @classmethod
-    def unturned(cls, n_columns: int, n_times: int) -> "Heard":
-        """Every column hears its own neuron, always."""
+    def unrotated(cls, n_columns: int, n_times: int) -> "RotatedSources":
+        """Every column has its own neuron's trace, always."""
         return cls(np.arange(n_columns)[None, :], np.zeros(n_times, np.int64))
 
 
 def mean_field_traces(
-    traces: Traces,
-    weights: Float[np.ndarray, "hidden column"],
-    bias: Float[np.ndarray, " hidden"],
-    link: Link,
-    tau_s: float,
-    heard: Heard,
+    traces: Traces, hidden: HiddenNeurons, tau_s: float, rotated: RotatedSources
 ) -> tuple[Float[np.ndarray, "spike hidden"], Float[np.ndarray, "time hidden"]]:
     """Expected traces of hidden neurons, driven by all neurons through the same link.
 
@@ -150,19 +121,19 @@ def mean_field_traces(
     observed neurons and the expected ones of the hidden, and its trace is that rate seen through
     the same synapse. It starts from zero wherever scored time is interrupted. It fires no faster
     than a refractory period of 2 ms allows: weights that are not yet learned may excite hidden
-    neurons in a circle. `traces` are not yet rotated; `heard` says whom each column hears at the
-    quadrature times.
+    neurons in a loop. `traces` are not yet rotated; `rotated` gives the source of each column at
+    the quadrature times.
     """
-    n_hidden = len(bias)
+    weights, link, n_hidden = hidden.weights, hidden.link, len(hidden.bias)
     at_times, rates = np.zeros((2, len(traces.times_s), n_hidden))
     longest_lag_s = 3.0 * float(np.median(traces.weight_s)) if len(traces.weight_s) else 0.0
     _expect(
         traces.times_s,
         traces.at_times[:, : weights.shape[1] - n_hidden],
         weights,
-        bias,
+        hidden.bias,
         (link.power, link.log_gain),
-        (heard.sources, heard.shift),
+        (rotated.sources, rotated.shift),
         (tau_s, longest_lag_s),
         at_times,
         rates,
@@ -176,36 +147,12 @@ def mean_field_traces(
     return at_spikes, at_times
 
 
-def pack_hidden(hidden: HiddenNeurons) -> dict[str, np.ndarray]:
-    """Hidden neurons as arrays."""
-    return {
-        "is_mixed": np.array(isinstance(hidden, MixedColumns)),
-        "mix": hidden.mix,
-        "beside": hidden.beside,
-        "weights": hidden.weights,
-        "bias": hidden.bias,
-        "link": np.array(hidden.link),
-    }
-
-
-def unpack_hidden(arrays: Mapping[str, np.ndarray]) -> HiddenNeurons:
-    """Hidden neurons from their arrays."""
-    kind = MixedColumns if arrays["is_mixed"] else HiddenNeurons
-    return kind(
-        mix=arrays["mix"],
-        beside=arrays["beside"],
-        weights=arrays["weights"],
-        bias=arrays["bias"],
-        link=Link(*(float(v) for v in arrays["link"])),
-    )
-
-
 @numba.njit(cache=True, nogil=True, fastmath=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _expect(times_s, observed, weights, bias, link, heard, spans_s, at_times, rates):
+def _expect(times_s, observed, weights, bias, link, rotated, spans_s, at_times, rates):
     # The rate holds from one quadrature time to the next, for spikes in between as well: counted
     # otherwise at spikes than at quadrature times, it would seem to explain them.
-    (power, log_gain), (sources, shift), (tau_s, longest_lag_s) = link, heard, spans_s
+    (power, log_gain), (sources, shift), (tau_s, longest_lag_s) = link, rotated, spans_s
     n, n_hidden, n_columns = observed.shape[1], len(bias), weights.shape[1]
     column = np.zeros(n_columns)
     for t in range(len(times_s)):
@@ -214,9 +161,9 @@ def _expect(times_s, observed, weights, bias, link, heard, spans_s, at_times, ra
             kept = np.exp(-lag / tau_s)
             for h in range(n_hidden):
                 at_times[t, h] = at_times[t - 1, h] * kept + rates[t - 1, h] * tau_s * (1.0 - kept)
-        turned = sources[shift[t] % len(sources)]
+        rotated_by = sources[shift[t] % len(sources)]
         for c in range(n_columns):
-            source = turned[c]
+            source = rotated_by[c]
             if source < 0:
                 column[c] = 0.0
             else:

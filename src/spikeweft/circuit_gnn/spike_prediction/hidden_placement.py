@@ -9,16 +9,10 @@ from jaxtyping import Bool, Float
 from scipy.spatial.distance import cdist
 
 _NOISE = 2.858
-
-
 """Singular values of pure noise stay below so many medians (Gavish & Donoho 2014, square)."""
 
-
 _FENCE = 6.0
-
-
 """A pair this many interquartile ranges further apart than most is a gap between groups (Tukey)."""
-
 
 _ROUNDS = 19
 

@@ -1,11 +1,11 @@
-"""Spike prediction: a drive per neuron, a monotone link to its rate, and the likelihood's geometry.
+"""Spike prediction: a drive per neuron, a monotone link to its rate, and the likelihood.
 
 log λ_i(t) = p · log softplus(u_i(t)) + c,    u_i(t) = Σ_j w_ij s_j(t) + own history + b_i
 
 The decoder's power p and gain c are shared by all neurons. With a large gain the rate is an
 exponential of the drive (the Poisson GLM); the lower the gain, the sharper the softplus bends
 relative to the drive's spread, up to the rectified power law of a linear-nonlinear neuron. With
-p ≥ 1 the negative log-likelihood of every row is convex in that row.
+p ≥ 1 the negative log-likelihood of a neuron is convex in its parameters.
 """
 
 from dataclasses import dataclass
@@ -22,12 +22,11 @@ from spikeweft.runtime.parallel import side_by_side
 
 _CHUNK = 8192
 
-
 _INFORMATION_TIMES = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Geometry:
+class LikelihoodDerivatives:
     """Log-likelihood of every neuron and its first two derivatives in that neuron's parameters."""
 
     n_spikes: Int[np.ndarray, " neuron"]
@@ -50,16 +49,16 @@ class Geometry:
 
     @property
     def information(self) -> Float[np.ndarray, "neuron feature feature"]:
-        """Fisher information, the mean of what spikes show and of what the model expects."""
+        """Fisher information: the mean of what spikes show and of what the model expects."""
         return (self.fisher + self.expected) / 2
 
 
 def log_likelihood(
-    traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link
+    traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link
 ) -> Float[np.ndarray, " neuron"]:
     """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats, with rates in Hz."""
-    theta = torch.from_numpy(rows.astype(np.float32))
-    return sum((_log_likelihood(part, theta, link) for part in traces.parts), np.zeros(len(rows)))
+    theta = torch.from_numpy(values.astype(np.float32))
+    return sum((_log_likelihood(part, theta, link) for part in traces.parts), np.zeros(len(values)))
 
 
 def _log_likelihood(
@@ -76,10 +75,12 @@ def _log_likelihood(
     return np.array(log_terms) - np.sum(side_by_side(expected, _chunks(part)), axis=0)
 
 
-def geometry(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link) -> Geometry:
-    """Likelihood, gradient and Fisher information of every row and of the link, in one pass."""
-    theta = torch.from_numpy(rows.astype(np.float32))
-    n_neurons, n_features = rows.shape
+def likelihood_derivatives(
+    traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link
+) -> LikelihoodDerivatives:
+    """Likelihood, gradient and Fisher information of every neuron and of the link, in one pass."""
+    theta = torch.from_numpy(values.astype(np.float32))
+    n_neurons, n_features = values.shape
     likelihood = np.zeros(n_neurons)
     gradient = np.zeros((n_neurons, n_features + 2))
     fisher = np.zeros((n_neurons, n_features + 2, n_features + 2))
@@ -87,7 +88,7 @@ def geometry(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link
     for part in traces.parts:
         _add_part(part, theta, link, likelihood, gradient, fisher)
         expected += _expected_information(part, theta, link)
-    return Geometry(
+    return LikelihoodDerivatives(
         n_spikes=traces.n_spikes,
         log_likelihood=likelihood,
         gradient=gradient[:, :n_features],
@@ -122,17 +123,19 @@ def _add_part(
 
 
 def rate_hz(
-    traces: Traces, rows: Float[np.ndarray, "neuron feature"], link: Link
+    traces: Traces, values: Float[np.ndarray, "neuron feature"], link: Link
 ) -> Float32[np.ndarray, "time neuron"]:
     """Rate of every neuron at the quadrature times."""
-    theta = torch.from_numpy(rows.astype(np.float32))
+    theta = torch.from_numpy(values.astype(np.float32))
     rates = side_by_side(lambda c: link.rate_hz(_drive(traces, theta, c)), _chunks(traces))
     return torch.cat(rates).numpy()
 
 
-def mean_slope(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], link: Link) -> float:
+def mean_slope(
+    traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link
+) -> float:
     """Change of the log rate with the drive, d log λ / du, averaged over all spikes."""
-    theta = torch.from_numpy(rows.astype(np.float32))
+    theta = torch.from_numpy(values.astype(np.float32))
 
     def total_slope(part: Traces, neuron: int) -> float:
         drive = _spikes_of(part, neuron) @ theta[neuron]
@@ -146,16 +149,16 @@ def mean_slope(traces: TraceParts, rows: Float[np.ndarray, "neuron feature"], li
 
 
 def _log_term(
-    features: Float32[Tensor, "spike feature"], row: Float32[Tensor, " feature"], link: Link
+    features: Float32[Tensor, "spike feature"], parameters: Float32[Tensor, " feature"], link: Link
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Log term of one neuron's spikes, its gradient, and the Fisher information they carry.
 
-    Parameters are the row's features and, last, the link's power and log gain.
+    Parameters are the coefficients of features and, last, the link's power and log gain.
     """
-    drive = features @ row
+    drive = features @ parameters
     softplus = softplus_of(drive)
     log_softplus, one = softplus.log(), torch.ones_like(drive)
-    scores = torch.empty(len(drive), len(row) + 2)
+    scores = torch.empty(len(drive), len(parameters) + 2)
     torch.mul(features, link.slope(drive, softplus)[:, None], out=scores[:, :-2])
     scores[:, -2], scores[:, -1] = log_softplus, one
     log_rate = link.power * _total(log_softplus) + link.log_gain * len(drive)
@@ -165,7 +168,7 @@ def _log_term(
 def _integral(
     traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link, chunk: slice
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The chunk's part of ∫λ dt of every neuron, and of its gradient as in `_log_term`."""
+    """A chunk's part of ∫λ dt of every neuron, and of its gradient as in `_log_term`."""
     weight = _weights(traces, chunk)
     drive = _drive(traces, theta, chunk)
     softplus = softplus_of(drive)
@@ -183,7 +186,7 @@ def _integral(
 def _expected_information(
     traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link
 ) -> Float[np.ndarray, "neuron feature feature"]:
-    """∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt of every neuron, from every so-manieth quadrature time."""
+    """∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt of every neuron, from every n-th quadrature time."""
     every = max(1, len(traces.weight_s) // _INFORMATION_TIMES)
     chunk = slice(every // 2, None, every)
     drive = _drive(traces, theta, chunk)

@@ -1,17 +1,21 @@
-"""The link from synaptic drive to firing rate."""
+"""The link function from synaptic drive to firing rate."""
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+POWER_RANGE = (1.0, 4.0)
+"""Powers the link may have; from 1 on, the likelihood of every neuron has one maximum."""
 
 _LOWEST_DRIVE = -60.0
 
 
 class Link(NamedTuple):
-    """The decoder from drive to rate, shared by all neurons."""
+    """The decoder from drive to rate, log λ = p · log softplus(u) + c, shared by all neurons."""
 
     power: float
     log_gain: float
@@ -37,7 +41,18 @@ class Link(NamedTuple):
         """Change of the log rate with the drive, d log λ / du; never negative."""
         return self.power * drive.clamp(min=_LOWEST_DRIVE).sigmoid_().div_(softplus)
 
+    def changed(self, power: float, log_gain: float) -> "Link":
+        """The link after a change of power and log gain, its power within `POWER_RANGE`."""
+        new_power = float(np.clip(self.power + power, *POWER_RANGE))
+        return Link(new_power, self.log_gain + float(log_gain))
+
 
 def softplus_of(drive: Tensor) -> Tensor:
     """log(1 + eᵘ) of each drive."""
     return functional.softplus(drive.clamp(min=_LOWEST_DRIVE))
+
+
+def inverse_link(rate_hz: Float[np.ndarray, " neuron"], link: Link) -> Float[np.ndarray, " neuron"]:
+    """The drive at which the link gives a rate."""
+    softplus = np.exp((np.log(rate_hz) - link.log_gain) / link.power)
+    return softplus + np.log(-np.expm1(-softplus))

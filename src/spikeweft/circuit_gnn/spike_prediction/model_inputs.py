@@ -1,17 +1,22 @@
-"""What a row of the model sees of one recording: traces, hidden neurons and covariates."""
+"""Inputs of the model: traces of a recording, hidden neurons and covariates."""
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import Heard, HiddenNeurons
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
+    HiddenNeurons,
+    RotatedSources,
+    mean_field_traces,
+)
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.traces import (
     N_OWN,
     QUADRATURE_STEP_S,
-    Room,
+    TraceBuffer,
     Traces,
     set_shared,
     synaptic_traces,
@@ -20,16 +25,10 @@ from spikeweft.data.covariate import covariate_columns
 from spikeweft.data.recording import Recording, scored_epochs
 
 LARGEST_PART_BYTES = 2_000_000_000
-
-
 """Traces of a recording that would take more are made part by part."""
 
-
 MOST_KEPT_BYTES = 4_000_000_000
-
-
 """Traces that take more are not kept, but made again, one part at a time, for every step."""
-
 
 _N_HARMONICS = 8
 
@@ -43,10 +42,29 @@ def shared_width(recording: Recording, settings: FitSettings) -> int:
     return settings.n_hidden + sum(widths)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynapticInputs:
+    """What the traces of a recording depend on, beside its spikes.
+
+    Attributes
+    ----------
+    tau_s
+        Synaptic time constant.
+    rotation
+        How an input rotates the circuit, where one may.
+    hidden
+        Hidden neurons and what drives them, where there are any.
+    """
+
+    tau_s: float
+    rotation: Rotation | None = None
+    hidden: HiddenNeurons | None = None
+
+
 class CircuitTraces:
     """Traces, hidden neurons and covariates of one recording, part by part.
 
-    Where an input rotates the circuit, traces are turned with it, hidden neurons' included.
+    Where an input rotates the circuit, traces are rotated with it, hidden neurons' included.
 
     Parts follow each other in time and are made small enough for memory. Those of a recording that
     fits as a whole are kept; otherwise they are made again whenever they are asked for, and a part
@@ -55,16 +73,9 @@ class CircuitTraces:
     """
 
     def __init__(
-        self,
-        recording: Recording,
-        settings: FitSettings,
-        tau_s: float,
-        seed: list[int],
-        hidden: HiddenNeurons | None = None,
-        rotation: Rotation | None = None,
+        self, recording: Recording, settings: FitSettings, inputs: SynapticInputs, seed: list[int]
     ) -> None:
-        self.settings, self.tau_s, self.seed = settings, tau_s, seed
-        self.hidden, self.rotation = hidden, rotation
+        self.settings, self.inputs, self.seed = settings, inputs, seed
         n_bytes = _n_bytes(recording, settings)
         n_parts = math.ceil(n_bytes / LARGEST_PART_BYTES)
         edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
@@ -88,39 +99,46 @@ class CircuitTraces:
     @property
     def parts(self) -> Iterator[Traces]:
         """The parts, in the order of time."""
-        yield from self._made(Room()) if self._kept is None else self._kept
+        yield from self._made(TraceBuffer()) if self._kept is None else self._kept
 
-    def _made(self, room: Room | None = None) -> Iterator[Traces]:
+    def add_hidden_neurons(
+        self, traces: Traces, hidden: HiddenNeurons, rotated: RotatedSources
+    ) -> None:
+        """Put the mean-field traces of hidden neurons into their columns."""
+        set_shared(traces, 0, *mean_field_traces(traces, hidden, self.inputs.tau_s, rotated))
+
+    def _made(self, buffer: TraceBuffer | None = None) -> Iterator[Traces]:
         for k, recording in enumerate(self._recordings):
-            yield self._make(recording, k, room)
+            yield self._make(recording, k, buffer)
 
-    def _make(self, recording: Recording, k: int, room: Room | None) -> Traces:
+    def _make(self, recording: Recording, k: int, buffer: TraceBuffer | None) -> Traces:
         settings = self.settings
         traces = synaptic_traces(
             recording,
-            tau_s=self.tau_s,
+            tau_s=self.inputs.tau_s,
             history_window_s=settings.history_window_s,
             rng=np.random.default_rng([*self.seed, k]),
             n_shared=shared_width(recording, settings),
-            room=room,
+            buffer=buffer,
         )
         _add_covariates(traces, recording, settings)
-        self._hear(traces, recording)
+        self._add_hidden_and_rotate(traces, recording)
         return traces
 
-    def _hear(self, traces: Traces, recording: Recording) -> None:
+    def _add_hidden_and_rotate(self, traces: Traces, recording: Recording) -> None:
         """Let hidden neurons fire, then rotate the circuit, them included."""
-        n_columns = traces.n_neurons + (0 if self.hidden is None else len(self.hidden.bias))
-        heard = Heard.unturned(n_columns, len(traces.times_s))
-        if self.rotation is not None:
-            shift = self.rotation.shift(recording, traces.times_s)
-            heard = Heard(self.rotation.sources, shift)
-        if self.hidden is not None:
-            self.hidden.join(traces, self.tau_s, heard)
-        if self.rotation is not None:
-            at_spikes = self.rotation.shift(recording, traces.spike_times_s)
-            self.rotation.turn(traces.at_times[:, :n_columns], heard.shift)
-            self.rotation.turn(traces.at_spikes[:, :n_columns], at_spikes)
+        rotation, hidden = self.inputs.rotation, self.inputs.hidden
+        n_columns = traces.n_neurons + (0 if hidden is None else len(hidden.bias))
+        rotated = RotatedSources.unrotated(n_columns, len(traces.times_s))
+        if rotation is not None:
+            shift = rotation.shift(recording, traces.times_s)
+            rotated = RotatedSources(rotation.sources, shift)
+        if hidden is not None:
+            self.add_hidden_neurons(traces, hidden, rotated)
+        if rotation is not None:
+            at_spikes = rotation.shift(recording, traces.spike_times_s)
+            rotation.rotate(traces.at_times[:, :n_columns], rotated.shift)
+            rotation.rotate(traces.at_spikes[:, :n_columns], at_spikes)
 
 
 def _n_bytes(recording: Recording, settings: FitSettings) -> int:

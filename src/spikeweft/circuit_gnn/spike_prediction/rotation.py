@@ -1,11 +1,10 @@
-"""Ring circuits that an external input rotates: which neuron's trace each column hears, and when.
+"""Ring circuits that an external input rotates: from which neuron each column's trace comes.
 
 In Yoon (2025) the columns of W are shifted by k(t) = floor(N·g·θ(t)/2π) while the network runs.
-The model reads θ in the same way: column m, the synapse of the ring's m-th place, hears the neuron
-k places further on. Sign and size of g are not known; held-out spikes choose them.
+The model reads θ in the same way: column m, the synapse of the ring's m-th place, has the trace of
+the neuron k places further on. Sign and size of g are not known; held-out spikes choose them.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import no_type_check
 
@@ -17,14 +16,9 @@ from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 
 SLOTS = 100
-
-
 """Places on the ring where the observed neurons alone are not evenly spaced (Yoon 2025)."""
 
-
 _ON_PLACE = 1e-3
-
-
 """Distance, in places, up to which a neuron is right on a place."""
 
 
@@ -61,42 +55,22 @@ class Rotation:
         n_steps = self.n_places // self.stride
         return self.stride * np.floor(n_steps * self.gain * theta / (2 * np.pi)).astype(np.int64)
 
-    def turn(
+    def rotate(
         self, columns: Float[np.ndarray, "time column"], shift: Int[np.ndarray, " time"]
     ) -> None:
         """Give each column, in place, the trace of the neuron `shift` places further on.
 
-        Where no neuron is at that place, nothing is heard.
+        Where no neuron is at that place, the trace is zero.
         """
-        _turn(columns, shift, self.sources)
+        _rotate(columns, shift, self.sources)
 
     @property
     def sources(self) -> Int[np.ndarray, "shift column"]:
-        """Column whose neuron each column hears after a shift; -1 where nobody is."""
+        """Column from which each column's trace comes after a shift; -1 where no neuron is."""
         column_at = np.full(self.n_places, -1)
         column_at[self.places] = np.arange(len(self.places))
         shift = np.arange(self.n_places)[:, None]
         return column_at[(self.places + shift) % self.n_places]
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """The rotation as arrays, but for the name of its covariate."""
-        return {
-            "gain": np.array(self.gain),
-            "places": self.places,
-            "n_places": np.array(self.n_places),
-            "stride": np.array(self.stride),
-        }
-
-    @classmethod
-    def from_arrays(cls, covariate: str, arrays: Mapping[str, np.ndarray]) -> "Rotation":
-        """The rotation from what `to_arrays` gave."""
-        return cls(
-            covariate=covariate,
-            gain=float(arrays["gain"]),
-            places=arrays["places"],
-            n_places=int(arrays["n_places"]),
-            stride=int(arrays["stride"]),
-        )
 
     def with_neurons(
         self, angle_rad: Float[np.ndarray, " more"]
@@ -164,14 +138,14 @@ def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndar
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _turn(columns, shift, sources):
-    n_columns, heard = sources.shape[1], np.empty(sources.shape[1], columns.dtype)
+def _rotate(columns, shift, sources):
+    n_columns, rotated = sources.shape[1], np.empty(sources.shape[1], columns.dtype)
     for t in range(len(columns)):
         k = shift[t] % len(sources)
         if k == 0:
             continue
         for c in range(n_columns):
             source = sources[k, c]
-            heard[c] = columns[t, source] if source >= 0 else 0.0
+            rotated[c] = columns[t, source] if source >= 0 else 0.0
         for c in range(n_columns):
-            columns[t, c] = heard[c]
+            columns[t, c] = rotated[c]

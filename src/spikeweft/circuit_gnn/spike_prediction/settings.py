@@ -1,11 +1,11 @@
-"""What a fit is told."""
+"""Settings of a fit."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitSettings:
-    """What a fit is told."""
+    """Settings of a fit, as `CircuitGNN` explains them."""
 
     tau_s: float | None
     history_window_s: float

@@ -1,9 +1,9 @@
-"""Synaptic traces: what every neuron has heard of the others, at each spike and in between.
+"""Synaptic traces: the synaptic input from every neuron, at each spike and in between.
 
 The trace of a presynaptic neuron is the state of an exponential synapse, a linear recurrent unit:
 it decays with time constant τ and steps up by one at each spike. It is the narrow message of the
 model, one number per presynaptic neuron, and it is evaluated without bins: at the time of every
-spike, for the log term of the likelihood, and at one random tick per stretch of
+spike, for the log term of the likelihood, and at one random time step per stretch of
 `QUADRATURE_STEP_S`, for its integral.
 """
 
@@ -21,19 +21,12 @@ from spikeweft.data.recording import Recording, scored_epochs
 from spikeweft.runtime.parallel import n_side_by_side, side_by_side
 
 QUADRATURE_STEP_S = 1e-3
-
-
-"""One time is drawn in each stretch of this length, or at every tick where ticks are longer."""
-
+"""One time is drawn in each stretch of this length, or at every time step if that is longer."""
 
 OWN_TAUS = (0.2, 5.0)
-
-
 """Time constants of a neuron's own history beside τ, as multiples of τ."""
 
-
 N_OWN = len(OWN_TAUS)
-
 
 SpikeMatrix = Float32[np.ndarray, "spike feature"]
 
@@ -134,27 +127,27 @@ def set_shared(
     at_spikes: Float[np.ndarray, "spike column"],
     at_times: Float[np.ndarray, "time column"],
 ) -> None:
-    """Fill shared columns in place, from the `first`-th of the room that was asked for."""
+    """Fill shared columns in place, from the `first`-th of those asked for."""
     start = traces.n_neurons + first
     traces.at_spikes[:, start : start + at_spikes.shape[1]] = at_spikes
     traces.at_times[:, start : start + at_times.shape[1]] = at_times
 
 
-class Room:
+class TraceBuffer:
     """Memory for the traces of one recording at a time: the next traces overwrite the last.
 
     Fresh memory takes longer to get than to fill.
     """
 
     def __init__(self) -> None:
-        self._held: dict[str, np.ndarray] = {}
+        self._arrays: dict[str, np.ndarray] = {}
 
     def array(self, name: str, *shape: int) -> np.ndarray:
         """An array with whatever it held before."""
         size = math.prod(shape)
-        if name not in self._held or self._held[name].size < size:
-            self._held[name] = np.empty(size, np.float32)
-        return self._held[name][:size].reshape(shape)
+        if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays[name] = np.empty(size, np.float32)
+        return self._arrays[name][:size].reshape(shape)
 
 
 def synaptic_traces(
@@ -164,7 +157,7 @@ def synaptic_traces(
     history_window_s: float,
     rng: np.random.Generator,
     n_shared: int = 0,
-    room: Room | None = None,
+    buffer: TraceBuffer | None = None,
 ) -> Traces:
     """Traces at all scored spikes and at random quadrature times of a recording.
 
@@ -175,11 +168,11 @@ def synaptic_traces(
     tau_s
         Time constant of the synapses. Own history has two more, `OWN_TAUS` times as long.
     n_shared
-        Room for further shared columns, zero until `set_shared` fills them.
-    room
-        Where the traces go, in place of those that it holds; without it they get their own.
+        Further shared columns, zero until `set_shared` fills them.
+    buffer
+        Memory to use, in place of the traces that it holds; without it they get their own.
     """
-    room = room or Room()
+    buffer = buffer or TraceBuffer()
     clock = _Clock.of(recording)
     scored = clock.span(scored_epochs(recording, history_window_s))
     times, weight = _quadrature(scored, clock.steps(QUADRATURE_STEP_S), rng)
@@ -190,9 +183,9 @@ def synaptic_traces(
         [[0], np.cumsum(np.bincount(neurons[is_scored], minlength=recording.n_neurons))]
     )
     n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
-    at_spikes = room.array("at_spikes", int(offsets[-1]), n_columns + N_OWN + 1)
-    at_times = room.array("at_times", len(times), n_columns)
-    own_at_times = room.array("own_at_times", N_OWN, len(times), n_neurons)
+    at_spikes = buffer.array("at_spikes", int(offsets[-1]), n_columns + N_OWN + 1)
+    at_times = buffer.array("at_times", len(times), n_columns)
+    own_at_times = buffer.array("own_at_times", N_OWN, len(times), n_neurons)
     at_spikes[:, n_neurons:n_columns], at_spikes[:, -1] = 0.0, 1.0
     at_times[:, n_neurons:] = 0.0
     taus = tau_s * np.array([1.0, *OWN_TAUS]) / recording.tick_s
@@ -297,13 +290,13 @@ def _follow_epoch(
     first_own = at_times.shape[1]
     trace = np.zeros(end - first, np.float32)
     own = np.zeros((n_own, end - first), np.float32)
-    now, spike, heard = np.int64(0), 0, 0
+    now, spike, n_added = np.int64(0), 0, 0
     if len(ticks):
         now = ticks[0]
     for point in range(len(times) + 1):
         until = times[point] if point < len(times) else np.int64(2**62)
         while spike < len(ticks) and ticks[spike] <= until:
-            heard = _move(trace, own, first, ticks, neurons, taus, heard, now, ticks[spike])
+            n_added = _move(trace, own, first, ticks, neurons, taus, n_added, now, ticks[spike])
             now = ticks[spike]
             row, post = rows[spike], neurons[spike]
             if row >= 0:
@@ -313,7 +306,7 @@ def _follow_epoch(
                         at_spikes[row, first_own + k] = own[k, post - first]
             spike += 1
         if point < len(times):
-            heard = _move(trace, own, first, ticks, neurons, taus, heard, now, until)
+            n_added = _move(trace, own, first, ticks, neurons, taus, n_added, now, until)
             now = until if until > now else now
             at_times[point, first:end] = trace
             own_at_times[:, point, first:end] = own
@@ -321,21 +314,21 @@ def _follow_epoch(
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
 @no_type_check
-def _move(trace, own, first, ticks, neurons, taus, heard, now, until):
-    """Let time pass from `now` to `until`: the spikes of `now` are heard, then all decays."""
+def _move(trace, own, first, ticks, neurons, taus, n_added, now, until):
+    """Let time pass from `now` to `until`: the spikes of `now` are added, then all decays."""
     if until <= now:
-        return heard
-    while heard < len(ticks) and ticks[heard] < until:
-        pre = neurons[heard] - first
+        return n_added
+    while n_added < len(ticks) and ticks[n_added] < until:
+        pre = neurons[n_added] - first
         if 0 <= pre < len(trace):
             trace[pre] += np.float32(1.0)
             for k in range(own.shape[0]):
                 own[k, pre] += np.float32(1.0)
-        heard += 1
+        n_added += 1
     _decay(trace, np.float32(np.exp((now - until) / taus[0])))
     for k in range(own.shape[0]):
         _decay(own[k], np.float32(np.exp((now - until) / taus[1 + k])))
-    return heard
+    return n_added
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")

@@ -4,8 +4,8 @@ As in the paper, w_ij is a function of the embeddings of two neurons, shared by 
 things differ. Embeddings of raw spike trains cannot tell apart neurons of co-active bumps, so they
 start from the leading eigenvectors of the free weights and are then learned. And the network
 learns from the likelihood's quadratic form around the current prediction model, in which every
-weight counts as far as the spikes inform it, while each row's history and bias and the shared link
-respond as they would in a joint fit.
+weight counts as far as the spikes inform it, while own history, bias and the shared link follow as
+they would in a joint fit.
 """
 
 from collections.abc import Callable
@@ -24,51 +24,29 @@ from spikeweft.circuit_gnn.structure_learning.pair_network import (
     spectral_embedding,
 )
 from spikeweft.circuit_gnn.structure_learning.quadratic_form import (
-    Loss,
-    Metric,
-    Response,
-    fisher_loss,
+    ConditionalOptimum,
+    QuadraticLikelihood,
+    WeightLikelihood,
 )
 
-WARM_UP_STEPS = 300
+IMITATION_STEPS = 300
+"""Steps in which a network first imitates the free weights."""
 
-
-"""Steps in which a network imitates the free weights."""
-
+LEARNING_STEPS = 300
+"""Steps in which it then descends the training likelihood."""
 
 N_HIDDEN_UNITS = 64
-
-
 """Units of each of a pair network's two hidden layers."""
 
-
 _CHECK_EVERY = 25
-
-
 _LEARNING_RATE = 3e-3
-
-
 _WEIGHT_DECAY_NATS = 10.0
 
 
-class Learning(NamedTuple):
-    """How a network is learned: where embeddings start, what reads them, and what it descends."""
+class FreeWeights(NamedTuple):
+    """Weights that were fitted without a network, and how far spikes determine them.
 
-    start: Callable[[np.ndarray, int, bool, torch.Generator], Embedding] = spectral_embedding
-    pair_model: Callable[[int, int, bool, torch.Generator], PairModel] = PairNetwork
-    loss: Callable[[Metric, int, float], Loss] = fisher_loss
-
-
-WHOLE_LEARNING = Learning()
-
-
-"""That of the method, with nothing left out."""
-
-
-class Known(NamedTuple):
-    """What is known of the weights beforehand: those found free, and how far spikes tell them.
-
-    A weight of which spikes tell nothing is taken to be like those of its row of which they tell
+    A weight of which spikes say nothing is taken to be like those of its neuron of which they say
     little: at the edge of what is known, the network is continued evenly.
     """
 
@@ -89,6 +67,32 @@ class Known(NamedTuple):
         return 0.5 * self.precision * ((1.0 - self.determined) * away).sum()
 
 
+class StructureProblem(NamedTuple):
+    """What networks learn from: the free weights, and the likelihood of spikes around them.
+
+    Embeddings of hidden neurons are mixed from those of observed ones by `hidden_mix`.
+    """
+
+    free: FreeWeights
+    training: QuadraticLikelihood
+    held_out: QuadraticLikelihood
+    hidden_mix: Float[np.ndarray, "hidden observed"]
+    n_spikes: int
+
+
+class NetworkShape(NamedTuple):
+    """The shape of a pair network; the smaller embedding comes first."""
+
+    n_dimensions: int
+    directed: bool
+    link_damping: float
+    """How stiffly the shared link answers to changed weights, in nats per spike."""
+
+    def __str__(self) -> str:
+        wiring = "directed" if self.directed else "symmetric"
+        return f"{wiring} pair network, {self.n_dimensions} dimensions"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructureFit:
     """Weights that a pair network has learned, and what it takes to make them again."""
@@ -100,107 +104,96 @@ class StructureFit:
     """Rise of the held-out negative log-likelihood over the linearisation point."""
 
 
-class Task(NamedTuple):
-    """What networks learn from: weights known beforehand, and what spikes say about others.
-
-    Embeddings of hidden neurons are mixed from those of observed ones by `hidden_mix`.
-    """
-
-    known: Known
-    training: Metric
-    held_out: Metric
-    hidden_mix: Float[np.ndarray, "hidden observed"]
-
-
-class Form(NamedTuple):
-    """What a network is like, and how stiffly the link answers to it."""
-
-    n_dimensions: int
-    directed: bool
-    link_damping: float
-
-
-def fit_structure(
-    task: Task,
-    form: Form,
-    *,
-    n_steps: int,
-    rng: torch.Generator,
-    learning: Learning = WHOLE_LEARNING,
-) -> StructureFit:
-    """Learn a pair network around free weights, keeping what predicts held-out spikes best.
+class NetworkTrainer:
+    """Learns a pair network around free weights, keeping what predicts held-out spikes best.
 
     The network first imitates the free weights by least squares, then descends the training
-    metric. The held-out metric only says when to stop. The rows of hidden neurons follow from the
-    network alone.
+    likelihood. The held-out likelihood only says when to stop. The weights that hidden neurons
+    receive follow from the network alone.
     """
-    pupil = _Pupil(task, form, learning, rng)
-    known, n_pairs = task.known, task.known.weights.numel()
-    n_sources = known.weights.shape[1]
-    response = Response.of(task.training, n_sources, form.link_damping)
-    loss_of = learning.loss(task.training, n_sources, form.link_damping)
 
-    def imitation() -> Tensor:
-        now = pupil.weights()
-        continued = 2 * known.penalty(now) / known.precision / n_pairs
-        return 10 * (known.imitation(now) / n_pairs + continued) / pupil.unit**2
-
-    def loss() -> Tensor:
-        now = pupil.weights()
-        decay = sum(layer.weight.square().sum() for layer in pupil.network.layers)
-        nats = loss_of(now - known.weights) + known.penalty(now)
-        return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
-
-    def watch() -> None:
-        with torch.no_grad():
-            change = response.to(pupil.weights() - known.weights)
-        pupil.keep_if_better(float(task.held_out.nats(change)))
-
-    _descend(pupil.parameters, imitation, WARM_UP_STEPS)
-    watch()
-    _descend(pupil.parameters, loss, n_steps, watch)
-    return pupil.best()
-
-
-class _Pupil:
-    """A network with its embedding while it learns, and the best that it has been."""
-
-    def __init__(self, task: Task, form: Form, learning: Learning, rng: torch.Generator) -> None:
-        known = task.known.weights
-        self._n_observed = len(known)
-        self._mix = torch.from_numpy(task.hidden_mix.astype(np.float32))
-        start = learning.start(
-            known[:, : len(known)].numpy(), form.n_dimensions, form.directed, rng
-        )
-        self.unit = float(known.square().mean().sqrt()) or 1.0
-        self.network = learning.pair_model(form.n_dimensions, N_HIDDEN_UNITS, form.directed, rng)
+    def __init__(
+        self, problem: StructureProblem, shape: NetworkShape, rng: torch.Generator
+    ) -> None:
+        self.problem, self.shape, self.rng = problem, shape, rng
+        free = problem.free.weights
+        self.unit = float(free.square().mean().sqrt()) or 1.0
+        self.n_sources = free.shape[1]
+        self.link_damping = shape.link_damping * problem.n_spikes
+        self.others = ConditionalOptimum.of(problem.training, self.n_sources, self.link_damping)
+        self._mix = torch.from_numpy(problem.hidden_mix.astype(np.float32))
+        start = self.first_embedding()
+        self.network = self.pair_model()
         receiver = start.receiver.clone().requires_grad_()
-        sender = start.sender.clone().requires_grad_() if form.directed else receiver
+        sender = start.sender.clone().requires_grad_() if shape.directed else receiver
         self._embedding = Embedding(receiver, sender)
         self._best = _Best(float("inf"), {}, self._embedding)
 
+    def train(self, n_steps: int) -> StructureFit:
+        """Imitate, then descend the likelihood in so many steps; the best network that was met."""
+        free, n_pairs = self.problem.free, self.problem.free.weights.numel()
+        likelihood = self.likelihood()
+
+        def imitation() -> Tensor:
+            now = self._weights()
+            continued = 2 * free.penalty(now) / free.precision / n_pairs
+            return 10 * (free.imitation(now) / n_pairs + continued) / self.unit**2
+
+        def loss() -> Tensor:
+            now = self._weights()
+            decay = sum(layer.weight.square().sum() for layer in self.network.layers)
+            nats = likelihood.nats(now - free.weights) + free.penalty(now)
+            return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
+
+        def keep_if_better() -> None:
+            with torch.no_grad():
+                change = self.others.given(self._weights() - free.weights)
+            self._keep_if_better(float(self.problem.held_out.nats(change)))
+
+        _descend(self._learned, imitation, IMITATION_STEPS)
+        keep_if_better()
+        _descend(self._learned, loss, n_steps, keep_if_better)
+        return self._result()
+
+    # -- what is learned, from where, by which loss --
+
+    def first_embedding(self) -> Embedding:
+        """The embedding from which learning starts."""
+        free = self.problem.free.weights
+        observed = free[:, : len(free)].numpy()
+        return spectral_embedding(observed, self.shape.n_dimensions, self.shape.directed)
+
+    def pair_model(self) -> PairModel:
+        """The network that makes a weight of two embeddings, before it has learned."""
+        shape = self.shape
+        return PairNetwork(shape.n_dimensions, N_HIDDEN_UNITS, shape.directed, self.rng)
+
+    def likelihood(self) -> WeightLikelihood:
+        """The training likelihood that the network descends."""
+        return WeightLikelihood.of(self.problem.training, self.others, self.n_sources)
+
+    # -- inside --
+
     @property
-    def parameters(self) -> list[Tensor]:
-        """All that is learned."""
+    def _learned(self) -> list[Tensor]:
         receiver, sender = self._embedding
         return [*self.network.parameters(), receiver, *([] if sender is receiver else [sender])]
 
-    def weights(self) -> Float64[Tensor, "post pre"]:
+    def _weights(self) -> Float64[Tensor, "post pre"]:
         """The weights that observed neurons now receive."""
-        return self._all_weights(self._embedding)[: self._n_observed]
+        return self._all_weights(self._embedding)[: len(self.problem.free.weights)]
 
     def _all_weights(self, embedding: Embedding) -> Float64[Tensor, "post pre"]:
         return self.network(*embedding.with_hidden(self._mix)).double() * self.unit
 
-    def keep_if_better(self, held_out_nats: float) -> None:
+    def _keep_if_better(self, held_out_nats: float) -> None:
         """Keep what has been learned so far if held-out spikes are no likelier under any other."""
         if not self._best.network or held_out_nats < self._best.nats:
             state = self.network.state_dict()
             network = {name: value.numpy().copy() for name, value in state.items()}
             self._best = _Best(held_out_nats, network, self._embedding.copied())
 
-    def best(self) -> StructureFit:
-        """What was kept."""
+    def _result(self) -> StructureFit:
         nats, network, embedding = self._best
         self.network.load_state_dict({k: torch.from_numpy(v) for k, v in network.items()})
         with torch.no_grad():
@@ -220,7 +213,7 @@ def _descend(
     parameters: list[Tensor],
     loss: Callable[[], Tensor],
     n_steps: int,
-    watch: Callable[[], None] = lambda: None,
+    after_some: Callable[[], None] = lambda: None,
 ) -> None:
     """Adam with a short warm-up and a cosine decay."""
     optimiser = torch.optim.Adam(parameters, lr=_LEARNING_RATE, betas=(0.9, 0.99))
@@ -234,4 +227,4 @@ def _descend(
         optimiser.step()
         schedule.step()
         if (k + 1) % _CHECK_EVERY == 0:
-            watch()
+            after_some()

@@ -1,7 +1,7 @@
 """Pair models: where neurons are placed, and the weight of a pair from the places of its neurons.
 
-The method reads symmetric features of places that start from the leading eigenvectors of the free
-weights. The others are what it is compared with.
+Places start from the leading eigenvectors of the free weights; a network on symmetric features of
+two places gives the weight.
 """
 
 from abc import ABC, abstractmethod
@@ -35,15 +35,12 @@ class Embedding(NamedTuple):
 
 
 def spectral_embedding(
-    weights: Float[np.ndarray, "post pre"],
-    n_dimensions: int,
-    directed: bool,
-    rng: torch.Generator | None = None,  # noqa: ARG001
+    weights: Float[np.ndarray, "post pre"], n_dimensions: int, directed: bool
 ) -> Embedding:
     """Leading eigenvectors of the symmetrised weights, or singular vectors of directed ones.
 
     Each is scaled by the root of its eigenvalue's size. The diagonal, which is not known, is
-    imputed from the leading vectors themselves. There is nothing random about it.
+    imputed from the leading vectors themselves.
     """
     matrix = weights.copy() if directed else (weights + weights.T) / 2
     np.fill_diagonal(matrix, 0.0)

@@ -1,0 +1,67 @@
+"""Stages of a fit, and the steps that several of them share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+
+from spikeweft.circuit_gnn.fitting.fit_state import FitState
+from spikeweft.circuit_gnn.fitting.problem import Problem
+
+Act = Callable[[Problem, FitState], FitState]
+"""One step of a fit."""
+
+
+class Stage(ABC):
+    """Steps of a fit that belong together.
+
+    Attributes
+    ----------
+    name
+        What a progress display calls it.
+    n_steps
+        The most steps that it takes.
+    """
+
+    name: str
+    n_steps: int
+
+    def is_done(self, state: FitState) -> bool:
+        """Whether nothing is left to do; asked before every step of the stage."""
+        return state.step >= self.n_steps
+
+    @abstractmethod
+    def advance(self, problem: Problem, state: FitState) -> FitState:
+        """The state after one more step."""
+
+
+class Acts(Stage):
+    """One act after another."""
+
+    def __init__(self, name: str, acts: tuple[Act, ...]) -> None:
+        self.name, self.acts, self.n_steps = name, acts, len(acts)
+
+    def advance(self, problem: Problem, state: FitState) -> FitState:
+        """The state after the next act."""
+        return self.acts[state.step](problem, state)
+
+
+def scoring_step(problem: Problem, state: FitState) -> FitState:
+    """A step of Fisher scoring of all neurons."""
+    return replace(state, current=problem.stepped(state.current))
+
+
+def prior_step(problem: Problem, state: FitState) -> FitState:
+    """A step of Fisher scoring, after which the weights' prior is estimated again."""
+    candidate = problem.stepped(state.current)
+    return replace(state, current=problem.scored(problem.with_estimated_prior(candidate)))
+
+
+def joint_step(problem: Problem, state: FitState) -> FitState:
+    """A step of all neurons and the link together."""
+    return replace(state, current=problem.scored(problem.jointly_stepped(state.current)))
+
+
+def keep_free(problem: Problem, state: FitState) -> FitState:
+    """Keep the current candidate as the one with free weights."""
+    current = problem.scored(state.current)
+    return replace(state, current=current, free=current)

@@ -1,0 +1,197 @@
+"""Parameters of every neuron and the link they share, their prior, and how far spikes inform them.
+
+The parameters of postsynaptic neuron i are its weights w_ij, the coefficients of its own history
+and of covariates, and a bias. Weights have a Gaussian prior around the mean of those that the same
+neuron receives; its precision is estimated from the weights themselves (empirical Bayes).
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from spikeweft.circuit_gnn.spike_prediction.likelihood import (
+    LikelihoodDerivatives,
+    likelihood_derivatives,
+)
+from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
+from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts
+
+_FIRST_PRECISION = 10.0
+_OTHER_PRECISION = 1e-3
+"""Precision of the prior of own history and covariates."""
+
+_FIRST_LINK_STEP = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeuronParameters:
+    """Parameters of every neuron and of the shared link, and how boldly the next step moves them.
+
+    Attributes
+    ----------
+    values
+        Coefficient of each feature in each postsynaptic neuron's drive.
+    link
+        The link from drive to rate, shared by all neurons.
+    precision
+        Of the Gaussian prior of weights around the mean of their neuron, which is free.
+    n_sources
+        Features that are traces of neurons, observed or hidden; further ones are covariates.
+    weights_fixed
+        Whether weights between neurons stay as they are, because a network gave them.
+    damping, step_length, link_radius
+        Levenberg-Marquardt damping and step length of each neuron, and the largest step of the
+        link.
+    """
+
+    values: Float[np.ndarray, "neuron feature"]
+    link: Link
+    precision: float
+    n_sources: int
+    weights_fixed: bool = False
+    damping: Float[np.ndarray, " neuron"]
+    step_length: Float[np.ndarray, " neuron"]
+    link_radius: float = 1.0
+
+    @property
+    def weights(self) -> Float[np.ndarray, "post pre"]:
+        """Weights from observed and hidden neurons, of each onto itself zero."""
+        weights = self.values[:, : self.n_sources].copy()
+        np.fill_diagonal(weights, 0.0)
+        return weights
+
+    @property
+    def is_weight(self) -> Bool[np.ndarray, "neuron feature"]:
+        """The entries that are weights between neurons, not own history, covariates or bias."""
+        entries = np.zeros(self.values.shape, dtype=bool)
+        entries[:, : self.n_sources] = True
+        np.fill_diagonal(entries, False)
+        return entries
+
+    def with_careful_steps(self, damping: float = 1e-3) -> Self:
+        """The same parameters, from which the next steps start carefully."""
+        n_neurons = len(self.values)
+        return replace(
+            self,
+            damping=np.full(n_neurons, damping),
+            step_length=np.ones(n_neurons),
+            link_radius=_FIRST_LINK_STEP,
+        )
+
+    def penalty(self, values: Float[np.ndarray, "neuron feature"]) -> Float[np.ndarray, " neuron"]:
+        """Negative log prior density of each neuron's values, up to a constant."""
+        return 0.5 * np.sum(self._precisions * self._deviation(values) ** 2, axis=1)
+
+    @property
+    def prior_gradient(self) -> Float[np.ndarray, "neuron feature"]:
+        """Slope of the prior's penalty."""
+        return self._precisions * self._deviation(self.values)
+
+    def with_prior(
+        self, information: Float[np.ndarray, "neuron feature feature"]
+    ) -> Float[np.ndarray, "neuron feature feature"]:
+        """Add the prior's precision to an information, in place."""
+        weight, n = self.is_weight, self.n_sources
+        np.einsum("iff->if", information)[:] += self._precisions
+        together = weight[:, :n, None] & weight[:, None, :n]
+        information[:, :n, :n] -= together * (self.precision / (n - 1))
+        return information
+
+    @property
+    def _precisions(self) -> Float[np.ndarray, "neuron feature"]:
+        return np.where(self.is_weight, self.precision, _OTHER_PRECISION)
+
+    def _deviation(
+        self, values: Float[np.ndarray, "neuron feature"]
+    ) -> Float[np.ndarray, "neuron feature"]:
+        """Distance of each weight from the mean of its neuron, of other entries from zero.
+
+        That mean has no prior: it takes what the spikes say about all weights together, so that
+        weights about which they say nothing each are like those about which they do. Nor has the
+        bias.
+        """
+        weight = self.is_weight
+        mean = np.sum(values, axis=1, where=weight) / (self.n_sources - 1)
+        distance = np.where(weight, values - mean[:, None], values)
+        distance[:, -1] = 0.0
+        return distance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate(NeuronParameters):
+    """Parameters with the derivatives of the training likelihood there."""
+
+    derivatives: LikelihoodDerivatives
+
+    @property
+    def parameters(self) -> NeuronParameters:
+        """The parameters alone."""
+        names = [field.name for field in fields(NeuronParameters)]
+        return NeuronParameters(**{name: getattr(self, name) for name in names})
+
+    @property
+    def penalised(self) -> Float[np.ndarray, " neuron"]:
+        """Log-likelihood of each neuron less its prior's penalty."""
+        return self.derivatives.log_likelihood - self.penalty(self.values)
+
+    @property
+    def log_likelihood(self) -> float:
+        """Log-likelihood of all neurons."""
+        return float(self.derivatives.log_likelihood.sum())
+
+    @property
+    def curvature(self) -> Float[np.ndarray, "neuron feature feature"]:
+        """Fisher information of each neuron's parameters and the precision of their prior."""
+        return self.with_prior(self.derivatives.information)
+
+    @property
+    def weight_variance(self) -> Float[np.ndarray, "post pre"]:
+        """Posterior variance of every free weight (Laplace), given the link.
+
+        It is infinite for a neuron that never fires, or is never active together with another:
+        nothing informs its weights, and a prior around their own mean leaves that mean open.
+        """
+        covariance, singular = torch.linalg.inv_ex(torch.from_numpy(self.curvature))
+        informed = (self.derivatives.n_spikes > 0) & (singular.numpy() == 0)
+        variance = np.einsum("iff->if", covariance.numpy())[:, : self.n_sources]
+        return np.where(informed[:, None], variance, np.inf)
+
+    @property
+    def determined(self) -> Float[np.ndarray, "post pre"]:
+        """How far spikes determine each weight, from 0, its prior alone, to 1 (MacKay 1992, γ)."""
+        return np.clip(1.0 - self.precision * self.weight_variance, 0.0, 1.0)
+
+    def with_estimated_prior(self) -> Self:
+        """The prior's precision under which the weights are typical (MacKay 1992)."""
+        entries = self.is_weight[:, : self.n_sources]
+        deviation = self._deviation(self.values)[:, : self.n_sources][entries]
+        if not deviation.any():  # no step has been taken yet, so they say nothing of their spread
+            return self
+        n_determined = np.sum(np.maximum(self.determined[entries], 1e-6))
+        return replace(self, precision=float(n_determined / np.sum(deviation**2)))
+
+
+def evaluate(traces: TraceParts, parameters: NeuronParameters) -> Estimate:
+    """The derivatives of the likelihood at some parameters."""
+    kept = {field.name: getattr(parameters, field.name) for field in fields(NeuronParameters)}
+    derivatives = likelihood_derivatives(traces, parameters.values, parameters.link)
+    return Estimate(**kept, derivatives=derivatives)
+
+
+def without_connections(traces: TraceParts, link: Link, n_hidden: int = 0) -> NeuronParameters:
+    """No connection at all: every neuron fires at its mean rate."""
+    n_neurons = traces.n_neurons
+    rate_hz = (traces.n_spikes + 0.5) / (traces.exposure_s + 1.0)
+    values = np.zeros((n_neurons, traces.n_features))
+    values[:, -1] = inverse_link(rate_hz, link)
+    return NeuronParameters(
+        values=values,
+        link=link,
+        precision=_FIRST_PRECISION,
+        n_sources=n_neurons + n_hidden,
+        damping=np.ones(n_neurons),
+        step_length=np.ones(n_neurons),
+    )
