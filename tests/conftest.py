@@ -29,10 +29,10 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 def learn_shortly(patch: pytest.MonkeyPatch) -> None:
     """Few steps for every network, where a test does not ask how good it is."""
     from spikeweft.circuit_gnn.fitting import structure_rounds
-    from spikeweft.circuit_gnn.structure_learning import network_fit as structure
+    from spikeweft.circuit_gnn.structure_learning import network_fit
 
-    patch.setattr(structure, "WARM_UP_STEPS", 50)
-    patch.setattr(structure_rounds, "STRUCTURE_STEPS", 50)
+    patch.setattr(network_fit, "IMITATION_STEPS", 50)
+    patch.setattr(structure_rounds, "LEARNING_STEPS", 50)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from spikeweft.baselines.same_bin.logistic_regression import LogisticRegressionL
 from spikeweft.baselines.same_bin.same_bin_glm import SameBinGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting import structure_rounds
-from spikeweft.circuit_gnn.structure_learning import network_fit as structure
+from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
@@ -77,8 +77,8 @@ NOT_DIRECTING = [k for k in EVERYONE if type(ESTIMATORS[k]) in GIVES_NO_DIRECTIO
 def short_training():
     """Networks for so few neurons need few steps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structure_rounds, "STRUCTURE_STEPS", 25)
-        patch.setattr(structure, "WARM_UP_STEPS", 25)
+        patch.setattr(structure_rounds, "LEARNING_STEPS", 25)
+        patch.setattr(network_fit, "IMITATION_STEPS", 25)
         patch.setattr(yoon_gnn, "BATCHES_PER_EPOCH", 40)
         patch.setattr(yoon_gnn, "N_HELD_OUT_BINS", 500)
         patch.setattr(yoon_gnn, "N_PROBES", 512)

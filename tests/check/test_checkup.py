@@ -14,7 +14,8 @@ from spikeweft.check import unit_pairs as together
 from spikeweft.check.checkup import check
 from spikeweft.check.findings import Checkup, Finding, Severity
 from spikeweft.check.page import build_page, verdict
-from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import link_step, resume_rows, row_step
+from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
 from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
@@ -226,10 +227,10 @@ def test_the_expected_error_is_the_measured_one(ring, quick):
     traces = synaptic_traces(
         part, tau_s=quick.tau_s, history_window_s=0.1, rng=np.random.default_rng(1)
     )
-    fit = resume_rows(traces, quick.fit)
+    scoring, fit = FisherScoring(), evaluate(traces, quick.fit.parameters.with_careful_steps())
     for _ in range(3):
-        fit = row_step(traces, row_step(traces, link_step(traces, fit)))
-    measured = inference_error(Connectivity(weights=fit.rows[:, :12]), RING.connectivity).delta
+        fit = scoring.step(traces, scoring.step(traces, scoring.joint_step(traces, fit)))
+    measured = inference_error(Connectivity(weights=fit.values[:, :12]), RING.connectivity).delta
     expected = power.expected_error(ring, quick).numbers["expected_delta"]
     assert measured / 1.5 < expected < 1.5 * measured
 

@@ -7,8 +7,7 @@ import pytest
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting import fit_state, structure_rounds
-from spikeweft.circuit_gnn.fitting import hyperparameter_search as first_minutes
-from spikeweft.circuit_gnn.structure_learning import network_fit as structure
+from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
@@ -26,8 +25,8 @@ N = 8
 def short_descents():
     """Fewer steps for the pair networks, which so few neurons do not need."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structure_rounds, "STRUCTURE_STEPS", 50)
-        patch.setattr(structure, "WARM_UP_STEPS", 50)
+        patch.setattr(structure_rounds, "LEARNING_STEPS", 50)
+        patch.setattr(network_fit, "IMITATION_STEPS", 50)
         yield
 
 
@@ -139,14 +138,14 @@ def test_the_synaptic_time_constant_is_found():
     """To within a step of the ladder."""
     tau_s = 0.03
     X = simulate(directed_network(tau_s), 60.0, np.random.default_rng(0))
-    found = CircuitGNN().fit(X).tau_s_
-    ladder = np.array(first_minutes.TAUS_S)
+    found = CircuitGNN().fit(X).model_.inputs.tau_s
+    ladder = np.array(TAUS_S)
     assert abs(np.argmin(abs(ladder - found)) - np.argmin(abs(ladder - tau_s))) <= 1
 
 
 def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
     """Taken here whatever held-out spikes say: an undirected network's are symmetric."""
-    monkeypatch.setattr(fit_state, "_WORTH_NATS", -1e9)
+    monkeypatch.setattr(fit_state, "WORTH_NATS", -1e9)
     fit = CircuitGNN(tau_s=0.01).fit(short)
     assert fit.connectivity_.metadata["structure"].startswith("symmetric pair network")
     np.testing.assert_allclose(fit.connectivity_.weights, fit.connectivity_.weights.T)
@@ -197,7 +196,7 @@ def fit_with_interruptions(X, checkpoint, settings, every):
 def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(
     short, tmp_path, monkeypatch, settings, worth_nats
 ):
-    monkeypatch.setattr(fit_state, "_WORTH_NATS", worth_nats)
+    monkeypatch.setattr(fit_state, "WORTH_NATS", worth_nats)
     whole = CircuitGNN(**settings).fit(short)
     resumed = fit_with_interruptions(short, tmp_path / "fit.safetensors", settings, every=47)
     np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
@@ -268,8 +267,11 @@ def test_hidden_neurons_join_the_model_but_not_the_report(
 ):
     fit = fitted_with_hidden
     assert fit.connectivity_.n_neurons == N
-    assert fit.rows_.shape[1] == fitted_to_short.rows_.shape[1] + 2
-    assert np.any(fit.rows_[:, N : N + 2] != 0)
+    assert (
+        fit.model_.neuron_parameters.shape[1]
+        == fitted_to_short.model_.neuron_parameters.shape[1] + 2
+    )
+    assert np.any(fit.model_.neuron_parameters[:, N : N + 2] != 0)
     expected = fit.predict(short, 0.02).sum(axis=0)
     np.testing.assert_allclose(expected, short.n_spikes, rtol=0.15)
 
@@ -302,8 +304,8 @@ def rotated(driven):
 
 def test_held_out_spikes_find_how_an_input_rotates_the_circuit(driven, rotated):
     """The simulated gain is one; who reads the input knows the wiring that is being rotated."""
-    assert 0.7 <= rotated.rotation_.gain <= 1.4
-    assert rotated.connectivity_.metadata["rotation_gain"] == rotated.rotation_.gain
+    assert 0.7 <= rotated.model_.inputs.rotation.gain <= 1.4
+    assert rotated.connectivity_.metadata["rotation_gain"] == rotated.model_.inputs.rotation.gain
     blind = CircuitGNN(tau_s=0.01).fit(driven[0])
     assert rotated.score(driven[1]) > blind.score(driven[1]) + 0.1
     truth, pairs = ring(1.5).connectivity, rotated.connectivity_.informed
@@ -320,7 +322,7 @@ def test_hidden_neurons_let_a_rotation_be_found_where_half_of_the_ring_is_missin
     alone, joined = (
         CircuitGNN(tau_s=0.01, rotated_by="drive", n_hidden=n).fit(fitting) for n in (0, 12)
     )
-    assert (alone.rotation_.gain, joined.rotation_.gain) == (0.0, 1.0)
+    assert (alone.model_.inputs.rotation.gain, joined.model_.inputs.rotation.gain) == (0.0, 1.0)
     assert joined.score(test) > alone.score(test) + 0.1
     deltas = [inference_error(m.connectivity_, seen.connectivity).delta for m in (joined, alone)]
     assert deltas[0] < 0.75 * deltas[1]
@@ -334,7 +336,7 @@ def test_an_input_that_does_not_rotate_the_circuit_is_not_made_to():
     fit = CircuitGNN(tau_s=0.01, rotated_by="aimless").fit(
         replace(X, covariates={"aimless": aimless})
     )
-    assert fit.rotation_.gain == 0.0
+    assert fit.model_.inputs.rotation.gain == 0.0
 
 
 @pytest.mark.parametrize("n_hidden", [0, 2])
@@ -344,12 +346,12 @@ def test_a_rotated_model_is_saved_with_its_rotation(driven, rotated, n_hidden):
     if n_hidden:
         X = X.select(np.arange(24)[np.arange(24) % 8 != 0])
         fit = CircuitGNN(tau_s=0.01, rotated_by="drive", n_hidden=n_hidden).fit(X)
-        assert len(fit.rotation_.places) == X.n_neurons + n_hidden
-        assert len(set(fit.rotation_.places)) == X.n_neurons + n_hidden
+        assert len(fit.model_.inputs.rotation.places) == X.n_neurons + n_hidden
+        assert len(set(fit.model_.inputs.rotation.places)) == X.n_neurons + n_hidden
     again = CircuitGNN.from_saved(fit.model_arrays(), json.loads(json.dumps(fit.model_settings())))
     np.testing.assert_array_equal(again.predict(X), fit.predict(X))
     np.testing.assert_array_equal(again.log_likelihood(X), fit.log_likelihood(X))
-    assert fit.rotation_.gain != 0.0
+    assert fit.model_.inputs.rotation.gain != 0.0
     drive = replace(X.covariates["drive"], values=np.zeros_like(X.covariates["drive"].values))
     frozen = again.log_likelihood(replace(X, covariates={"drive": drive}))
     assert frozen.sum() < fit.log_likelihood(X).sum()

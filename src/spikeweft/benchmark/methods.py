@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 _CIRCUIT_GNN = "spikeweft.circuit_gnn.estimator.CircuitGNN"
+_ABLATIONS = "spikeweft.circuit_gnn.ablations"
 
 
 _YOON_GNN = "spikeweft.graph_networks.yoon_gnn.YoonGNN"
@@ -36,14 +37,11 @@ class Method:
         Module and class, with dots.
     settings
         Arguments of the class, where they differ from its defaults.
-    recipe
-        Fields of `fitting.Recipe` that differ from its defaults: steps of `CircuitGNN` left out.
     """
 
     name: str
     estimator: str
     settings: Mapping[str, object] = field(default_factory=dict)
-    recipe: Mapping[str, object] = field(default_factory=dict)
 
     def build(self, *, n_hidden: int, seed: int) -> "CircuitEstimator":
         """The estimator, not yet fitted; what draws no random numbers is not given a seed.
@@ -53,7 +51,7 @@ class Method:
         InputError
             Where there is no such class, or it cannot model hidden neurons but is asked to.
         """
-        estimator = self._class()(**self.settings, **self._recipe())
+        estimator = self._class()(**self.settings)
         known = estimator.get_params(deep=False)
         if n_hidden and "n_hidden" not in known:
             raise InputError(f"{self.name} has no hidden neurons; ask it for 0, not {n_hidden}")
@@ -68,15 +66,6 @@ class Method:
             raise InputError(
                 f"{self.name} cannot be imported ({error}); install what it needs"
             ) from error
-
-    def _recipe(self) -> dict[str, object]:
-        if not self.recipe:
-            return {}
-        return {
-            "recipe": import_module("spikeweft.circuit_gnn.fitting.circuit_fit").Recipe(
-                **self.recipe
-            )
-        }
 
 
 CIRCUIT_GNN = Method(name="CircuitGNN", estimator=_CIRCUIT_GNN)
@@ -177,9 +166,8 @@ WITH_DRIVE: tuple[Method, ...] = (CIRCUIT_GNN_DRIVE, CIRCUIT_GNN, YOON_GNN_DRIVE
 
 MIXED_COLUMNS = Method(
     name="CircuitGNN+drive, mixed columns",
-    estimator=_CIRCUIT_GNN,
+    estimator=f"{_ABLATIONS}.WithoutHiddenCircuit",
     settings={"rotated_by": "drive"},
-    recipe={"hidden_circuit": False},
 )
 
 
@@ -187,30 +175,30 @@ MIXED_COLUMNS = Method(
 
 
 class Ablation(NamedTuple):
-    """One ingredient of `CircuitGNN` that is left out, what stands in its place, and how."""
+    """One ingredient of `CircuitGNN` that is left out, what stands in its place, and the class."""
 
     ingredient: str
     instead: str
-    recipe: Mapping[str, object]
+    estimator: str
 
     @property
     def method(self) -> Method:
         """`CircuitGNN` without this ingredient."""
         name = f"without {self.ingredient}"
-        return Method(name=name, estimator=_CIRCUIT_GNN, recipe=self.recipe)
+        return Method(name=name, estimator=f"{_ABLATIONS}.{self.estimator}")
 
 
 ABLATIONS = (
-    Ablation("structure", "free weights", {"structure": False}),
-    Ablation("ensembles", "one network a round", {"n_networks": (1, 1, 1)}),
-    Ablation("further rounds", "one round", {"n_networks": (4,)}),
-    Ablation("spectral start", "random embeddings", {"spectral_start": False}),
-    Ablation("symmetric pair features", "[zᵢ, zⱼ]", {"symmetric_features": False}),
-    Ablation("pair network", "bilinear form", {"pair_network": False}),
-    Ablation("Fisher metric", "all pairs alike", {"fisher_metric": False}),
-    Ablation("learned link", "exponential link", {"learned_link": False}),
-    Ablation("expected information", "steps heed spikes only", {"expected_information": False}),
-    Ablation("whitened steps", "diagonal steps", {"whitened_steps": False}),
+    Ablation("structure", "free weights", "WithoutStructure"),
+    Ablation("ensembles", "one network a round", "WithoutEnsembles"),
+    Ablation("further rounds", "one round", "WithoutFurtherRounds"),
+    Ablation("spectral start", "random embeddings", "WithoutSpectralStart"),
+    Ablation("symmetric pair features", "[zᵢ, zⱼ]", "WithoutSymmetricFeatures"),
+    Ablation("pair network", "bilinear form", "WithoutPairNetwork"),
+    Ablation("Fisher metric", "all pairs alike", "WithoutFisherMetric"),
+    Ablation("learned link", "exponential link", "WithoutLearnedLink"),
+    Ablation("expected information", "steps heed spikes only", "WithoutExpectedInformation"),
+    Ablation("whitened steps", "diagonal steps", "WithoutWhitenedSteps"),
 )
 
 

@@ -18,11 +18,8 @@ from spikeweft.circuit_gnn.fitting.problem import (
     Problem,
 )
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import LARGEST_PART_BYTES, MOST_KEPT_BYTES
-from spikeweft.circuit_gnn.structure_learning.network_fit import (
-    IMITATION_STEPS,
-    LEARNING_STEPS,
-    N_HIDDEN_UNITS,
-)
+from spikeweft.circuit_gnn.structure_learning.network_fit import IMITATION_STEPS, LEARNING_STEPS
+from spikeweft.circuit_gnn.structure_learning.pair_network import N_HIDDEN_UNITS
 from spikeweft.data.holdout import HELD_OUT
 from spikeweft.data.recording import Recording
 from spikeweft.runtime.memory import MIB, available_memory_mb, memory_in_use_mb

@@ -14,11 +14,7 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons,
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate, NeuronParameters
 from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts, Traces, set_shared
-from spikeweft.circuit_gnn.structure_learning.network_fit import (
-    N_HIDDEN_UNITS,
-    NetworkShape,
-    NetworkTrainer,
-)
+from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape, NetworkTrainer
 from spikeweft.circuit_gnn.structure_learning.pair_network import (
     Embedding,
     PairModel,
@@ -105,7 +101,7 @@ class ConcatenationNetwork(PairModel):
 
     def __init__(self, n_dimensions: int, directed: bool, rng: torch.Generator) -> None:
         super().__init__(directed)
-        self.first, self.second, self.last = perceptron(2 * n_dimensions, N_HIDDEN_UNITS, rng)
+        self.first, self.second, self.last = perceptron(2 * n_dimensions, rng)
 
     @property
     def layers(self) -> tuple[nn.Linear, ...]:

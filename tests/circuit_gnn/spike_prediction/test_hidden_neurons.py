@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
-    Heard,
     HiddenNeurons,
     Places,
+    RotatedSources,
     mean_field_traces,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
@@ -105,16 +105,24 @@ def traces_of(recording, tau_s=TAU_S):
     return synaptic_traces(recording, tau_s=tau_s, history_window_s=0.1, rng=rng, n_shared=1)
 
 
-def as_fired(traces, n_columns):
-    """Where nothing rotates the circuit, it hears every neuron in its own column."""
-    return Heard.unturned(n_columns, len(traces.times_s))
+def unrotated(traces, n_columns):
+    """Where nothing rotates the circuit, every column has the trace of its own neuron."""
+    return RotatedSources.unrotated(n_columns, len(traces.times_s))
+
+
+def hidden_neurons(weights, bias, link=LINK):
+    n_hidden, n = len(bias), weights.shape[1] - len(bias)
+    adjacent = np.zeros((n, n), dtype=bool)
+    return HiddenNeurons(
+        mix=np.zeros((n_hidden, n)), adjacent=adjacent, weights=weights, bias=bias, link=link
+    )
 
 
 def mean_field_of(traces, weights, bias, link=LINK, tau_s=TAU_S):
-    """Expected traces of hidden neurons that hear the observed ones, and not each other."""
+    """Expected traces of hidden neurons that the observed ones drive, and not each other."""
     weights = np.concatenate([weights, np.zeros((len(bias), len(bias)))], axis=1)
-    heard = as_fired(traces, weights.shape[1])
-    return mean_field_traces(traces, weights, bias, link, tau_s, heard)
+    rotated = unrotated(traces, weights.shape[1])
+    return mean_field_traces(traces, hidden_neurons(weights, bias, link), tau_s, rotated)
 
 
 @pytest.mark.parametrize(
@@ -143,14 +151,14 @@ def test_the_expected_trace_is_the_rate_seen_through_the_synapse():
     earlier = np.searchsorted(recording.spike_times_s, 0.1 - 5e-5)
     past = np.exp((recording.spike_times_s[:earlier] - 0.1) / TAU_S)
     np.add.at(observed, recording.spike_neurons[:earlier], past)
-    heard, state, decay = earlier, 0.0, np.exp(-1e-4 / TAU_S)
+    n_counted, state, decay = earlier, 0.0, np.exp(-1e-4 / TAU_S)
     for k, time_s in enumerate(grid_s):
         expected[k] = state
         rate = 50.0 * np.logaddexp(0, weights[0] @ observed + bias[0])
         state = state * decay + rate * TAU_S * (1 - decay)
         now = np.searchsorted(recording.spike_times_s, time_s + 5e-5)
-        np.add.at(observed, recording.spike_neurons[heard:now], 1.0)
-        heard = now
+        np.add.at(observed, recording.spike_neurons[n_counted:now], 1.0)
+        n_counted = now
         observed *= decay
     for times_s, found in ((traces.times_s, at_times), (traces.spike_times_s, at_spikes)):
         wanted = expected[np.rint((times_s - 0.1) / 1e-4).astype(int)]
@@ -182,7 +190,7 @@ def test_expected_traces_start_anew_in_every_epoch():
             assert np.all(found[first] < 0.3 * settled)
 
 
-def test_the_future_is_not_heard():
+def test_the_future_leaves_no_trace():
     """Silencing every neuron from 2 s on changes no expected trace before."""
     whole = poisson(duration_s=4.0)
     early = whole.spike_times_s < 2.0
@@ -201,24 +209,26 @@ def test_the_future_is_not_heard():
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
 
 
-def test_silence_is_heard_where_the_input_turned_the_circuit_to_where_nobody_is():
-    """What drives a hidden neuron is what the circuit hears, not what the neurons fire."""
+def test_a_column_rotated_to_where_no_neuron_is_drives_nothing():
+    """Hidden neurons are driven by rotated traces, not by those of the columns."""
     traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
     weights, bias = np.array([[5.0, 5.0, 5.0, 0.0]]), np.array([-1.0])
-    nobody = Heard(np.full((1, 4), -1), np.zeros(len(traces.times_s), np.int64))
-    silent = mean_field_traces(traces, weights, bias, LINK, TAU_S, nobody)
+    nobody = RotatedSources(np.full((1, 4), -1), np.zeros(len(traces.times_s), np.int64))
+    silent = mean_field_traces(traces, hidden_neurons(weights, bias), TAU_S, nobody)
     alone = mean_field_of(traces, np.zeros((1, 3)), bias)
     for found, expected in zip(silent, alone, strict=True):
         np.testing.assert_array_equal(found, expected)
     assert mean_field_of(traces, weights[:, :3], bias)[1].mean() > 2 * silent[1].mean()
 
 
-def test_turning_who_is_heard_is_turning_who_drives():
-    """Column 0 hears neuron 1, and so on: as if the weights had been turned the other way."""
+def test_rotating_the_sources_is_rotating_the_weights_the_other_way():
+    """Column 0 has the trace of neuron 1, and so on."""
     traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
     weights, bias = np.array([[0.9, -0.4, 0.1, 0.0]]), np.array([0.5])
-    turned = Heard(np.array([[0, 1, 2, 3], [1, 2, 0, 3]]), np.ones(len(traces.times_s), np.int64))
-    found = mean_field_traces(traces, weights, bias, LINK, TAU_S, turned)
+    turned = RotatedSources(
+        np.array([[0, 1, 2, 3], [1, 2, 0, 3]]), np.ones(len(traces.times_s), np.int64)
+    )
+    found = mean_field_traces(traces, hidden_neurons(weights, bias), TAU_S, turned)
     expected = mean_field_of(traces, np.array([[0.1, 0.9, -0.4]]), bias)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
@@ -228,7 +238,7 @@ def test_hidden_neurons_that_excite_each_other_without_end_are_held_by_their_ref
     traces = traces_of(poisson(n_neurons=3, duration_s=2.0))
     weights = np.concatenate([np.zeros((2, 3)), 50.0 * (1.0 - np.eye(2))], axis=1)
     at_spikes, at_times = mean_field_traces(
-        traces, weights, np.full(2, 5.0), LINK, TAU_S, as_fired(traces, 5)
+        traces, hidden_neurons(weights, np.full(2, 5.0)), TAU_S, unrotated(traces, 5)
     )
     assert np.all(np.isfinite(at_spikes))
     np.testing.assert_allclose(at_times[traces.times_s > 0.5], 500.0 * TAU_S, rtol=1e-3)
@@ -239,7 +249,9 @@ def test_hidden_neurons_drive_each_other():
     traces = traces_of(poisson(n_neurons=3, duration_s=10.0))
     weights = np.zeros((2, 5))
     weights[0, 4], weights[1, 3] = 0.8, 0.8
-    found = mean_field_traces(traces, weights, np.full(2, 2.0), LINK, TAU_S, as_fired(traces, 5))[1]
+    found = mean_field_traces(
+        traces, hidden_neurons(weights, np.full(2, 2.0)), TAU_S, unrotated(traces, 5)
+    )[1]
     settled = found[traces.times_s > 0.5]
     drive = 2.0 + 0.8 * settled
     np.testing.assert_allclose(settled, 50.0 * np.logaddexp(0, drive) * TAU_S, rtol=1e-3)
@@ -249,19 +261,19 @@ def test_hidden_neurons_drive_each_other():
 # -- joining the circuit --
 
 
-def rows_of_a_ring(n):
-    """Rows of a model in which the nearest neighbours excite, and neuron i has the bias i."""
-    rows = np.zeros((n, n + 3))
+def parameters_of_a_ring(n):
+    """Parameters of a model in which the nearest neighbours excite, and neuron i has the bias i."""
+    values = np.zeros((n, n + 3))
     for i in range(n):
-        rows[i, [(i - 1) % n, (i + 1) % n]] = 1.0
-    rows[:, -1] = np.arange(n)
-    return rows
+        values[i, [(i - 1) % n, (i + 1) % n]] = 1.0
+    values[:, -1] = np.arange(n)
+    return values
 
 
 def test_a_hidden_neuron_is_driven_as_its_neighbours_are():
     """Half-way between two neurons, by the mean of their weights and with the mean of biases."""
-    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
-    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), rows, LINK)
+    values, angle_rad = parameters_of_a_ring(6), on_ring(6)
+    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), values, LINK)
     np.testing.assert_allclose(hidden.weights, [[0.5, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]])
     np.testing.assert_allclose(hidden.bias, [1.5])
     assert hidden.link == LINK
@@ -269,10 +281,10 @@ def test_a_hidden_neuron_is_driven_as_its_neighbours_are():
 
 def test_turning_the_places_turns_what_drives_the_hidden_neurons():
     """A weight onto itself is not known, so it is taken from both neighbours, also across zero."""
-    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    values, angle_rad = parameters_of_a_ring(6), on_ring(6)
     places_rad = np.array([0.1, 1.0, 3.0])
     here, turned = (
-        HiddenNeurons.at(Places.on_ring(angle_rad, places_rad + k * 2 * np.pi / 6), rows, LINK)
+        HiddenNeurons.at(Places.on_ring(angle_rad, places_rad + k * 2 * np.pi / 6), values, LINK)
         for k in (0, 5)
     )
     np.testing.assert_allclose(
@@ -283,9 +295,9 @@ def test_turning_the_places_turns_what_drives_the_hidden_neurons():
 
 def test_hidden_neurons_are_wired_among_themselves_as_their_neighbours_are():
     """Two half-way between neighbours: the mean of the four weights; none onto itself."""
-    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
+    values, angle_rad = parameters_of_a_ring(6), on_ring(6)
     hidden = HiddenNeurons.at(
-        Places.on_ring(angle_rad, np.array([np.pi / 6, np.pi / 2])), rows, LINK
+        Places.on_ring(angle_rad, np.array([np.pi / 6, np.pi / 2])), values, LINK
     )
     np.testing.assert_allclose(hidden.weights[:, 6:], [[0.0, 0.75], [0.75, 0.0]])
 
@@ -293,36 +305,25 @@ def test_hidden_neurons_are_wired_among_themselves_as_their_neighbours_are():
 def test_a_circuit_that_shows_its_ring_needs_no_preferred_directions():
     """Places found from weights alone are those between neighbours, driven as these are."""
     n = 30
-    rows, missing = rows_of_a_ring(n), [3, 18]
+    values, missing = parameters_of_a_ring(n), [3, 18]
     seen = np.setdiff1d(np.arange(n), missing)
     apart = np.abs(np.angle(np.exp(1j * (on_ring(n)[:, None] - on_ring(n)[None, :]))))
-    rows[:, :n] = np.exp(-2 * apart**2) * (apart > 0)
-    rows = rows[np.ix_(seen, np.append(seen, [n, n + 1, n + 2]))]
-    places = Places.by_circuit(rows[:, : len(seen)], 2)
+    values[:, :n] = np.exp(-2 * apart**2) * (apart > 0)
+    values = values[np.ix_(seen, np.append(seen, [n, n + 1, n + 2]))]
+    places = Places.by_circuit(values[:, : len(seen)], 2)
     on_that_ring = Places.on_ring(on_ring(n)[seen], on_ring(n)[missing])
     order = np.argsort(places.mix.argmax(axis=1))
     np.testing.assert_allclose(places.mix[order], on_that_ring.mix, atol=1e-9)
-    np.testing.assert_array_equal(places.beside, on_that_ring.beside)
+    np.testing.assert_array_equal(places.adjacent, on_that_ring.adjacent)
 
 
 def test_other_weights_drive_the_same_neurons():
-    rows, angle_rad = rows_of_a_ring(6), on_ring(6)
-    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), rows, LINK)
-    rows[:, -1] += 3.0
+    values, angle_rad = parameters_of_a_ring(6), on_ring(6)
+    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), values, LINK)
+    values[:, -1] += 3.0
     weights = np.arange(7.0)[None, :]
-    other = hidden.driven_by(weights, rows, Link(2.0, 0.0))
+    other = hidden.driven_by(weights, values, Link(2.0, 0.0))
     np.testing.assert_array_equal(other.weights, weights)
     np.testing.assert_allclose(other.bias, hidden.bias + 3.0)
     np.testing.assert_array_equal(other.mix, hidden.mix)
     assert other.link == Link(2.0, 0.0)
-
-
-def test_joined_hidden_neurons_are_heard_by_all():
-    traces = traces_of(poisson(n_neurons=6, duration_s=4.0))
-    hidden = HiddenNeurons.at(Places.on_ring(on_ring(6), np.array([0.5])), rows_of_a_ring(6), LINK)
-    observed = traces.at_times[:, :6].copy()
-    hidden.join(traces, TAU_S, as_fired(traces, 7))
-    expected = mean_field_of(traces, hidden.weights[:, :6], hidden.bias)
-    np.testing.assert_allclose(traces.at_spikes[:, 6:7], expected[0], rtol=1e-5)
-    np.testing.assert_allclose(traces.at_times[:, 6:7], expected[1], rtol=1e-5)
-    np.testing.assert_array_equal(traces.at_times[:, :6], observed)

@@ -5,14 +5,13 @@ import pytest
 import torch
 
 from spikeweft.circuit_gnn.spike_prediction import likelihood as prediction
-from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import inverse_link
 from spikeweft.circuit_gnn.spike_prediction.likelihood import (
-    geometry,
+    likelihood_derivatives,
     log_likelihood,
     mean_slope,
     rate_hz,
 )
-from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
 from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, Traces, set_shared, synaptic_traces
 from spikeweft.data.recording import Recording
 from spikeweft.runtime import parallel as threads
@@ -73,12 +72,14 @@ def test_the_likelihood_is_the_one_written_out_spike_by_spike(traces, rows, link
     rows = rows - np.array([0.0] * (rows.shape[1] - 1) + [link.log_gain - 3.0])
     expected = plain_log_likelihood(traces, rows, link)
     np.testing.assert_allclose(log_likelihood(traces, rows, link), expected, rtol=2e-5)
-    np.testing.assert_allclose(geometry(traces, rows, link).log_likelihood, expected, rtol=2e-5)
+    np.testing.assert_allclose(
+        likelihood_derivatives(traces, rows, link).log_likelihood, expected, rtol=2e-5
+    )
 
 
 @pytest.mark.parametrize("link", LINKS[:2])
 def test_the_gradient_is_the_slope_of_the_likelihood(traces, rows, link):
-    g, step = geometry(traces, rows, link), 1e-4
+    g, step = likelihood_derivatives(traces, rows, link), 1e-4
     for feature in range(rows.shape[1]):
         moved = np.zeros(rows.shape[1])
         moved[feature] = step
@@ -102,7 +103,7 @@ def whole_fisher(g):
 def test_the_fisher_information_is_the_spread_of_the_scores(traces, rows):
     """Σ over spikes of the outer product of d log λ/dθ, of the row and of the link together."""
     link = LINKS[1]
-    fisher = whole_fisher(geometry(traces, rows, link))
+    fisher = whole_fisher(likelihood_derivatives(traces, rows, link))
     for i in range(N):
         features = features_at_spikes(traces, i)
         drive = features @ rows[i]
@@ -113,7 +114,7 @@ def test_the_fisher_information_is_the_spread_of_the_scores(traces, rows):
 
 
 def test_the_fisher_information_is_symmetric_and_never_negative(traces, rows):
-    fisher = whole_fisher(geometry(traces, rows, LINKS[1]))
+    fisher = whole_fisher(likelihood_derivatives(traces, rows, LINKS[1]))
     np.testing.assert_allclose(fisher, fisher.transpose(0, 2, 1), rtol=1e-6)
     assert np.linalg.eigvalsh(fisher).min() > -1e-4 * np.linalg.eigvalsh(fisher).max()
 
@@ -122,7 +123,7 @@ def test_the_expected_information_is_that_of_the_spikes_the_model_expects(traces
     """∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt, written out over every quadrature time."""
     link = LINKS[1]
     assert len(traces.times_s) < 2 * prediction._INFORMATION_TIMES, "so no time is left out"
-    expected = geometry(traces, rows, link).expected
+    expected = likelihood_derivatives(traces, rows, link).expected
     for i in range(N):
         features = features_at_times(traces, i)
         drive = features @ rows[i]
@@ -135,9 +136,9 @@ def test_the_expected_information_is_that_of_the_spikes_the_model_expects(traces
 
 def test_some_of_the_times_stand_for_all_of_them(traces, rows, monkeypatch):
     """A fifth of the times gives the same information to within their scatter."""
-    whole = geometry(traces, rows, LINKS[1]).expected
+    whole = likelihood_derivatives(traces, rows, LINKS[1]).expected
     monkeypatch.setattr(prediction, "_INFORMATION_TIMES", len(traces.times_s) // 5)
-    some = geometry(traces, rows, LINKS[1]).expected
+    some = likelihood_derivatives(traces, rows, LINKS[1]).expected
     assert np.any(some != whole)
     size = np.sqrt(np.einsum("iff->if", whole))
     apart = (some - whole) / (size[:, :, None] * size[:, None, :])
@@ -145,7 +146,7 @@ def test_some_of_the_times_stand_for_all_of_them(traces, rows, monkeypatch):
 
 
 def test_the_information_is_the_mean_of_what_spikes_show_and_the_model_expects(traces, rows):
-    g = geometry(traces, rows, LINKS[0])
+    g = likelihood_derivatives(traces, rows, LINKS[0])
     np.testing.assert_array_equal(g.information, (g.fisher + g.expected) / 2)
 
 
@@ -158,9 +159,11 @@ def test_a_neuron_that_should_fire_and_does_not_has_expected_information(traces,
         spike_times_s=traces.spike_times_s[none],
         offsets=offsets,
     )
-    g = geometry(silent, rows, LINKS[0])
+    g = likelihood_derivatives(silent, rows, LINKS[0])
     np.testing.assert_array_equal(g.fisher, 0)
-    np.testing.assert_array_equal(g.expected, geometry(traces, rows, LINKS[0]).expected)
+    np.testing.assert_array_equal(
+        g.expected, likelihood_derivatives(traces, rows, LINKS[0]).expected
+    )
     assert np.all(np.einsum("iff->if", g.expected)[:, -1] > 0)
 
 
@@ -186,11 +189,13 @@ def drawn_from_the_model():
 def test_at_the_truth_the_fisher_information_is_the_curvature(drawn_from_the_model):
     """Spikes drawn from the model itself: the likelihood bends as the scores spread."""
     traces, rows, link = drawn_from_the_model
-    step, fisher = 0.02, geometry(traces, rows, link).fisher[1]
+    step, fisher = 0.02, likelihood_derivatives(traces, rows, link).fisher[1]
     for feature in (0, rows.shape[1] - 1):
         moved = np.zeros_like(rows)
         moved[1, feature] = step
-        ahead, behind = (geometry(traces, rows + s * moved, link).gradient[1] for s in (1, -1))
+        ahead, behind = (
+            likelihood_derivatives(traces, rows + s * moved, link).gradient[1] for s in (1, -1)
+        )
         bent = (behind - ahead)[feature] / (2 * step)
         np.testing.assert_allclose(fisher[feature, feature], bent, rtol=0.1)
 
@@ -198,7 +203,7 @@ def test_at_the_truth_the_fisher_information_is_the_curvature(drawn_from_the_mod
 def test_at_the_truth_spikes_show_the_information_that_is_expected_of_them(drawn_from_the_model):
     """To within the scatter of spikes and of the times: 4 standard errors."""
     traces, rows, link = drawn_from_the_model
-    g = geometry(traces, rows, link)
+    g = likelihood_derivatives(traces, rows, link)
     neuron, used = 1, [0, rows.shape[1] - 1]
     for a in used:
         for b in used:
@@ -240,7 +245,7 @@ def test_no_inhibition_is_too_strong_to_compute(traces, rows, link):
     """A neuron that is held at a drive of minus ten thousand has no rate, but finite numbers."""
     held = rows.copy()
     held[:, -1] = -1e4
-    g = geometry(traces, held, link)
+    g = likelihood_derivatives(traces, held, link)
     rates_hz = rate_hz(traces, held, link)
     for value in (g.log_likelihood, g.gradient, whole_fisher(g), g.expected, rates_hz):
         assert np.all(np.isfinite(value))
@@ -280,7 +285,7 @@ def test_rates_integrate_to_what_the_likelihood_expects(traces, rows):
     """The derivative in the link's log gain is spikes fired less spikes expected."""
     link = LINKS[1]
     expected = traces.weight_s.astype(float) @ rate_hz(traces, rows, link)
-    gradient = geometry(traces, rows, link).link_gradient[:, 1]
+    gradient = likelihood_derivatives(traces, rows, link).link_gradient[:, 1]
     np.testing.assert_allclose(traces.n_spikes - expected, gradient, rtol=1e-4, atol=1e-2)
 
 
@@ -291,7 +296,7 @@ def test_the_answer_does_not_depend_on_the_number_of_processors(traces, rows, mo
     for n in (1, 2, 7):
         monkeypatch.setattr(threads, "n_processors", lambda n=n: n)
         threads._pool.cache_clear()
-        g = geometry(traces, rows, LINKS[1])
+        g = likelihood_derivatives(traces, rows, LINKS[1])
         likelihood = log_likelihood(traces, rows, LINKS[1])
         rates = rate_hz(traces, rows, LINKS[1])
         found.append([likelihood, rates, g.gradient, whole_fisher(g), g.expected])
@@ -305,7 +310,7 @@ def test_a_row_knows_nothing_of_the_other_rows(traces, rows):
     """Other neurons' parameters do not change a neuron's likelihood or gradient by one bit."""
     others = rows.copy()
     others[1:] += 0.3
-    a, b = (geometry(traces, at, LINKS[0]) for at in (rows, others))
+    a, b = (likelihood_derivatives(traces, at, LINKS[0]) for at in (rows, others))
     assert a.log_likelihood[0] == b.log_likelihood[0]
     np.testing.assert_array_equal(a.gradient[0], b.gradient[0])
     assert np.all(a.log_likelihood[1:] != b.log_likelihood[1:])
@@ -316,10 +321,10 @@ def test_a_silent_neuron_has_only_its_expected_spikes(traces, rows):
     offsets = np.array([0, *[len(fired)] * N])
     times_s = traces.spike_times_s[: traces.offsets[1]]
     silent = replace(traces, at_spikes=fired, spike_times_s=times_s, offsets=offsets)
-    g = geometry(silent, rows, LINKS[0])
+    g = likelihood_derivatives(silent, rows, LINKS[0])
     np.testing.assert_array_equal(g.fisher[1:], 0)
     assert np.all(g.log_likelihood[1:] < 0)
-    assert g.log_likelihood[0] == geometry(traces, rows, LINKS[0]).log_likelihood[0]
+    assert g.log_likelihood[0] == likelihood_derivatives(traces, rows, LINKS[0]).log_likelihood[0]
 
 
 def test_a_shared_column_drives_every_neuron(traces, rows):

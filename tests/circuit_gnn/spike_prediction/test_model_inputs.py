@@ -1,11 +1,20 @@
 import numpy as np
 import pytest
 
-from spikeweft.circuit_gnn.spike_prediction import model_inputs as features
-from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import start_rows
-from spikeweft.circuit_gnn.spike_prediction.likelihood import geometry, log_likelihood
+from spikeweft.circuit_gnn.spike_prediction import model_inputs
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
+    HiddenNeurons,
+    RotatedSources,
+    mean_field_traces,
+)
+from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives, log_likelihood
 from spikeweft.circuit_gnn.spike_prediction.link import Link
-from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, shared_width
+from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
+    CircuitTraces,
+    SynapticInputs,
+    shared_width,
+)
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN
 from spikeweft.data.covariate import Covariate, covariate_columns
@@ -55,7 +64,7 @@ def test_any_other_covariate_enters_as_it_is():
 def test_covariates_follow_the_hidden_neurons_at_the_times_of_the_spikes(recording):
     """Neurons, then hidden neurons, then each covariate in the order it was asked for."""
     chosen = settings(("speed", "direction"), n_hidden=2)
-    (traces,) = CircuitTraces(recording, chosen, 0.01, [0]).parts
+    (traces,) = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0]).parts
     assert shared_width(recording, chosen) == 2 + 1 + 16
     assert traces.at_spikes.shape[1] == 3 + 2 + 1 + 16 + N_OWN + 1
     for times_s, columns in (
@@ -70,11 +79,11 @@ def test_covariates_follow_the_hidden_neurons_at_the_times_of_the_spikes(recordi
 def in_parts(recording, n, monkeypatch, chosen=None):
     """The traces of a recording that fills memory n times over."""
     chosen = chosen or settings()
-    whole = CircuitTraces(recording, chosen, 0.01, [0])
-    needed = features._n_bytes(recording, chosen)
-    monkeypatch.setattr(features, "LARGEST_PART_BYTES", needed / (n - 0.5))
-    monkeypatch.setattr(features, "MOST_KEPT_BYTES", needed - 1)
-    return whole, CircuitTraces(recording, chosen, 0.01, [0])
+    whole = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0])
+    needed = model_inputs._n_bytes(recording, chosen)
+    monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / (n - 0.5))
+    monkeypatch.setattr(model_inputs, "MOST_KEPT_BYTES", needed - 1)
+    return whole, CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0])
 
 
 def test_a_long_recording_is_followed_part_by_part(recording, monkeypatch):
@@ -106,8 +115,8 @@ def test_parts_that_are_kept_are_those_that_would_be_made_again(recording, monke
     """Otherwise a result depends on how much is kept. Shared columns are of one part alone too."""
     chosen = settings(("speed", "direction"), n_hidden=2)
     _, made_again = in_parts(recording, 3, monkeypatch, chosen)
-    monkeypatch.setattr(features, "MOST_KEPT_BYTES", 10**9)
-    kept = CircuitTraces(recording, chosen, 0.01, [0])
+    monkeypatch.setattr(model_inputs, "MOST_KEPT_BYTES", 10**9)
+    kept = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0])
     for one, other in zip(kept.parts, made_again.parts, strict=True):
         for name in ("at_spikes", "offsets", "spike_times_s", "at_times", "own_at_times"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
@@ -116,10 +125,10 @@ def test_parts_that_are_kept_are_those_that_would_be_made_again(recording, monke
 def test_the_likelihoods_of_the_parts_add_up(recording, monkeypatch):
     _, parts = in_parts(recording, 3, monkeypatch)
     link = Link(1.0, 3.0)
-    rows = start_rows(parts, link).rows
+    rows = without_connections(parts, link).values
     rows[:, :3] += 0.2
-    each = [geometry(part, rows, link) for part in parts.parts]
-    together = geometry(parts, rows, link)
+    each = [likelihood_derivatives(part, rows, link) for part in parts.parts]
+    together = likelihood_derivatives(parts, rows, link)
     for name in ("log_likelihood", "gradient", "fisher", "link_gradient", "link_fisher"):
         np.testing.assert_allclose(
             getattr(together, name), sum(getattr(g, name) for g in each), rtol=1e-6, atol=1e-6
@@ -127,3 +136,24 @@ def test_the_likelihoods_of_the_parts_add_up(recording, monkeypatch):
     np.testing.assert_allclose(
         log_likelihood(parts, rows, link), together.log_likelihood, rtol=1e-5
     )
+
+
+def test_hidden_neurons_have_their_mean_field_traces_in_columns_of_their_own(recording):
+    """Behind the observed neurons' columns, which they leave as they are."""
+    chosen, link = settings(n_hidden=1), Link(1.0, 3.0)
+    weights = np.array([[0.5, -0.2, 0.1, 0.0]])
+    hidden = HiddenNeurons(
+        mix=np.array([[0.5, 0.5, 0.0]]),
+        adjacent=np.zeros((3, 3), dtype=bool),
+        weights=weights,
+        bias=np.array([0.5]),
+        link=link,
+    )
+    (alone,) = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0]).parts
+    inputs = SynapticInputs(tau_s=0.01, hidden=hidden)
+    (joined,) = CircuitTraces(recording, chosen, inputs, [0]).parts
+    unrotated = RotatedSources.unrotated(4, len(alone.times_s))
+    at_spikes, at_times = mean_field_traces(alone, hidden, 0.01, unrotated)
+    np.testing.assert_allclose(joined.at_spikes[:, 3:4], at_spikes, rtol=1e-5)
+    np.testing.assert_allclose(joined.at_times[:, 3:4], at_times, rtol=1e-5)
+    np.testing.assert_array_equal(joined.at_times[:, :3], alone.at_times[:, :3])

@@ -5,11 +5,12 @@ import pytest
 
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons
 from spikeweft.circuit_gnn.spike_prediction.link import Link
-from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
+from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation, ring_layout
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.data.covariate import Covariate
 from spikeweft.errors import InputError
+from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.neurons import LNPNeuron
 from spikeweft.simulation.ring_networks import FlatInhibition, RingNetwork
@@ -23,7 +24,7 @@ def rotation(places=None, n_places=N, gain=1.0):
 
 
 def traces_of_places(rotation, n_times=5):
-    """Columns in which every neuron is heard as the number of its place, and one."""
+    """Columns in which the trace of every neuron is the number of its place, and one."""
     return np.tile(1.0 + rotation.places, (n_times, 1))
 
 
@@ -53,53 +54,53 @@ def test_turning_back_and_forth_returns_every_trace(order):
     traces = np.random.default_rng(0).random((50, N))
     shift = np.random.default_rng(1).integers(-40, 40, 50)
     turned = traces.copy()
-    ring.turn(turned, shift)
+    ring.rotate(turned, shift)
     np.testing.assert_array_equal(np.sort(turned, axis=1), np.sort(traces, axis=1))
-    ring.turn(turned, -shift)
+    ring.rotate(turned, -shift)
     np.testing.assert_array_equal(turned, traces)
 
 
 def test_a_turn_by_a_whole_ring_is_none():
     traces = np.random.default_rng(0).random((4, N))
     turned = traces.copy()
-    rotation().turn(turned, np.array([0, N, -N, 3 * N]))
+    rotation().rotate(turned, np.array([0, N, -N, 3 * N]))
     np.testing.assert_array_equal(turned, traces)
 
 
-def test_a_column_hears_the_neuron_further_on():
+def test_a_column_has_the_trace_of_the_neuron_further_on():
     """So the columns of W move the other way: neuron j sends along column j - k."""
     ring = rotation()
-    heard = traces_of_places(ring, 2)
-    ring.turn(heard, np.array([2, -1]))
-    np.testing.assert_array_equal(heard[0, :3], [3.0, 4.0, 5.0])
-    np.testing.assert_array_equal(heard[1, :3], [N, 1.0, 2.0])
+    rotated = traces_of_places(ring, 2)
+    ring.rotate(rotated, np.array([2, -1]))
+    np.testing.assert_array_equal(rotated[0, :3], [3.0, 4.0, 5.0])
+    np.testing.assert_array_equal(rotated[1, :3], [N, 1.0, 2.0])
 
 
-def test_nothing_is_heard_from_places_where_no_neuron_is():
+def test_the_trace_is_zero_from_places_where_no_neuron_is():
     ring = rotation([0, 1, 4], n_places=6)
-    heard = traces_of_places(ring, 6)
-    ring.turn(heard, np.arange(6))
+    rotated = traces_of_places(ring, 6)
+    ring.rotate(rotated, np.arange(6))
     expected = [[1, 2, 5], [2, 0, 0], [0, 0, 1], [0, 5, 2], [5, 0, 0], [0, 1, 0]]
-    np.testing.assert_array_equal(heard, expected)
+    np.testing.assert_array_equal(rotated, expected)
 
 
-def test_relabelling_the_neurons_relabels_what_is_heard():
+def test_relabelling_the_neurons_relabels_the_rotated_traces():
     order = np.random.default_rng(0).permutation(N)
     traces, shift = np.random.default_rng(1).random((7, N)), np.arange(7)
-    heard, relabelled = traces.copy(), traces[:, order].copy()
-    rotation().turn(heard, shift)
-    rotation(order).turn(relabelled, shift)
-    np.testing.assert_array_equal(relabelled, heard[:, order])
+    rotated, relabelled = traces.copy(), traces[:, order].copy()
+    rotation().rotate(rotated, shift)
+    rotation(order).rotate(relabelled, shift)
+    np.testing.assert_array_equal(relabelled, rotated[:, order])
 
 
 @pytest.mark.parametrize("k", [-3, 0, 1, 14])
-def test_hearing_turned_traces_is_having_the_weights_shifted(k):
-    """The simulator shifts the columns of W, the model what they hear: the drive is the same."""
+def test_rotated_traces_are_as_good_as_shifted_weights(k):
+    """The simulator shifts the columns of W, the model their traces: the drive is the same."""
     rng = np.random.default_rng(2)
     synapses, trace = rng.normal(size=(N, N)), rng.random(N)
-    heard = trace[None, :].copy()
-    rotation().turn(heard, np.array([k]))
-    np.testing.assert_allclose(synapses @ heard[0], np.roll(synapses, k, axis=1) @ trace)
+    rotated = trace[None, :].copy()
+    rotation().rotate(rotated, np.array([k]))
+    np.testing.assert_allclose(synapses @ rotated[0], np.roll(synapses, k, axis=1) @ trace)
 
 
 # -- the shift --
@@ -217,11 +218,13 @@ def settings(n_hidden=0):
 
 def traces_of(recording, ring, hidden=None):
     chosen = settings(0 if hidden is None else len(hidden.bias))
-    (traces,) = CircuitTraces(recording, chosen, 0.01, [0], hidden, ring).parts
+    (traces,) = CircuitTraces(
+        recording, chosen, SynapticInputs(tau_s=0.01, rotation=ring, hidden=hidden), [0]
+    ).parts
     return traces
 
 
-def test_a_circuit_hears_at_each_time_what_its_shift_says(recording):
+def test_traces_are_rotated_at_each_time_by_its_shift(recording):
     """At spikes and in between; a neuron's own history is not turned."""
     still, turned = (traces_of(recording, rotation(gain=gain)) for gain in (0.0, 1.0))
     for times_s, before, after in (
@@ -238,7 +241,7 @@ def test_a_circuit_hears_at_each_time_what_its_shift_says(recording):
 
 
 def test_hidden_neurons_rotate_with_the_circuit(recording):
-    """They hear the turned traces, and are heard by the columns whose place is turned to theirs.
+    """The rotated traces drive them, and columns rotated to their places have their traces.
 
     The input stands still at a shift of three places here, and every third neuron is hidden.
     """
@@ -248,7 +251,7 @@ def test_hidden_neurons_rotate_with_the_circuit(recording):
     ring, _ = rotation(observed, n_places=N).with_neurons(2 * np.pi * places / N)
     hidden = HiddenNeurons(
         mix=np.zeros((4, 8)),
-        beside=np.zeros((8, 8), dtype=bool),
+        adjacent=np.zeros((8, 8), dtype=bool),
         weights=np.random.default_rng(0).normal(size=(4, N)),
         bias=np.arange(4.0),
         link=Link(1.0, np.log(50.0)),
@@ -270,6 +273,6 @@ def test_hidden_neurons_rotate_with_the_circuit(recording):
 
 def test_a_rotation_survives_being_kept_as_arrays():
     ring = replace(rotation([0, 3, 4], n_places=9, gain=-1.4), stride=3)
-    again = Rotation.from_arrays("drive", ring.to_arrays())
+    again = from_arrays(Rotation, to_arrays(ring))
     np.testing.assert_array_equal(again.places, ring.places)
     assert (again.covariate, again.gain, again.n_places, again.stride) == ("drive", -1.4, 9, 3)

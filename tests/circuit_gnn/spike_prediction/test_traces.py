@@ -7,7 +7,7 @@ from spikeweft.circuit_gnn.spike_prediction.traces import (
     N_OWN,
     OWN_TAUS,
     QUADRATURE_STEP_S,
-    Room,
+    TraceBuffer,
     set_shared,
     synaptic_traces,
 )
@@ -43,10 +43,10 @@ def summed_exponentials(recording, time_s, tau_s):
     """Each neuron's spikes in the same epoch and at least one tick earlier, decayed to a time."""
     start = max(start for start, _ in recording.epochs_s if start <= time_s + 1e-9)
     before = recording.spike_times_s < time_s - recording.tick_s / 2
-    heard = before & (recording.spike_times_s >= start - 1e-9)
+    counted = before & (recording.spike_times_s >= start - 1e-9)
     trace = np.zeros(recording.n_neurons)
-    decayed = np.exp((recording.spike_times_s[heard] - time_s) / tau_s)
-    np.add.at(trace, recording.spike_neurons[heard], decayed)
+    decayed = np.exp((recording.spike_times_s[counted] - time_s) / tau_s)
+    np.add.at(trace, recording.spike_neurons[counted], decayed)
     return trace
 
 
@@ -55,7 +55,7 @@ TWO_EPOCHS = [[0.0, 1.0], [1.02, 2.0]]
 
 @pytest.mark.parametrize("tick_s", [1e-4, 1e-3, 5e-3, 1e-2])
 def test_a_trace_is_the_sum_of_earlier_spikes_each_decayed(tick_s):
-    """Spikes of the same tick, of earlier epochs and of later times are not heard."""
+    """Spikes of the same tick, of earlier epochs and of later times do not count."""
     recording = on_grid(400, 4, TWO_EPOCHS, tick_s)
     traces = traces_of(recording)
     fired_by = np.repeat(np.arange(4), traces.n_spikes)
@@ -83,7 +83,7 @@ def test_spikes_in_one_tick_do_not_hear_each_other():
 
 
 def test_traces_restart_in_every_epoch():
-    """The last spike of an epoch, though 1 ms before the next, is not heard in it."""
+    """The last spike of an epoch, though 1 ms before the next, leaves no trace in it."""
     recording = Recording.from_arrays(
         np.array([0.2, 0.999, 1.001]),
         np.array([0, 0, 1]),
@@ -96,7 +96,7 @@ def test_traces_restart_in_every_epoch():
     np.testing.assert_array_equal(traces.at_times[late, 0], 0)
 
 
-def test_the_first_history_window_is_heard_but_not_scored():
+def test_the_first_history_window_counts_but_is_not_scored():
     recording = Recording.from_arrays(
         np.array([0.04, 0.06]), np.array([0, 1]), epochs_s=np.array([[0.0, 1.0]]), tick_s=1e-4
     )
@@ -226,9 +226,9 @@ def test_neurons_may_be_followed_side_by_side(n_processors, monkeypatch):
 
 def test_traces_may_take_the_room_of_others():
     """They are what they would be in memory of their own, and take no more of it."""
-    room = Room()
-    before = traces_of(on_grid(300, 5, TWO_EPOCHS, 1e-3), room=room)
+    buffer = TraceBuffer()
+    before = traces_of(on_grid(300, 5, TWO_EPOCHS, 1e-3), buffer=buffer)
     shorter = on_grid(200, 5, [[0.0, 0.9]], 1e-3, seed=1)
-    after = traces_of(shorter, room=room, n_shared=1)
+    after = traces_of(shorter, buffer=buffer, n_shared=1)
     assert np.shares_memory(after.at_spikes, before.at_spikes)
     assert_same(after, traces_of(shorter, n_shared=1))

@@ -35,9 +35,6 @@ IMITATION_STEPS = 300
 LEARNING_STEPS = 300
 """Steps in which it then descends the training likelihood."""
 
-N_HIDDEN_UNITS = 64
-"""Units of each of a pair network's two hidden layers."""
-
 _CHECK_EVERY = 25
 _LEARNING_RATE = 3e-3
 _WEIGHT_DECAY_NATS = 10.0
@@ -166,7 +163,7 @@ class NetworkTrainer:
     def pair_model(self) -> PairModel:
         """The network that makes a weight of two embeddings, before it has learned."""
         shape = self.shape
-        return PairNetwork(shape.n_dimensions, N_HIDDEN_UNITS, shape.directed, self.rng)
+        return PairNetwork(shape.n_dimensions, shape.directed, self.rng)
 
     def likelihood(self) -> WeightLikelihood:
         """The training likelihood that the network descends."""

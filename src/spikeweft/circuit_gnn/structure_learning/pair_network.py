@@ -12,6 +12,9 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
+N_HIDDEN_UNITS = 64
+"""Units of each of a pair network's two hidden layers."""
+
 
 class Embedding(NamedTuple):
     """Place of every neuron as a receiver and as a sender; one and the same where undirected."""
@@ -100,11 +103,9 @@ class PairNetwork(PairModel):
     Directed: it reads the receiver's place, the sender's and their product.
     """
 
-    def __init__(
-        self, n_dimensions: int, hidden: int, directed: bool, rng: torch.Generator
-    ) -> None:
+    def __init__(self, n_dimensions: int, directed: bool, rng: torch.Generator) -> None:
         super().__init__(directed)
-        self.first, self.second, self.last = perceptron(3 * n_dimensions, hidden, rng)
+        self.first, self.second, self.last = perceptron(3 * n_dimensions, rng)
 
     @property
     def layers(self) -> tuple[nn.Linear, ...]:
@@ -119,11 +120,10 @@ class PairNetwork(PairModel):
         return through(self.layers, torch.cat([*features, post * pre], dim=1))
 
 
-def perceptron(
-    n_features: int, hidden: int, rng: torch.Generator
-) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
+def perceptron(n_features: int, rng: torch.Generator) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
     """Linear layers of a perceptron with two hidden layers and one output."""
-    layers = nn.Linear(n_features, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
+    units = N_HIDDEN_UNITS
+    layers = nn.Linear(n_features, units), nn.Linear(units, units), nn.Linear(units, 1)
     for layer in layers:
         nn.init.normal_(layer.weight, std=float(layer.in_features) ** -0.5, generator=rng)
         nn.init.zeros_(layer.bias)
