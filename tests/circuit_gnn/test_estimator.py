@@ -7,6 +7,7 @@ import pytest
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting import fit_state, structure_rounds
+from spikeweft.circuit_gnn.fitting.hyperparameter_search import TAUS_S
 from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
