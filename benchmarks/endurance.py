@@ -71,7 +71,7 @@ def small_arrays(rng: np.random.Generator) -> dict[str, np.ndarray]:
         "n_units": np.array(N_NEURONS),
         "start": np.array(0.0),
         "stop": np.array(6.0),
-        "tick_s": np.array(1e-4),
+        "time_resolution_s": np.array(1e-4),
     }
 
 

@@ -30,7 +30,7 @@ def main(file: Path, folder: Path) -> None:
                 n_units=np.array(counts.shape[1]),
                 start=np.array(0.0),
                 stop=np.array(len(counts) * bin_s),
-                tick_s=np.array(bin_s),
+                time_resolution_s=np.array(bin_s),
             )
 
 

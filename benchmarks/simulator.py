@@ -80,7 +80,7 @@ def spikeweft(network: Network, duration_s: float) -> Run:
 def numpy_loop(network: Network, duration_s: float) -> Run:
     """The plain loop over ticks, with the same law, once the bumps have formed."""
     law, trace, rng = network.neuron, np.zeros(network.n_neurons), np.random.default_rng(SEED)
-    ticks = [round(seconds / network.tick_s) for seconds in (BURN_IN_S, duration_s)]
+    ticks = [round(seconds / network.time_step_s) for seconds in (BURN_IN_S, duration_s)]
     law.spikes(network.synapses, trace, ticks[0], network.decay, rng)
     common = (network.synapses, trace, ticks[1], network.decay, law.threshold - law.bias)
     start = time.perf_counter()
@@ -90,7 +90,7 @@ def numpy_loop(network: Network, duration_s: float) -> Run:
         noise = (law.bias * law.noise_sd, law.noise_fraction)
         spikes = threshold_spikes_plain(*common, *noise, rng)
     seconds = time.perf_counter() - start
-    times_s = spikes.ticks * network.tick_s
+    times_s = spikes.ticks * network.time_step_s
     return Run(0.0, seconds, duration_s, times_s, spikes.neurons, duration_s)
 
 
@@ -133,7 +133,7 @@ class Brian:
             simulation.run((BURN_IN_S + duration_s) * brian2.second)
             brian2.device.build(run=False)
             return monitor, simulation, time.perf_counter() - start
-        simulation.run(network.tick_s * brian2.second)
+        simulation.run(network.time_step_s * brian2.second)
         compile_s = time.perf_counter() - start
         simulation.run(BURN_IN_S * brian2.second)
         return monitor, simulation, compile_s
@@ -141,7 +141,7 @@ class Brian:
 
 def _brian_network(brian2: Any, network: Network) -> tuple[Any, Any]:
     """The network with g the drive: threshold first, then decay, then the new spikes."""
-    brian2.defaultclock.dt = network.tick_s * brian2.second
+    brian2.defaultclock.dt = network.time_step_s * brian2.second
     brian2.seed(SEED)
     law, decay = network.neuron, "dg/dt = -g / tau : 1"
     names = {"tau": network.tau_s * brian2.second, "critical": law.threshold - law.bias}

@@ -297,7 +297,7 @@ def with_gap(gap_s):
         whole.spike_neurons,
         n_neurons=4,
         epochs_s=np.array([[0.0, 20.0], [20.0 + gap_s, 40.0 + gap_s]]),
-        tick_s=whole.tick_s,
+        time_resolution_s=whole.time_resolution_s,
     )
 
 

@@ -115,7 +115,7 @@ def test_a_poisson_process_is_all_foreign(rng):
 
 def test_coarse_times_hide_the_refractory_period(sound):
     recording = recorded([np.floor(times / 0.01) * 0.01 for times in sound])
-    assert recording.tick_s == 0.01
+    assert recording.time_resolution_s == 0.01
     assert np.all(np.isnan(neurons.foreign_share(recording)))
     assert neurons.refractory_period(recording).severity is Severity.NOTE
     assert clock.time_resolution(recording).severity is Severity.WARNING
@@ -142,7 +142,7 @@ def test_a_unit_that_sorting_found_twice_is_named(ring, rng):
     doubled = Recording.from_arrays(
         np.concatenate([ring.spike_times_s, copy]),
         np.concatenate([ring.spike_neurons, np.full(len(copy), 12)]),
-        tick_s=1e-4,
+        time_resolution_s=1e-4,
     )
     finding = together.duplicates(doubled, together.coincidences(doubled))
     assert [pair["neurons"] for pair in finding.numbers["pairs"]] == [["3", "12"]]
@@ -203,10 +203,10 @@ def test_short_epochs_cost_the_time_that_cannot_be_scored(sound):
     assert finding.severity is Severity.WARNING
 
 
-def test_spikes_of_one_tick_have_no_order():
+def test_spikes_at_the_same_time_have_no_order():
     times, units = np.array([0.0, 0.01, 0.01, 0.02, 0.02]), np.array([0, 0, 1, 1, 1])
     recording = Recording.from_arrays(times, units)
-    assert clock.share_of_shared_ticks(recording) == pytest.approx(2 / 5)
+    assert clock.share_of_simultaneous_spikes(recording) == pytest.approx(2 / 5)
 
 
 # ---- what an inference can hope for

@@ -127,7 +127,9 @@ def test_a_weight_is_the_change_of_the_log_rate_after_a_spike():
             ticks.append(tick)
             neurons.append(int(neuron))
         trace = (trace + fired[0]) * np.exp(-0.1)
-    recording = Recording.from_arrays(np.array(ticks) * 1e-3, np.array(neurons), tick_s=1e-3)
+    recording = Recording.from_arrays(
+        np.array(ticks) * 1e-3, np.array(neurons), time_resolution_s=1e-3
+    )
     circuit = CircuitGNN(tau_s=0.01).fit(recording).connectivity_
     error = circuit.standard_error[1, 0]
     assert error < 0.15
@@ -246,7 +248,7 @@ def tuned(turning_hz):
     ticks, neurons = np.nonzero(rng.random(rate_hz.shape) < rate_hz * 1e-3)
     direction = Covariate(times_s=times_s, values=angle_rad % (2 * np.pi), is_angle=True)
     return Recording.from_arrays(
-        ticks * 1e-3, neurons, tick_s=1e-3, covariates={"direction": direction}
+        ticks * 1e-3, neurons, time_resolution_s=1e-3, covariates={"direction": direction}
     )
 
 

@@ -20,7 +20,7 @@ def recording():
         times,
         rng.integers(3, size=len(times)),
         epochs_s=np.array([[0.0, 40.0], [60.0, 100.0]]),
-        tick_s=1e-3,
+        time_resolution_s=1e-3,
         covariates={"clock": Covariate(times_s=clock, values=clock)},
     )
 
@@ -37,7 +37,7 @@ def test_a_bootstrap_is_as_long_as_its_recording_and_as_active(recording):
     sample = drawn(recording)
     assert sample.duration_s == pytest.approx(recording.duration_s)
     assert sample.rate_hz == pytest.approx(recording.rate_hz, rel=0.1)
-    assert sample.tick_s == recording.tick_s
+    assert sample.time_resolution_s == recording.time_resolution_s
     assert sample.neuron_ids == recording.neuron_ids
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.recording import CONTINUOUS_TICK_S, Recording, time_resolution
+from spikeweft.data.recording import CONTINUOUS_RESOLUTION_S, Recording, time_resolution
 from spikeweft.errors import InputError
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
@@ -135,7 +135,7 @@ def test_the_grid_of_the_spike_times_is_found(rng, grid_s):
 
 
 def test_spike_times_on_no_grid_are_continuous(rng):
-    assert time_resolution(np.sort(rng.uniform(0, 10, 100))) == CONTINUOUS_TICK_S
+    assert time_resolution(np.sort(rng.uniform(0, 10, 100))) == CONTINUOUS_RESOLUTION_S
 
 
 def test_the_first_minutes_leave_out_the_gaps():

@@ -7,24 +7,26 @@ from spikeweft.data.recording import Recording
 from spikeweft.data.sorting_artefacts import describe_artefacts, sorting_artefacts, sound_pairs
 
 
-def together(rng, *, blind_pairs=(), n_neurons=6, duration_s=600.0, rate_hz=20.0, tick_s=1e-4):
+def together(
+    rng, *, blind_pairs=(), n_neurons=6, duration_s=600.0, rate_hz=20.0, time_resolution_s=1e-4
+):
     """Neurons that wax and wane together; a blind pair loses the later of two close spikes."""
-    n_ticks = round(duration_s / tick_s)
+    n_ticks = round(duration_s / time_resolution_s)
     level = 1 + 0.8 * np.sin(2 * np.pi * np.arange(0, duration_s, 0.01) / 0.7)
     trains = []
     for _ in range(n_neurons):
         n = rng.poisson(2 * rate_hz * duration_s)
         ticks = rng.integers(0, n_ticks, n)
-        keep = rng.random(n) < level[(ticks * tick_s / 0.01).astype(int)] / 2
+        keep = rng.random(n) < level[(ticks * time_resolution_s / 0.01).astype(int)] / 2
         trains.append(np.sort(ticks[keep]))
     for i, j in blind_pairs:
-        trains[j] = trains[j][~_near(trains[j], trains[i], round(0.5e-3 / tick_s))]
+        trains[j] = trains[j][~_near(trains[j], trains[i], round(0.5e-3 / time_resolution_s))]
     return Recording.from_arrays(
-        np.concatenate(trains) * tick_s,
+        np.concatenate(trains) * time_resolution_s,
         np.repeat(np.arange(n_neurons), [len(t) for t in trains]),
         n_neurons=n_neurons,
         epochs_s=np.array([[0.0, duration_s]]),
-        tick_s=tick_s,
+        time_resolution_s=time_resolution_s,
     )
 
 
@@ -57,13 +59,15 @@ def test_strong_inhibition_is_no_artefact():
     first = times[neurons == 0]
     since = times - first[np.maximum(np.searchsorted(first, times) - 1, 0)]
     kept = (neurons == 0) | (since > 0.01) | (since <= 0)
-    inhibited = Recording.from_arrays(times[kept], neurons[kept], tick_s=1e-4)
+    inhibited = Recording.from_arrays(times[kept], neurons[kept], time_resolution_s=1e-4)
     assert sorting_artefacts(inhibited) == []
 
 
 def test_coincidences_are_those_of_a_correlogram_by_hand():
     recording = Recording.from_arrays(
-        np.array([0.0, 0.0003, 0.0020, 0.0100, 0.0105]), np.array([0, 1, 1, 1, 0]), tick_s=1e-4
+        np.array([0.0, 0.0003, 0.0020, 0.0100, 0.0105]),
+        np.array([0, 1, 1, 1, 0]),
+        time_resolution_s=1e-4,
     )
     from spikeweft.data.sorting_artefacts import _coincidences
 
@@ -72,9 +76,11 @@ def test_coincidences_are_those_of_a_correlogram_by_hand():
     assert (after[0, 1], before[0, 1]) == (1, 0)
 
 
-@pytest.mark.parametrize("tick_s", [0.01, 0.001])
-def test_coarse_spike_times_are_said_to_be_too_coarse(tick_s):
-    recording = together(np.random.default_rng(3), duration_s=50.0, tick_s=tick_s)
+@pytest.mark.parametrize("time_resolution_s", [0.01, 0.001])
+def test_coarse_spike_times_are_said_to_be_too_coarse(time_resolution_s):
+    recording = together(
+        np.random.default_rng(3), duration_s=50.0, time_resolution_s=time_resolution_s
+    )
     assert sorting_artefacts(recording) == []
     assert "too coarse" in describe_artefacts(recording, [])[0]
 

@@ -225,7 +225,7 @@ def test_binned_recordings_are_fitted_in_their_own_bins():
         np.floor(fine.spike_times_s / 5e-3 + 1e-6) * 5e-3,
         fine.spike_neurons,
         epochs_s=fine.epochs_s,
-        tick_s=5e-3,
+        time_resolution_s=5e-3,
     )
     assert np.isfinite(YoonGNN(n_epochs=1).fit(X).score(X))
 
@@ -248,7 +248,7 @@ def test_a_fit_takes_part_in_scikit_learn():
         ({"message_width": 0}, "use at least 1"),
         ({"drive": "head direction"}, "no covariate 'head direction'"),
         ({"history_window_s": 3.0}, "use a longer recording"),
-        ({"tau_s": 1e-4, "history_window_s": 5e-4}, "ticks"),
+        ({"tau_s": 1e-4, "history_window_s": 5e-4}, "time resolution"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused_with_the_remedy(recording, settings, remedy):

@@ -96,7 +96,7 @@ def test_resampled_spikes_are_on_the_recordings_grid(uncoupled):
     )
     assert np.all(np.diff(drawn.spike_times_s) >= 0)
     assert len(uncoupled.restrict(uncoupled.epochs_s).spike_times_s)
-    assert drawn.tick_s == uncoupled.tick_s
+    assert drawn.time_resolution_s == uncoupled.time_resolution_s
 
 
 def test_neurons_without_connections_are_no_evidence(uncoupled):

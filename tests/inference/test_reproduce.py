@@ -43,7 +43,9 @@ def four_neurons(path, seconds):
     ticks[1] = ticks[0] + 30
     units = np.repeat(np.arange(4), n_spikes)
     times = ticks.ravel() * 1e-4
-    np.savez(path, spike_times=times, spike_units=units, start=0.0, stop=seconds, tick_s=1e-4)
+    np.savez(
+        path, spike_times=times, spike_units=units, start=0.0, stop=seconds, time_resolution_s=1e-4
+    )
     return path
 
 

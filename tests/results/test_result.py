@@ -118,7 +118,10 @@ def test_the_sample_keeps_its_spikes_epochs_and_its_own_stretch_of_covariates(re
     np.testing.assert_array_equal(again.spike_neurons, sample.spike_neurons)
     np.testing.assert_array_equal(again.epochs_s, sample.epochs_s)
     np.testing.assert_array_equal(again.preferred_angle_rad, sample.preferred_angle_rad)
-    assert (again.tick_s, again.neuron_ids) == (sample.tick_s, sample.neuron_ids)
+    assert (again.time_resolution_s, again.neuron_ids) == (
+        sample.time_resolution_s,
+        sample.neuron_ids,
+    )
     before, after = sample.covariates["head_direction"], again.covariates["head_direction"]
     assert after.is_angle
     assert len(after.times_s) < 15

@@ -158,7 +158,7 @@ def test_a_seed_decides_every_spike(network):
 
 def test_spikes_lie_on_the_grid_inside_one_epoch():
     recording = simulate(threshold_ring(), 2.0, np.random.default_rng(8))
-    ticks = recording.spike_times_s / recording.tick_s
+    ticks = recording.spike_times_s / recording.time_resolution_s
     np.testing.assert_allclose(ticks, np.rint(ticks), atol=1e-6)
     np.testing.assert_allclose(recording.epochs_s, [[0.0, 2.0]])
     assert recording.preferred_angle_rad is not None
@@ -166,7 +166,7 @@ def test_spikes_lie_on_the_grid_inside_one_epoch():
 
 def test_a_threshold_neuron_fires_at_most_once_a_tick():
     recording = simulate(threshold_ring(), 5.0, np.random.default_rng(9))
-    tick = np.rint(recording.spike_times_s / recording.tick_s).astype(np.int64)
+    tick = np.rint(recording.spike_times_s / recording.time_resolution_s).astype(np.int64)
     assert len(np.unique(tick * 100 + recording.spike_neurons)) == len(tick)
 
 
@@ -175,7 +175,7 @@ def test_the_drive_shifts_the_columns_by_what_the_recording_says():
     recording = simulate(network, 10.0, np.random.default_rng(10))
     theta = recording.covariates["drive"]
     for start, stop, shift in network.stretches(0, 100_000):
-        middle = theta.at(np.array([(start + stop) / 2 * network.tick_s]))
+        middle = theta.at(np.array([(start + stop) / 2 * network.time_step_s]))
         assert shift == np.floor(100 * middle[0] / (2 * np.pi))
     assert theta.values.max() == pytest.approx(2 * 2 * np.pi / 100)
 
@@ -237,7 +237,7 @@ def test_wirings_keep_their_law():
     [
         (lambda: threshold_ring(0.03), r"0\.03; choose one of 0\.0005, 0\.0025"),
         (lambda: simulate(lnp_ring(), 0.0, np.random.default_rng(0)), "ask for a longer one"),
-        (lambda: replace(lnp_ring(), tick_s=0.02), "below the decay time"),
+        (lambda: replace(lnp_ring(), time_step_s=0.02), "below the decay time"),
         (lambda: replace(lnp_ring(), n_neurons=1), "at least two neurons"),
         (lambda: replace(lnp_ring(), drive_period_s=0.0), "choose a positive one"),
         (lambda: ThresholdNeuron(threshold=1e-3, noise_fraction=0.0), "above 0 and at most 1"),

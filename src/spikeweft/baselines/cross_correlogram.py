@@ -58,7 +58,7 @@ class CrossCorrelogram(CircuitEstimator):
             where a setting makes no sense.
         """
         check_enough_neurons(X)
-        lag_bin_s = max(_LAG_BIN_S, X.tick_s)
+        lag_bin_s = max(_LAG_BIN_S, X.time_resolution_s)
         self._check_settings(X, lag_bin_s)
         n_window = round(self.window_s / lag_bin_s)
         reach = int(np.ceil(_REACH * self.smoothing_s / lag_bin_s))

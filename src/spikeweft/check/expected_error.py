@@ -260,7 +260,9 @@ def _has_spikes(part: Recording) -> bool:
 
 
 def _taus(recording: Recording) -> list[float]:
-    return [tau_s for tau_s in TAUS_S if tau_s >= recording.tick_s] or [recording.tick_s]
+    return [tau_s for tau_s in TAUS_S if tau_s >= recording.time_resolution_s] or [
+        recording.time_resolution_s
+    ]
 
 
 def _traces(part: Recording, tau_s: float, seed: int) -> Traces:

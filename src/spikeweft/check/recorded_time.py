@@ -11,7 +11,7 @@ HISTORY_WINDOW_S = 0.1
 """Start of each epoch that is not scored, the default of `CircuitGNN`."""
 
 
-_FINE_TICK_S, _COARSE_TICK_S = 1e-3, 5e-3
+_FINE_S, _COARSE_S = 1e-3, 5e-3
 
 
 _SHORTEST_PAUSE_S = 1.0
@@ -103,30 +103,32 @@ def unmarked_gaps(recording: Recording) -> Finding:
 
 def time_resolution(recording: Recording) -> Finding:
     """How finely spikes are timed, and how many have no order."""
-    tick_s = recording.tick_s
-    shared = share_of_shared_ticks(recording)
-    severity = Severity.FINE if tick_s <= _FINE_TICK_S else Severity.NOTE
-    if tick_s > _COARSE_TICK_S:
+    resolution_s = recording.time_resolution_s
+    shared = share_of_simultaneous_spikes(recording)
+    severity = Severity.FINE if resolution_s <= _FINE_S else Severity.NOTE
+    if resolution_s > _COARSE_S:
         severity = Severity.WARNING
     return Finding(
         topic="time resolution",
         severity=severity,
-        summary=f"Spike times lie on a grid of {1e3 * tick_s:g} ms. {100 * shared:.2g} % of spikes "
-        "share their tick with a spike of another neuron; which came first is not known.",
+        summary=f"Spike times lie on a grid of {1e3 * resolution_s:g} ms. {100 * shared:.2g} % of "
+        "spikes coincide with a spike of another neuron; which came first is not known.",
         remedy=f"Take finer spike times, if there are any: a connection that acts within "
-        f"{1e3 * tick_s:g} ms cannot be seen, and time constants below it are not tried."
+        f"{1e3 * resolution_s:g} ms cannot be seen, and time constants below it are not tried."
         if severity > Severity.FINE
         else "",
-        numbers={"tick_s": tick_s, "share_of_spikes_without_order": shared},
+        numbers={"time_resolution_s": resolution_s, "share_of_spikes_without_order": shared},
     )
 
 
-def share_of_shared_ticks(recording: Recording) -> float:
-    """Share of spikes in whose tick another neuron fires too."""
-    ticks = np.rint((recording.spike_times_s - recording.spike_times_s[0]) / recording.tick_s)
-    _, tick = np.unique(ticks, return_inverse=True)
-    first = np.full(tick.max() + 1, -1)
-    first[tick[::-1]] = recording.spike_neurons[::-1]
+def share_of_simultaneous_spikes(recording: Recording) -> float:
+    """Share of spikes at whose time another neuron fires too."""
+    steps = np.rint(
+        (recording.spike_times_s - recording.spike_times_s[0]) / recording.time_resolution_s
+    )
+    _, step = np.unique(steps, return_inverse=True)
+    first = np.full(step.max() + 1, -1)
+    first[step[::-1]] = recording.spike_neurons[::-1]
     several = np.zeros(len(first), dtype=bool)
-    several[tick[recording.spike_neurons != first[tick]]] = True
-    return float(np.mean(several[tick]))
+    several[step[recording.spike_neurons != first[step]]] = True
+    return float(np.mean(several[step]))

@@ -87,14 +87,14 @@ def short_intervals(
 
     The span is zero where spike times are too coarse to tell.
     """
-    n_lags = int(np.ceil(REFRACTORY_S / recording.tick_s - 1e-6)) - 1
+    n_lags = int(np.ceil(REFRACTORY_S / recording.time_resolution_s - 1e-6)) - 1
     if n_lags < 1:
         return np.zeros(recording.n_neurons, np.int64), 0.0
     order = np.argsort(recording.spike_neurons, kind="stable")
     neurons, times = recording.spike_neurons[order], recording.spike_times_s[order]
-    lags = np.rint(np.diff(times) / recording.tick_s)
+    lags = np.rint(np.diff(times) / recording.time_resolution_s)
     short = (np.diff(neurons) == 0) & (lags <= n_lags)
-    span_s = (n_lags + 0.5) * recording.tick_s  # two spikes of one tick have no order
+    span_s = (n_lags + 0.5) * recording.time_resolution_s  # two spikes of one tick have no order
     return np.bincount(neurons[1:][short], minlength=recording.n_neurons), span_s
 
 
@@ -122,8 +122,8 @@ def refractory_period(recording: Recording) -> Finding:
         return Finding(
             topic=topic,
             severity=Severity.NOTE,
-            summary=f"Spike times come in steps of {1e3 * recording.tick_s:g} ms, too coarse to "
-            f"see intervals below {limit}.",
+            summary=f"Spike times come in steps of {1e3 * recording.time_resolution_s:g} ms, "
+            f"too coarse to see intervals below {limit}.",
             remedy="Take finer spike times, if there are any, to see whether units are single.",
         )
     foreign = foreign_share(recording)

@@ -72,13 +72,13 @@ def coincidences(recording: Recording) -> Coincidences:
     Given how often two neurons fire within the window or beside it, the former is binomial if
     their correlation is slow (as in `artefacts`, which looks for too few).
     """
-    tick_s, n = recording.tick_s, recording.n_neurons
-    same, close = (int(window / tick_s + 1e-6) for window in (SAME_SPIKE_S, SYNCHRONY_S))
-    far = max(round(BESIDE_S / tick_s), close + 4)
+    time_resolution_s, n = recording.time_resolution_s, recording.n_neurons
+    same, close = (int(window / time_resolution_s + 1e-6) for window in (SAME_SPIKE_S, SYNCHRONY_S))
+    far = max(round(BESIDE_S / time_resolution_s), close + 4)
     since = recording.spike_times_s - recording.spike_times_s[0]
     counts = np.zeros((3, n, n), np.int64)
     _count(
-        np.rint(since / tick_s).astype(np.int64),
+        np.rint(since / time_resolution_s).astype(np.int64),
         recording.spike_neurons.astype(np.int64),
         np.array([same, close, far]),
         counts,
@@ -92,7 +92,7 @@ def coincidences(recording: Recording) -> Coincidences:
         close=within,
         close_expected=pairs[2] * share,
         p_close=binom.sf(within - 1, within + pairs[2], share / (1 + share)),
-        window_s=close * tick_s,
+        window_s=close * time_resolution_s,
     )
 
 
@@ -184,7 +184,7 @@ def synchrony(recording: Recording, found: Coincidences) -> Finding:
 
 def bursts(recording: Recording) -> Finding:
     """Moments at which far more neurons fire than independent ones would."""
-    bin_s = max(_BURST_BIN_S, recording.tick_s)
+    bin_s = max(_BURST_BIN_S, recording.time_resolution_s)
     share, ratio = _bursts(recording, bin_s)
     severity = Severity.FINE if share < 0.01 else Severity.NOTE
     if share > 0.1:

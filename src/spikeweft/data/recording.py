@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float, Int
 from spikeweft.data.covariate import Covariate
 from spikeweft.errors import InputError
 
-CONTINUOUS_TICK_S = 1e-6
+CONTINUOUS_RESOLUTION_S = 1e-6
 
 
-"""Tick of a recording whose spike times lie on no grid coarser than 0.1 ms."""
+"""Resolution assumed where spike times lie on no grid coarser than 0.1 ms."""
 
 
 _GRIDS_S = (10e-3, 5e-3, 2e-3, 1e-3, 0.5e-3, 0.2e-3, 0.1e-3)
@@ -52,9 +52,9 @@ class Recording:
     epochs_s
         Start and stop in seconds of each stretch of uninterrupted recording, ascending and
         disjoint. Nothing is known about the time between epochs, so no history crosses it.
-    tick_s
-        Grid on which spike times lie, found from the data where not given. Two spikes within one
-        tick have no order, so neither can have caused the other.
+    time_resolution_s
+        Grid on which spike times lie, found from the data where not given. Two spikes at the same
+        time have no order, so neither can have caused the other.
     neuron_ids
         A name per neuron; their indices where not given.
     covariates
@@ -67,7 +67,7 @@ class Recording:
     spike_neurons: Int[np.ndarray, " spike"]
     n_neurons: int
     epochs_s: Float[np.ndarray, "epoch 2"]
-    tick_s: float = 0.0
+    time_resolution_s: float = 0.0
     neuron_ids: tuple[str, ...] = ()
     covariates: Mapping[str, Covariate] = field(default_factory=dict)
     preferred_angle_rad: Float[np.ndarray, " neuron"] | None = None
@@ -82,8 +82,8 @@ class Recording:
                 f"{len(self.neuron_ids)} neuron ids were given for {self.n_neurons} neurons; "
                 "give one id per neuron"
             )
-        if self.tick_s == 0.0:
-            object.__setattr__(self, "tick_s", time_resolution(self.spike_times_s))
+        if self.time_resolution_s == 0.0:
+            object.__setattr__(self, "time_resolution_s", time_resolution(self.spike_times_s))
 
     @classmethod
     def from_arrays(
@@ -93,7 +93,7 @@ class Recording:
         *,
         n_neurons: int | None = None,
         epochs_s: np.ndarray | None = None,
-        tick_s: float = 0.0,
+        time_resolution_s: float = 0.0,
         neuron_ids: tuple[str, ...] = (),
         covariates: Mapping[str, Covariate] | None = None,
         preferred_angle_rad: np.ndarray | None = None,
@@ -131,7 +131,7 @@ class Recording:
             spike_neurons=neurons[inside],
             n_neurons=int(neurons.max()) + 1 if n_neurons is None else int(n_neurons),
             epochs_s=epochs,
-            tick_s=tick_s,
+            time_resolution_s=time_resolution_s,
             neuron_ids=neuron_ids,
             covariates=dict(covariates or {}),
             preferred_angle_rad=preferred_angle_rad,
@@ -299,7 +299,7 @@ def time_resolution(spike_times_s: Float[np.ndarray, " spike"]) -> float:
         steps = since_first / grid_s
         if np.all(np.abs(steps - np.rint(steps)) < 1e-3):
             return grid_s
-    return CONTINUOUS_TICK_S
+    return CONTINUOUS_RESOLUTION_S
 
 
 def preferred_directions(
@@ -365,7 +365,9 @@ def _check_epochs(epochs_s: np.ndarray, times_s: np.ndarray) -> None:
 
 
 def _default_epoch(times_s: np.ndarray) -> np.ndarray:
-    return np.array([[times_s.min(), np.nextafter(times_s.max() + CONTINUOUS_TICK_S, np.inf)]])
+    return np.array(
+        [[times_s.min(), np.nextafter(times_s.max() + CONTINUOUS_RESOLUTION_S, np.inf)]]
+    )
 
 
 def _as_epochs(epochs_s: np.ndarray) -> np.ndarray:
@@ -402,5 +404,5 @@ def scored_epochs(recording: Recording, history_window_s: float) -> Float[np.nda
     still count as history.
     """
     start = recording.epochs_s[:, 0] + history_window_s
-    long_enough = start + recording.tick_s < recording.epochs_s[:, 1]
+    long_enough = start + recording.time_resolution_s < recording.epochs_s[:, 1]
     return np.column_stack([start, recording.epochs_s[:, 1]])[long_enough]

@@ -63,7 +63,7 @@ class SortingArtefact:
 
 def resolves_artefacts(recording: Recording) -> bool:
     """Whether spike times are fine enough for a blind window to show."""
-    return recording.tick_s <= BLIND_S / 2
+    return recording.time_resolution_s <= BLIND_S / 2
 
 
 def sorting_artefacts(recording: Recording) -> list[SortingArtefact]:
@@ -77,8 +77,8 @@ def sorting_artefacts(recording: Recording) -> list[SortingArtefact]:
     """
     if not resolves_artefacts(recording):
         return []
-    n_blind = round(BLIND_S / recording.tick_s)
-    n_lags = round(NEIGHBOUR_S / recording.tick_s)
+    n_blind = round(BLIND_S / recording.time_resolution_s)
+    n_lags = round(NEIGHBOUR_S / recording.time_resolution_s)
     within, before, after = _coincidences(recording, n_blind, n_lags)
     share = (2 * n_blind + 1) / (n_lags - n_blind)
     beside = np.minimum(before, after)
@@ -112,8 +112,9 @@ def describe_artefacts(recording: Recording, artefacts: Sequence[SortingArtefact
     """What a user should know about them, in sentences that name the neurons."""
     if not resolves_artefacts(recording):
         return [
-            f"spike times come in steps of {1e3 * recording.tick_s:g} ms, too coarse to see "
-            f"whether sorting missed spikes within {1e3 * BLIND_S:g} ms of another neuron's"
+            f"spike times come in steps of {1e3 * recording.time_resolution_s:g} ms, too "
+            f"coarse to see whether sorting missed spikes within {1e3 * BLIND_S:g} ms of "
+            "another neuron's"
         ]
     names = recording.neuron_ids
     return [
@@ -134,7 +135,7 @@ def _coincidences(
 ]:
     """Spikes of j within the window around spikes of i, and up to `n_lags` before and after."""
     ticks = np.rint(
-        (recording.spike_times_s - recording.spike_times_s[0]) / recording.tick_s
+        (recording.spike_times_s - recording.spike_times_s[0]) / recording.time_resolution_s
     ).astype(np.int64)
     n = recording.n_neurons
     within, after = np.zeros((n, n), np.int64), np.zeros((n, n), np.int64)

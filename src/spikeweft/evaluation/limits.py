@@ -64,7 +64,7 @@ class KnownNetwork(Protocol):
         ...
 
     @property
-    def tick_s(self) -> float:
+    def time_step_s(self) -> float:
         """The time step."""
         ...
 
@@ -92,7 +92,7 @@ def oracle_log_likelihood(
     total = np.zeros(recording.n_neurons)
     for block in _blocks(network, recording, history_window_s):
         expected = network.neuron.spikes_per_tick(block.traces @ synapses.T)
-        rate_hz = expected[block.spike_rows, block.spike_neurons] / network.tick_s
+        rate_hz = expected[block.spike_rows, block.spike_neurons] / network.time_step_s
         total += np.bincount(block.spike_neurons, np.log(rate_hz), minlength=len(total))
         total -= expected.sum(axis=0)
     return total
@@ -215,7 +215,7 @@ def _blocks(
     network: KnownNetwork, recording: Recording, history_window_s: float
 ) -> Iterator[_Block]:
     """The scored ticks of a recording, in blocks that fit the memory."""
-    ticks = np.rint(recording.spike_times_s / network.tick_s).astype(np.int64)
+    ticks = np.rint(recording.spike_times_s / network.time_step_s).astype(np.int64)
 
     def spikes_between(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         inside = slice(*np.searchsorted(ticks, [first, last]))
@@ -223,7 +223,7 @@ def _blocks(
 
     for epoch_s in scored_epochs(recording, history_window_s):
         times_s = (epoch_s[0] - history_window_s, epoch_s[0], epoch_s[1])
-        begin, start, stop = (_tick_at_or_after(t, network.tick_s) for t in times_s)
+        begin, start, stop = (_tick_at_or_after(t, network.time_step_s) for t in times_s)
         trace = np.zeros(recording.n_neurons)
         _traces(trace, *spikes_between(begin, start), start - begin, network.decay)
         for first, last, shift in _short_stretches(network, start, stop):
@@ -240,8 +240,8 @@ def _short_stretches(
             yield cut, min(cut + _BLOCK_TICKS, last), shift
 
 
-def _tick_at_or_after(time_s: float, tick_s: float) -> int:
-    return int(np.ceil(time_s / tick_s - 1e-3))
+def _tick_at_or_after(time_s: float, time_step_s: float) -> int:
+    return int(np.ceil(time_s / time_step_s - 1e-3))
 
 
 def _check(network: KnownNetwork, recording: Recording, history_window_s: float) -> None:

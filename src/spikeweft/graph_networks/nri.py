@@ -30,7 +30,7 @@ from spikeweft.runtime.training_loop import Progress
 BIN_S = 1e-3
 
 
-"""Width of the bins that are predicted; a recording with coarser ticks is binned by its ticks."""
+"""Width of the bins that are predicted; a coarser recording is binned at its own resolution."""
 
 
 LEARNING_RATE = 5e-3
@@ -147,7 +147,7 @@ class NRI(SpikePredictor):
         """
         self._check(X)
         self.null_rate_hz_ = X.rate_hz
-        self.bin_s_ = max(BIN_S, X.tick_s)
+        self.bin_s_ = max(BIN_S, X.time_resolution_s)
         # Edges drawn in training are drawn pair by pair: in an order that the neurons have from
         # their spikes, so that the answer does not depend on that of their labels.
         order = np.argsort(X.n_spikes, kind="stable")
@@ -196,11 +196,11 @@ class NRI(SpikePredictor):
                 f"{self.n_epochs} epochs of {self.batch_size} bins per batch cannot be fitted; "
                 "use at least one of each"
             )
-        if not max(BIN_S, X.tick_s) <= self.history_window_s < X.duration_s:
+        if not max(BIN_S, X.time_resolution_s) <= self.history_window_s < X.duration_s:
             raise InputError(
                 f"a history window of {self.history_window_s:g} s does not fit a recording of "
-                f"{X.duration_s:g} s in bins of {max(BIN_S, X.tick_s):g} s; use a window of at "
-                "least one bin, and a recording longer than the window"
+                f"{X.duration_s:g} s in bins of {max(BIN_S, X.time_resolution_s):g} s; use a "
+                "window of at least one bin, and a recording longer than the window"
             )
 
     def _bins(self, X: Recording) -> Bins:

@@ -31,7 +31,7 @@ from spikeweft.runtime.training_loop import Progress, train
 BIN_S = 1e-3
 
 
-"""Width of the bins that are predicted; a recording with coarser ticks is binned by its ticks."""
+"""Width of the bins that are predicted; a coarser recording is binned at its own resolution."""
 
 
 HELD_OUT = 0.1
@@ -234,8 +234,9 @@ class YoonGNN(SpikePredictor):
         )
         refuse(
             self._bin_s(X) > self.history_window_s,
-            f"the recording's ticks of {X.tick_s:g} s are longer than the history window of "
-            f"{self.history_window_s:g} s; use a longer window or finer spike times",
+            f"the recording's time resolution of {X.time_resolution_s:g} s is coarser than the "
+            f"history window of {self.history_window_s:g} s; use a longer window or "
+            "finer spike times",
         )
         refuse(
             X.duration_s <= self.history_window_s,
@@ -251,7 +252,7 @@ class YoonGNN(SpikePredictor):
         )
 
     def _bin_s(self, X: Recording) -> float:
-        return max(BIN_S, X.tick_s)
+        return max(BIN_S, X.time_resolution_s)
 
     def _build(
         self, angle_rad: Float[np.ndarray, " neuron"] | None, n_neurons: int, mean_rate_hz: float

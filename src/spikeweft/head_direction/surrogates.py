@@ -187,7 +187,7 @@ def _as_spikes(
     bin_, neuron = np.nonzero(counts)
     n = counts[bin_, neuron]
     bin_, neuron = np.repeat(bin_, n), np.repeat(neuron, n)
-    n_ticks = np.maximum(np.rint(binned.exposure_s[bin_] / recording.tick_s), 1)
+    n_ticks = np.maximum(np.rint(binned.exposure_s[bin_] / recording.time_resolution_s), 1)
     tick = np.floor(rng.random(len(bin_)) * n_ticks)
     width_s = binned.exposure_s[bin_] / n_ticks
     times_s: Float[np.ndarray, " spike"] = binned.start_s[bin_] + (tick + 0.5) * width_s

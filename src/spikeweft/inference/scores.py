@@ -22,7 +22,7 @@ def scores_of(data: Parts, model: SpikePredictor, glm: SpikePredictor) -> dict[s
         "duration_s": recording.duration_s,
         "test_duration_s": test.duration_s,
         "n_test_spikes": len(test.spike_times_s),
-        "resolution_s": recording.tick_s,
+        "resolution_s": recording.time_resolution_s,
         "scored_on": f"last {100 * TEST_FRACTION:g} % of the recorded time, not used for fitting",
         "null": "each neuron's mean rate in the rest of the recorded time",
         **_prediction("", model.evaluate(test), model.history_window_s),

@@ -257,7 +257,7 @@ def _write_sample(path: Path, sample: Recording) -> None:
         "start": np.array(sample.epochs_s[0, 0]),
         "stop": np.array(sample.epochs_s[-1, 1]),
         "epochs_s": sample.epochs_s,
-        "tick_s": np.array(sample.tick_s),
+        "time_resolution_s": np.array(sample.time_resolution_s),
         "neuron_ids": np.array(sample.neuron_ids, dtype=np.str_),
         "covariates": np.array(list(sample.covariates), dtype=np.str_),
     }
@@ -278,12 +278,14 @@ def _write_sample(path: Path, sample: Recording) -> None:
 def _read_sample(path: Path) -> Recording:
     # From memory: NumPy leaves the file open where the archive is damaged.
     with _reading(path), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        # Folders of earlier versions say `tick_s`.
+        resolution = "tick_s" if "tick_s" in arrays else "time_resolution_s"
         return Recording(
             spike_times_s=arrays["spike_times"],
             spike_neurons=arrays["spike_units"],
             n_neurons=int(arrays["n_units"]),
             epochs_s=arrays["epochs_s"],
-            tick_s=float(arrays["tick_s"]),
+            time_resolution_s=float(arrays[resolution]),
             neuron_ids=tuple(str(name) for name in arrays["neuron_ids"]),
             covariates={
                 str(name): Covariate(

@@ -44,7 +44,7 @@ class Network(ABC):
         How many neurons there are.
     recurrent_strength
         Factor r of all weights.
-    tau_s, tick_s
+    tau_s, time_step_s
         Decay time of the traces, and the time step.
     """
 
@@ -52,15 +52,15 @@ class Network(ABC):
     n_neurons: int = 100
     recurrent_strength: float = 0.025
     tau_s: float = 0.01
-    tick_s: float = 1e-4
+    time_step_s: float = 1e-4
 
     def __post_init__(self) -> None:
         if self.n_neurons < 2:
             raise InputError(f"a network needs at least two neurons, not {self.n_neurons}")
-        if not 0 < self.tick_s < self.tau_s:
+        if not 0 < self.time_step_s < self.tau_s:
             raise InputError(
-                f"a tick of {self.tick_s:g} s does not resolve traces that decay in "
-                f"{self.tau_s:g} s; choose a positive tick below the decay time"
+                f"a time step of {self.time_step_s:g} s does not resolve traces that decay in "
+                f"{self.tau_s:g} s; choose a positive step below the decay time"
             )
 
     @property
@@ -80,14 +80,14 @@ class Network(ABC):
     @property
     def decay(self) -> float:
         """Factor by which a trace decays in a tick."""
-        return 1.0 - self.tick_s / self.tau_s
+        return 1.0 - self.time_step_s / self.tau_s
 
     def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
         """Parts of these ticks in which the external drive shifts the columns equally.
 
         The shift is k = floor(N·θ/2π) (Yoon 2025): neuron j sends along column j - k.
         """
-        theta = self.drive_rad(np.arange(start, stop) * self.tick_s)
+        theta = self.drive_rad(np.arange(start, stop) * self.time_step_s)
         shift = np.floor(self.n_neurons * theta / (2 * np.pi)).astype(np.int64)
         change = np.flatnonzero(np.diff(shift)) + 1
         for first, last in zip([0, *change], [*change, len(shift)], strict=True):
@@ -116,23 +116,23 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
     InputError
         Where the duration is not at least one tick, or no neuron fires in it.
     """
-    n_ticks = round(duration_s / network.tick_s)
+    n_ticks = round(duration_s / network.time_step_s)
     if n_ticks < 1:
         raise InputError(
-            f"a simulation of {duration_s:g} s is shorter than one tick of {network.tick_s:g} s; "
-            "ask for a longer one"
+            f"a simulation of {duration_s:g} s is shorter than one step of "
+            f"{network.time_step_s:g} s; ask for a longer one"
         )
     circuit = network.connectivity
-    spikes = _run(network, -round(BURN_IN_S / network.tick_s), n_ticks, rng)
+    spikes = _run(network, -round(BURN_IN_S / network.time_step_s), n_ticks, rng)
     sample_s = np.arange(0.0, duration_s, _DRIVE_SAMPLE_S)
     theta = network.drive_rad(sample_s)
     drive = Covariate(times_s=sample_s, values=theta, is_angle=True)
     return Recording.from_arrays(
-        spikes.ticks * network.tick_s,
+        spikes.ticks * network.time_step_s,
         spikes.neurons,
         n_neurons=network.n_neurons,
-        epochs_s=np.array([[0.0, n_ticks * network.tick_s]]),
-        tick_s=network.tick_s,
+        epochs_s=np.array([[0.0, n_ticks * network.time_step_s]]),
+        time_resolution_s=network.time_step_s,
         neuron_ids=circuit.neuron_ids,
         covariates={"drive": drive} if theta.any() else {},
         preferred_angle_rad=circuit.angle_rad,

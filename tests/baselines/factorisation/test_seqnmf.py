@@ -42,7 +42,7 @@ def recorded(counts, bin_s=0.01):
         np.repeat(neuron, again),
         n_neurons=counts.shape[1],
         epochs_s=np.array([[0.0, len(counts) * bin_s]]),
-        tick_s=1e-3,
+        time_resolution_s=1e-3,
     )
 
 
@@ -129,7 +129,7 @@ def test_an_empty_bin_parts_epochs():
         X.spike_neurons,
         n_neurons=N,
         epochs_s=np.array([[0.0, 0.5], [0.5, 1.0]]),
-        tick_s=1e-3,
+        time_resolution_s=1e-3,
     )
     counts = padded_counts(two, 0.01)
     assert len(counts) == 102

@@ -34,7 +34,7 @@ def recording():
         np.repeat(np.arange(3), [len(train) for train in trains]),
         n_neurons=3,
         epochs_s=np.array([[0.0, 70.1]]),
-        tick_s=1e-4,
+        time_resolution_s=1e-4,
     ).restrict(EPOCHS_S)
 
 
@@ -98,7 +98,7 @@ def test_a_neuron_that_never_fires_does_not_stop_the_others(recording, fitted):
         recording.spike_neurons,
         n_neurons=4,
         epochs_s=EPOCHS_S,
-        tick_s=1e-4,
+        time_resolution_s=1e-4,
     )
     model = NemosGLM(bin_s=BIN_S, regularizer_strength=STRENGTH).fit(with_silent)
     weights = model.connectivity_.weights

@@ -40,7 +40,7 @@ def as_recording(counts, **more):
         np.repeat(neurons, repeats),
         n_neurons=counts.shape[1],
         epochs_s=np.array([[0.0, len(counts) * BIN_S]]),
-        tick_s=BIN_S,
+        time_resolution_s=BIN_S,
         **more,
     )
 

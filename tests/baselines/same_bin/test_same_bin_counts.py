@@ -13,7 +13,10 @@ def two_epochs():
     """One spike per millisecond of 25 and of 15 ms, 100 ms apart."""
     times = np.concatenate([np.arange(25), 125 + np.arange(15)]) * 1e-3
     return Recording.from_arrays(
-        times, np.arange(40) % 2, epochs_s=np.array([[0.0, 0.025], [0.125, 0.14]]), tick_s=1e-3
+        times,
+        np.arange(40) % 2,
+        epochs_s=np.array([[0.0, 0.025], [0.125, 0.14]]),
+        time_resolution_s=1e-3,
     )
 
 

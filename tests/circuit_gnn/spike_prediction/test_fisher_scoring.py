@@ -430,7 +430,11 @@ def test_nothing_is_known_of_what_a_silent_neuron_receives():
 def test_nothing_is_known_of_what_a_neuron_receives_that_is_never_active_with_another():
     """One neuron fires, seconds apart: no trace is left at its next spike."""
     recording = Recording.from_arrays(
-        np.arange(7.0), np.full(7, N - 1), n_neurons=N, epochs_s=np.array([[0.0, 6.0]]), tick_s=1e-4
+        np.arange(7.0),
+        np.full(7, N - 1),
+        n_neurons=N,
+        epochs_s=np.array([[0.0, 6.0]]),
+        time_resolution_s=1e-4,
     )
     rng = np.random.default_rng(0)
     traces = synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng)

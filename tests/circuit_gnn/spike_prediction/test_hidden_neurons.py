@@ -86,17 +86,19 @@ def test_a_hidden_neuron_on_top_of_an_observed_one_is_like_it():
 # -- mean field --
 
 
-def poisson(tick_s=1e-4, *, n_neurons=20, duration_s=100.0, rate_hz=50.0, seed=0, epochs_s=None):
+def poisson(
+    time_resolution_s=1e-4, *, n_neurons=20, duration_s=100.0, rate_hz=50.0, seed=0, epochs_s=None
+):
     """Independent neurons, none of which says anything about another."""
     rng = np.random.default_rng(seed)
-    n_ticks = round(duration_s / tick_s)
+    n_ticks = round(duration_s / time_resolution_s)
     n_spikes = round(n_neurons * duration_s * rate_hz)
     return Recording.from_arrays(
-        tick_s * rng.integers(0, n_ticks, n_spikes),
+        time_resolution_s * rng.integers(0, n_ticks, n_spikes),
         rng.integers(0, n_neurons, n_spikes),
         n_neurons=n_neurons,
         epochs_s=np.array([[0.0, duration_s]]) if epochs_s is None else epochs_s,
-        tick_s=tick_s,
+        time_resolution_s=time_resolution_s,
     )
 
 
@@ -126,11 +128,11 @@ def mean_field_of(traces, weights, bias, link=LINK, tau_s=TAU_S):
 
 
 @pytest.mark.parametrize(
-    ("tick_s", "tau_s"), [(1e-4, 0.01), (1e-3, 0.01), (1e-2, 0.01), (1e-2, 0.007)]
+    ("time_resolution_s", "tau_s"), [(1e-4, 0.01), (1e-3, 0.01), (1e-2, 0.01), (1e-2, 0.007)]
 )
-def test_at_a_constant_rate_the_expected_trace_is_rate_times_tau(tick_s, tau_s):
+def test_at_a_constant_rate_the_expected_trace_is_rate_times_tau(time_resolution_s, tau_s):
     """At spikes and at quadrature times alike, on fine and on coarse ticks."""
-    traces = traces_of(poisson(tick_s, n_neurons=3), tau_s)
+    traces = traces_of(poisson(time_resolution_s, n_neurons=3), tau_s)
     at_spikes, at_times = mean_field_of(traces, np.zeros((1, 3)), np.array([2.0]), tau_s=tau_s)
     expected = 50.0 * np.logaddexp(0, 2.0) * tau_s
     settled = traces.times_s > 0.3
@@ -199,7 +201,7 @@ def test_the_future_leaves_no_trace():
         whole.spike_neurons[early],
         n_neurons=20,
         epochs_s=whole.epochs_s,
-        tick_s=whole.tick_s,
+        time_resolution_s=whole.time_resolution_s,
     )
     found = []
     for recording in (whole, cut):

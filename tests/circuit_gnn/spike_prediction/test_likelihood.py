@@ -25,7 +25,9 @@ def traces() -> Traces:
     """Eight seconds of four neurons, with one shared column, a slow wave."""
     rng = np.random.default_rng(0)
     recording = Recording.from_arrays(
-        np.sort(np.round(rng.uniform(0, 8, 800), 4)), rng.integers(0, N, 800), tick_s=1e-4
+        np.sort(np.round(rng.uniform(0, 8, 800), 4)),
+        rng.integers(0, N, 800),
+        time_resolution_s=1e-4,
     )
     found = synaptic_traces(recording, tau_s=0.01, history_window_s=0.05, rng=rng, n_shared=1)
     for times_s, column in (
@@ -179,7 +181,9 @@ def drawn_from_the_model():
         ticks += [tick] * len(fired)
         neurons += list(fired)
         trace = (trace + (0 in fired)) * np.exp(-0.1)
-    recording = Recording.from_arrays(np.array(ticks) * 1e-3, np.array(neurons), tick_s=1e-3)
+    recording = Recording.from_arrays(
+        np.array(ticks) * 1e-3, np.array(neurons), time_resolution_s=1e-3
+    )
     traces = synaptic_traces(recording, tau_s=0.01, history_window_s=0.0, rng=rng)
     rows = np.zeros((2, traces.at_spikes.shape[1]))
     rows[:, -1], rows[1, 0] = bias, weight

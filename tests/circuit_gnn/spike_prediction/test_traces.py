@@ -17,19 +17,19 @@ from spikeweft.runtime import parallel as threads
 WINDOW_S = 0.05
 
 
-def on_grid(n_spikes, n_neurons, epochs_s, tick_s, seed=0):
+def on_grid(n_spikes, n_neurons, epochs_s, time_resolution_s, seed=0):
     """Spikes at random ticks inside the epochs, several in one tick where the ticks are coarse."""
     rng = np.random.default_rng(seed)
     epochs_s = np.array(epochs_s)
     epoch = rng.integers(0, len(epochs_s), n_spikes)
-    length = np.rint((epochs_s[:, 1] - epochs_s[:, 0]) / tick_s).astype(int)
-    times = epochs_s[epoch, 0] + tick_s * rng.integers(0, length[epoch])
+    length = np.rint((epochs_s[:, 1] - epochs_s[:, 0]) / time_resolution_s).astype(int)
+    times = epochs_s[epoch, 0] + time_resolution_s * rng.integers(0, length[epoch])
     return Recording.from_arrays(
         times,
         rng.integers(0, n_neurons, n_spikes),
         n_neurons=n_neurons,
         epochs_s=epochs_s,
-        tick_s=tick_s,
+        time_resolution_s=time_resolution_s,
     )
 
 
@@ -42,7 +42,7 @@ def traces_of(recording, *, tau_s=0.01, seed=0, **more):
 def summed_exponentials(recording, time_s, tau_s):
     """Each neuron's spikes in the same epoch and at least one tick earlier, decayed to a time."""
     start = max(start for start, _ in recording.epochs_s if start <= time_s + 1e-9)
-    before = recording.spike_times_s < time_s - recording.tick_s / 2
+    before = recording.spike_times_s < time_s - recording.time_resolution_s / 2
     counted = before & (recording.spike_times_s >= start - 1e-9)
     trace = np.zeros(recording.n_neurons)
     decayed = np.exp((recording.spike_times_s[counted] - time_s) / tau_s)
@@ -53,10 +53,10 @@ def summed_exponentials(recording, time_s, tau_s):
 TWO_EPOCHS = [[0.0, 1.0], [1.02, 2.0]]
 
 
-@pytest.mark.parametrize("tick_s", [1e-4, 1e-3, 5e-3, 1e-2])
-def test_a_trace_is_the_sum_of_earlier_spikes_each_decayed(tick_s):
+@pytest.mark.parametrize("time_resolution_s", [1e-4, 1e-3, 5e-3, 1e-2])
+def test_a_trace_is_the_sum_of_earlier_spikes_each_decayed(time_resolution_s):
     """Spikes of the same tick, of earlier epochs and of later times do not count."""
-    recording = on_grid(400, 4, TWO_EPOCHS, tick_s)
+    recording = on_grid(400, 4, TWO_EPOCHS, time_resolution_s)
     traces = traces_of(recording)
     fired_by = np.repeat(np.arange(4), traces.n_spikes)
     for time_s, neuron, features in zip(
@@ -75,7 +75,7 @@ def test_a_trace_is_the_sum_of_earlier_spikes_each_decayed(tick_s):
 
 def test_spikes_in_one_tick_do_not_hear_each_other():
     recording = Recording.from_arrays(
-        np.array([0.1, 0.1, 0.1, 0.101]), np.array([0, 0, 1, 1]), tick_s=1e-3
+        np.array([0.1, 0.1, 0.1, 0.101]), np.array([0, 0, 1, 1]), time_resolution_s=1e-3
     )
     traces = traces_of(recording, history_window_s=0.0)
     np.testing.assert_array_equal(traces.at_spikes[:3, :2], 0)
@@ -88,7 +88,7 @@ def test_traces_restart_in_every_epoch():
         np.array([0.2, 0.999, 1.001]),
         np.array([0, 0, 1]),
         epochs_s=np.array([[0.0, 1.0], [1.0, 2.0]]),
-        tick_s=1e-3,
+        time_resolution_s=1e-3,
     )
     traces = traces_of(recording, history_window_s=0.0)
     np.testing.assert_array_equal(traces.at_spikes[2, :2], 0)
@@ -98,7 +98,10 @@ def test_traces_restart_in_every_epoch():
 
 def test_the_first_history_window_counts_but_is_not_scored():
     recording = Recording.from_arrays(
-        np.array([0.04, 0.06]), np.array([0, 1]), epochs_s=np.array([[0.0, 1.0]]), tick_s=1e-4
+        np.array([0.04, 0.06]),
+        np.array([0, 1]),
+        epochs_s=np.array([[0.0, 1.0]]),
+        time_resolution_s=1e-4,
     )
     traces = traces_of(recording)
     np.testing.assert_array_equal(traces.n_spikes, [0, 1])
@@ -108,20 +111,20 @@ def test_the_first_history_window_counts_but_is_not_scored():
 
 @settings(max_examples=25, deadline=None)
 @given(
-    tick_s=st.sampled_from([1e-4, 3e-4, 1e-3, 7e-3, 1e-2]),
+    time_resolution_s=st.sampled_from([1e-4, 3e-4, 1e-3, 7e-3, 1e-2]),
     pauses=st.lists(st.integers(60, 900), min_size=1, max_size=4),
     window_s=st.sampled_from([0.0, 0.013, 0.05]),
     seed=st.integers(0, 99),
 )
-def test_no_spike_is_lost_and_no_time_is_counted_twice(tick_s, pauses, window_s, seed):
+def test_no_spike_is_lost_and_no_time_is_counted_twice(time_resolution_s, pauses, window_s, seed):
     """Scored spikes each have a row under their neuron; weights sum to the scored time."""
-    stops = np.cumsum(pauses) * tick_s
-    epochs_s = np.column_stack([np.concatenate([[0.0], stops[:-1] + 3 * tick_s]), stops])
-    recording = on_grid(200, 5, epochs_s, tick_s, seed)
+    stops = np.cumsum(pauses) * time_resolution_s
+    epochs_s = np.column_stack([np.concatenate([[0.0], stops[:-1] + 3 * time_resolution_s]), stops])
+    recording = on_grid(200, 5, epochs_s, time_resolution_s, seed)
     traces = traces_of(recording, history_window_s=window_s, seed=seed)
     scored = scored_epochs(recording, window_s)
     inside = np.any(
-        (recording.spike_times_s[:, None] > scored[:, 0] - tick_s * 1e-3)
+        (recording.spike_times_s[:, None] > scored[:, 0] - time_resolution_s * 1e-3)
         & (recording.spike_times_s[:, None] < scored[:, 1]),
         axis=1,
     )
@@ -130,7 +133,7 @@ def test_no_spike_is_lost_and_no_time_is_counted_twice(tick_s, pauses, window_s,
         expected = recording.spike_times_s[inside & (recording.spike_neurons == neuron)]
         np.testing.assert_array_equal(traces.spike_times_s[rows], expected)
     exposure_s = float(np.sum(scored[:, 1] - scored[:, 0]))
-    assert abs(traces.exposure_s - exposure_s) <= len(scored) * tick_s + 1e-5
+    assert abs(traces.exposure_s - exposure_s) <= len(scored) * time_resolution_s + 1e-5
 
 
 def test_each_time_is_drawn_from_the_stretch_that_it_stands_for():
@@ -144,15 +147,15 @@ def test_each_time_is_drawn_from_the_stretch_that_it_stands_for():
     assert len(set(within)) == 10
 
 
-@pytest.mark.parametrize("tick_s", [5e-3, 1e-2])
-def test_coarse_ticks_are_each_evaluated_once(tick_s):
+@pytest.mark.parametrize("time_resolution_s", [5e-3, 1e-2])
+def test_coarse_ticks_are_each_evaluated_once(time_resolution_s):
     """Nothing is known between ticks, so nothing is evaluated there."""
-    recording = on_grid(300, 3, [[0.0, 2.0]], tick_s)
+    recording = on_grid(300, 3, [[0.0, 2.0]], time_resolution_s)
     traces = traces_of(recording)
-    ticks = (traces.times_s - recording.spike_times_s[0]) / tick_s
+    ticks = (traces.times_s - recording.spike_times_s[0]) / time_resolution_s
     np.testing.assert_allclose(ticks, np.rint(ticks), atol=1e-6)
     assert np.all(np.diff(np.rint(ticks)) == 1)
-    np.testing.assert_allclose(traces.weight_s, tick_s, rtol=1e-6)
+    np.testing.assert_allclose(traces.weight_s, time_resolution_s, rtol=1e-6)
 
 
 def test_the_integral_of_a_trace_is_unbiased():
@@ -165,7 +168,7 @@ def test_the_integral_of_a_trace_is_unbiased():
 
 def test_a_silent_neuron_has_no_row_and_no_trace():
     recording = Recording.from_arrays(
-        np.array([0.3, 0.5]), np.array([0, 2]), n_neurons=4, tick_s=1e-3
+        np.array([0.3, 0.5]), np.array([0, 2]), n_neurons=4, time_resolution_s=1e-3
     )
     traces = traces_of(recording, history_window_s=0.0)
     np.testing.assert_array_equal(traces.n_spikes, [1, 0, 1, 0])
@@ -174,7 +177,10 @@ def test_a_silent_neuron_has_no_row_and_no_trace():
 
 def test_an_epoch_without_spikes_still_counts_as_time():
     recording = Recording.from_arrays(
-        np.array([0.3]), np.array([0]), epochs_s=np.array([[0.0, 1.0], [2.0, 4.0]]), tick_s=1e-3
+        np.array([0.3]),
+        np.array([0]),
+        epochs_s=np.array([[0.0, 1.0], [2.0, 4.0]]),
+        time_resolution_s=1e-3,
     )
     traces = traces_of(recording, history_window_s=0.1)
     np.testing.assert_allclose(traces.exposure_s, 0.9 + 1.9, atol=2e-3)
@@ -183,7 +189,10 @@ def test_an_epoch_without_spikes_still_counts_as_time():
 
 def test_nothing_is_scored_where_epochs_are_shorter_than_their_history():
     recording = Recording.from_arrays(
-        np.array([0.01, 0.02]), np.array([0, 1]), epochs_s=np.array([[0.0, 0.04]]), tick_s=1e-3
+        np.array([0.01, 0.02]),
+        np.array([0, 1]),
+        epochs_s=np.array([[0.0, 0.04]]),
+        time_resolution_s=1e-3,
     )
     traces = traces_of(recording)
     np.testing.assert_array_equal(traces.n_spikes, [0, 0])

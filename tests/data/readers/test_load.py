@@ -68,7 +68,7 @@ def test_head_direction_cells_come_with_their_epochs_and_directions(shared_data)
     assert recording.n_neurons == 19
     assert len(recording.epochs_s) == 113
     assert len(recording.spike_times_s) == 169_119
-    assert recording.tick_s == 0.01
+    assert recording.time_resolution_s == 0.01
     assert recording.covariates["head-direction"].is_angle
     assert loaded.truth is None
     assert loaded.warnings == ()
@@ -209,7 +209,7 @@ def simulated(n=4) -> tuple[Recording, Connectivity]:
         rng.integers(0, n - 1, 500),
         n_neurons=n,
         epochs_s=np.array([[0.0, 4.0], [5.0, 10.0]]),
-        tick_s=1e-4,
+        time_resolution_s=1e-4,
         covariates={
             "drive": Covariate(times_s=np.arange(5.0), values=np.arange(5.0), is_angle=True)
         },
@@ -223,7 +223,11 @@ def simulated(n=4) -> tuple[Recording, Connectivity]:
 def same_recording(a: Recording, b: Recording) -> bool:
     arrays = ("spike_times_s", "spike_neurons", "epochs_s")
     assert all(np.array_equal(getattr(a, name), getattr(b, name)) for name in arrays)
-    assert (a.n_neurons, a.tick_s, a.neuron_ids) == (b.n_neurons, b.tick_s, b.neuron_ids)
+    assert (a.n_neurons, a.time_resolution_s, a.neuron_ids) == (
+        b.n_neurons,
+        b.time_resolution_s,
+        b.neuron_ids,
+    )
     assert a.covariates.keys() == b.covariates.keys()
     for name, covariate in a.covariates.items():
         assert np.array_equal(covariate.times_s, b.covariates[name].times_s)
@@ -331,8 +335,8 @@ one_covariate = {
         ({"weights": np.zeros((2, 2)), "network": "{"}, "not JSON"),
         ({"covariates": ["drive"]}, "lists a covariate 'drive' but lacks"),
         ({"weights": np.zeros((2, 2)), "network": "[1]"}, "no plain settings"),
-        ({"tick_s": -1.0}, "tick"),
-        ({"tick_s": 1e-300}, "tick"),
+        ({"time_resolution_s": -1.0}, "the time_resolution_s in"),
+        ({"tick_s": 1e-300}, "the tick_s in"),
         ({"n_units": 10**9}, "1e\\+09, which is too many"),
         ({"spike_units": np.array([0, 1, 2**62])}, "run up to 4611686018427387904"),
         ({"spike_units": np.array([0.0, 1.0, np.inf])}, "run up to inf"),
@@ -349,6 +353,12 @@ def test_an_npz_that_makes_no_sense_is_refused(tmp_path, changes, sentence):
     np.savez(tmp_path / "bad.npz", **{**plain, **changes})
     with pytest.raises(InputError, match=sentence):
         load(tmp_path / "bad.npz")
+
+
+def test_the_time_resolution_is_read_under_its_old_name_too(tmp_path):
+    for name in ("time_resolution_s", "tick_s"):
+        np.savez(tmp_path / f"{name}.npz", **plain, **{name: 0.002})
+        assert load(tmp_path / f"{name}.npz").recording.time_resolution_s == 0.002
 
 
 def test_missing_samples_of_a_covariate_are_left_out(tmp_path):
@@ -503,9 +513,14 @@ def test_the_network_of_a_simulation_is_kept_as_json(tmp_path):
     save_simulation(tmp_path / "ring.npz", recording, truth)
     with np.load(tmp_path / "ring.npz", allow_pickle=False) as arrays:
         assert json.loads(str(arrays["network"])) == truth.metadata
-        assert {"spike_times", "spike_units", "n_units", "weights", "angle_rad", "tick_s"} <= {
-            *arrays.files
-        }
+        assert {
+            "spike_times",
+            "spike_units",
+            "n_units",
+            "weights",
+            "angle_rad",
+            "time_resolution_s",
+        } <= {*arrays.files}
 
 
 # ---- Neo

@@ -89,7 +89,7 @@ class NemosGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.tick_s * max(1, round(self.bin_s / X.tick_s))
+        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
         basis = self._basis()
         kernels = np.asarray(basis.evaluate_on_grid(basis.window_size)[1])
         self._history = SpikeHistory(kernels)

@@ -104,7 +104,7 @@ class PoissonGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.tick_s * max(1, round(self.bin_s / X.tick_s))
+        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
         self._history = SpikeHistory(self._basis())
         self._scale = {name: _location_and_spread(X, name) for name in self.covariates}
         self.null_rate_hz_ = X.rate_hz

@@ -117,7 +117,7 @@ class SharedFilterGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.tick_s * max(1, round(self.bin_s / X.tick_s))
+        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
         prior = _FilterPrior.of(self.n_basis, self._n_lags(), self.bin_s_)
         self.null_rate_hz_ = X.rate_hz
         bins = Bins.of(X, _history(prior.mean), self.bin_s_, self.history_window_s)

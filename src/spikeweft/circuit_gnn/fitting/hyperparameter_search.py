@@ -60,7 +60,7 @@ def _shared_input_stages(problem: Problem) -> list[Stage]:
     if problem.settings.rotated_by is not None:
         stages.append(Acts("rotation", tuple(partial(try_gain, gain=gain) for gain in GAINS)))
     if problem.settings.tau_s is None:
-        stages.append(TimeConstantStage(problem.recording.tick_s))
+        stages.append(TimeConstantStage(problem.recording.time_resolution_s))
     if problem.settings.rotated_by is not None:
         stages.append(GainRefinement())
     return stages
@@ -72,7 +72,7 @@ def _shared_input_stages(problem: Problem) -> list[Stage]:
 def first_state(problem: Problem) -> FitState:
     """No connection, the first power of the link, and no rotation."""
     settings, recording = problem.settings, problem.recording
-    tau_s = settings.tau_s or max(FIRST_TAU_S, recording.tick_s)
+    tau_s = settings.tau_s or max(FIRST_TAU_S, recording.time_resolution_s)
     inputs = SynapticInputs(tau_s=tau_s, rotation=_no_rotation(problem))
     power = next(iter(problem.link_starts))
     current = _unconnected(problem, inputs, power)

@@ -145,7 +145,7 @@ def _n_bytes(recording: Recording, settings: FitSettings) -> int:
     """Memory that the traces of a whole recording would take."""
     n_columns = recording.n_neurons + shared_width(recording, settings)
     at_spikes = len(recording.spike_times_s) * (n_columns + N_OWN + 3)
-    step_s = max(QUADRATURE_STEP_S, recording.tick_s)
+    step_s = max(QUADRATURE_STEP_S, recording.time_resolution_s)
     at_times = recording.duration_s / step_s * (n_columns + N_OWN * recording.n_neurons)
     return int(4 * (at_spikes + at_times))
 

@@ -175,9 +175,9 @@ def synaptic_traces(
     buffer = buffer or TraceBuffer()
     clock = _Clock.of(recording)
     scored = clock.span(scored_epochs(recording, history_window_s))
-    times, weight = _quadrature(scored, clock.steps(QUADRATURE_STEP_S), rng)
-    ticks = clock.tick(recording.spike_times_s)
-    is_scored = _inside(ticks, scored)
+    times, weight = _quadrature(scored, clock.n_steps(QUADRATURE_STEP_S), rng)
+    spike_steps = clock.step(recording.spike_times_s)
+    is_scored = _inside(spike_steps, scored)
     neurons = recording.spike_neurons
     offsets = np.concatenate(
         [[0], np.cumsum(np.bincount(neurons[is_scored], minlength=recording.n_neurons))]
@@ -188,16 +188,16 @@ def synaptic_traces(
     own_at_times = buffer.array("own_at_times", N_OWN, len(times), n_neurons)
     at_spikes[:, n_neurons:n_columns], at_spikes[:, -1] = 0.0, 1.0
     at_times[:, n_neurons:] = 0.0
-    taus = tau_s * np.array([1.0, *OWN_TAUS]) / recording.tick_s
+    taus = tau_s * np.array([1.0, *OWN_TAUS]) / recording.time_resolution_s
     rows = _rows(is_scored, neurons, offsets)
 
     def follow(presynaptic: tuple[int, int]) -> None:
         for start, stop in clock.span(recording.epochs_s):
-            spikes = slice(*np.searchsorted(ticks, [start, stop]))
+            spikes = slice(*np.searchsorted(spike_steps, [start, stop]))
             points = slice(*np.searchsorted(times, [start, stop]))
             _follow_epoch(
                 presynaptic,
-                ticks[spikes],
+                spike_steps[spikes],
                 neurons[spikes],
                 rows[spikes],
                 times[points],
@@ -215,47 +215,49 @@ def synaptic_traces(
         spike_times_s=_in_rows(recording.spike_times_s, rows),
         at_times=at_times,
         own_at_times=own_at_times,
-        weight_s=(weight * recording.tick_s).astype(np.float32),
-        times_s=clock.origin_s + times * recording.tick_s,
+        weight_s=(weight * recording.time_resolution_s).astype(np.float32),
+        times_s=clock.origin_s + times * recording.time_resolution_s,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Clock:
-    """Time counted in whole ticks from a recording's first spike."""
+    """Time counted in steps of the time resolution from a recording's first spike."""
 
     origin_s: float
-    tick_s: float
+    step_s: float
 
     @classmethod
     def of(cls, recording: Recording) -> "_Clock":
         origin = recording.spike_times_s[0] if len(recording.spike_times_s) else 0.0
-        return cls(origin_s=float(origin), tick_s=recording.tick_s)
+        return cls(origin_s=float(origin), step_s=recording.time_resolution_s)
 
-    def tick(self, times_s: Float[np.ndarray, " time"]) -> Int[np.ndarray, " time"]:
-        return np.rint((times_s - self.origin_s) / self.tick_s).astype(np.int64)
+    def step(self, times_s: Float[np.ndarray, " time"]) -> Int[np.ndarray, " time"]:
+        return np.rint((times_s - self.origin_s) / self.step_s).astype(np.int64)
 
     def span(self, epochs_s: Float[np.ndarray, "epoch 2"]) -> Int[np.ndarray, "epoch 2"]:
-        """First tick of each epoch and the first after it."""
-        return np.ceil((epochs_s - self.origin_s) / self.tick_s - 1e-3).astype(np.int64)
+        """First time step of each epoch and the first after it."""
+        return np.ceil((epochs_s - self.origin_s) / self.step_s - 1e-3).astype(np.int64)
 
-    def steps(self, duration_s: float) -> int:
-        return max(1, round(duration_s / self.tick_s))
+    def n_steps(self, duration_s: float) -> int:
+        return max(1, round(duration_s / self.step_s))
 
 
 def _quadrature(
     scored: Int[np.ndarray, "epoch 2"], step: int, rng: np.random.Generator
 ) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
-    """One random tick in each stretch of `step` ticks, and the ticks that it stands for."""
+    """One random time step in each stretch of `step`, and how many it stands for."""
     starts = np.concatenate([np.arange(a, b, step) for a, b in scored] or [np.empty(0, np.int64)])
     ends = np.repeat(scored[:, 1], -(-(scored[:, 1] - scored[:, 0]) // step))
     length = np.minimum(step, ends - starts)
     return starts + rng.integers(0, length), length
 
 
-def _inside(ticks: Int[np.ndarray, " spike"], spans: Int[np.ndarray, "epoch 2"]) -> np.ndarray:
-    return np.searchsorted(spans[:, 0], ticks, "right") > np.searchsorted(
-        spans[:, 1], ticks, "right"
+def _inside(
+    spike_steps: Int[np.ndarray, " spike"], spans: Int[np.ndarray, "epoch 2"]
+) -> np.ndarray:
+    return np.searchsorted(spans[:, 0], spike_steps, "right") > np.searchsorted(
+        spans[:, 1], spike_steps, "right"
     )
 
 
@@ -278,12 +280,12 @@ def _rows(is_scored: np.ndarray, neurons: np.ndarray, offsets: np.ndarray) -> np
 @numba.njit(cache=True, nogil=True, fastmath=True)
 @no_type_check  # numba compiles these; their caller is checked
 def _follow_epoch(
-    presynaptic, ticks, neurons, rows, times, taus, at_spikes, at_times, own_at_times
+    presynaptic, spike_steps, neurons, rows, times, taus, at_spikes, at_times, own_at_times
 ):
     """Walk through one epoch, noting the traces before each spike and at each quadrature time.
 
     Of all neurons, those from the first of `presynaptic` up to the second are followed. Spikes of
-    the same tick have no order, so they count only from the next tick on.
+    the same time step have no order, so they count only from the next one on.
     """
     first, end = presynaptic
     n_own = own_at_times.shape[0]
@@ -291,13 +293,15 @@ def _follow_epoch(
     trace = np.zeros(end - first, np.float32)
     own = np.zeros((n_own, end - first), np.float32)
     now, spike, n_added = np.int64(0), 0, 0
-    if len(ticks):
-        now = ticks[0]
+    if len(spike_steps):
+        now = spike_steps[0]
     for point in range(len(times) + 1):
         until = times[point] if point < len(times) else np.int64(2**62)
-        while spike < len(ticks) and ticks[spike] <= until:
-            n_added = _move(trace, own, first, ticks, neurons, taus, n_added, now, ticks[spike])
-            now = ticks[spike]
+        while spike < len(spike_steps) and spike_steps[spike] <= until:
+            n_added = _move(
+                trace, own, first, spike_steps, neurons, taus, n_added, now, spike_steps[spike]
+            )
+            now = spike_steps[spike]
             row, post = rows[spike], neurons[spike]
             if row >= 0:
                 at_spikes[row, first:end] = trace
@@ -306,7 +310,7 @@ def _follow_epoch(
                         at_spikes[row, first_own + k] = own[k, post - first]
             spike += 1
         if point < len(times):
-            n_added = _move(trace, own, first, ticks, neurons, taus, n_added, now, until)
+            n_added = _move(trace, own, first, spike_steps, neurons, taus, n_added, now, until)
             now = until if until > now else now
             at_times[point, first:end] = trace
             own_at_times[:, point, first:end] = own
@@ -314,11 +318,11 @@ def _follow_epoch(
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
 @no_type_check
-def _move(trace, own, first, ticks, neurons, taus, n_added, now, until):
+def _move(trace, own, first, spike_steps, neurons, taus, n_added, now, until):
     """Let time pass from `now` to `until`: the spikes of `now` are added, then all decays."""
     if until <= now:
         return n_added
-    while n_added < len(ticks) and ticks[n_added] < until:
+    while n_added < len(spike_steps) and spike_steps[n_added] < until:
         pre = neurons[n_added] - first
         if 0 <= pre < len(trace):
             trace[pre] += np.float32(1.0)

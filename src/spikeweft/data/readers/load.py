@@ -6,7 +6,8 @@ may hold
 - `n_units`, where the last units are silent;
 - `start` and `stop` in seconds, or `epoch_start` and `epoch_stop` where there are gaps, with
   `epoch_names`;
-- `neuron_ids`, `angle_rad` (preferred direction of each neuron) and `tick_s`;
+- `neuron_ids`, `angle_rad` (preferred direction of each neuron) and `time_resolution_s`, which
+  older files call `tick_s`;
 - `covariates`, a list of names, with `covariate_0_times_s`, `covariate_0_values` and
   `covariate_0_is_angle` for the first of them, and so on;
 - `weights[post, pre]`, the true circuit, and `network`, the settings of the network that was

@@ -29,7 +29,7 @@ _LONGEST_SHOWN = 60
 _MOST_UNITS = 100_000
 
 
-_TICKS_S = (1e-7, 1.0)
+_TIME_RESOLUTIONS_S = (1e-7, 1.0)
 
 
 def _shown(array: np.ndarray) -> str:
@@ -65,7 +65,7 @@ def load_npz(path: Path, label: str | None) -> LoadedRecording:
         units,
         n_neurons=_whole(arrays, "n_units", path),
         epochs_s=_npz_epochs(arrays, times, label, path),
-        tick_s=_tick(arrays, path),
+        time_resolution_s=_time_resolution(arrays, path),
         neuron_ids=tuple(_texts(arrays, "neuron_ids")),
         covariates=_npz_covariates(arrays, path),
         preferred_angle_rad=_angles(arrays, path),
@@ -137,18 +137,19 @@ def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None
     return int(number.item())
 
 
-def _tick(arrays: Mapping[str, np.ndarray], path: Path) -> float:
+def _time_resolution(arrays: Mapping[str, np.ndarray], path: Path) -> float:
     """The stated grid of the spike times; 0 where it is to be found from them."""
-    if "tick_s" not in arrays:
+    key = next((name for name in ("time_resolution_s", "tick_s") if name in arrays), None)
+    if key is None:
         return 0.0
-    tick = _numbers(arrays, "tick_s", path)
-    shortest, longest = _TICKS_S
-    if tick.size != 1 or not shortest <= tick.item() <= longest:
+    resolution = _numbers(arrays, key, path)
+    finest, coarsest = _TIME_RESOLUTIONS_S
+    if resolution.size != 1 or not finest <= resolution.item() <= coarsest:
         raise InputError(
-            f"the tick_s in {path} is {_shown(tick)}, not one number from {shortest:g} to "
-            f"{longest:g} s; leave it out"
+            f"the {key} in {path} is {_shown(resolution)}, not one number from {finest:g} to "
+            f"{coarsest:g} s; leave it out"
         )
-    return float(tick.item())
+    return float(resolution.item())
 
 
 def _angles(arrays: Mapping[str, np.ndarray], path: Path) -> Float[np.ndarray, " neuron"] | None:
@@ -258,7 +259,7 @@ def recording_arrays(recording: Recording) -> dict[str, np.ndarray]:
         "n_units": np.array(recording.n_neurons),
         "epoch_start": recording.epochs_s[:, 0],
         "epoch_stop": recording.epochs_s[:, 1],
-        "tick_s": np.array(recording.tick_s),
+        "time_resolution_s": np.array(recording.time_resolution_s),
         "neuron_ids": np.array(recording.neuron_ids),
         "covariates": np.array(list(recording.covariates), dtype=np.str_),
     }
