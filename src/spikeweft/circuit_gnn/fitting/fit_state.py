@@ -96,7 +96,7 @@ class FitState:
     """
 
     current: Candidate
-    held_out_bits: float = float("nan")
+    held_out_bits: float
     stage: int = 0
     step: int = 0
     n_steps_taken: int = 0

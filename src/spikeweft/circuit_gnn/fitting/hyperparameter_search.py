@@ -75,8 +75,13 @@ def first_state(problem: Problem) -> FitState:
     tau_s = settings.tau_s or max(FIRST_TAU_S, recording.time_resolution_s)
     inputs = SynapticInputs(tau_s=tau_s, rotation=_no_rotation(problem))
     power = next(iter(problem.link_starts))
-    current = _unconnected(problem, inputs, power)
-    return FitState(current=current, sharpness=SharpnessSearch(factor=_SHARPER))
+    current = problem.scored(_unconnected(problem, inputs, power))
+    assert current.held_out is not None
+    return FitState(
+        current=current,
+        held_out_bits=current.held_out.bits_per_spike,
+        sharpness=SharpnessSearch(factor=_SHARPER),
+    )
 
 
 def _start_again(problem: Problem, state: FitState, power: float) -> FitState:

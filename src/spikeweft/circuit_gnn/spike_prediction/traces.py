@@ -11,12 +11,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol, no_type_check, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import numba
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from spikeweft.circuit_gnn.spike_prediction.trace_kernel import follow_epoch
 from spikeweft.data.recording import Recording, scored_epochs
 from spikeweft.runtime.parallel import n_side_by_side, side_by_side
 
@@ -176,30 +176,46 @@ def synaptic_traces(
     clock = _Clock.of(recording)
     scored = clock.span(scored_epochs(recording, history_window_s))
     times, weight = _quadrature(scored, clock.n_steps(QUADRATURE_STEP_S), rng)
-    spike_steps = clock.step(recording.spike_times_s)
-    is_scored = _inside(spike_steps, scored)
-    neurons = recording.spike_neurons
-    offsets = np.concatenate(
-        [[0], np.cumsum(np.bincount(neurons[is_scored], minlength=recording.n_neurons))]
-    )
+    spikes = _Spikes.of(recording, clock, scored)
     n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
-    at_spikes = buffer.array("at_spikes", int(offsets[-1]), n_columns + N_OWN + 1)
+    at_spikes = buffer.array("at_spikes", int(spikes.offsets[-1]), n_columns + N_OWN + 1)
     at_times = buffer.array("at_times", len(times), n_columns)
     own_at_times = buffer.array("own_at_times", N_OWN, len(times), n_neurons)
     at_spikes[:, n_neurons:n_columns], at_spikes[:, -1] = 0.0, 1.0
     at_times[:, n_neurons:] = 0.0
-    taus = tau_s * np.array([1.0, *OWN_TAUS]) / recording.time_resolution_s
-    rows = _rows(is_scored, neurons, offsets)
+    taus = tau_s * np.array([1.0, *OWN_TAUS]) / clock.step_s
+    epochs = clock.span(recording.epochs_s)
+    _follow_epochs(epochs, spikes, times, taus, (at_spikes, at_times, own_at_times))
+    return Traces(
+        at_spikes=at_spikes,
+        offsets=spikes.offsets,
+        spike_times_s=spikes.in_rows(recording.spike_times_s),
+        at_times=at_times,
+        own_at_times=own_at_times,
+        weight_s=(weight * clock.step_s).astype(np.float32),
+        times_s=clock.origin_s + times * clock.step_s,
+    )
+
+
+def _follow_epochs(
+    epochs: Int[np.ndarray, "epoch 2"],
+    spikes: "_Spikes",
+    times: Int[np.ndarray, " time"],
+    taus: Float[np.ndarray, " tau"],
+    traces: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    """Fill the traces in place, presynaptic neurons side by side."""
+    at_spikes, at_times, own_at_times = traces
 
     def follow(presynaptic: tuple[int, int]) -> None:
-        for start, stop in clock.span(recording.epochs_s):
-            spikes = slice(*np.searchsorted(spike_steps, [start, stop]))
+        for start, stop in epochs:
+            within = slice(*np.searchsorted(spikes.steps, [start, stop]))
             points = slice(*np.searchsorted(times, [start, stop]))
-            _follow_epoch(
+            follow_epoch(
                 presynaptic,
-                spike_steps[spikes],
-                neurons[spikes],
-                rows[spikes],
+                spikes.steps[within],
+                spikes.neurons[within],
+                spikes.rows[within],
                 times[points],
                 taus,
                 at_spikes,
@@ -207,17 +223,9 @@ def synaptic_traces(
                 own_at_times[:, points],
             )
 
+    n_neurons = len(spikes.offsets) - 1
     edges = np.linspace(0, n_neurons, n_side_by_side() + 1).astype(int).tolist()
     side_by_side(follow, pairwise(edges))
-    return Traces(
-        at_spikes=at_spikes,
-        offsets=offsets,
-        spike_times_s=_in_rows(recording.spike_times_s, rows),
-        at_times=at_times,
-        own_at_times=own_at_times,
-        weight_s=(weight * recording.time_resolution_s).astype(np.float32),
-        times_s=clock.origin_s + times * recording.time_resolution_s,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,92 +261,44 @@ def _quadrature(
     return starts + rng.integers(0, length), length
 
 
-def _inside(
-    spike_steps: Int[np.ndarray, " spike"], spans: Int[np.ndarray, "epoch 2"]
-) -> np.ndarray:
-    return np.searchsorted(spans[:, 0], spike_steps, "right") > np.searchsorted(
-        spans[:, 1], spike_steps, "right"
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spikes:
+    """Spikes of a recording, and the row of `at_spikes` of those that are scored.
 
-
-def _in_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Values of the scored spikes, in the order of `at_spikes`."""
-    ordered = np.empty(np.count_nonzero(rows >= 0), values.dtype)
-    ordered[rows[rows >= 0]] = values[rows >= 0]
-    return ordered
-
-
-def _rows(is_scored: np.ndarray, neurons: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Row of `at_spikes` that belongs to each spike, -1 where it is not scored."""
-    row = np.full(len(neurons), -1)
-    small = neurons[is_scored].astype(np.min_scalar_type(len(offsets)))  # sorted far faster
-    order = np.argsort(small, kind="stable")
-    row[np.flatnonzero(is_scored)[order]] = np.arange(offsets[-1])
-    return row
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
-@no_type_check  # numba compiles these; their caller is checked
-def _follow_epoch(
-    presynaptic, spike_steps, neurons, rows, times, taus, at_spikes, at_times, own_at_times
-):
-    """Walk through one epoch, noting the traces before each spike and at each quadrature time.
-
-    Of all neurons, those from the first of `presynaptic` up to the second are followed. Spikes of
-    the same time step have no order, so they count only from the next one on.
+    Attributes
+    ----------
+    steps, neurons
+        Time step and neuron of each spike.
+    rows
+        Row of `at_spikes` that belongs to each spike, -1 where it is not scored.
+    offsets
+        First row of each neuron.
     """
-    first, end = presynaptic
-    n_own = own_at_times.shape[0]
-    first_own = at_times.shape[1]
-    trace = np.zeros(end - first, np.float32)
-    own = np.zeros((n_own, end - first), np.float32)
-    now, spike, n_added = np.int64(0), 0, 0
-    if len(spike_steps):
-        now = spike_steps[0]
-    for point in range(len(times) + 1):
-        until = times[point] if point < len(times) else np.int64(2**62)
-        while spike < len(spike_steps) and spike_steps[spike] <= until:
-            n_added = _move(
-                trace, own, first, spike_steps, neurons, taus, n_added, now, spike_steps[spike]
-            )
-            now = spike_steps[spike]
-            row, post = rows[spike], neurons[spike]
-            if row >= 0:
-                at_spikes[row, first:end] = trace
-                if first <= post < end:
-                    for k in range(n_own):
-                        at_spikes[row, first_own + k] = own[k, post - first]
-            spike += 1
-        if point < len(times):
-            n_added = _move(trace, own, first, spike_steps, neurons, taus, n_added, now, until)
-            now = until if until > now else now
-            at_times[point, first:end] = trace
-            own_at_times[:, point, first:end] = own
 
+    steps: Int[np.ndarray, " spike"]
+    neurons: Int[np.ndarray, " spike"]
+    rows: Int[np.ndarray, " spike"]
+    offsets: Int[np.ndarray, " neuron_plus_one"]
 
-@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
-@no_type_check
-def _move(trace, own, first, spike_steps, neurons, taus, n_added, now, until):
-    """Let time pass from `now` to `until`: the spikes of `now` are added, then all decays."""
-    if until <= now:
-        return n_added
-    while n_added < len(spike_steps) and spike_steps[n_added] < until:
-        pre = neurons[n_added] - first
-        if 0 <= pre < len(trace):
-            trace[pre] += np.float32(1.0)
-            for k in range(own.shape[0]):
-                own[k, pre] += np.float32(1.0)
-        n_added += 1
-    _decay(trace, np.float32(np.exp((now - until) / taus[0])))
-    for k in range(own.shape[0]):
-        _decay(own[k], np.float32(np.exp((now - until) / taus[1 + k])))
-    return n_added
+    @classmethod
+    def of(
+        cls, recording: Recording, clock: _Clock, scored: Int[np.ndarray, "epoch 2"]
+    ) -> "_Spikes":
+        steps, neurons = clock.step(recording.spike_times_s), recording.spike_neurons
+        is_scored = np.searchsorted(scored[:, 0], steps, "right") > np.searchsorted(
+            scored[:, 1], steps, "right"
+        )
+        n_scored = np.bincount(neurons[is_scored], minlength=recording.n_neurons)
+        offsets = np.concatenate([[0], np.cumsum(n_scored)])
+        rows = np.full(len(neurons), -1)
+        small = neurons[is_scored].astype(np.min_scalar_type(len(offsets)))  # sorted far faster
+        order = np.argsort(small, kind="stable")
+        rows[np.flatnonzero(is_scored)[order]] = np.arange(offsets[-1])
+        return cls(steps=steps, neurons=neurons, rows=rows, offsets=offsets)
 
-
-@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
-@no_type_check
-def _decay(trace, factor):
-    # Left alone, forgotten spikes would linger as denormal numbers, a hundredfold slower to use.
-    for i in range(len(trace)):
-        kept = trace[i] * factor
-        trace[i] = kept if kept > np.float32(1e-12) else np.float32(0.0)
+    def in_rows(self, values: Float[np.ndarray, " spike"]) -> Float[np.ndarray, " row"]:
+        """Values of the scored spikes, in the order of `at_spikes`."""
+        is_scored = self.rows >= 0
+        ordered = np.empty(np.count_nonzero(is_scored), values.dtype)
+        ordered[self.rows[is_scored]] = values[is_scored]
+        return ordered

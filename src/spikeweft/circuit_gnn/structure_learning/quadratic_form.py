@@ -124,14 +124,14 @@ class WeightLikelihood(NamedTuple):
         p = form.gradient.shape[1]
         by_weights = torch.eye(p, n_sources, dtype=torch.float64) - others.by_weights
         by_link = torch.eye(p, dtype=torch.float64)[:, -2:] - others.by_link
-        bent = form.fisher @ by_weights
-        bent_by_link = form.fisher @ by_link
+        curved = form.fisher @ by_weights
+        curved_by_link = form.fisher @ by_link
         left = form.gradient - torch.einsum("ipq,iq->ip", form.fisher, others.offset)
         return cls(
-            curvature=by_weights.mT @ bent,
+            curvature=by_weights.mT @ curved,
             slope=torch.einsum("ips,ip->is", by_weights, left),
-            across=bent.mT @ by_link,
-            link_curvature=(by_link.mT @ bent_by_link).sum(0),
+            across=curved.mT @ by_link,
+            link_curvature=(by_link.mT @ curved_by_link).sum(0),
             link_slope=torch.einsum("ipl,ip->l", by_link, left),
             others=others,
         )
@@ -149,9 +149,9 @@ class _QuadraticForm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, change: Tensor, curvature: Tensor, slope: Tensor) -> Tensor:
-        bent = torch.bmm(curvature, change[:, :, None])[:, :, 0]
-        ctx.save_for_backward(bent - slope)
-        return (change * (0.5 * bent - slope)).sum()
+        curved = torch.bmm(curvature, change[:, :, None])[:, :, 0]
+        ctx.save_for_backward(curved - slope)
+        return (change * (0.5 * curved - slope)).sum()
 
     @staticmethod
     @once_differentiable

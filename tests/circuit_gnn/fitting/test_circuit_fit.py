@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from spikeweft.circuit_gnn.fitting import structure_rounds
+from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
+from spikeweft.circuit_gnn.fitting.fit_state import FitState
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.structure_learning import network_fit
+from spikeweft.runtime.flat_arrays import from_arrays, same
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.simulation.ring_networks import FlatInhibition, RingNetwork
+
+N = 10
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_descents():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structure_rounds, "LEARNING_STEPS", 25)
+        patch.setattr(network_fit, "IMITATION_STEPS", 25)
+        yield
+
+
+def problem(n_hidden=0, rotated_by=None):
+    """A ring of ten neurons that an input rotates; every fifth of them may be hidden."""
+    network = RingNetwork(
+        neuron=LNPNeuron(threshold=0.0),
+        profile=FlatInhibition(excitation_sd=2.0),
+        n_neurons=N,
+        recurrent_strength=0.2,
+        drive_amplitude_neurons=1.0,
+        drive_period_s=2.0,
+    )
+    recording = simulate(network, 6.0, np.random.default_rng(0))
+    if n_hidden:
+        recording = recording.select(np.flatnonzero(np.arange(N) % 5))
+    settings = FitSettings(
+        tau_s=None,
+        history_window_s=0.1,
+        n_hidden=n_hidden,
+        covariates=(),
+        rotated_by=rotated_by,
+        seed=0,
+    )
+    return Problem(recording.between(0.0, 0.8), recording.between(0.8, 1.0), settings)
+
+
+def whole_fit(posed):
+    fit = CircuitFit(posed)
+    states, progress = [], []
+    while (told := fit.advance()) is not None:
+        progress.append(told)
+        states.append(fit.state())
+    return fit, states, progress
+
+
+@pytest.fixture(scope="module", params=[(0, None), (2, "drive")], ids=["plain", "hidden, rotated"])
+def fitted(request):
+    return request.param, *whole_fit(problem(*request.param))
+
+
+def test_a_state_is_all_that_a_checkpoint_holds(fitted):
+    """Nothing is lost on the way through arrays, at any step."""
+    _, fit, states, _ = fitted
+    for arrays in states:
+        again = from_arrays(FitState, arrays)
+        fit.restore(arrays)
+        assert same(again, fit._reached)
+        assert all(np.array_equal(fit.state()[key], arrays[key]) for key in arrays)
+
+
+def test_a_fit_goes_on_from_any_stage_as_if_it_had_not_stopped(fitted):
+    posed, _, states, progress = fitted
+    stages = [told.stage for told in progress]
+    for k in sorted({stages.index(stage) for stage in stages}):
+        resumed = CircuitFit(problem(*posed))
+        resumed.restore(states[k])
+        told = resumed.advance()
+        if k + 1 == len(progress):
+            assert told is None
+            continue
+        assert told == progress[k + 1]
+        after = resumed.state()
+        assert after.keys() == states[k + 1].keys()
+        assert all(np.array_equal(after[key], states[k + 1][key]) for key in after)
+
+
+def test_progress_counts_the_steps_that_are_taken(fitted):
+    """The number expected never grows, and is the number taken in the end."""
+    *_, progress = fitted
+    assert [told.step for told in progress] == list(range(1, len(progress) + 1))
+    expected = [told.n_steps for told in progress]
+    assert expected == sorted(expected, reverse=True)
+    assert expected[-1] == len(progress)
+
+
+def test_a_fit_that_has_ended_takes_no_further_step(fitted):
+    _, fit, states, _ = fitted
+    fit.restore(states[-1])
+    assert fit.advance() is None
