@@ -154,7 +154,7 @@ def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
     np.testing.assert_allclose(fit.connectivity_.weights, fit.connectivity_.weights.T)
 
 
-# -- being saved and taken up --
+# -- being saved and resumed --
 
 
 @pytest.mark.parametrize("name", ["fitted_to_short", "fitted_with_hidden"])
@@ -226,13 +226,13 @@ def test_a_checkpoint_of_other_data_or_settings_is_refused(recording, short, tmp
 
 
 @pytest.mark.usefixtures("short_learning")
-def test_every_step_is_told(short):
-    told = []
-    fit = CircuitGNN(tau_s=0.01, random_state=3).fit(short, on_progress=told.append)
-    assert told == fit.history_
-    assert [p.step for p in told] == list(range(1, told[-1].n_steps + 1))
-    assert told[-1].loss < told[0].loss
-    assert told[-1].held_out_bits_per_spike > 0
+def test_every_step_is_reported(short):
+    reported = []
+    fit = CircuitGNN(tau_s=0.01, random_state=3).fit(short, on_progress=reported.append)
+    assert reported == fit.history_
+    assert [p.step for p in reported] == list(range(1, reported[-1].n_steps + 1))
+    assert reported[-1].loss < reported[0].loss
+    assert reported[-1].held_out_bits_per_spike > 0
 
 
 # -- covariates and hidden neurons --
@@ -255,14 +255,14 @@ def tuned(turning_hz):
 def test_a_covariate_explains_what_looks_like_a_circuit():
     """Neurons that share a tuning seem connected until the direction is known."""
     X = tuned(0.7)
-    blind = CircuitGNN(tau_s=0.01).fit(X)
-    told = CircuitGNN(tau_s=0.01, covariates=("direction",)).fit(X)
-    assert told.score(X) > blind.score(X) + 0.05
-    seen, left = (np.linalg.norm(m.connectivity_.weights) for m in (blind, told))
+    uninformed = CircuitGNN(tau_s=0.01).fit(X)
+    informed = CircuitGNN(tau_s=0.01, covariates=("direction",)).fit(X)
+    assert informed.score(X) > uninformed.score(X) + 0.05
+    seen, left = (np.linalg.norm(m.connectivity_.weights) for m in (uninformed, informed))
     assert left < 0.5 * seen
     still = Covariate(times_s=np.zeros(1), values=np.zeros(1), is_angle=True)
     frozen = replace(X, covariates={"direction": still})
-    assert told.score(X) > told.score(frozen) + 0.05
+    assert informed.score(X) > informed.score(frozen) + 0.05
 
 
 def test_hidden_neurons_join_the_model_but_not_the_report(
@@ -306,7 +306,7 @@ def rotated(driven):
 
 
 def test_held_out_spikes_find_how_an_input_rotates_the_circuit(driven, rotated):
-    """The simulated gain is one; who reads the input knows the wiring that is being rotated."""
+    """The simulated gain is one; with the input, the wiring that is rotated is found."""
     assert 0.7 <= rotated.model_.inputs.rotation.gain <= 1.4
     assert rotated.connectivity_.metadata["rotation_gain"] == rotated.model_.inputs.rotation.gain
     blind = CircuitGNN(tau_s=0.01).fit(driven[0])
@@ -318,7 +318,7 @@ def test_held_out_spikes_find_how_an_input_rotates_the_circuit(driven, rotated):
 
 
 def test_hidden_neurons_let_a_rotation_be_found_where_half_of_the_ring_is_missing(driven):
-    """Without them the input turns half of the columns to where nobody is heard."""
+    """Without them the input turns half of the columns to where no neuron is."""
     whole = simulate(ring(1.5), 40.0, np.random.default_rng(0))
     seen = observe(whole, ring(1.5).connectivity, 12, np.random.default_rng(1))
     fitting, test = seen.recording.between(0.0, 0.8), seen.recording.between(0.8, 1.0)
@@ -377,8 +377,8 @@ def test_without_preferred_directions_there_is_no_ring_to_rotate(driven):
 # -- what can be known --
 
 
-def test_a_pair_that_never_meets_is_not_identifiable(driven, rotated):
-    """Opposite neurons of a ring with one bump are never heard when the other might fire."""
+def test_a_pair_that_is_never_active_together_is_not_identifiable(driven, rotated):
+    """Opposite neurons of a ring with one bump are never active when the other might fire."""
     n = 24
     apart = np.minimum(*((s * (np.arange(n)[:, None] - np.arange(n))) % n for s in (1, -1)))
     informed = rotated.connectivity_.informed

@@ -50,8 +50,8 @@ def problem(n_hidden=0, rotated_by=None):
 def whole_fit(posed):
     fit = CircuitFit(posed)
     states, progress = [], []
-    while (told := fit.advance()) is not None:
-        progress.append(told)
+    while (step := fit.advance()) is not None:
+        progress.append(step)
         states.append(fit.state())
     return fit, states, progress
 
@@ -73,15 +73,15 @@ def test_a_state_is_all_that_a_checkpoint_holds(fitted):
 
 def test_a_fit_goes_on_from_any_stage_as_if_it_had_not_stopped(fitted):
     posed, _, states, progress = fitted
-    stages = [told.stage for told in progress]
+    stages = [step.stage for step in progress]
     for k in sorted({stages.index(stage) for stage in stages}):
         resumed = CircuitFit(problem(*posed))
         resumed.restore(states[k])
-        told = resumed.advance()
+        step = resumed.advance()
         if k + 1 == len(progress):
-            assert told is None
+            assert step is None
             continue
-        assert told == progress[k + 1]
+        assert step == progress[k + 1]
         after = resumed.state()
         assert after.keys() == states[k + 1].keys()
         assert all(np.array_equal(after[key], states[k + 1][key]) for key in after)
@@ -90,8 +90,8 @@ def test_a_fit_goes_on_from_any_stage_as_if_it_had_not_stopped(fitted):
 def test_progress_counts_the_steps_that_are_taken(fitted):
     """The number expected never grows, and is the number taken in the end."""
     *_, progress = fitted
-    assert [told.step for told in progress] == list(range(1, len(progress) + 1))
-    expected = [told.n_steps for told in progress]
+    assert [one.step for one in progress] == list(range(1, len(progress) + 1))
+    expected = [one.n_steps for one in progress]
     assert expected == sorted(expected, reverse=True)
     assert expected[-1] == len(progress)
 
