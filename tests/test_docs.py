@@ -10,7 +10,7 @@ import pytest
 from cyclopts.exceptions import CycloptsError, MissingArgumentError
 
 import spikeweft
-from spikeweft.cli.apps import app
+from spikeweft.cli import app
 
 ROOT = Path(__file__).parents[1]
 DOCS, SOURCE = ROOT / "docs", ROOT / "src"

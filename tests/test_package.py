@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import spikeweft
-from spikeweft.cli.apps import app
+from spikeweft.cli import app
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import lnp_ring
 from spikeweft.simulation.storage import save_simulation

@@ -1,1 +1,11 @@
-"""."""
+"""`CircuitGNN`, the method of this package: spike prediction and structure, fitted together."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "estimator": ["CircuitGNN"],
+        "fitting.ablations": ["Recipe"],
+    },
+)

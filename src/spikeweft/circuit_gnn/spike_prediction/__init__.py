@@ -1,1 +1,17 @@
-"""."""
+"""From the spikes of all neurons to the rate of each: traces, drive, link function, likelihood."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "fisher_scoring": ["link_step", "row_step", "weight_variance"],
+        "hidden_neurons": ["HiddenNeurons"],
+        "likelihood": ["log_likelihood", "rate_hz"],
+        "link": ["Link"],
+        "model_inputs": ["CircuitTraces"],
+        "rotation": ["Rotation", "ring_layout"],
+        "settings": ["FitSettings"],
+        "traces": ["Traces", "synaptic_traces"],
+    },
+)
