@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plot_style": [
             "GLM",
             "INFERRED",
+            "INK",
             "ORACLE",
             "TRUTH",
             "Look",
@@ -29,6 +30,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "scale_axes",
             "write_figure",
         ],
+        "result_figures": ["figures"],
         "result_page": ["build_report"],
+        "result_view": ["View"],
     },
 )
