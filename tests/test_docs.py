@@ -45,6 +45,16 @@ def packages():
     return names - {"spikeweft", "spikeweft.cli"}
 
 
+def own_names():
+    """Packages whose names are not offered one package up already."""
+    return {
+        name
+        for name in packages()
+        if name.count(".") == 1
+        or not {*import_module(name).__all__} & {*import_module(name.rpartition(".")[0]).__all__}
+    }
+
+
 def is_there(name):
     """Whether a dotted name below spikeweft is a module, or something in one."""
     words = name.split(".")
@@ -91,7 +101,7 @@ def test_every_page_is_in_a_toctree():
 def test_every_public_package_is_in_the_reference():
     areas = [page for page in DOCS.glob("api/*.md") if page.name != "index.md"]
     documented = [name for page in areas for name in listed(page, r"autosummary::")]
-    assert set(documented) == packages() | {"spikeweft.errors", "spikeweft.estimator"}
+    assert set(documented) == own_names() | {"spikeweft.errors", "spikeweft.estimator"}
     assert len(documented) == len(set(documented))
 
 

@@ -5,7 +5,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "ablations": ["Recipe"],
         "circuit_fit": ["CircuitFit"],
         "fit_state": ["FitState"],
         "hyperparameter_search": ["TAUS_S"],
