@@ -44,7 +44,7 @@ def short_table(rows: Sequence[Row]) -> str:
             table: _scores(_of(group, f"CircuitGNN{READS_INPUT[table]}"))
             for table, group in tables.items()
         },
-        "`YoonGNN`, the published model": {
+        "`YoonGNN`, the published model, trained here": {
             table: _scores(_of(group, f"YoonGNN{READS_INPUT[table]}"))
             for table, group in tables.items()
         },
