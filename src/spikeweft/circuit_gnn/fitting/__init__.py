@@ -6,8 +6,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "circuit_fit": ["CircuitFit"],
-        "fit_state": ["FitState"],
-        "hyperparameter_search": ["TAUS_S"],
-        "structure_rounds": ["DIMENSIONS", "StructureRounds"],
+        "fit_state": ["Candidate", "FitState"],
+        "hyperparameter_search": ["GAINS", "TAUS_S"],
+        "problem": ["DIMENSIONS", "Problem"],
+        "stage": ["Stage"],
     },
 )

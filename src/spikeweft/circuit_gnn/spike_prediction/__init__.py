@@ -5,11 +5,17 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "fisher_scoring": ["link_step", "row_step", "weight_variance"],
+        "fisher_scoring": ["FisherScoring"],
         "hidden_neurons": ["HiddenNeurons"],
-        "likelihood": ["log_likelihood", "rate_hz"],
+        "likelihood": [
+            "LikelihoodDerivatives",
+            "likelihood_derivatives",
+            "log_likelihood",
+            "rate_hz",
+        ],
         "link": ["Link"],
         "model_inputs": ["CircuitTraces"],
+        "neuron_parameters": ["Estimate", "NeuronParameters"],
         "rotation": ["Rotation", "ring_layout"],
         "settings": ["FitSettings"],
         "traces": ["Traces", "synaptic_traces"],

@@ -5,8 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "network_fit": ["StructureFit", "fit_structure"],
+        "network_fit": ["NetworkShape", "NetworkTrainer", "StructureFit", "StructureProblem"],
         "pair_network": ["Embedding", "PairNetwork", "spectral_embedding"],
-        "quadratic_form": ["fisher_loss"],
+        "quadratic_form": ["QuadraticLikelihood", "WeightLikelihood"],
     },
 )
