@@ -34,8 +34,8 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
+from spikeweft.head_direction.angular_profile import contrast, known_as, profile
 from spikeweft.head_direction.controls import coupling, evidence, leave_neurons_out, tuning_alone
-from spikeweft.head_direction.profile import contrast, known_as, profile
 from spikeweft.head_direction.surrogates import wandering
 from spikeweft.head_direction.tuning import tuning_curves
 from spikeweft.runtime.provenance import machine

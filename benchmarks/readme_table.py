@@ -1,36 +1,104 @@
-"""Fill the README's tables of results: python benchmarks/readme_table.py.
+"""Fill the tables of README.md and docs/benchmarks.md: python benchmarks/readme_table.py.
 
 Between marks `<!-- paper.csv: start -->` and `<!-- paper.csv: end -->` (or curves, wirings,
 ablations) goes the summary of that study's table; between those of `heading`, what the tables of
-the recorded head-direction cells say.
+the recorded head-direction cells say; between those of `summary`, six rows of `paper.csv`.
 """
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from statistics import mean
 
 from spikeweft.benchmark.markdown_tables import STUDIES, provenance, summary
-from spikeweft.benchmark.rows import read_rows
+from spikeweft.benchmark.published import PUBLISHED
+from spikeweft.benchmark.rows import Row, read_rows
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+PAGES = (HERE.parent / "README.md", HERE.parent / "docs" / "benchmarks.md")
 
 REGRESSIONS = {"False": "coupling + own history", "True": "tuning + coupling + own history"}
 
+NETWORKS = {"1": "ring", "2": "ring, rotated by an input", "3": "Profile II"}
+"""Columns of the short table: the paper's tables, over all that they vary."""
 
-def filled(readme: str) -> str:
-    """The README with each table between its two marks."""
+READS_INPUT = {"1": "", "2": "+drive", "3": "+drive"}
+"""Ending of the name of a graph network that reads the network's input, where it has one."""
+
+
+def filled(page: str) -> str:
+    """A page with each table between its two marks."""
     for study in STUDIES:
-        readme = _between(readme, f"{study}.csv", lambda study=study: _summary(study))
-    return _between(readme, "heading", _heading)
+        page = _between(page, f"{study}.csv", lambda study=study: _summary(study))
+    page = _between(page, "summary", lambda: short_table(read_rows(HERE / "paper" / "paper.csv")))
+    return _between(page, "heading", _heading)
 
 
-def _between(readme: str, name: str, text: Callable[[], str]) -> str:
-    """The README with a text between two marks, where it has them."""
+def short_table(rows: Sequence[Row]) -> str:
+    """Six rows, Δ / bits per spike: means over seeds, neuron models and amplitudes of the input."""
+    tables = {
+        table: [row for row in rows if row.table == table and not row.failed] for table in NETWORKS
+    }
+    lines = {
+        "**`CircuitGNN`** (ours)": {
+            table: _scores(_of(group, f"CircuitGNN{READS_INPUT[table]}"))
+            for table, group in tables.items()
+        },
+        "`YoonGNN`, the published model, trained here": {
+            table: _scores(_of(group, f"YoonGNN{READS_INPUT[table]}"))
+            for table, group in tables.items()
+        },
+        "`PoissonGLM`": {
+            table: _scores(_of(group, "PoissonGLM")) for table, group in tables.items()
+        },
+        "best other baseline": {table: _best_other(group) for table, group in tables.items()},
+        "oracle, which knows the network": {
+            table: f"– / {mean(row.oracle_bits_per_spike_pooled for row in group):.3f}"
+            for table, group in tables.items()
+        },
+        "*Yoon (2025), as printed*": {table: _as_printed(table) for table in tables},
+    }
+    return "\n".join(
+        [
+            f"| Δ / bits per spike | {' | '.join(NETWORKS.values())} |",
+            f"|---|{'---:|' * len(NETWORKS)}",
+            *(f"| {name} | {' | '.join(cells.values())} |" for name, cells in lines.items()),
+            "",
+        ]
+    )
+
+
+def _of(rows: Iterable[Row], method: str) -> list[Row]:
+    return [row for row in rows if row.method == method]
+
+
+def _scores(rows: Sequence[Row]) -> str:
+    """Means of Δ and, where spikes are predicted, of bits per spike."""
+    bits = mean(row.bits_per_spike_pooled for row in rows)
+    return f"{mean(row.delta for row in rows):.3f}" + (f" / {bits:.3f}" if bits == bits else "")
+
+
+def _best_other(rows: Sequence[Row]) -> str:
+    """The method with the least Δ beside both graph networks and the GLM, and its scores."""
+    others = {row.method for row in rows} - {"PoissonGLM"}
+    others -= {name for name in others if name.startswith(("CircuitGNN", "YoonGNN"))}
+    best = min(sorted(others), key=lambda name: mean(row.delta for row in _of(rows, name)))
+    return f"{_scores(_of(rows, best))} (`{best}`)"
+
+
+def _as_printed(table: str) -> str:
+    own = [line for line in PUBLISHED if line.table == table and line.method == "GNN"]
+    return (
+        f"{mean(line.delta for line in own):.3f} / {mean(line.bits_per_spike for line in own):.3f}"
+    )
+
+
+def _between(page: str, name: str, text: Callable[[], str]) -> str:
+    """A page with a text between two marks, where it has them."""
     start, end = f"<!-- {name}: start -->\n", f"<!-- {name}: end -->\n"
-    if start not in readme:
-        return readme
-    before, rest = readme.split(start)
+    if start not in page:
+        return page
+    before, rest = page.split(start)
     _, after = rest.split(end)
     return f"{before}{start}\n{text()}\n{end}{after}"
 
@@ -72,7 +140,7 @@ def _simulated() -> str:
         f"without connections are taken for a circuit, and {n_found} of {len(ring)} rings of "
         "which 19 of 100 neurons are recorded. The profile found there, less that of tuning "
         f"alone, correlates with the true one with r = {min(likeness):.2f} to "
-        f"{max(likeness):.2f} (`benchmarks/heading_controls.csv`)."
+        f"{max(likeness):.2f} (`heading_controls.csv`)."
     )
 
 
@@ -129,4 +197,5 @@ def _rows(table: str, **having: str) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

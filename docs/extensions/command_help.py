@@ -10,7 +10,7 @@ from rich.console import Console
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from spikeweft.cli.apps import app as spikeweft
+from spikeweft.cli import app as spikeweft
 
 _WIDTH = 84
 

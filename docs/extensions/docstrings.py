@@ -70,6 +70,6 @@ def _without_factories(
 def _without_object(
     _app: Sphinx, _name: str, _object: Any, _options: Any, bases: list[type]
 ) -> None:
-    """A class that only extends `object` has no base to tell of."""
+    """A class that only extends `object` has no base to show."""
     if bases == [object]:
         bases.clear()

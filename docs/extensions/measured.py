@@ -45,7 +45,7 @@ def tables() -> list[Path]:
 
 
 def origins(path: Path) -> Iterator[Origin]:
-    """Where the rows of a table come from; neighbours of one origin are told of once."""
+    """Where the rows of a table come from; neighbours of one origin share a line."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     known = [_origin(row) for row in rows]

@@ -21,8 +21,7 @@ from spikeweft.benchmark.rows import Row, read_rows, write_rows
 from spikeweft.benchmark.run import run, weights_file
 from spikeweft.benchmark.score import empty_row, fit_and_score
 from spikeweft.benchmark.studies import Case
-from spikeweft.cli import main
-from spikeweft.cli.apps import app
+from spikeweft.cli import app, main
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import scored_epochs
 from spikeweft.errors import InputError

@@ -8,6 +8,7 @@ import pytest
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import agreement
+from spikeweft.head_direction.angular_profile import contrast, permuted_contrasts, profile
 from spikeweft.head_direction.controls import (
     coupling,
     evidence,
@@ -16,7 +17,6 @@ from spikeweft.head_direction.controls import (
     profile_agreement,
     tuning_alone,
 )
-from spikeweft.head_direction.profile import contrast, permuted_contrasts, profile
 from spikeweft.head_direction.regression import Causes, design_of, fit_regression, traces
 from spikeweft.head_direction.surrogates import UncoupledNeurons, tuned_spikes, wandering
 from spikeweft.head_direction.tuning import tuning_curves

@@ -10,7 +10,7 @@ from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.evaluation.metrics import ring_profile
 from spikeweft.reporting import plot_style as plots
-from spikeweft.reporting.neuron_order import NeuronOrder
+from spikeweft.reporting.ordering import NeuronOrder
 from spikeweft.reporting.plot_style import INFERRED
 from spikeweft.runtime.training_loop import Progress
 

@@ -1,1 +1,17 @@
-"""Methods side by side on networks of known wiring: cases as data, one loop, tables, figures."""
+"""Methods side by side on networks whose wiring is known: cases, one loop, tables, figures."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "datasets": ["DataSet", "recorded", "simulated"],
+        "figures": ["draw_figures"],
+        "markdown_tables": ["markdown", "summary"],
+        "methods": ["Method"],
+        "published": ["PUBLISHED"],
+        "rows": ["Row", "read_rows", "write_rows"],
+        "score": ["fit_and_score"],
+        "studies": ["Case", "ablations", "chosen", "curves", "paper", "wirings"],
+    },
+)

@@ -16,7 +16,7 @@ from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.benchmark.run import weights_file
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
-from spikeweft.reporting.neuron_order import NeuronOrder, neuron_order
+from spikeweft.reporting.ordering import NeuronOrder, neuron_order
 from spikeweft.reporting.plot_circuits import (
     draw_colour_scale,
     draw_mean_profile,

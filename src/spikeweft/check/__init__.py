@@ -1,1 +1,13 @@
-"""Before the hours are spent: what a recording is fit for, what is wrong with it, what it costs."""
+"""What a recording is fit for, before the hours are spent: faults, expected error, cost."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "checkup": ["check", "check_file"],
+        "expected_error": ["Pilot", "pilot"],
+        "findings": ["Checkup", "Finding", "Severity"],
+        "page": ["build_page"],
+    },
+)

@@ -1,5 +1,5 @@
 """`python -m spikeweft.cli` is `spikeweft`."""
 
-from spikeweft.cli import main
+from spikeweft.cli.command_line import main
 
 raise SystemExit(main())

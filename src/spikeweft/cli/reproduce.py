@@ -8,7 +8,7 @@ from spikeweft.cli.printing import print_table
 from spikeweft.cli.progress import progress_display
 
 if TYPE_CHECKING:
-    from spikeweft.inference.reproduce import Reproduction
+    from spikeweft.inference.reproduction import Reproduction
 
 
 @app.command
@@ -27,7 +27,7 @@ def reproduce(out_dir: Path, /, *, recording: Path | None = None) -> None:
     recording
         Where its recording is now, if not where it was. Another recording is refused.
     """
-    from spikeweft.inference.reproduce import reproduce
+    from spikeweft.inference.reproduction import reproduce
 
     with progress_display() as (on_progress, on_stage):
         made = reproduce(out_dir, recording, on_progress, on_stage)

@@ -1,1 +1,18 @@
-"""."""
+"""Recordings, which come in, and circuits, which are inferred; readers of file formats."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "bootstrap": ["resampled"],
+        "connectivity": ["Connectivity"],
+        "covariate": ["Covariate"],
+        "cross_validation": ["BlockedSplit", "IndexableRecording"],
+        "holdout": ["HELD_OUT"],
+        "readers.assemble": ["LoadedRecording"],
+        "readers.load": ["load", "load_truth"],
+        "recording": ["Recording", "SpikeCounts", "scored_epochs"],
+        "sorting_artefacts": ["SortingArtefact"],
+    },
+)

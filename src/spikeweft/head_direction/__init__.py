@@ -1,1 +1,22 @@
-"""Head-direction circuits: tuning, coupling between the cells, and controls that could say no."""
+"""Circuits of head-direction cells, beside controls that could say no."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "angular_profile": ["Contrast", "Profile", "contrast", "profile"],
+        "cells": ["HeadDirectionCells", "head_direction_cells"],
+        "decoding": ["Decoding", "decode_direction"],
+        "direction": ["find_angle", "with_angle"],
+        "figures": ["profile_figure"],
+        "page": ["write_study"],
+        "preparation": ["Prepared", "prepare"],
+        "regression": ["fit_regression"],
+        "ring": ["ring_matrix", "ring_slots"],
+        "steps": ["run_study"],
+        "study": ["Findings", "HeadingStudy"],
+        "surrogates": ["UncoupledNeurons", "wandering"],
+        "tuning": ["TuningCurves", "tuning_curves"],
+    },
+)

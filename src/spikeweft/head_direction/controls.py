@@ -12,7 +12,7 @@ from spikeweft.data.recording import Recording, scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
 from spikeweft.evaluation.metrics import Pairs, PredictionScore, bits_per_spike, correlation
-from spikeweft.head_direction.profile import (
+from spikeweft.head_direction.angular_profile import (
     Contrast,
     Evidence,
     angular_difference,

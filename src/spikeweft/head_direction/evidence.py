@@ -6,8 +6,8 @@ import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.evaluation.metrics import agreement
+from spikeweft.head_direction.angular_profile import Evidence, contrast, known_as
 from spikeweft.head_direction.controls import evidence, leave_neurons_out, profile_agreement
-from spikeweft.head_direction.profile import Evidence, contrast, known_as
 from spikeweft.head_direction.study import ERRORS_DEG, Findings
 
 

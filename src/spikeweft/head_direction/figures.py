@@ -10,7 +10,7 @@ from spikeweft.head_direction.evidence import OURS, REGRESSION, Judged
 from spikeweft.head_direction.ring import ring_matrix
 from spikeweft.head_direction.study import Findings
 from spikeweft.head_direction.tables import Row
-from spikeweft.reporting.neuron_order import neuron_order
+from spikeweft.reporting.ordering import neuron_order
 from spikeweft.reporting.plot_circuits import (
     draw_colour_scale,
     draw_weights,

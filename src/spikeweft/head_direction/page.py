@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from spikeweft.head_direction.angular_profile import Evidence
 from spikeweft.head_direction.evidence import (
     OURS,
     REGRESSION,
@@ -27,7 +28,6 @@ from spikeweft.head_direction.figures import (
     tuning_figure,
     weights_figure,
 )
-from spikeweft.head_direction.profile import Evidence
 from spikeweft.head_direction.study import N_DRAWN, N_JUDGED, Findings
 from spikeweft.head_direction.tables import bits_by_model, profile_rows, write_tables
 from spikeweft.reporting.plot_style import Axes, as_svg, size_in, write_figure

@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.ring_geometry import N_SLOTS, interpolation, slot_angles
 from spikeweft.errors import InputError
-from spikeweft.head_direction.profile import usable_pairs
+from spikeweft.head_direction.angular_profile import usable_pairs
 
 
 def ring_slots(

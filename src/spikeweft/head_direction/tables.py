@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from spikeweft.head_direction.angular_profile import known_as, profile, usable_pairs
 from spikeweft.head_direction.evidence import OURS, Judged, Repeat, misled
-from spikeweft.head_direction.profile import known_as, profile, usable_pairs
 from spikeweft.head_direction.study import Findings
 from spikeweft.runtime.files import write_whole
 from spikeweft.runtime.provenance import machine

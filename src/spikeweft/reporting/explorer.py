@@ -13,7 +13,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.reporting.neuron_order import circular_order
+from spikeweft.reporting.ordering import circular_order
 from spikeweft.reporting.plot_circuits import weight_limit
 from spikeweft.reporting.plot_style import GLM, INFERRED, TRUTH
 from spikeweft.reporting.result_view import View

@@ -11,7 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.reporting.neuron_order import NeuronOrder
+from spikeweft.reporting.ordering import NeuronOrder
 from spikeweft.reporting.plot_style import (
     INK,
     MUTED,

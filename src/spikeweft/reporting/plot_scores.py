@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from spikeweft.reporting.neuron_order import NeuronOrder
+from spikeweft.reporting.ordering import NeuronOrder
 from spikeweft.reporting.plot_style import (
     GLM,
     INFERRED,

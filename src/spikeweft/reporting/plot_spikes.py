@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
-from spikeweft.reporting.neuron_order import NeuronOrder
+from spikeweft.reporting.ordering import NeuronOrder
 from spikeweft.reporting.plot_style import GLM, INFERRED, INK, MUTED, WASH, mark_neurons, styled
 from spikeweft.runtime.training_loop import Progress
 

@@ -12,7 +12,7 @@ from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from spikeweft.reporting.neuron_order import NeuronOrder
+from spikeweft.reporting.ordering import NeuronOrder
 
 INK, MUTED, RULE, WASH, NO_DATA = "#1c252c", "#5a6670", "#d5dbe0", "#f0f2f4", "#b9c1c8"
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
 from spikeweft.evaluation.metrics import inference_error
-from spikeweft.reporting.neuron_order import NeuronOrder, neuron_order
+from spikeweft.reporting.ordering import NeuronOrder, neuron_order
 from spikeweft.reporting.plot_circuits import informed_pairs
 from spikeweft.results.result import Result
 

@@ -1,1 +1,10 @@
-"""."""
+"""All that one inference found, in a folder of plain files."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "result": ["Result", "read_result", "write_result"],
+    },
+)

@@ -1,1 +1,14 @@
-"""."""
+"""Spike prediction and structure fitted together: the search for hyperparameters, then rounds."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "circuit_fit": ["CircuitFit"],
+        "fit_state": ["Candidate", "FitState"],
+        "hyperparameter_search": ["GAINS", "TAUS_S"],
+        "problem": ["DIMENSIONS", "Problem"],
+        "stage": ["Stage"],
+    },
+)

@@ -1,1 +1,14 @@
-"""Many fits, anywhere: over seeds, settings, bootstraps and recordings, on a Dask cluster."""
+"""Many fits over seeds, settings, bootstraps and recordings, on two cores or a cluster."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cluster": ["crew_at", "local_crew", "slurm_crew"],
+        "grid": ["Grid"],
+        "hidden_number": ["HiddenPoint", "hidden_curves"],
+        "run": ["sweep"],
+        "table": ["read_rows"],
+    },
+)

@@ -14,7 +14,7 @@ from spikeweft.cli import main
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.readers.load import load
 from spikeweft.errors import InputError
-from spikeweft.inference.reproduce import difference, reproduce
+from spikeweft.inference.reproduction import difference, reproduce
 from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import read_result, write_result
