@@ -23,7 +23,7 @@ def build_page(checkup: Checkup) -> str:
     facts = checkup.facts
     gravest_first = sorted(checkup.findings, key=lambda finding: -finding.severity)
     by_topic = {finding.topic: finding.numbers for finding in checkup.findings}
-    return _TEMPLATES.get_template("check.html.jinja").render(
+    return _TEMPLATES.get_template("page.html.jinja").render(
         source=checkup.source,
         facts=[
             counted(facts["n_neurons"], "neuron"),
