@@ -123,10 +123,7 @@ def time_resolution(recording: Recording) -> Finding:
 
 def share_of_simultaneous_spikes(recording: Recording) -> float:
     """Share of spikes at whose time another neuron fires too."""
-    steps = np.rint(
-        (recording.spike_times_s - recording.spike_times_s[0]) / recording.time_resolution_s
-    )
-    _, step = np.unique(steps, return_inverse=True)
+    _, step = np.unique(recording.spike_steps, return_inverse=True)
     first = np.full(step.max() + 1, -1)
     first[step[::-1]] = recording.spike_neurons[::-1]
     several = np.zeros(len(first), dtype=bool)

@@ -1,15 +1,14 @@
 """Neurons together: units counted twice, synchrony too fast for a synapse, bursts of all."""
 
 from dataclasses import dataclass
-from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import binom
 
 from spikeweft.check.findings import Finding, Severity, counted, listed
 from spikeweft.data.recording import Recording
+from spikeweft.data.spike_pairs import count_pairs
 
 SAME_SPIKE_S = 0.4e-3
 
@@ -72,18 +71,14 @@ def coincidences(recording: Recording) -> Coincidences:
     Given how often two neurons fire within the window or beside it, the former is binomial if
     their correlation is slow (as in `artefacts`, which looks for too few).
     """
-    time_resolution_s, n = recording.time_resolution_s, recording.n_neurons
-    same, close = (int(window / time_resolution_s + 1e-6) for window in (SAME_SPIKE_S, SYNCHRONY_S))
-    far = max(round(BESIDE_S / time_resolution_s), close + 4)
-    since = recording.spike_times_s - recording.spike_times_s[0]
-    counts = np.zeros((3, n, n), np.int64)
-    _count(
-        np.rint(since / time_resolution_s).astype(np.int64),
-        recording.spike_neurons.astype(np.int64),
-        np.array([same, close, far]),
-        counts,
-    )
-    pairs = np.triu(counts + counts.transpose(0, 2, 1), 1)
+    step_s, n = recording.time_resolution_s, recording.n_neurons
+    same, close = (int(window / step_s + 1e-6) for window in (SAME_SPIKE_S, SYNCHRONY_S))
+    far = max(round(BESIDE_S / step_s), close + 4)
+    counts = np.zeros((n, n, 3), np.int64)
+    edges = np.array([same, close, far]) + 1
+    count_pairs(recording.spike_steps, recording.spike_neurons, edges, counts)
+    by_lag = np.moveaxis(counts, 2, 0)
+    pairs = np.triu(by_lag + by_lag.transpose(0, 2, 1), 1)
     within = pairs[0] + pairs[1]
     share = (2 * close + 1) / (2 * (far - close))
     return Coincidences(
@@ -92,20 +87,8 @@ def coincidences(recording: Recording) -> Coincidences:
         close=within,
         close_expected=pairs[2] * share,
         p_close=binom.sf(within - 1, within + pairs[2], share / (1 + share)),
-        window_s=close * time_resolution_s,
+        window_s=close * step_s,
     )
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # numba compiles it; its caller is checked
-def _count(ticks, neurons, largest, counts):
-    for first in range(len(ticks)):
-        for second in range(first + 1, len(ticks)):
-            lag = ticks[second] - ticks[first]
-            if lag > largest[2]:
-                break
-            band = 0 if lag <= largest[0] else (1 if lag <= largest[1] else 2)
-            counts[band, neurons[first], neurons[second]] += 1
 
 
 def shared_spikes(recording: Recording, found: Coincidences) -> Float[np.ndarray, "neuron neuron"]:

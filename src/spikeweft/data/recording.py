@@ -152,6 +152,12 @@ class Recording:
         """Mean firing rate of each neuron over the time recorded."""
         return self.n_spikes / self.duration_s
 
+    @property
+    def spike_steps(self) -> Int[np.ndarray, " spike"]:
+        """Spike times in whole steps of the time resolution since the first spike."""
+        since_first_s = self.spike_times_s - self.spike_times_s[0]
+        return np.rint(since_first_s / self.time_resolution_s).astype(np.int64)
+
     def restrict(self, epochs_s: np.ndarray) -> Self:
         """The part of the recording inside the given epochs.
 
