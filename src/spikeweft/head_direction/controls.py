@@ -156,6 +156,4 @@ def profile_agreement(
     """Correlation of two circuits' mean profiles over the bins that both have."""
     first, second = profile(one, sound).mean, profile(other, sound).mean
     both = np.isfinite(first) & np.isfinite(second)
-    if both.sum() < 3:
-        return float("nan")
-    return float(np.corrcoef(first[both], second[both])[0, 1])
+    return correlation(first[both], second[both])
