@@ -267,3 +267,10 @@ def test_hiding_more_neurons_than_there_are_is_a_mistake():
 def test_networks_of_other_sizes_run():
     network = RandomNetwork(neuron=LNPNeuron(threshold=8e-4), wiring=DirectedWiring(), n_neurons=7)
     assert simulate(network, 1.0, np.random.default_rng(16)).n_neurons == 7
+
+
+def test_a_network_of_an_earlier_version_is_built_again():
+    network = lnp_ring()
+    metadata = dict(network.connectivity.metadata)
+    metadata["tick_s"] = metadata.pop("time_step_s")
+    assert network_from_metadata(metadata) == network

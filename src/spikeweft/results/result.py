@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
+from spikeweft.data.recording_arrays import recording_arrays, recording_from
 from spikeweft.errors import InputError
 from spikeweft.runtime.training_loop import Progress
 
@@ -249,51 +249,18 @@ def _read_history(path: Path) -> list[Progress]:
 
 
 def _write_sample(path: Path, sample: Recording) -> None:
-    """Spikes under the names that a recording in an `.npz` has, and the rest beside them."""
-    arrays = {
-        "spike_times": sample.spike_times_s,
-        "spike_units": sample.spike_neurons,
-        "n_units": np.array(sample.n_neurons),
-        "start": np.array(sample.epochs_s[0, 0]),
-        "stop": np.array(sample.epochs_s[-1, 1]),
-        "epochs_s": sample.epochs_s,
-        "time_resolution_s": np.array(sample.time_resolution_s),
-        "neuron_ids": np.array(sample.neuron_ids, dtype=np.str_),
-        "covariates": np.array(list(sample.covariates), dtype=np.str_),
+    first_s, last_s = sample.epochs_s.ravel()[[0, -1]]
+    around = {
+        name: covariate.around(first_s, last_s) for name, covariate in sample.covariates.items()
     }
-    if sample.preferred_angle_rad is not None:
-        arrays["preferred_angle_rad"] = sample.preferred_angle_rad
-    for number, covariate in enumerate(sample.covariates.values()):
-        # A covariate spans the whole recording; only the sample's own stretch is kept.
-        first, last = np.searchsorted(covariate.times_s, sample.epochs_s.ravel()[[0, -1]])
-        kept = slice(max(first - 1, 0), last + 1)
-        arrays[f"covariate_{number}_times_s"] = covariate.times_s[kept]
-        arrays[f"covariate_{number}_values"] = covariate.values[kept]
-        arrays[f"covariate_{number}_is_angle"] = np.array(covariate.is_angle)
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
+    np.savez_compressed(
+        content, allow_pickle=False, **recording_arrays(replace(sample, covariates=around))
+    )
     path.write_bytes(content.getvalue())
 
 
 def _read_sample(path: Path) -> Recording:
     # From memory: NumPy leaves the file open where the archive is damaged.
     with _reading(path), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-        # Folders of earlier versions say `tick_s`.
-        resolution = "tick_s" if "tick_s" in arrays else "time_resolution_s"
-        return Recording(
-            spike_times_s=arrays["spike_times"],
-            spike_neurons=arrays["spike_units"],
-            n_neurons=int(arrays["n_units"]),
-            epochs_s=arrays["epochs_s"],
-            time_resolution_s=float(arrays[resolution]),
-            neuron_ids=tuple(str(name) for name in arrays["neuron_ids"]),
-            covariates={
-                str(name): Covariate(
-                    times_s=arrays[f"covariate_{number}_times_s"],
-                    values=arrays[f"covariate_{number}_values"],
-                    is_angle=bool(arrays[f"covariate_{number}_is_angle"]),
-                )
-                for number, name in enumerate(arrays["covariates"])
-            },
-            preferred_angle_rad=arrays.get("preferred_angle_rad"),
-        )
+        return recording_from(arrays)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from spikeweft.errors import InputError
 
@@ -32,23 +33,36 @@ def written_to(place: Path) -> Iterator[None]:
         ) from error
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: who reads the file finds the old or the new one, never a part.
+@contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """Write beside, then rename: readers find the old file or the new one, never a part.
 
     Raises
     ------
     InputError
-        Where the file system refuses; what was begun is removed, so that a full disk gets no
-        fuller.
+        Where the file system refuses; the unfinished file is removed, which frees a full disk.
     """
     unfinished = path.with_name(path.name + ".tmp")
     with written_to(path):
         try:
-            unfinished.write_bytes(content)
+            with unfinished.open("wb") as file:
+                yield file
             os.replace(unfinished, path)
         except OSError:
             unfinished.unlink(missing_ok=True)
             raise
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file's content as a whole.
+
+    Raises
+    ------
+    InputError
+        Where the file system refuses.
+    """
+    with writing_whole(path) as file:
+        file.write(content)
 
 
 @contextmanager

@@ -249,24 +249,3 @@ def _network(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str | in
     ):
         raise InputError(f"'network' in {path} holds no plain settings; leave it out")
     return settings
-
-
-def recording_arrays(recording: Recording) -> dict[str, np.ndarray]:
-    """A recording as the arrays that `load_npz` reads."""
-    arrays = {
-        "spike_times": recording.spike_times_s,
-        "spike_units": recording.spike_neurons,
-        "n_units": np.array(recording.n_neurons),
-        "epoch_start": recording.epochs_s[:, 0],
-        "epoch_stop": recording.epochs_s[:, 1],
-        "time_resolution_s": np.array(recording.time_resolution_s),
-        "neuron_ids": np.array(recording.neuron_ids),
-        "covariates": np.array(list(recording.covariates), dtype=np.str_),
-    }
-    if recording.preferred_angle_rad is not None:
-        arrays["angle_rad"] = recording.preferred_angle_rad
-    for number, covariate in enumerate(recording.covariates.values()):
-        arrays[f"covariate_{number}_times_s"] = covariate.times_s
-        arrays[f"covariate_{number}_values"] = covariate.values
-        arrays[f"covariate_{number}_is_angle"] = np.array(covariate.is_angle)
-    return arrays
