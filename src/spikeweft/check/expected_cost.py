@@ -9,7 +9,7 @@ from statistics import median
 import torch
 from torch import nn
 
-from spikeweft.check.expected_error import FITTED, Pilot
+from spikeweft.check.expected_error import Pilot
 from spikeweft.check.findings import Finding, Severity, lasting
 from spikeweft.circuit_gnn.fitting.problem import (
     DIMENSIONS,
@@ -20,7 +20,7 @@ from spikeweft.circuit_gnn.fitting.problem import (
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import LARGEST_PART_BYTES, MOST_KEPT_BYTES
 from spikeweft.circuit_gnn.structure_learning.network_fit import IMITATION_STEPS, LEARNING_STEPS
 from spikeweft.circuit_gnn.structure_learning.pair_network import N_HIDDEN_UNITS
-from spikeweft.data.holdout import HELD_OUT
+from spikeweft.data.holdout import FITTED_FRACTION, VALIDATION_FRACTION
 from spikeweft.data.recording import Recording
 from spikeweft.runtime.memory import MIB, available_memory_mb, memory_in_use_mb
 from spikeweft.runtime.parallel import n_processors, on_one_thread
@@ -78,14 +78,14 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     """
     n = recording.n_neurons
     grown = n / quick.n_neurons
-    spikes = FITTED * len(recording.spike_times_s)
+    spikes = FITTED_FRACTION * len(recording.spike_times_s)
     per_spike_s = quick.step_s * grown**2 / quick.n_spikes
     searched = min(spikes, SPIKES_TO_EXPLORE * n)
     steps_s = per_spike_s * (_SEARCH_STEPS * searched + _DATA_STEPS * spikes)
     network_s = learning_s(quick.n_neurons) * grown**2
     traces = quick.n_bytes * spikes / quick.n_spikes * grown
     held = traces if traces <= MOST_KEPT_BYTES else LARGEST_PART_BYTES
-    parts = held * (1.0 + HELD_OUT / (1.0 - HELD_OUT))
+    parts = held * (1.0 + VALIDATION_FRACTION / (1.0 - VALIDATION_FRACTION))
     matrices = 8 * _MATRICES * n * (n + 5) ** 2
     return Cost(
         seconds=steps_s + _networks_one_after_another() * network_s,

@@ -26,21 +26,9 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     without_connections,
 )
 from spikeweft.circuit_gnn.spike_prediction.traces import Traces, synaptic_traces
-from spikeweft.data.holdout import HELD_OUT, TEST_FRACTION
+from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording, scored_epochs
 from spikeweft.errors import InputError
-
-HISTORY_WINDOW_S = 0.1
-
-
-"""Start of each epoch that is not scored, the default of `CircuitGNN`."""
-
-
-FITTED = (1.0 - TEST_FRACTION) * (1.0 - HELD_OUT)
-
-
-"""Share of a recording to which `infer` fits weights; the rest chooses and scores."""
-
 
 TARGETS = (0.1, 0.05)
 
@@ -151,7 +139,7 @@ def pilot(recording: Recording, rng: np.random.Generator, on_stage: Callable[[st
         Where the first minutes hold too little to fit and to choose by.
     """
     part = _first_minutes(_fewer_neurons(recording, rng))
-    training, held_out = part.between(0.0, 1.0 - HELD_OUT), part.between(1.0 - HELD_OUT, 1.0)
+    training, held_out = split(part, VALIDATION_FRACTION)
     if not all(_has_spikes(p) for p in (training, held_out)):
         raise InputError(
             f"the first {part.duration_s:.3g} s hold no spike beyond the history window of "
@@ -184,9 +172,9 @@ def expected_error(recording: Recording, quick: Pilot) -> Finding:
     """Expected Δ of free weights from this recording, and the minutes that smaller ones need."""
     spikes = len(recording.spike_times_s) * quick.n_neurons / recording.n_neurons
     per_minute = 60.0 * spikes / recording.duration_s
-    delta = quick.delta(FITTED * spikes)
-    minutes = {t: quick.spikes_for(t) / FITTED / per_minute for t in TARGETS}
-    identifiable = quick.share_identifiable(FITTED * spikes)
+    delta = quick.delta(FITTED_FRACTION * spikes)
+    minutes = {t: quick.spikes_for(t) / FITTED_FRACTION / per_minute for t in TARGETS}
+    identifiable = quick.share_identifiable(FITTED_FRACTION * spikes)
     severity = Severity.FINE if delta < 0.2 else Severity.NOTE
     if delta > 0.5 or identifiable < 0.5:
         severity = Severity.WARNING
@@ -250,7 +238,7 @@ def _fewer_neurons(recording: Recording, rng: np.random.Generator) -> Recording:
 
 
 def _first_minutes(recording: Recording) -> Recording:
-    n_spikes = _SPIKES_PER_NEURON * recording.n_neurons / (1.0 - HELD_OUT)
+    n_spikes = _SPIKES_PER_NEURON * recording.n_neurons / (1.0 - VALIDATION_FRACTION)
     return recording.between(0.0, min(1.0, n_spikes / max(len(recording.spike_times_s), 1)))
 
 

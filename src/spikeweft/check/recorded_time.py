@@ -3,13 +3,8 @@
 import numpy as np
 
 from spikeweft.check.findings import Finding, Severity, counted, lasting
+from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import Recording, scored_epochs
-
-HISTORY_WINDOW_S = 0.1
-
-
-"""Start of each epoch that is not scored, the default of `CircuitGNN`."""
-
 
 _FINE_S, _COARSE_S = 1e-3, 5e-3
 

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.stats import kruskal, poisson
 
 from spikeweft.check.findings import Finding, Severity, counted, listed
+from spikeweft.data.holdout import TEST_FRACTION
 from spikeweft.data.recording import Recording
 
 REFRACTORY_S = 1.5e-3
@@ -38,14 +39,11 @@ _FEW_SPIKES = 100
 _N_PARTS, _BLOCKS_PER_PART = 4, 10
 
 
-_SCORED = 0.1
-
-
 def firing(recording: Recording) -> Finding:
     """How many neurons fire, and how often."""
     spikes, rate_hz = recording.n_spikes, recording.rate_hz
     silent, few = spikes == 0, (spikes > 0) & (spikes < _FEW_SPIKES)
-    unscored = (spikes > 0) & (recording.between(1.0 - _SCORED, 1.0).n_spikes == 0)
+    unscored = (spikes > 0) & (recording.between(1.0 - TEST_FRACTION, 1.0).n_spikes == 0)
     said = [
         f"Rates run from {rate_hz.min():.3g} to {rate_hz.max():.3g} Hz, median "
         f"{np.median(rate_hz):.3g} Hz."
@@ -53,7 +51,7 @@ def firing(recording: Recording) -> Finding:
     for which, fate in (
         (silent, "never"),
         (few, f"fewer than {_FEW_SPIKES} times"),
-        (unscored, f"not in the last {100 * _SCORED:g} %, which score the result"),
+        (unscored, f"not in the last {100 * TEST_FRACTION:g} %, which score the result"),
     ):
         if which.any():
             said.append(

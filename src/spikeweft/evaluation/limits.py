@@ -9,12 +9,10 @@ from numba import njit
 from scipy.linalg import LinAlgError, cholesky, get_lapack_funcs
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import Recording, scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import PredictionScore, bits_per_spike
-
-_HISTORY_WINDOW_S = 0.1
-
 
 _BLOCK_STEPS = 10_000
 
@@ -74,7 +72,7 @@ class KnownNetwork(Protocol):
 
 
 def oracle_log_likelihood(
-    network: KnownNetwork, recording: Recording, history_window_s: float = _HISTORY_WINDOW_S
+    network: KnownNetwork, recording: Recording, history_window_s: float = HISTORY_WINDOW_S
 ) -> Float[np.ndarray, " neuron"]:
     """Log-likelihood in nats of the spikes under the rates of the network itself, per neuron.
 
@@ -102,7 +100,7 @@ def oracle_bits_per_spike(
     network: KnownNetwork,
     recording: Recording,
     null_rate_hz: Float[np.ndarray, " neuron"],
-    history_window_s: float = _HISTORY_WINDOW_S,
+    history_window_s: float = HISTORY_WINDOW_S,
 ) -> PredictionScore:
     """Bits per spike of the network's own rates: no honest model exceeds them but by chance.
 
@@ -182,10 +180,10 @@ def fisher_information(
     InputError
         As in `oracle_log_likelihood`.
     """
-    _check(network, recording, _HISTORY_WINDOW_S)
+    _check(network, recording, HISTORY_WINDOW_S)
     n = recording.n_neurons
     information = np.zeros((n, n, n))
-    for block in _blocks(network, recording, _HISTORY_WINDOW_S):
+    for block in _blocks(network, recording, HISTORY_WINDOW_S):
         order = np.argsort(block.spike_neurons, kind="stable")
         post = block.spike_neurons[order]
         score = _score(network, post, block.traces[block.spike_rows[order]])

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32, Int
 from torch import Tensor
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
@@ -62,12 +63,6 @@ N_ENCODED_PAIRS = 1_280_000
 
 """Pairs of neurons, over all windows, that the graph of one gradient step is encoded from; so few
 neurons are seen in many windows (chosen)."""
-
-
-HELD_OUT = 0.1
-
-
-"""Last part of the recording, set apart to decide when to stop."""
 
 
 N_HELD_OUT_BINS = 4096
@@ -208,8 +203,8 @@ class NRI(SpikePredictor):
 
     def _fit_model(self, X: Recording) -> Bins:
         """Train a model, and give back the bins it was trained on."""
-        early = X.between(0.0, 1 - HELD_OUT)
-        training, held_out = self._bins(early), self._bins(X.between(1 - HELD_OUT, 1.0))
+        early, late = split(X, BASELINE_VALIDATION_FRACTION)
+        training, held_out = self._bins(early), self._bins(late)
         if min(len(training), len(held_out)) == 0:
             raise InputError(
                 f"a recording of {X.duration_s:g} s in {len(X.epochs_s)} epochs leaves nothing to "

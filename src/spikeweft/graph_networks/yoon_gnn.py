@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.ring_geometry import hidden_angles, ring_interpolation
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
@@ -32,12 +33,6 @@ BIN_S = 1e-3
 
 
 """Width of the bins that are predicted; a coarser recording is binned at its own resolution."""
-
-
-HELD_OUT = 0.1
-
-
-"""Last part of the recording, set apart to decide when to stop."""
 
 
 N_PROBES = 2048
@@ -129,8 +124,8 @@ class YoonGNN(SpikePredictor):
         self.bin_s_ = self._bin_s(X)
         self.null_rate_hz_ = X.rate_hz
         self._model = self._build(X.preferred_angle_rad, X.n_neurons, float(X.rate_hz.mean()))
-        early = X.between(0.0, 1 - HELD_OUT)
-        training, held_out = self._bins(early), self._bins(X.between(1 - HELD_OUT, 1.0))
+        early, late = split(X, BASELINE_VALIDATION_FRACTION)
+        training, held_out = self._bins(early), self._bins(late)
         refuse(
             min(len(training), len(held_out)) == 0,
             f"a recording of {X.duration_s:g} s in {len(X.epochs_s)} epochs leaves nothing to "

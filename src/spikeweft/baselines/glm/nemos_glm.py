@@ -10,6 +10,7 @@ from spikeweft.baselines.glm.poisson_regression import Bins, bins_within, expect
 from spikeweft.baselines.glm.row_lbfgs import Rows
 from spikeweft.baselines.glm.spike_history import SpikeHistory
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError, needs_extra
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
@@ -65,7 +66,7 @@ class NemosGLM(SpikePredictor):
         self,
         *,
         bin_s: float = 0.005,
-        history_window_s: float = 0.1,
+        history_window_s: float = HISTORY_WINDOW_S,
         n_basis: int = 4,
         regularizer: str = "Ridge",
         regularizer_strength: float = 1e-4,

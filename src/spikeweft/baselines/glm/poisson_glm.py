@@ -14,6 +14,7 @@ from spikeweft.baselines.glm.row_lbfgs import Minimum, Rows, minimise_rows
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
+from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, HISTORY_WINDOW_S, split
 from spikeweft.data.recording import Recording, scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
@@ -25,9 +26,6 @@ RIDGES = (300.0, 30.0, 3.0, 0.3)
 
 
 _WEAK_RIDGE = 0.1
-
-
-_HELD_OUT = 0.1
 
 
 class PoissonGLM(SpikePredictor):
@@ -80,7 +78,7 @@ class PoissonGLM(SpikePredictor):
         self,
         *,
         bin_s: float = 0.002,
-        history_window_s: float = 0.1,
+        history_window_s: float = HISTORY_WINDOW_S,
         n_basis: int = 3,
         ridge: float | None = None,
         covariates: Sequence[str] = (),
@@ -166,7 +164,7 @@ class PoissonGLM(SpikePredictor):
 
     def _choose_ridge(self, X: Recording, start: Rows, curvature: Curvature) -> tuple[float, Rows]:
         """The ridge that predicts the end of the recording best, and what it was fitted to."""
-        early, late = X.between(0.0, 1.0 - _HELD_OUT), X.between(1.0 - _HELD_OUT, 1.0)
+        early, late = split(X, BASELINE_VALIDATION_FRACTION)
         if any(len(scored_epochs(part, self.history_window_s)) == 0 for part in (early, late)):
             return RIDGES[0], start
         train, held_out = self._bins(early), self._bins(late)
