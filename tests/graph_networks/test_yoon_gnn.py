@@ -7,7 +7,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import bits_per_spike
 from spikeweft.graph_networks import yoon_gnn

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from scipy.ndimage import convolve1d
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.data.spike_pairs import count_pairs
 from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons

@@ -27,7 +27,8 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
 )
 from spikeweft.circuit_gnn.spike_prediction.traces import Traces, synaptic_traces
 from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 
 TARGETS = (0.1, 0.05)

@@ -4,7 +4,8 @@ import numpy as np
 
 from spikeweft.check.findings import Finding, Severity, counted, lasting
 from spikeweft.data.holdout import HISTORY_WINDOW_S
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 
 _FINE_S, _COARSE_S = 1e-3, 5e-3
 

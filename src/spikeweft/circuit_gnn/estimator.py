@@ -18,7 +18,8 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, S
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import HISTORY_WINDOW_S, VALIDATION_FRACTION, split
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays

@@ -10,7 +10,8 @@ from scipy.linalg import LinAlgError, cholesky, get_lapack_funcs
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import HISTORY_WINDOW_S
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import PredictionScore, bits_per_spike
 
@@ -76,7 +77,7 @@ def oracle_log_likelihood(
 ) -> Float[np.ndarray, " neuron"]:
     """Log-likelihood in nats of the spikes under the rates of the network itself, per neuron.
 
-    Σ log λ(t_spike) - ∫λ dt over `windows.scored_epochs`, where λ in Hz is the expected number of
+    Σ log λ(t_spike) - ∫λ dt over `scored_epochs`, where λ in Hz is the expected number of
     spikes in a step, given all spikes since the epoch began in strictly earlier steps, divided by
     the step. Every step counts.
 

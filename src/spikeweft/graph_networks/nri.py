@@ -16,7 +16,7 @@ from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
 from spikeweft.evaluation.metrics import bits_per_spike
-from spikeweft.graph_networks.binned_history import Bins, rebin
+from spikeweft.graph_networks.binned_history import BinnedHistory, rebin
 from spikeweft.graph_networks.nri_model import (
     N_GRAPH_WINDOWS,
     N_KINDS,
@@ -68,7 +68,7 @@ neurons are seen in many windows (chosen)."""
 N_HELD_OUT_BINS = 4096
 
 
-"""Bins, spread evenly over the held-out part, that each epoch is judged by."""
+"""BinnedHistory, spread evenly over the held-out part, that each epoch is judged by."""
 
 
 N_PROBES = 2048
@@ -198,10 +198,10 @@ class NRI(SpikePredictor):
                 "window of at least one bin, and a recording longer than the window"
             )
 
-    def _bins(self, X: Recording) -> Bins:
-        return Bins.of(X, self.bin_s_, self.history_window_s)
+    def _bins(self, X: Recording) -> BinnedHistory:
+        return BinnedHistory.of(X, self.bin_s_, self.history_window_s)
 
-    def _fit_model(self, X: Recording) -> Bins:
+    def _fit_model(self, X: Recording) -> BinnedHistory:
         """Train a model, and give back the bins it was trained on."""
         early, late = split(X, BASELINE_VALIDATION_FRACTION)
         training, held_out = self._bins(early), self._bins(late)
@@ -220,8 +220,8 @@ class NRI(SpikePredictor):
 
     def _train(
         self,
-        training: Bins,
-        held_out: Bins,
+        training: BinnedHistory,
+        held_out: BinnedHistory,
         null_rate_hz: Float[np.ndarray, " neuron"],
         generator: torch.Generator,
     ) -> Iterator[Progress]:
@@ -250,7 +250,7 @@ class NRI(SpikePredictor):
     def _train_one_epoch(
         self,
         epoch: int,
-        training: Bins,
+        training: BinnedHistory,
         optimiser: torch.optim.Optimizer,
         generator: torch.Generator,
     ) -> float:
@@ -279,7 +279,7 @@ class NRI(SpikePredictor):
         return bound / max(n_spikes, 1.0) + math.log(training.bin_s)
 
     def _effects(
-        self, bins: Bins, edges: Float32[Tensor, "post pre kind"]
+        self, bins: BinnedHistory, edges: Float32[Tensor, "post pre kind"]
     ) -> Float[np.ndarray, " kind"]:
         """What a presynaptic spike of the last 10 ms does through each kind (least squares)."""
         rng = np.random.default_rng(self.random_state)
@@ -299,7 +299,7 @@ class NRI(SpikePredictor):
         return np.linalg.lstsq(power, product, rcond=1e-6)[0]
 
 
-def n_windows(bins: Bins) -> int:
+def n_windows(bins: BinnedHistory) -> int:
     """Windows that a graph is encoded from at a time."""
     return int(np.clip(N_ENCODED_PAIRS // bins.counts.shape[1] ** 2, 1, N_GRAPH_WINDOWS))
 
@@ -307,7 +307,7 @@ def n_windows(bins: Bins) -> int:
 def _predictions(
     model: RelationalModel,
     edges: Float32[Tensor, "post pre kind"],
-    bins: Bins,
+    bins: BinnedHistory,
     chosen: Int[np.ndarray, " sample"],
 ) -> Iterator[tuple[Int[np.ndarray, " batch"], Float32[Tensor, "batch neuron"]]]:
     """Scored bins and each neuron's log rate in them, in log Hz, some at a time."""
@@ -321,7 +321,7 @@ def _predictions(
 def _log_likelihood(
     model: RelationalModel,
     edges: Float32[Tensor, "post pre kind"],
-    bins: Bins,
+    bins: BinnedHistory,
     chosen: Int[np.ndarray, " sample"],
 ) -> Float[np.ndarray, " neuron"]:
     total = torch.zeros(bins.counts.shape[1], dtype=torch.float64)
@@ -335,7 +335,7 @@ def _log_likelihood(
 def _held_out_bits(
     model: RelationalModel,
     edges: Float32[Tensor, "post pre kind"],
-    held_out: Bins,
+    held_out: BinnedHistory,
     null_rate_hz: Float[np.ndarray, " neuron"],
 ) -> float:
     """Pooled over neurons, as the loss is: a mean over neurons would heed the rarest most."""

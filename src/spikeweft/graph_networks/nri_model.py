@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 
-from spikeweft.graph_networks.binned_history import Bins
+from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.message_passing import messages
 
 N_KINDS = 2
@@ -151,7 +151,7 @@ class RelationalModel(nn.Module):
                     nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
     @torch.no_grad()
-    def edges(self, bins: Bins) -> Float32[Tensor, "post pre kind"]:
+    def edges(self, bins: BinnedHistory) -> Float32[Tensor, "post pre kind"]:
         """Probability of each kind of edge, by windows spread over the recording."""
         logits = self.encoder(bins.history(bins.evenly(N_GRAPH_WINDOWS)))
         return without_self(torch.softmax(logits, dim=-1))[..., 1:]

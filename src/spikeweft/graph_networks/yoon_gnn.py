@@ -15,11 +15,11 @@ from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.ring_geometry import hidden_angles, ring_interpolation
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
-from spikeweft.graph_networks.binned_history import Bins, rebin
+from spikeweft.graph_networks.binned_history import BinnedHistory, rebin
 from spikeweft.graph_networks.yoon_model import N_HIDDEN_UNITS, CircuitModel, effect_of_a_spike
 from spikeweft.graph_networks.yoon_training import (
     EVALUATION_BATCH,
-    DrivenBins,
+    DrivenHistory,
     TrainingSettings,
     YoonFit,
     as_tensors,
@@ -270,10 +270,10 @@ class YoonGNN(SpikePredictor):
     def _n_bins(self, duration_s: float) -> int:
         return max(1, math.floor(duration_s / self.bin_s_ + 1e-6))
 
-    def _bins(self, X: Recording) -> "DrivenBins":
+    def _bins(self, X: Recording) -> "DrivenHistory":
         """What the recording holds for this model, in bins."""
-        bins = Bins.of(X, self.bin_s_, self.history_window_s)
-        return DrivenBins.under(self.drive, bins, X)
+        bins = BinnedHistory.of(X, self.bin_s_, self.history_window_s)
+        return DrivenHistory.under(self.drive, bins, X)
 
     def _identity(self, X: Recording) -> dict[str, Any]:
         """Settings and data that a checkpoint belongs to."""
@@ -282,7 +282,7 @@ class YoonGNN(SpikePredictor):
             data.update(np.ascontiguousarray(array).tobytes())
         return {"estimator": type(self).__name__, **self.get_params(), "data": data.hexdigest()}
 
-    def _weights_in_nats(self, bins: "DrivenBins") -> Float[np.ndarray, "post pre"]:
+    def _weights_in_nats(self, bins: "DrivenHistory") -> Float[np.ndarray, "post pre"]:
         """The graph among observed neurons, in units of what a spike does (least squares)."""
         rng = np.random.default_rng(self.random_state)
         n = bins.counts.shape[1]

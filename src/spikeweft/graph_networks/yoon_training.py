@@ -14,7 +14,7 @@ from torch import Tensor
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import bits_per_spike
-from spikeweft.graph_networks.binned_history import Bins
+from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.yoon_model import N_SNAPSHOTS, CircuitModel, poisson_loss
 from spikeweft.runtime.training_loop import Progress
 
@@ -45,23 +45,25 @@ PATIENCE = 10
 N_HELD_OUT_BINS = 4096
 
 
-"""Bins, spread evenly over the held-out part, that each epoch is judged by."""
+"""BinnedHistory, spread evenly over the held-out part, that each epoch is judged by."""
 
 
 EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrivenBins(Bins):
+class DrivenHistory(BinnedHistory):
     """A recording in bins, with the external drive in each of them, where there is one."""
 
     drive_rad: Float32[Tensor, " time"] | None
 
     @classmethod
-    def under(cls, drive: str | None, bins: Bins, X: Recording) -> Self:
+    def under(cls, drive: str | None, bins: BinnedHistory, X: Recording) -> Self:
         """Add the drive, by its name, to the bins of a recording."""
         drive_rad = _drive(X, drive, bins.start_s + bins.bin_s / 2)
-        return cls(**{f.name: getattr(bins, f.name) for f in fields(Bins)}, drive_rad=drive_rad)
+        return cls(
+            **{f.name: getattr(bins, f.name) for f in fields(BinnedHistory)}, drive_rad=drive_rad
+        )
 
     def drive(self, chosen: Int[np.ndarray, " batch"]) -> Float32[Tensor, " batch"] | None:
         """The external drive in the chosen scored bins."""
@@ -83,8 +85,8 @@ class YoonFit:
         self,
         settings: TrainingSettings,
         model: CircuitModel,
-        training: DrivenBins,
-        held_out: DrivenBins,
+        training: DrivenHistory,
+        held_out: DrivenHistory,
         null_rate_hz: Float[np.ndarray, " neuron"],
     ) -> None:
         self.settings, self.model = settings, model
@@ -196,7 +198,7 @@ class YoonFit:
 def predictions(
     model: CircuitModel,
     graph: Float32[Tensor, "node node"],
-    bins: DrivenBins,
+    bins: DrivenHistory,
     chosen: Int[np.ndarray, " sample"],
 ) -> Iterator[tuple[Int[np.ndarray, " batch"], Float32[Tensor, "batch neuron"]]]:
     """Scored bins and each neuron's log rate in them, in log Hz, some at a time."""
@@ -211,7 +213,7 @@ def predictions(
 def log_likelihood_of(
     model: CircuitModel,
     graph: Float32[Tensor, "node node"],
-    bins: DrivenBins,
+    bins: DrivenHistory,
     chosen: Int[np.ndarray, " sample"],
 ) -> Float[np.ndarray, " neuron"]:
     """Log-likelihood of each neuron in the chosen bins, in nats."""

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
 from spikeweft.evaluation.metrics import Pairs, PredictionScore, bits_per_spike, correlation

@@ -9,8 +9,10 @@ import numpy as np
 from spikeweft.data.bootstrap import resampled
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import TEST_FRACTION, VALIDATION_FRACTION, split
+from spikeweft.data.preferred_directions import preferred_directions
 from spikeweft.data.readers.load import load
-from spikeweft.data.recording import Recording, preferred_directions, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import check_enough_neurons
 from spikeweft.evaluation.metrics import inference_error

@@ -20,6 +20,8 @@ Piece = TypeVar("Piece")
 
 Result = TypeVar("Result")
 
+_N_SHARES = 16
+
 
 def n_processors() -> int:
     """Processors that this process may use."""
@@ -39,6 +41,14 @@ def side_by_side(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> li
     if getattr(_here, "is_piece", False):
         return [work(piece) for piece in pieces]
     return list(_pool(os.getpid()).map(work, pieces))
+
+
+def shares(pieces: list[Piece]) -> list[list[Piece]]:
+    """The pieces in up to 16 shares, the same on any number of processors.
+
+    Each share can be summed as it is worked on, so that few sums are kept at a time.
+    """
+    return [share for first in range(_N_SHARES) if (share := pieces[first::_N_SHARES])]
 
 
 def one_by_one(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from spikeweft.baselines.glm.poisson_regression import Bins, bins_within, expected_counts
+from spikeweft.baselines.glm.poisson_regression import Design, bins_within, expected_counts
 from spikeweft.baselines.glm.row_lbfgs import Rows
 from spikeweft.baselines.glm.spike_history import SpikeHistory
 from spikeweft.data.connectivity import Connectivity
@@ -37,7 +37,7 @@ class NemosGLM(SpikePredictor):
     Parameters
     ----------
     bin_s
-        Bin width in seconds, made a whole number of the recording's ticks.
+        Bin width in seconds, rounded to a multiple of the time resolution.
     history_window_s
         How far the filters reach back.
     n_basis
@@ -95,8 +95,8 @@ class NemosGLM(SpikePredictor):
         kernels = np.asarray(basis.evaluate_on_grid(basis.window_size)[1])
         self._history = SpikeHistory(kernels)
         self.null_rate_hz_ = X.rate_hz
-        bins = Bins.of(X, self._history, self.bin_s_, self.history_window_s)
-        self._coefficients = self._maximise(bins, basis)
+        design = Design.of(X, self._history, self.bin_s_, self.history_window_s)
+        self._coefficients = self._maximise(design, basis)
         self._keep(kernels, X)
         return self
 
@@ -112,7 +112,7 @@ class NemosGLM(SpikePredictor):
             Where the recording has other neurons, or nothing can be scored.
         """
         self.check_fitted(X)
-        return self._bins(X).log_likelihood(self._coefficients)[0].numpy()
+        return self._design(X).log_likelihood(self._coefficients)[0].numpy()
 
     def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
         """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
@@ -125,8 +125,8 @@ class NemosGLM(SpikePredictor):
             Where the recording has other neurons.
         """
         self.check_fitted(X)
-        bins = self._bins(X)
-        return expected_counts(bins, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
+        design = self._design(X)
+        return expected_counts(design, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
 
     def _check_settings(self) -> None:
         for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
@@ -154,16 +154,16 @@ class NemosGLM(SpikePredictor):
             )
         return RaisedCosineLogConv(self.n_basis, window_size=n_lags)
 
-    def _maximise(self, bins: Bins, basis: Any) -> Rows:
+    def _maximise(self, design: Design, basis: Any) -> Rows:
         """Coefficients of highest penalised likelihood, of the neurons that fired."""
-        whole = bins.exposure_s.numpy() > (1 - 1e-6) * self.bin_s_
-        spikes = bins.spikes[whole]
+        whole = design.exposure_s.numpy() > (1 - 1e-6) * self.bin_s_
+        spikes = design.spikes[whole]
         fired = spikes.any(axis=0)
-        coefficients = bins.constant_rates()
+        coefficients = design.constant_rates()
         if not fired.any():
             return coefficients
-        coupling, constant = self._nemos(basis, bins.counts, whole, spikes[:, fired])
-        n = bins.n_neurons
+        coupling, constant = self._nemos(basis, design.counts, whole, spikes[:, fired])
+        n = design.n_neurons
         by_function = coupling.reshape(n, self.n_basis, -1).transpose(2, 1, 0)
         rows = np.concatenate(
             [by_function.reshape(-1, self.n_basis * n), constant[:, None]], axis=1
@@ -214,5 +214,5 @@ class NemosGLM(SpikePredictor):
             },
         )
 
-    def _bins(self, X: Recording) -> Bins:
-        return Bins.of(X, self._history, self.bin_s_, self.history_window_s)
+    def _design(self, X: Recording) -> Design:
+        return Design.of(X, self._history, self.bin_s_, self.history_window_s)

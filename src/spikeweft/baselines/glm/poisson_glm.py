@@ -9,13 +9,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spikeweft.baselines.glm.poisson_regression import Bins, Curvature, bins_within, expected_counts
+from spikeweft.baselines.glm.poisson_regression import (
+    Curvature,
+    Design,
+    bins_within,
+    expected_counts,
+)
 from spikeweft.baselines.glm.row_lbfgs import Minimum, Rows, minimise_rows
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, HISTORY_WINDOW_S, split
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
 
@@ -39,7 +45,7 @@ class PoissonGLM(SpikePredictor):
     Parameters
     ----------
     bin_s
-        Bin width in seconds, made a whole number of the recording's ticks. Finer bins resolve
+        Bin width in seconds, rounded to a multiple of the time resolution. Finer bins resolve
         faster synapses and cost time in proportion.
     history_window_s
         How far the filters reach back.
@@ -106,13 +112,13 @@ class PoissonGLM(SpikePredictor):
         self._history = SpikeHistory(self._basis())
         self._scale = {name: _location_and_spread(X, name) for name in self.covariates}
         self.null_rate_hz_ = X.rate_hz
-        bins = self._bins(X)
-        start, curvature = bins.constant_rates(), Curvature.of(bins)
+        design = self._design(X)
+        start, curvature = design.constant_rates(), Curvature.of(design)
         if self.ridge is None:
             self.ridge_, start = self._choose_ridge(X, start, curvature)
         else:
             self.ridge_ = float(self.ridge)
-        self._keep(self._maximise(bins, self.ridge_, start, curvature), X)
+        self._keep(self._maximise(design, self.ridge_, start, curvature), X)
         return self
 
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
@@ -127,7 +133,7 @@ class PoissonGLM(SpikePredictor):
             Where the recording has other neurons, lacks a covariate, or nothing can be scored.
         """
         self.check_fitted(X)
-        return self._bins(X).log_likelihood(self._coefficients)[0].numpy()
+        return self._design(X).log_likelihood(self._coefficients)[0].numpy()
 
     def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
         """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
@@ -140,8 +146,8 @@ class PoissonGLM(SpikePredictor):
             Where the recording has other neurons or lacks a covariate.
         """
         self.check_fitted(X)
-        bins = self._bins(X)
-        return expected_counts(bins, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
+        design = self._design(X)
+        return expected_counts(design, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
 
     def _check_settings(self) -> None:
         for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
@@ -167,7 +173,7 @@ class PoissonGLM(SpikePredictor):
         early, late = split(X, BASELINE_VALIDATION_FRACTION)
         if any(len(scored_epochs(part, self.history_window_s)) == 0 for part in (early, late)):
             return RIDGES[0], start
-        train, held_out = self._bins(early), self._bins(late)
+        train, held_out = self._design(early), self._design(late)
         best_score, best_ridge, best = -np.inf, RIDGES[0], start
         for ridge in RIDGES:
             start = self._maximise(train, ridge, best, curvature).point
@@ -177,19 +183,19 @@ class PoissonGLM(SpikePredictor):
             best_score, best_ridge, best = score, ridge, start
         return best_ridge, best
 
-    def _maximise(self, bins: Bins, ridge: float, start: Rows, curvature: Curvature) -> Minimum:
+    def _maximise(self, design: Design, ridge: float, start: Rows, curvature: Curvature) -> Minimum:
         """Coefficients of highest penalised likelihood."""
-        penalty, n_spikes = self._penalty(bins, ridge), bins.n_spikes
+        penalty, n_spikes = self._penalty(design, ridge), design.n_spikes
 
         def precondition(gradient: Rows) -> Rows:
             return curvature.newton_step(gradient, n_spikes, ridge)
 
-        return minimise_rows(bins.penalised(penalty), precondition, start, n_spikes > 0)
+        return minimise_rows(design.penalised(penalty), precondition, start, n_spikes > 0)
 
-    def _penalty(self, bins: Bins, ridge: float) -> Rows:
+    def _penalty(self, design: Design, ridge: float) -> Rows:
         """The ridge on couplings; next to none on own history and covariates, none on the rate."""
-        n, n_basis = bins.n_neurons, self._history.n_basis
-        penalty = torch.full((n, bins.n_features), min(ridge, _WEAK_RIDGE), dtype=torch.float64)
+        n, n_basis = design.n_neurons, self._history.n_basis
+        penalty = torch.full((n, design.n_features), min(ridge, _WEAK_RIDGE), dtype=torch.float64)
         other = ~torch.eye(n, dtype=torch.bool).repeat(1, n_basis)
         penalty[:, : n_basis * n][other] = ridge
         penalty[:, -1] = 0
@@ -211,9 +217,9 @@ class PoissonGLM(SpikePredictor):
             metadata={"method": "Poisson GLM", "bin_s": self.bin_s_, "ridge": self.ridge_},
         )
 
-    def _bins(self, X: Recording) -> Bins:
-        bins = Bins.of(X, self._history, self.bin_s_, self.history_window_s)
-        return replace(bins, covariates=self._covariate_features(X))
+    def _design(self, X: Recording) -> Design:
+        design = Design.of(X, self._history, self.bin_s_, self.history_window_s)
+        return replace(design, covariates=self._covariate_features(X))
 
     def _covariate_features(self, X: Recording) -> Float[Tensor, "time covariate"]:
         binned = X.counts(self.bin_s_)

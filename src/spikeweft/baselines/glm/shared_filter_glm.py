@@ -9,10 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spikeweft.baselines.glm.poisson_regression import (
-    Bins,
     Curvature,
+    Design,
     bins_within,
-    deal,
     expected_counts,
 )
 from spikeweft.baselines.glm.row_lbfgs import Rows, minimise_rows
@@ -21,7 +20,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
-from spikeweft.runtime.parallel import side_by_side
+from spikeweft.runtime.parallel import shares, side_by_side
 
 _AREA_S = 0.005  # of the filter, as of each raised cosine of the other GLM
 
@@ -70,7 +69,7 @@ class SharedFilterGLM(SpikePredictor):
     Parameters
     ----------
     bin_s
-        Bin width in seconds, made a whole number of the recording's ticks.
+        Bin width in seconds, rounded to a multiple of the time resolution.
     history_window_s
         How far the filter reaches back, 2τ.
     n_basis
@@ -120,12 +119,12 @@ class SharedFilterGLM(SpikePredictor):
         self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
         prior = _FilterPrior.of(self.n_basis, self._n_lags(), self.bin_s_)
         self.null_rate_hz_ = X.rate_hz
-        bins = Bins.of(X, _history(prior.mean), self.bin_s_, self.history_window_s)
-        start = _Fit(bins.constant_rates(), prior.mean)
+        design = Design.of(X, _history(prior.mean), self.bin_s_, self.history_window_s)
+        start = _Fit(design.constant_rates(), prior.mean)
         order = _ring_order(X)
         if order is not None:
-            start = self._warm_start(bins, start, prior, order)
-        self._keep(self._alternate(bins, start, prior), X)
+            start = self._warm_start(design, start, prior, order)
+        self._keep(self._alternate(design, start, prior), X)
         return self
 
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
@@ -139,7 +138,7 @@ class SharedFilterGLM(SpikePredictor):
             Where the recording has other neurons, or nothing can be scored.
         """
         self.check_fitted(X)
-        return self._bins(X).log_likelihood(self._coefficients)[0].numpy()
+        return self._design(X).log_likelihood(self._coefficients)[0].numpy()
 
     def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
         """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
@@ -152,8 +151,8 @@ class SharedFilterGLM(SpikePredictor):
             Where the recording has other neurons.
         """
         self.check_fitted(X)
-        bins = self._bins(X)
-        return expected_counts(bins, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
+        design = self._design(X)
+        return expected_counts(design, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
 
     def _check_settings(self) -> None:
         for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
@@ -173,38 +172,38 @@ class SharedFilterGLM(SpikePredictor):
             )
         return n_lags
 
-    def _bins(self, X: Recording) -> Bins:
+    def _design(self, X: Recording) -> Design:
         history = SpikeHistory(self.coupling_filter_[:, None])
-        return Bins.of(X, history, self.bin_s_, self.history_window_s)
+        return Design.of(X, history, self.bin_s_, self.history_window_s)
 
     def _warm_start(
-        self, bins: Bins, start: "_Fit", prior: "_FilterPrior", order: np.ndarray
+        self, design: Design, start: "_Fit", prior: "_FilterPrior", order: np.ndarray
     ) -> "_Fit":
         """Weights of one neuron, shifted along the ring to every other, and their filter."""
-        first = int(bins.n_spikes.argmax())
-        alone = replace(bins, spikes=bins.spikes[:, [first]])
+        first = int(design.n_spikes.argmax())
+        alone = replace(design, spikes=design.spikes[:, [first]])
         fit = self._alternate(alone, _Fit(start.coefficients[[first]], start.taps), prior)
         coefficients = start.coefficients.clone()
         position = np.argsort(order)
-        for neuron in torch.nonzero(bins.n_spikes > 0)[:, 0].tolist():
+        for neuron in torch.nonzero(design.n_spikes > 0)[:, 0].tolist():
             shift = position[first] - position[neuron]
             source = order[(position + shift) % len(order)]
             coefficients[neuron, :-1] = fit.coefficients[0, source]
-        coefficients[:, :-1][:, bins.counts.sum(0) == 0] = 0.0
+        coefficients[:, :-1][:, design.counts.sum(0) == 0] = 0.0
         return _Fit(coefficients, fit.taps)
 
-    def _alternate(self, bins: Bins, start: "_Fit", prior: "_FilterPrior") -> "_Fit":
+    def _alternate(self, design: Design, start: "_Fit", prior: "_FilterPrior") -> "_Fit":
         """Weights for the filter, then the filter for the weights, until it stays."""
-        fit, n_spikes = start, bins.n_spikes
+        fit, n_spikes = start, design.n_spikes
         penalty = torch.full_like(fit.coefficients, self.ridge)
         penalty[:, -1] = 0
-        curvature = Curvature.of(replace(bins, history=_history(fit.taps)))
+        curvature = Curvature.of(replace(design, history=_history(fit.taps)))
 
         def precondition(gradient: Rows) -> Rows:
             return curvature.newton_step(gradient, n_spikes, self.ridge)
 
         for n_rounds in range(1, _MAX_ROUNDS + 1):
-            now = replace(bins, history=_history(fit.taps))
+            now = replace(design, history=_history(fit.taps))
             weights = minimise_rows(
                 now.penalised(penalty), precondition, fit.coefficients, n_spikes > 0
             )
@@ -281,9 +280,9 @@ class _FilterMoments(NamedTuple):
     information: Float[Tensor, "lag lag"]
 
 
-def _better_filter(bins: Bins, fit: _Fit, prior: _FilterPrior) -> Taps:
+def _better_filter(design: Design, fit: _Fit, prior: _FilterPrior) -> Taps:
     """One Newton step of the filter, baselines following it, halved until it is an improvement."""
-    moments, n_spikes = _filter_moments(bins, fit), bins.n_spikes
+    moments, n_spikes = _filter_moments(design, fit), design.n_spikes
     mean_past = moments.expected_past / moments.expected[:, None]
     gradient = moments.at_spikes - n_spikes @ mean_past
     information = moments.information - moments.expected_past.T @ mean_past
@@ -296,7 +295,7 @@ def _better_filter(bins: Bins, fit: _Fit, prior: _FilterPrior) -> Taps:
     def posterior(length: float) -> float:
         coefficients = fit.coefficients.clone()
         coefficients[:, -1] -= length * (mean_past @ (G @ direction))
-        stepped = replace(bins, history=_history(fit.taps + length * G @ direction))
+        stepped = replace(design, history=_history(fit.taps + length * G @ direction))
         deviation = away + length * direction
         log_prior = -0.5 * _FILTER_RIDGE * float(deviation @ deviation)
         return float(stepped.log_likelihood(coefficients)[0].sum()) + log_prior
@@ -307,7 +306,7 @@ def _better_filter(bins: Bins, fit: _Fit, prior: _FilterPrior) -> Taps:
     return fit.taps + length * G @ direction
 
 
-def _filter_moments(bins: Bins, fit: _Fit) -> _FilterMoments:
+def _filter_moments(design: Design, fit: _Fit) -> _FilterMoments:
     n_lags = len(fit.taps)
     weights = fit.coefficients[:, :-1].float().T
     constants = fit.coefficients[:, -1].float()
@@ -315,11 +314,13 @@ def _filter_moments(bins: Bins, fit: _Fit) -> _FilterMoments:
 
     def of_stretch(part: slice) -> list[Tensor]:
         heard = slice(max(part.start - n_lags, 0), part.stop)
-        drive = torch.zeros(part.stop - part.start + n_lags, bins.n_neurons)
-        drive[heard.start - heard.stop :] = torch.from_numpy(bins.counts[heard]).float() @ weights
+        drive = torch.zeros(part.stop - part.start + n_lags, design.n_neurons)
+        drive[heard.start - heard.stop :] = torch.from_numpy(design.counts[heard]).float() @ weights
         past = drive[:-1].unfold(0, n_lags, 1).contiguous()
-        expected = bins.exposure_s[part, None].float() * torch.exp(past @ oldest_first + constants)
-        spikes = torch.from_numpy(bins.spikes[part]).float()
+        expected = design.exposure_s[part, None].float() * torch.exp(
+            past @ oldest_first + constants
+        )
+        spikes = torch.from_numpy(design.spikes[part]).float()
         flat = past.flatten(0, 1)
         return [
             spikes.flatten() @ flat,
@@ -328,16 +329,16 @@ def _filter_moments(bins: Bins, fit: _Fit) -> _FilterMoments:
             flat.T @ (expected.reshape(-1, 1) * flat),
         ]
 
-    def of_pile(pile: list[slice]) -> list[Tensor]:
-        sums = [term.double() for term in of_stretch(pile[0])]
-        for part in pile[1:]:
+    def of_share(share: list[slice]) -> list[Tensor]:
+        sums = [term.double() for term in of_stretch(share[0])]
+        for part in share[1:]:
             for total, term in zip(sums, of_stretch(part), strict=True):
                 total += term
         return sums
 
-    piles = side_by_side(of_pile, deal(bins.stretches(_STRETCH)))
+    sums = side_by_side(of_share, shares(design.stretches(_STRETCH)))
     at_spikes, expected, past, information = (
-        torch.stack(terms).sum(0) for terms in zip(*piles, strict=True)
+        torch.stack(terms).sum(0) for terms in zip(*sums, strict=True)
     )
     return _FilterMoments(at_spikes.flip(0), expected, past.flip(1), information.flip(0, 1))
 

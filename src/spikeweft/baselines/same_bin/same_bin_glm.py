@@ -10,7 +10,8 @@ from torch import Tensor
 
 from spikeweft.baselines.same_bin.same_bin_counts import Rows, Snapshots, whole_bins
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, SpikeCounts
+from spikeweft.data.recording import Recording
+from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _DAMPINGS = (1e-12, 1e-9, 1e-6, 1e-3)
