@@ -37,6 +37,7 @@ class BinnedHistory:
     scored: Int[np.ndarray, " sample"]
     history_bins: int
     bin_s: float
+    drive_rad: Float32[Tensor, " time"] | None = None
 
     @classmethod
     def of(cls, X: Recording, bin_s: float, history_window_s: float) -> Self:
@@ -68,6 +69,10 @@ class BinnedHistory:
         time = self.scored[chosen]
         part = torch.from_numpy(self.exposure_s[time, None] / self.bin_s)
         return self.spikes[torch.from_numpy(time)].float(), part.float()
+
+    def drive(self, chosen: Int[np.ndarray, " batch"]) -> Float32[Tensor, " batch"] | None:
+        """The external drive in the chosen scored bins."""
+        return None if self.drive_rad is None else self.drive_rad[self.scored[chosen]]
 
     def evenly(self, n: int) -> Int[np.ndarray, " sample"]:
         """Scored bins spread over the recording; some repeat where there are fewer than n."""

@@ -90,12 +90,12 @@ class StructureLearning(nn.Module):
     neurons that are active at different moments get different embeddings (a mean over time would
     make all neurons of a ring alike), but its size and cost are fixed.
 
-    The graph has no self-connections and is symmetric, as published, unless `directed`.
+    The graph has no self-connections and is symmetric, as published.
     """
 
-    def __init__(self, convolution: SpikeConvolution, *, directed: bool) -> None:
+    def __init__(self, convolution: SpikeConvolution) -> None:
         super().__init__()
-        self.convolution, self.directed = convolution, directed
+        self.convolution = convolution
         n_features = convolution.n_features(convolution.kernel_bins)
         self.readout = nn.Linear(N_SNAPSHOTS * n_features, N_EMBEDDING)
         self.pair = nn.Sequential(
@@ -120,8 +120,7 @@ class StructureLearning(nn.Module):
             [embedding[:, None].expand(n, n, -1), embedding[None].expand(n, n, -1)], dim=-1
         )
         weights = self.pair(pairs).squeeze(-1)
-        if not self.directed:
-            weights = (weights + weights.T) / 2
+        weights = (weights + weights.T) / 2
         return weights * (1 - torch.eye(n))
 
 
@@ -258,14 +257,13 @@ class CircuitModel(nn.Module):
         history_bins: int,
         interpolation: Float[np.ndarray, "hidden neuron"],
         drive_angle_rad: Float[np.ndarray, " neuron"] | None,
-        directed: bool,
         log_mean_count: float,
         generator: torch.Generator,
         message_width: int = N_HIDDEN_UNITS,
     ) -> None:
         super().__init__()
         convolution = SpikeConvolution(kernel_bins, stride_bins)
-        self.structure = StructureLearning(convolution, directed=directed)
+        self.structure = StructureLearning(convolution)
         self.prediction = SpikePrediction(
             convolution,
             history_bins=history_bins,
