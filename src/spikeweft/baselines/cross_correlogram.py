@@ -15,12 +15,9 @@ from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _LAG_BIN_S = 1e-3
 
-
 _REACH = 3  # standard deviations of the Gaussian
 
-
 _HOLLOW = 0.6
-
 
 _ROUNDING = 1e-6
 

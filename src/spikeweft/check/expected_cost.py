@@ -26,39 +26,25 @@ from spikeweft.runtime.memory import MIB, available_memory_mb, memory_in_use_mb
 from spikeweft.runtime.parallel import n_processors, on_one_thread
 
 _SEARCH_STEPS = 65
-
-
 """Steps on these: two starts with their bends, and two or three time constants (counted)."""
 
-
 _DATA_STEPS = 70
-
-
 """Steps on all that is fitted: free weights, then three rounds of structure (counted)."""
 
 
 _N_DAMPINGS = len(Problem.link_dampings)
-
 
 _NETWORKS_AT_A_TIME = (
     len(DIMENSIONS) * _N_DAMPINGS,
     *[1] * _N_DAMPINGS,
     *NETWORKS_PER_ROUND,
 )
-
-
 """Networks that are learned side by side: all kinds, a check per damping, then the rounds."""
 
-
 _PAIR_FEATURES = 3 * DIMENSIONS[len(DIMENSIONS) // 2]
-
-
 """What a network reads of a pair, at a middling size of embedding."""
 
-
 _MATRICES = 12
-
-
 """Matrices of every row's curvature that are held at a time (counted)."""
 
 

@@ -32,31 +32,19 @@ from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 
 TARGETS = (0.1, 0.05)
-
-
 """Values of Δ for which the minutes needed are told."""
 
-
 TAUS_S = (0.01, 0.03, 0.1)
-
-
 """Synaptic time constants that the quick fit tries."""
 
-
 LARGEST_PILOT = 150
-
-
 """Neurons of the quick fit; of more, so many are drawn."""
-
 
 _SPIKES_PER_NEURON = 2000
 
-
 _FIRST_STEPS, _LINK_STEPS, _SHARPENINGS, _SHARPER = 6, 3, 5, 1.5
 
-
 _WORTH_NATS = 10.0
-
 
 _LONGEST = 1e6
 

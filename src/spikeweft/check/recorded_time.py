@@ -9,12 +9,9 @@ from spikeweft.data.scored_time import scored_epochs
 
 _FINE_S, _COARSE_S = 1e-3, 5e-3
 
-
 _SHORTEST_PAUSE_S = 1.0
 
-
 _UNLIKELY = 30.0
-
 
 _OTHERWISE_LONGEST = 3.0
 

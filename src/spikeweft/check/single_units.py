@@ -9,32 +9,19 @@ from spikeweft.data.holdout import TEST_FRACTION
 from spikeweft.data.recording import Recording
 
 REFRACTORY_S = 1.5e-3
-
-
 """No neuron fires twice within this time (the default of SpikeInterface and of the Allen Institute
 for `isi_violations`, after Hill, Mehta & Kleinfeld 2011)."""
 
-
 FOREIGN_SHARE = 0.1
-
-
 """Share of another neuron's spikes that is put up with (International Brain Laboratory 2022)."""
 
-
 FALSE_ALARM = 0.01
-
-
 """Chance that any neuron of a sound recording is named by one test (Bonferroni)."""
 
-
 CHANGE = 1.5
-
-
 """A rate that changes by less between parts of the recording is not worth a word (chosen)."""
 
-
 _FEW_SPIKES = 100
-
 
 _N_PARTS, _BLOCKS_PER_PART = 4, 10
 

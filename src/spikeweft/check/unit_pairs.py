@@ -11,38 +11,22 @@ from spikeweft.data.recording import Recording
 from spikeweft.data.spike_pairs import count_pairs
 
 SAME_SPIKE_S = 0.4e-3
-
-
 """Spikes of two units within this time may be one (SpikeInterface, `find_redundant_units`)."""
 
-
 SYNCHRONY_S = 1e-3
-
-
 """Coincidences within this time are faster than a synapse."""
 
-
 BESIDE_S = 5e-3
-
-
 """Lags from `SYNCHRONY_S` to this one tell how many coincidences to expect."""
 
-
 DUPLICATE, OVERLAP = 0.8, 0.2
-
-
 """Share of the smaller unit's spikes found in the other, above which it is the same unit, or shares
 some spikes with it (SpikeInterface, `find_redundant_units`)."""
 
-
 FALSE_ALARM = 0.01
-
-
 """Chance that any pair of a recording without synchrony is named (Bonferroni)."""
 
-
 _BURST_BIN_S, _BURST_DEVIATIONS = 0.01, 6.0
-
 
 _FEW_COINCIDENCES = 20
 

@@ -17,7 +17,6 @@ from spikeweft.errors import InputError
 
 _GAP_S = 1.0
 
-
 _FEWEST_BLOCKS = 2
 
 

@@ -12,13 +12,9 @@ from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
 from spikeweft.errors import InputError
 
 CONTINUOUS_RESOLUTION_S = 1e-6
-
-
 """Resolution assumed where spike times lie on no grid coarser than 0.1 ms."""
 
-
 _GRIDS_S = (10e-3, 5e-3, 2e-3, 1e-3, 0.5e-3, 0.2e-3, 0.1e-3)
-
 
 _FEW_SPIKES = 100
 

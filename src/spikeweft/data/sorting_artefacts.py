@@ -15,26 +15,15 @@ from spikeweft.data.recording import Recording
 from spikeweft.data.spike_pairs import count_pairs
 
 BLIND_S = 0.5e-3
-
-
 """Spikes closer than this overlap."""
 
-
 NEIGHBOUR_S = 5e-3
-
-
 """Lags from `BLIND_S` to this one tell how many spikes to expect within the blind window."""
 
-
 MOST_LEFT = 0.2
-
-
 """Share of the expected coincidences below which a pair almost never fires together."""
 
-
 FALSE_ALARM = 0.01
-
-
 """Chance that any pair of a recording without artefacts is named."""
 
 

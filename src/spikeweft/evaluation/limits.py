@@ -17,7 +17,6 @@ from spikeweft.evaluation.metrics import PredictionScore, bits_per_spike
 
 _BLOCK_STEPS = 10_000
 
-
 _MAX_NEURONS = 200
 
 

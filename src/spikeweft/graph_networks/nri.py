@@ -35,32 +35,18 @@ from spikeweft.graph_networks.nri_model import (
 from spikeweft.runtime.training_loop import Progress
 
 LEARNING_RATE = 5e-3
-
-
 """Adam's step size at the start (published: 5e-4, for ten times as many steps)."""
 
-
 LEARNING_RATE_DECAY = 0.8
-
-
 """Factor on the step size from one epoch to the next (chosen)."""
 
-
 BATCHES_PER_EPOCH = 100
-
-
 """An epoch is this many gradient steps (chosen)."""
 
-
 PATIENCE = 3
-
-
 """Epochs without a better held-out likelihood after which training stops (chosen)."""
 
-
 N_ENCODED_PAIRS = 1_280_000
-
-
 """Pairs of neurons, over all windows, that the graph of one gradient step is encoded from; so few
 neurons are seen in many windows (chosen)."""
 

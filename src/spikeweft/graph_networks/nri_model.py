@@ -10,32 +10,18 @@ from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.message_passing import messages
 
 N_KINDS = 2
-
-
 """Kinds of edges beside "none", room for excitation and inhibition (chosen)."""
 
-
 NO_EDGE_PRIOR = 0.9
-
-
 """Prior probability that a pair has no edge; the kinds share the rest (the authors' sparse one)."""
 
-
 TEMPERATURE = 0.5
-
-
 """Temperature of the concrete distribution that relaxes the edges (published)."""
 
-
 N_UNITS = 32
-
-
 """Width of every layer (published: 256)."""
 
-
 N_GRAPH_WINDOWS = 1024
-
-
 """Windows, spread over the training part, that the answer is encoded from (chosen)."""
 
 

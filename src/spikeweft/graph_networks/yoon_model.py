@@ -21,32 +21,18 @@ from torch import Tensor, nn
 from spikeweft.graph_networks.message_passing import messages
 
 N_KERNELS = 32
-
-
 """Kernels of Conv1D (published)."""
 
-
 N_PAIR = 32
-
-
 """Width of both hidden layers of the MLP from two embeddings to a weight (published)."""
 
-
 N_SNAPSHOTS = 512
-
-
 """Windows of every spike train that its embedding is computed from (chosen)."""
 
-
 N_EMBEDDING = 16
-
-
 """Size of the embedding z_i (chosen)."""
 
-
 N_HIDDEN_UNITS = 64
-
-
 """Width of the state h_i, the message function φ, the GRU and the decoder (chosen)."""
 
 

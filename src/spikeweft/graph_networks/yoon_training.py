@@ -22,26 +22,15 @@ from spikeweft.graph_networks.yoon_model import N_SNAPSHOTS, CircuitModel, poiss
 from spikeweft.runtime.training_loop import Progress
 
 LEARNING_RATE = 5e-4
-
-
 """Adam's step size at the start (published)."""
 
-
 LEARNING_RATE_DECAY = 0.97
-
-
 """Factor on the step size from one epoch to the next (exponential, as published; rate chosen)."""
 
-
 BATCHES_PER_EPOCH = 200
-
-
 """An epoch is at most this many batches, drawn without replacement (chosen)."""
 
-
 PATIENCE = 10
-
-
 """Epochs without a better held-out likelihood after which training stops (chosen)."""
 
 

@@ -38,8 +38,6 @@ _DECODER_ERRORS = (
     csv.Error,
     zlib.error,
 )
-
-
 """What the decoders of netCDF, zip, safetensors, JSON and CSV raise on damaged bytes."""
 
 

@@ -12,13 +12,9 @@ from spikeweft.errors import CannotResumeError, InputError
 from spikeweft.runtime.files import only_writer, write_whole, written_to
 
 CHECKPOINT = "checkpoint.safetensors"
-
-
 """What an inference goes on from, in the folder that is not whole yet."""
 
-
 _BEGUN_WITH, _LOCK = "run.json", "lock"
-
 
 _OF_MAKING = (CHECKPOINT, f"{CHECKPOINT}.tmp", _BEGUN_WITH, f"{_BEGUN_WITH}.tmp", _LOCK)
 

@@ -17,7 +17,6 @@ import torch
 
 Piece = TypeVar("Piece")
 
-
 Result = TypeVar("Result")
 
 _N_SHARES = 16

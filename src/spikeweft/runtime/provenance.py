@@ -8,8 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("spikeweft", "numpy", "scipy", "torch", "numba", "xarray", "pynapple", "scikit-learn")
-
-
 """Those that decide what a fit finds."""
 
 

@@ -15,24 +15,17 @@ from spikeweft.data.recording import Recording
 
 TIME_STEP_S = 1e-3
 
-
 ANGLE_STEP_S = 0.01
-
 
 _TURN_RAD_S = np.deg2rad(120.0)
 
-
 _TURN_TAU_S = 0.4
-
 
 _DRIFT_SD = 0.2
 
-
 _DRIFT_TAU_S = 10.0
 
-
 _LONGEST_DELAY_S = 0.04
-
 
 _CLOCK_ERROR_S = 0.05
 

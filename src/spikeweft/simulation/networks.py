@@ -16,10 +16,7 @@ from spikeweft.simulation.neurons import Neuron
 from spikeweft.simulation.spike_kernels import Spikes
 
 BURN_IN_S = 2.0
-
-
 """Time simulated before a recording starts, so that the bumps of activity have formed."""
-
 
 _DRIVE_SAMPLE_S = 1e-3
 

@@ -11,14 +11,9 @@ from spikeweft.errors import InputError
 from spikeweft.simulation.spike_kernels import Spikes, lnp_spikes, threshold_spikes
 
 SPARSE_NOISE = float(ndtr(-1.5))
-
-
 """Noise is present where an independent standard normal exceeds 1.5 (Das & Fiete 2020)."""
 
-
 DENSE_NOISE = 1.0
-
-
 """Noise is present at every neuron and step, as Yoon (2025) words it."""
 
 

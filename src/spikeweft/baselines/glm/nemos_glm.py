@@ -16,10 +16,7 @@ from spikeweft.errors import InputError, needs_extra
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
 
 SOLVERS = {"Ridge": "LBFGS", "Lasso": "ProximalGradient", "UnRegularized": "LBFGS"}
-
-
 """Regularizers that can be chosen, and the solver of NeMoS that finds the optimum of each."""
-
 
 MAX_ITER = 10_000
 

@@ -26,10 +26,7 @@ from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
 
 RIDGES = (300.0, 30.0, 3.0, 0.3)
-
-
 """Ridges tried where none is given, from the stiffest, the quickest to fit, on."""
-
 
 _WEAK_RIDGE = 0.1
 

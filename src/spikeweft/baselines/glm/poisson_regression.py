@@ -23,15 +23,11 @@ from spikeweft.runtime.parallel import shares, side_by_side
 
 _CHUNK = 8192
 
-
 _CURVATURE_BYTES = 2**28
-
 
 _SPIKES_PER_FEATURE = 50
 
-
 _FLATTEST = 1e-9
-
 
 _ROUNDING = 1e-6
 

@@ -9,18 +9,13 @@ from torch import Tensor
 
 _N_CORRECTIONS = 15
 
-
 _MAX_ITER = 300
-
 
 _TOLERANCE_NATS = 0.01
 
-
 _SHORTEST_STEP = 1e-6
 
-
 Rows = Float[Tensor, "neuron feature"]
-
 
 Objective = Callable[[Rows], tuple[Float[Tensor, " neuron"], Rows]]
 

@@ -24,24 +24,17 @@ from spikeweft.runtime.parallel import shares, side_by_side
 
 _AREA_S = 0.005  # of the filter, as of each raised cosine of the other GLM
 
-
 _FILTER_RIDGE = 1.0
-
 
 _MAX_ROUNDS = 20
 
-
 _SAME_FILTER = 1e-3
-
 
 _SHORTEST_STEP = 1e-3
 
-
 _NO_RANK = 1e-6
 
-
 _STRETCH = 512  # bins; what they hold stays in the processor's cache
-
 
 Taps = Float[Tensor, " lag"]
 

@@ -15,29 +15,20 @@ from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _RIDGE = 1e-3
-
-
 """Holds a coupling that the data leave open, of neurons that never fire together: beside the flow
 of even a hundred bins it is nothing."""
 
-
 _TOLERANCE = 1e-6
-
 
 _MAX_ITER = 200
 
-
 _MAX_SOLVER_ITER = 2000
-
 
 _SOLVED = 1e-5
 
-
 _SHORTEST_STRIDE = 1e-6
 
-
 _RENEWAL = 0.1
-
 
 _ROUNDING = 1e-12
 

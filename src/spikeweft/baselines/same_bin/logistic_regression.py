@@ -16,19 +16,13 @@ from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)
-
-
 """Values of C tried where none is given, from the sparsest, the quickest to fit, on."""
-
 
 _N_CHOOSING = 10
 
-
 _INTERCEPT_SCALING = 1000.0  # liblinear penalises the constant too: so only a thousandth of it
 
-
 _TOLERANCE = 1e-3
-
 
 _MAX_ITER = 200
 
@@ -39,9 +33,7 @@ _L1 = (
     else {"penalty": "l1"}
 )
 
-
 Fired = Bool[np.ndarray, "time neuron"]
-
 
 HeldOut = Bool[np.ndarray, "held_out_time neuron"]
 

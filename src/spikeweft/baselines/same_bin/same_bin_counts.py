@@ -21,15 +21,11 @@ from spikeweft.runtime.parallel import shares, side_by_side
 
 _PART = 8192
 
-
 _CURVATURE_BINS = 2**16
-
 
 _ROUNDING = 1e-6
 
-
 Rows = Float[Tensor, "neuron feature"]
-
 
 OfBins = Callable[[Float[Tensor, "bin feature"], Float[Tensor, "bin neuron"]], tuple[Tensor, ...]]
 

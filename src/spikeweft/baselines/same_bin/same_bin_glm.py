@@ -16,22 +16,15 @@ from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _DAMPINGS = (1e-12, 1e-9, 1e-6, 1e-3)
 
-
 _RIDGE = 1e-3
-
-
 """Holds a weight that the data leave open, of neurons that never fire together: a Gaussian of
 standard deviation 32 in log rate per spike, nothing beside what even a hundred bins say."""
 
-
 _TOLERANCE_NATS = 1e-6
-
 
 _MAX_ITER = 200
 
-
 _RENEWAL = 0.1
-
 
 _ROUNDING = 1e-12
 

@@ -16,9 +16,7 @@ from spikeweft.errors import InputError
 
 _ANGLE_WORDS = ("angle", "direction", "heading", "azimuth", "orientation", "phase")
 
-
 _RADIANS = ("rad", "radian", "radians")
-
 
 _SHOWN = 12
 

@@ -25,9 +25,7 @@ from spikeweft.errors import InputError
 
 _LONGEST_SHOWN = 60
 
-
 _MOST_UNITS = 100_000
-
 
 _TIME_RESOLUTIONS_S = (1e-7, 1.0)
 

@@ -43,7 +43,6 @@ with h5py.File(sys.argv[1], "r") as file:
     file.visititems(read)
 """
 
-
 _REFUSED = 1  # what Python returns after an exception; a crash returns something else
 
 
