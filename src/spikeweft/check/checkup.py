@@ -1,4 +1,4 @@
-"""All questions that are asked of a recording, in the order in which a reader wants the answers."""
+"""All checks of a recording, in the order in which they are reported."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -32,7 +32,7 @@ from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 
 TARGETS = (0.1, 0.05)
-"""Values of Δ for which the minutes needed are told."""
+"""Values of Δ for which the minutes needed are reported."""
 
 TAUS_S = (0.01, 0.03, 0.1)
 """Synaptic time constants that the quick fit tries."""
@@ -264,7 +264,7 @@ def _first_fit(traces: Traces) -> Estimate:
 def _sharpened(fit: Estimate, traces: Traces, held_out: Traces) -> tuple[Estimate, float]:
     """Sharpen the link while held-out spikes become likelier; the fit, and how long a step takes.
 
-    A sharper link makes each spike tell more.
+    With a sharper link, each spike is more informative.
     """
     score = float(log_likelihood(held_out, fit.values, fit.link).sum())
     took, scoring = [], FisherScoring()

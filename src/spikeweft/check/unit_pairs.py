@@ -17,7 +17,7 @@ SYNCHRONY_S = 1e-3
 """Coincidences within this time are faster than a synapse."""
 
 BESIDE_S = 5e-3
-"""Lags from `SYNCHRONY_S` to this one tell how many coincidences to expect."""
+"""Lags from `SYNCHRONY_S` to this one give the number of coincidences to expect."""
 
 DUPLICATE, OVERLAP = 0.8, 0.2
 """Share of the smaller unit's spikes found in the other, above which it is the same unit, or shares
@@ -33,9 +33,9 @@ _FEW_COINCIDENCES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coincidences:
-    """Coincidences of each pair of neurons, and how many the lags beside let expect.
+    """Coincidences of each pair of neurons, and how many are expected from longer lags.
 
-    Only the upper triangle is filled. Where a tick is longer than a window, the window is the tick.
+    Only the upper triangle is filled. A window is never shorter than the time resolution.
     """
 
     same: Int[np.ndarray, "neuron neuron"]
@@ -115,7 +115,7 @@ def duplicates(recording: Recording, found: Coincidences) -> Finding:
 
 
 def synchrony(recording: Recording, found: Coincidences) -> Finding:
-    """Coincidences within a millisecond, against those expected from the lags beside."""
+    """Coincidences within a millisecond, against those expected from longer lags."""
     apart = np.triu(shared_spikes(recording, found) < OVERLAP, 1)
     n_pairs = max(int(apart.sum()), 1)
     expected = float(found.close_expected[apart].sum())
@@ -124,8 +124,8 @@ def synchrony(recording: Recording, found: Coincidences) -> Finding:
     severity = Severity.NOTE if named.any() else Severity.FINE
     if named.sum() > 0.05 * n_pairs or (named.any() and ratio > 1.2):
         severity = Severity.WARNING
-    window = f"within ±{1e3 * found.window_s:g} ms" if found.window_s else "in the same tick"
-    summary = f"Two neurons fire {window} {ratio:.3f} times as often as the lags beside let expect."
+    window = f"within ±{1e3 * found.window_s:g} ms" if found.window_s else "at the same time"
+    summary = f"Two neurons fire {window} {ratio:.3f} times as often as expected from longer lags."
     if named.any():
         excess = np.where(named, found.close / np.maximum(found.close_expected, 0.5), 0.0)
         summary += (

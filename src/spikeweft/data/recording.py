@@ -227,14 +227,14 @@ class Recording:
         )
 
     def warnings(self) -> list[str]:
-        """What a user should know about these data before believing a result."""
+        """What may make a result of this recording wrong."""
         spikes = self.n_spikes
         found = [
-            _name_neurons(self, spikes == 0, "never fire, and nothing can be said about them"),
+            _name_neurons(self, spikes == 0, "never fire, so nothing can be inferred about them"),
             _name_neurons(
                 self,
                 (spikes > 0) & (spikes < _FEW_SPIKES),
-                f"fire fewer than {_FEW_SPIKES} spikes, and their weights are little but a guess",
+                f"fire fewer than {_FEW_SPIKES} spikes, so their weights are very uncertain",
             ),
             *(
                 f"neurons {self.neuron_ids[i]} and {self.neuron_ids[j]} have the same spike train, "
@@ -333,9 +333,9 @@ def _intersect(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return _as_epochs(np.column_stack([low[high > low], high[high > low]]))
 
 
-def _name_neurons(recording: Recording, which: np.ndarray, fate: str) -> str:
+def _name_neurons(recording: Recording, which: np.ndarray, what: str) -> str:
     names = [recording.neuron_ids[i] for i in np.flatnonzero(which)]
     if not names:
         return ""
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"{len(names)} of {recording.n_neurons} neurons {fate}: {shown}"
+    return f"{len(names)} of {recording.n_neurons} neurons {what}: {shown}"

@@ -1,7 +1,7 @@
-"""Sorting artefacts: pairs of neurons that spike sorting could not see firing together.
+"""Sorting artefacts: pairs of neurons that are never active together.
 
-Where the spikes of two neurons overlap on the same electrodes, sorting misses one of them, and the
-pair seems never to fire within half a millisecond. A model takes that for inhibition.
+Where the spikes of two neurons overlap on the same electrodes, spike sorting misses one of them,
+and the pair seems never to fire within half a millisecond. A model takes that for inhibition.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ BLIND_S = 0.5e-3
 """Spikes closer than this overlap."""
 
 NEIGHBOUR_S = 5e-3
-"""Lags from `BLIND_S` to this one tell how many spikes to expect within the blind window."""
+"""Lags from `BLIND_S` to this one give the number of spikes expected in the blind window."""
 
 MOST_LEFT = 0.2
 """Share of the expected coincidences below which a pair almost never fires together."""
@@ -101,7 +101,7 @@ def sound_pairs(
 
 
 def describe_artefacts(recording: Recording, artefacts: Sequence[SortingArtefact]) -> list[str]:
-    """What a user should know about them, in sentences that name the neurons."""
+    """Warnings about these artefacts, which name the neurons."""
     if not resolves_artefacts(recording):
         return [
             f"spike times come in steps of {1e3 * recording.time_resolution_s:g} ms, too "

@@ -196,9 +196,9 @@ def _score(
     network: KnownNetwork, post: Int[np.ndarray, " spike"], traces: Float[np.ndarray, "spike pre"]
 ) -> Float[np.ndarray, "spike pre"]:
     """∂log λ/∂w at spikes of the neurons `post`."""
-    r, law = network.recurrent_strength, network.neuron
+    r, neuron = network.recurrent_strength, network.neuron
     drive = r * np.einsum("sj,sj->s", traces, network.connectivity.weights[post])[:, None]
-    return r * law.spikes_per_step_slope(drive) / law.spikes_per_step(drive) * traces
+    return r * neuron.spikes_per_step_slope(drive) / neuron.spikes_per_step(drive) * traces
 
 
 class _Block(NamedTuple):

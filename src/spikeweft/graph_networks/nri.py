@@ -60,9 +60,9 @@ class NRI(BinnedPredictor):
     Poisson likelihood less the divergence of the edges from a sparse prior, counted once, since a
     recording has one graph. Training stops early by the likelihood of held-out spikes.
 
-    Kinds have no sign of their own. What one does to the postsynaptic log rate is asked of the
-    fitted model: a presynaptic spike is added at random moments, and its effects are regressed on
-    the edges' probabilities. A weight is the sum over kinds of probability times effect, in nats
+    Kinds of edges have no sign. Their effect on the postsynaptic log rate is measured in the fitted
+    model: a presynaptic spike is added at random moments, and the changes are regressed on the
+    edges' probabilities. A weight is the sum over kinds of probability times effect, in nats
     per presynaptic spike. Ground truth plays no part.
 
     Parameters

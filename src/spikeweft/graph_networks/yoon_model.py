@@ -100,7 +100,7 @@ class StructureLearning(nn.Module):
         return self.readout(features.flatten(1))
 
     def forward(self, embedding: Float[Tensor, "node embedding"]) -> Float[Tensor, "node node"]:
-        """Weights w_ij, row receives and column sends, of the complete graph over these nodes."""
+        """Weights w_ij, from node j to node i, of the complete graph over these nodes."""
         n = len(embedding)
         pairs = torch.cat(
             [embedding[:, None].expand(n, n, -1), embedding[None].expand(n, n, -1)], dim=-1
@@ -293,8 +293,8 @@ def effect_of_a_spike(
 ) -> Float[Tensor, "batch neuron"]:
     """Change of every neuron's predicted log rate if one neuron had fired one spike more.
 
-    φ has no sign: the model is the same with w and φ both negated. So whether a weight excites is
-    a question to the fitted model, and this asks it.
+    The signs of w and φ are not determined: the model is the same with both negated. So whether a
+    weight excites must be measured in the fitted model.
     """
     spiked = history.clone()
     spiked[torch.arange(len(history)), lag, presynaptic] += 1

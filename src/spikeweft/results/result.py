@@ -1,4 +1,4 @@
-"""A result: all that one inference found, and the folder of plain files it is kept in."""
+"""The result of an inference, and the folder of plain files that stores it."""
 
 import csv
 import io
@@ -43,14 +43,14 @@ _DECODER_ERRORS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """All that one inference found, beside what is needed to judge and repeat it.
+    """What one inference found, with what is needed to judge and repeat it.
 
     Attributes
     ----------
     connectivity
         The inferred circuit.
     glm
-        The Poisson GLM's circuit on the same spikes, the yardstick.
+        The Poisson GLM's circuit on the same spikes, for comparison.
     truth
         The true circuit, where the recording came with it. It is used to score only.
     metrics
@@ -60,7 +60,7 @@ class Result:
     sample
         Some seconds of the recording, to look at.
     warnings
-        What a user should know before believing the result.
+        What may make the result wrong.
     provenance
         What was run, on what, with which versions, when and for how long.
     model_arrays, model_settings
@@ -107,12 +107,12 @@ def write_result(folder: str | Path, result: Result) -> None:
         if circuit is None:
             (folder / name).unlink(missing_ok=True)
         else:
-            # By way of memory, here and below: a library that a full disk interrupts cries later.
+            # Written from memory, here and below: libraries report a full disk too late.
             content = circuit.to_xarray().to_netcdf(engine="scipy")
             (folder / name).write_bytes(content)
     # np.asarray keeps arrays without dims as they are; np.ascontiguousarray would add one.
     arrays = {name: np.asarray(value, order="C") for name, value in result.model_arrays.items()}
-    # Nor does save_file let anybody but the owner read its file.
+    # From memory too: save_file makes files that only the owner can read.
     (folder / "model.safetensors").write_bytes(save(arrays))
     _write_json(folder / "model.json", result.model_settings)
     _write_json(folder / "metrics.json", result.metrics)
@@ -163,7 +163,7 @@ def _circuits(result: Result) -> dict[str, Connectivity | None]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Path]:
-    """Turn whatever a decoder says about a missing or damaged file into one sentence."""
+    """Turn a decoder's errors about a missing or damaged file into one sentence."""
     if not path.is_file():
         raise InputError(
             f"{path} is missing, so {path.parent} is not a whole result; "
@@ -190,7 +190,7 @@ def _read_circuit_if_known(path: Path) -> Connectivity | None:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """One key per line, so that lists over neurons do not drown the rest."""
+    """One key per line, so that lists over neurons do not hide the rest."""
     rows = [
         f"  {json.dumps(str(key))}: {json.dumps(_plain(value), allow_nan=False)}"
         for key, value in content.items()

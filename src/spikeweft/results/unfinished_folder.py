@@ -1,4 +1,4 @@
-"""A result folder while it is made: by one process at a time, under another name until whole."""
+"""A result folder while it is written, under another name and by one process at a time."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from spikeweft.errors import CannotResumeError, InputError
 from spikeweft.runtime.files import only_writer, write_whole, written_to
 
 CHECKPOINT = "checkpoint.safetensors"
-"""What an inference goes on from, in the folder that is not whole yet."""
+"""What an inference resumes from, in the unfinished folder."""
 
 _BEGUN_WITH, _LOCK = "run.json", "lock"
 
@@ -146,7 +146,7 @@ def _put_in_place(partial: Path, folder: Path, *, force: bool) -> None:
     replaced = folder.with_name(folder.name + ".replaced")
     if folder.exists():
         if not force:
-            raise InputError(f"the folder {folder} has been made by another process meanwhile")
+            raise InputError(f"the folder {folder} was made by another process in the meantime")
         if replaced.exists():
             shutil.rmtree(replaced)
         folder.rename(replaced)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and folders that one process at a time writes to."""
+"""Files that are written completely or not at all, and locks for folders."""
 
 import errno
 import hashlib
@@ -18,7 +18,7 @@ _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 @contextmanager
 def written_to(place: Path) -> Iterator[None]:
-    """Turn what the file system refuses, at this place or below, into one sentence.
+    """Turn errors of the file system, at this place or below, into one sentence.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def only_writer(lock: Path, busy: str) -> Iterator[None]:
                 raise
     try:
         mine = _identity(lock)
-        if mine is None:  # its holder has finished, and renamed the folder meanwhile
+        if mine is None:  # the holder has finished and renamed the folder
             raise InputError(busy)
         try:
             yield

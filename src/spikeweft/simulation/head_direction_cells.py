@@ -46,9 +46,9 @@ def unconnected_population(
     direction = _wander(n_steps + 2 * spare, rng)
     clock = round(_CLOCK_ERROR_S / TIME_STEP_S)
     recorded = direction[spare + rng.integers(-clock, clock + 1) :]
-    heard = direction[spare:]
+    delayed = direction[spare:]
     preferred = rng.uniform(0.0, 2 * np.pi, n_neurons)
-    trains = [_train(heard, preferred[i], n_steps, rng) for i in range(n_neurons)]
+    trains = [_train(delayed, preferred[i], n_steps, rng) for i in range(n_neurons)]
     every = round(ANGLE_STEP_S / TIME_STEP_S)
     sampled = np.arange(every // 2, n_steps, every)
     return Recording.from_arrays(

@@ -1,4 +1,4 @@
-"""Model neurons: how a drive becomes spikes, and the exact conditional rate of the same law."""
+"""Model neurons: how a drive becomes spikes, and their exact conditional rate."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -121,7 +121,7 @@ class LNPNeuron(Neuron):
     def spikes_per_step(
         self, synaptic_drive: Float[np.ndarray, "step neuron"]
     ) -> Float[np.ndarray, "step neuron"]:
-        """Mean of the Poisson law."""
+        """Mean of the Poisson distribution."""
         return self.gain * np.maximum(synaptic_drive + self.bias - self.threshold, 0.0)
 
     def spikes_per_step_slope(

@@ -14,7 +14,7 @@ from spikeweft.simulation.neurons import LNPNeuron
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring(ABC):
-    """A law from which a weight matrix is drawn.
+    """A distribution of weight matrices.
 
     Attributes
     ----------
@@ -88,9 +88,9 @@ class RandomNetwork(Network):
     Attributes
     ----------
     wiring
-        The law of the weights.
+        The distribution of the weights.
     wiring_seed
-        Which matrix of this law; kept so that the network can be built again.
+        Seed of the matrix, kept so that the network can be built again.
     """
 
     wiring: Wiring

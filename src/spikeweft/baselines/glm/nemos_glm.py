@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from spikeweft.baselines.glm.batched_lbfgs import Coefficients
 from spikeweft.baselines.glm.poisson_regression import Design, bins_within, expected_counts
-from spikeweft.baselines.glm.row_lbfgs import Rows
 from spikeweft.baselines.glm.spike_history import SpikeHistory
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import HISTORY_WINDOW_S
@@ -151,7 +151,7 @@ class NemosGLM(SpikePredictor):
             )
         return RaisedCosineLogConv(self.n_basis, window_size=n_lags)
 
-    def _maximise(self, design: Design, basis: Any) -> Rows:
+    def _maximise(self, design: Design, basis: Any) -> Coefficients:
         """Coefficients of highest penalised likelihood, of the neurons that fired."""
         whole = design.exposure_s.numpy() > (1 - 1e-6) * self.bin_s_
         spikes = design.spikes[whole]

@@ -1,4 +1,4 @@
-"""Poisson GLM with free coupling filters: the yardstick that everybody uses today."""
+"""Poisson GLM with free coupling filters, the standard method of the field."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spikeweft.baselines.glm.batched_lbfgs import Coefficients, Minimum, minimise_each
 from spikeweft.baselines.glm.poisson_regression import (
     Curvature,
     Design,
     bins_within,
     expected_counts,
 )
-from spikeweft.baselines.glm.row_lbfgs import Minimum, Rows, minimise_rows
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
@@ -165,7 +165,9 @@ class PoissonGLM(SpikePredictor):
             )
         return raised_cosine_basis(self.n_basis, n_lags, self.bin_s_)
 
-    def _choose_ridge(self, X: Recording, start: Rows, curvature: Curvature) -> tuple[float, Rows]:
+    def _choose_ridge(
+        self, X: Recording, start: Coefficients, curvature: Curvature
+    ) -> tuple[float, Coefficients]:
         """The ridge that predicts the end of the recording best, and what it was fitted to."""
         early, late = split(X, BASELINE_VALIDATION_FRACTION)
         if any(len(scored_epochs(part, self.history_window_s)) == 0 for part in (early, late)):
@@ -180,16 +182,18 @@ class PoissonGLM(SpikePredictor):
             best_score, best_ridge, best = score, ridge, start
         return best_ridge, best
 
-    def _maximise(self, design: Design, ridge: float, start: Rows, curvature: Curvature) -> Minimum:
+    def _maximise(
+        self, design: Design, ridge: float, start: Coefficients, curvature: Curvature
+    ) -> Minimum:
         """Coefficients of highest penalised likelihood."""
         penalty, n_spikes = self._penalty(design, ridge), design.n_spikes
 
-        def precondition(gradient: Rows) -> Rows:
+        def precondition(gradient: Coefficients) -> Coefficients:
             return curvature.newton_step(gradient, n_spikes, ridge)
 
-        return minimise_rows(design.penalised(penalty), precondition, start, n_spikes > 0)
+        return minimise_each(design.penalised(penalty), precondition, start, n_spikes > 0)
 
-    def _penalty(self, design: Design, ridge: float) -> Rows:
+    def _penalty(self, design: Design, ridge: float) -> Coefficients:
         """The ridge on couplings; next to none on own history and covariates, none on the rate."""
         n, n_basis = design.n_neurons, self._history.n_basis
         penalty = torch.full((n, design.n_features), min(ridge, _WEAK_RIDGE), dtype=torch.float64)

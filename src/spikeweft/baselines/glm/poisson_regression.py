@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from spikeweft.baselines.glm.row_lbfgs import Objective, Rows
+from spikeweft.baselines.glm.batched_lbfgs import Coefficients, Objective
 from spikeweft.baselines.glm.spike_history import SpikeHistory
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import ScoredCounts, scored_epochs
@@ -87,7 +87,7 @@ class Design:
         """Scored spikes of each neuron."""
         return torch.from_numpy(self.spikes.sum(0)).double()
 
-    def constant_rates(self) -> Rows:
+    def constant_rates(self) -> Coefficients:
         """Coefficients of the mean rates; half a spike in all for a neuron that never fired."""
         coefficients = torch.zeros(self.n_neurons, self.n_features, dtype=torch.float64)
         coefficients[:, -1] = torch.log(self.n_spikes.clamp(min=0.5) / self.exposure_s.sum())
@@ -108,7 +108,9 @@ class Design:
         past = self.history(self.counts, part.start, part.stop)
         return torch.cat([past, self.covariates[part], torch.ones(len(past), 1)], dim=1)
 
-    def log_likelihood(self, coefficients: Rows) -> tuple[Float[Tensor, " neuron"], Rows]:
+    def log_likelihood(
+        self, coefficients: Coefficients
+    ) -> tuple[Float[Tensor, " neuron"], Coefficients]:
         """Log-likelihood of each neuron in nats and its gradient, summed in double precision."""
         single = coefficients.float()
 
@@ -131,16 +133,16 @@ class Design:
         values, gradients = zip(*side_by_side(of_share, shares(self.chunks)), strict=True)
         return torch.stack(values).sum(0), torch.stack(gradients).sum(0)
 
-    def penalised(self, penalty: Rows) -> Objective:
+    def penalised(self, penalty: Coefficients) -> Objective:
         """What to minimise: a quadratic penalty less the log-likelihood of each neuron."""
 
-        def objective(point: Rows) -> tuple[Float[Tensor, " neuron"], Rows]:
+        def objective(point: Coefficients) -> tuple[Float[Tensor, " neuron"], Coefficients]:
             value, gradient = self.log_likelihood(point)
             return 0.5 * (penalty * point**2).sum(1) - value, penalty * point - gradient
 
         return objective
 
-    def rates_hz(self, coefficients: Rows) -> Float[Tensor, "time neuron"]:
+    def rates_hz(self, coefficients: Coefficients) -> Float[Tensor, "time neuron"]:
         """Rate in each bin, whether its past is known or not."""
         single = coefficients.float()
         rates = side_by_side(lambda part: torch.exp(self.features(part) @ single.T), self.chunks)
@@ -168,7 +170,7 @@ class Curvature:
         stride = max(1, int(design.n_spikes.sum() / spikes_needed))
         moment, n_spikes = _moments_at_spikes(design, groups, design.chunks[::stride])
         of_all = moment.sum(0) / n_spikes.sum().clamp(min=1)
-        few = design.n_features  # a neuron with fewer spikes leans on the others'
+        few = design.n_features  # a neuron with fewer spikes is shrunk towards the others
 
         def eigenvectors(group: int) -> tuple[Tensor, Tensor]:
             mean = (moment[group] + few * of_all) / (n_spikes[group] + few)
@@ -177,7 +179,9 @@ class Curvature:
         power, axes = zip(*side_by_side(eigenvectors, range(len(groups))), strict=True)
         return cls(groups=groups, power=torch.stack(power), axes=torch.stack(axes))
 
-    def newton_step(self, gradient: Rows, n_spikes: Float[Tensor, " neuron"], ridge: float) -> Rows:
+    def newton_step(
+        self, gradient: Coefficients, n_spikes: Float[Tensor, " neuron"], ridge: float
+    ) -> Coefficients:
         """Gradient over curvature, of neurons with so many spikes under a ridge."""
         step = torch.empty_like(gradient)
         for members, power, axes in zip(self.groups, self.power, self.axes, strict=True):
@@ -233,7 +237,7 @@ def bins_within(duration_s: float, bin_s: float) -> int:
 
 def expected_counts(
     design: Design,
-    coefficients: Rows,
+    coefficients: Coefficients,
     otherwise_hz: Float[np.ndarray, " neuron"],
     wanted: SpikeCounts,
 ) -> Float[np.ndarray, "time neuron"]:

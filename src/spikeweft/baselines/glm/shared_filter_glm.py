@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spikeweft.baselines.glm.batched_lbfgs import Coefficients, minimise_each
 from spikeweft.baselines.glm.poisson_regression import (
     Curvature,
     Design,
     bins_within,
     expected_counts,
 )
-from spikeweft.baselines.glm.row_lbfgs import Rows, minimise_rows
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
@@ -192,12 +192,12 @@ class SharedFilterGLM(SpikePredictor):
         penalty[:, -1] = 0
         curvature = Curvature.of(replace(design, history=_history(fit.taps)))
 
-        def precondition(gradient: Rows) -> Rows:
+        def precondition(gradient: Coefficients) -> Coefficients:
             return curvature.newton_step(gradient, n_spikes, self.ridge)
 
         for n_rounds in range(1, _MAX_ROUNDS + 1):
             now = replace(design, history=_history(fit.taps))
-            weights = minimise_rows(
+            weights = minimise_each(
                 now.penalised(penalty), precondition, fit.coefficients, n_spikes > 0
             )
             taps = _better_filter(now, _Fit(weights.point, fit.taps), prior)
@@ -228,7 +228,7 @@ class SharedFilterGLM(SpikePredictor):
 class _Fit(NamedTuple):
     """Weights and constants, the filter they were fitted with, and how the fit came to rest."""
 
-    coefficients: Rows
+    coefficients: Coefficients
     taps: Taps
     converged: Tensor = torch.zeros(0, dtype=torch.bool)
     n_rounds: int = 0
@@ -306,9 +306,9 @@ def _filter_moments(design: Design, fit: _Fit) -> _FilterMoments:
     oldest_first = fit.taps.flip(0).float()
 
     def of_stretch(part: slice) -> list[Tensor]:
-        heard = slice(max(part.start - n_lags, 0), part.stop)
+        seen = slice(max(part.start - n_lags, 0), part.stop)
         drive = torch.zeros(part.stop - part.start + n_lags, design.n_neurons)
-        drive[heard.start - heard.stop :] = torch.from_numpy(design.counts[heard]).float() @ weights
+        drive[seen.start - seen.stop :] = torch.from_numpy(design.counts[seen]).float() @ weights
         past = drive[:-1].unfold(0, n_lags, 1).contiguous()
         expected = design.exposure_s[part, None].float() * torch.exp(
             past @ oldest_first + constants

@@ -25,7 +25,7 @@ _CURVATURE_BINS = 2**16
 
 _ROUNDING = 1e-6
 
-Rows = Float[Tensor, "neuron feature"]
+Coefficients = Float[Tensor, "neuron feature"]
 
 OfBins = Callable[[Float[Tensor, "bin feature"], Float[Tensor, "bin neuron"]], tuple[Tensor, ...]]
 
