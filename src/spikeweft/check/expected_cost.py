@@ -31,7 +31,6 @@ _SEARCH_STEPS = 65
 _DATA_STEPS = 70
 """Steps on all that is fitted: free weights, then three rounds of structure (counted)."""
 
-
 _N_DAMPINGS = len(Problem.link_dampings)
 
 _NETWORKS_AT_A_TIME = (
