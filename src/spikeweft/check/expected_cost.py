@@ -1,4 +1,4 @@
-"""What a fit will take: memory and time, from steps that were timed on this machine."""
+"""Expected time and memory of a fit, from steps timed on this machine."""
 
 import math
 import time
@@ -79,7 +79,7 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
 
 
 def learning_s(n_neurons: int) -> float:
-    """Time of learning one network of all pairs, from steps like those that learning takes."""
+    """Time to train one pair network, from timed training steps."""
     with on_one_thread():
         pairs_s, form_s = _pairs_s(n_neurons), _form_s(n_neurons)
     return IMITATION_STEPS * pairs_s + LEARNING_STEPS * (pairs_s + form_s)
@@ -106,7 +106,7 @@ def _form_s(n_neurons: int) -> float:
 
 
 def cost(recording: Recording, quick: Pilot) -> Finding:
-    """Whether there is memory and time enough."""
+    """Whether there is enough memory and time."""
     expected, available_mb = expected_cost(recording, quick), available_memory_mb()
     severity = Severity.FINE
     if expected.memory_mb > 0.7 * available_mb or expected.seconds > 3600:

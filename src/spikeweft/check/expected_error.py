@@ -1,4 +1,4 @@
-"""How well free weights can be known from a recording, from a quick fit of its first minutes.
+"""Expected error of free weights, from a quick fit of the first minutes.
 
 The fit's Fisher information I and its prior's precision P give the expected error of weights from
 k times as much data, Δ² = Σ diag (k·I + P)⁻¹ / (‖Ŵ‖² + Σ diag (I + P)⁻¹): the Cramér-Rao bound at
@@ -84,7 +84,7 @@ class Pilot:
 
     @property
     def _pairs(self) -> Bool[np.ndarray, "neuron feature"]:
-        """Weights between neurons that fire; of the others the data say nothing."""
+        """Weights between neurons that fire; the data do not inform the others."""
         fires = self.fit.derivatives.n_spikes > 0
         pairs = self.fit.is_weight
         pairs[:, : self.fit.n_sources] &= fires[:, None] & fires[None, :]
@@ -104,7 +104,7 @@ class Pilot:
         return math.sqrt(self._variance(n_spikes / self.n_spikes).sum() / self.power)
 
     def share_identifiable(self, n_spikes: float) -> float:
-        """Share of all pairs of which so many spikes say more than what is known beforehand."""
+        """Share of all pairs about which so many spikes say more than the prior."""
         known = 1.0 - self.fit.precision * self._variance(n_spikes / self.n_spikes)
         return float(np.sum(known > 0.5)) / (self.n_neurons * (self.n_neurons - 1))
 
@@ -203,7 +203,7 @@ def expected_error(recording: Recording, quick: Pilot) -> Finding:
 
 
 def spikes_per_weight(recording: Recording) -> Finding:
-    """Spikes for each weight that is to be found."""
+    """Spikes per weight."""
     n = recording.n_neurons
     per_weight = len(recording.spike_times_s) / (n * (n - 1))
     severity = Severity.FINE if per_weight >= 10 else Severity.NOTE
@@ -248,7 +248,7 @@ def _traces(part: Recording, tau_s: float, seed: int) -> Traces:
 
 
 def _first_fit(traces: Traces) -> Estimate:
-    """Free weights and the link, from no connection on."""
+    """Free weights and the link, starting from no connections."""
     rate_hz = traces.n_spikes.sum() / traces.exposure_s / traces.n_neurons
     link, scoring = Link(1.0, float(np.log(rate_hz + 1e-3)) - 0.5), FisherScoring()
     fit = evaluate(traces, without_connections(traces, link))

@@ -115,7 +115,7 @@ def time_resolution(recording: Recording) -> Finding:
 
 
 def share_of_simultaneous_spikes(recording: Recording) -> float:
-    """Share of spikes at whose time another neuron fires too."""
+    """Share of spikes that coincide with a spike of another neuron."""
     _, step = np.unique(recording.spike_steps, return_inverse=True)
     first = np.full(step.max() + 1, -1)
     first[step[::-1]] = recording.spike_neurons[::-1]

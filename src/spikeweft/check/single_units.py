@@ -69,7 +69,7 @@ def firing(recording: Recording) -> Finding:
 def short_intervals(
     recording: Recording,
 ) -> tuple[Int[np.ndarray, " neuron"], float]:
-    """Intervals of each neuron below `REFRACTORY_S`, and the time that they span in fact.
+    """Intervals of each neuron below `REFRACTORY_S`, and the time they can span.
 
     The span is zero where spike times are too coarse to tell.
     """

@@ -1,4 +1,4 @@
-"""Neurons together: units counted twice, synchrony too fast for a synapse, bursts of all."""
+"""Pairs of units: duplicates, synchrony too fast for a synapse, and population bursts."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ class Coincidences:
 
 
 def coincidences(recording: Recording) -> Coincidences:
-    """Count spikes of all pairs within and beside the two windows.
+    """Count coincidences of all pairs within the two windows and at longer lags.
 
     Given how often two neurons fire within the window or beside it, the former is binomial if
     their correlation is slow (as in `artefacts`, which looks for too few).

@@ -10,6 +10,9 @@ import numpy as np
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 
+_CURRENT_NAMES = {"tick_s": "time_resolution_s", "preferred_angle_rad": "angle_rad"}
+"""Array names in results of earlier versions, which also have `epochs_s`, and today's names."""
+
 
 def recording_arrays(recording: Recording) -> dict[str, np.ndarray]:
     """A recording as arrays, under the names that `load` reads too."""
@@ -40,7 +43,7 @@ def recording_from(arrays: Mapping[str, np.ndarray]) -> Recording:
     KeyError
         Where an array is missing.
     """
-    arrays = {_TODAY.get(name, name): array for name, array in arrays.items()}
+    arrays = {_CURRENT_NAMES.get(name, name): array for name, array in arrays.items()}
     if "epochs_s" in arrays:
         arrays["epoch_start"], arrays["epoch_stop"] = arrays["epochs_s"].T
     return Recording(
@@ -60,7 +63,3 @@ def recording_from(arrays: Mapping[str, np.ndarray]) -> Recording:
         },
         preferred_angle_rad=arrays.get("angle_rad"),
     )
-
-
-_TODAY = {"tick_s": "time_resolution_s", "preferred_angle_rad": "angle_rad"}
-"""Names in results of earlier versions, which have `epochs_s` too, and what they are now."""

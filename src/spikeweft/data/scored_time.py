@@ -1,4 +1,4 @@
-"""Scored time: what of a recording a prediction from past spikes can be judged by."""
+"""Scored time: the part of a recording that predictions from past spikes are judged by."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Self

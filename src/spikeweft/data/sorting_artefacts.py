@@ -55,7 +55,7 @@ def resolves_artefacts(recording: Recording) -> bool:
 
 
 def sorting_artefacts(recording: Recording) -> list[SortingArtefact]:
-    """Pairs that almost never fire within `BLIND_S` of each other, though they do just beside.
+    """Pairs that almost never fire within `BLIND_S` of each other, but do at longer lags.
 
     Two Poisson counts are compared, within the blind window and at the neighbouring lags: given
     their sum, the first is binomial. Inhibition that begins with a spike empties one side only,

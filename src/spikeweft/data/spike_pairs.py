@@ -1,4 +1,4 @@
-"""Pairs of spikes by their lag: what coincidences and cross-correlograms are made of."""
+"""Pairs of spikes by their lag, for coincidences and cross-correlograms."""
 
 from typing import no_type_check
 

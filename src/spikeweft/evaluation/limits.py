@@ -39,7 +39,7 @@ class SpikeLaw(Protocol):
 
 @runtime_checkable
 class KnownNetwork(Protocol):
-    """What the limits need to know of a network; those of `spikeweft.simulation` know it."""
+    """What the limits need of a network; those of `spikeweft.simulation` have it."""
 
     @property
     def neuron(self) -> SpikeLaw:
@@ -102,7 +102,7 @@ def oracle_bits_per_spike(
     null_rate_hz: Float[np.ndarray, " neuron"],
     history_window_s: float = HISTORY_WINDOW_S,
 ) -> PredictionScore:
-    """Bits per spike of the network's own rates: no honest model exceeds them but by chance.
+    """Bits per spike of the network's own rates: a model exceeds them only by chance.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A recording in bins: what a model that predicts bin by bin sees, and what it is scored on."""
+"""A recording in bins, for models that predict each bin from the bins before."""
 
 import math
 from dataclasses import dataclass

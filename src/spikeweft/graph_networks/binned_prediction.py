@@ -1,4 +1,4 @@
-"""What networks that predict spikes bin by bin share: parts, scores, and the best epoch."""
+"""Networks that predict spikes bin by bin: their training parts, scores, and best epoch."""
 
 import math
 from abc import abstractmethod

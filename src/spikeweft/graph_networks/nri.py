@@ -228,7 +228,7 @@ class NRI(BinnedPredictor):
     def _effects(
         self, bins: BinnedHistory, edges: Float32[Tensor, "post pre kind"]
     ) -> Float[np.ndarray, " kind"]:
-        """What a presynaptic spike of the last 10 ms does through each kind (least squares)."""
+        """Effect of a presynaptic spike of the last 10 ms through each kind (least squares)."""
         rng = np.random.default_rng(self.random_state)
         n = bins.counts.shape[1]
         latest = min(bins.history_bins, max(1, round(0.01 / bins.bin_s)))

@@ -81,5 +81,5 @@ def _begin() -> None:
 
 @cache
 def _pool(_process: int) -> ThreadPoolExecutor:
-    """Threads that each run PyTorch on themselves alone; a forked process makes its own."""
+    """Threads on which PyTorch uses one thread each; a forked process makes its own."""
     return ThreadPoolExecutor(n_processors(), initializer=_begin)

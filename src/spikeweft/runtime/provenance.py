@@ -1,4 +1,4 @@
-"""Which machine and which software made a number."""
+"""The machine and software that produced a result."""
 
 import os
 import platform

@@ -33,7 +33,7 @@ _CLOCK_ERROR_S = 0.05
 def unconnected_population(
     n_neurons: int, duration_s: float, rng: np.random.Generator, angle: str = "direction"
 ) -> Recording:
-    """Spikes of neurons that a wandering direction drives, each on its own.
+    """Spikes of unconnected neurons that a wandering direction drives.
 
     Every neuron has a preferred direction, a von Mises tuning curve with a concentration of 1 to
     10 that may be lopsided, a peak of 5 to 60 Hz and a floor; it is ahead of the direction by 0 to

@@ -1,4 +1,4 @@
-"""What all simulated networks have in common: synapses, an external drive, and how they are run."""
+"""Simulated networks: their synapses, their external drive, and how they are run."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator

@@ -84,7 +84,7 @@ class ThresholdNeuron(Neuron):
     def spikes_per_step(
         self, synaptic_drive: Float[np.ndarray, "step neuron"]
     ) -> Float[np.ndarray, "step neuron"]:
-        """Probability of a spike: noise-free steps are decided, the others by the noise's tail."""
+        """Probability of a spike: 0 or 1 in noise-free steps, else the noise's tail."""
         above = synaptic_drive + self.bias - self.threshold
         noisy = ndtr(above / (self.bias * self.noise_sd))
         return (1.0 - self.noise_fraction) * (above > 0) + self.noise_fraction * noisy

@@ -1,4 +1,4 @@
-"""Networks without a geometry: sparse random wiring, where no pattern of activity gives it away."""
+"""Networks without geometry: sparse random wiring that activity patterns do not reveal."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class SymmetricWiring(Wiring):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectedWiring(Wiring):
-    """Each direction is drawn by itself, of either sign."""
+    """Each direction is drawn independently, of either sign."""
 
     def weights(self, n_neurons: int, rng: np.random.Generator) -> Float[np.ndarray, "post pre"]:
         """One weight matrix."""

@@ -210,7 +210,7 @@ def _lnp_kernel(columns, drive, n_steps, decay, critical_drive, gain, rng):
 @njit(cache=True, nogil=True, inline="always")
 @no_type_check
 def _receive(drive, columns, j):
-    """Deliver one spike of neuron j to everyone."""
+    """Deliver one spike of neuron j to all neurons."""
     for i in range(len(drive)):
         drive[i] += columns[j, i]
 

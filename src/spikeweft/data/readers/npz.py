@@ -31,12 +31,9 @@ _TIME_RESOLUTIONS_S = (1e-7, 1.0)
 
 
 def _shown(array: np.ndarray) -> str:
-    """The array on one line, as far as it fits into a sentence."""
+    """The array on one line, cut to the length of a sentence."""
     words = " ".join(str(array).split())
     return words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…"
-
-
-# ---- .npz -----------------------------------------------------------------------------------
 
 
 def load_npz(path: Path, label: str | None) -> LoadedRecording:
@@ -79,8 +76,7 @@ def load_npz(path: Path, label: str | None) -> LoadedRecording:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file."""
-    """All arrays of an `.npz` but those that are pickled Python objects, which are never opened."""
+    """All arrays of an `.npz` except pickled Python objects, which are never opened."""
     with (
         unreadable(path),
         path.open("rb") as opened,  # NumPy leaves a file open that it fails to read
@@ -136,7 +132,7 @@ def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None
 
 
 def _time_resolution(arrays: Mapping[str, np.ndarray], path: Path) -> float:
-    """The stated grid of the spike times; 0 where it is to be found from them."""
+    """The stated time resolution; 0 where it must be found from the spike times."""
     key = next((name for name in ("time_resolution_s", "tick_s") if name in arrays), None)
     if key is None:
         return 0.0

@@ -66,7 +66,7 @@ def check_survivable(path: Path) -> None:
 
 
 class _NWBContent(NamedTuple):
-    """What is used of an NWB file, read in full so that the file can be closed."""
+    """The parts of an NWB file that are used, read in full so that the file can be closed."""
 
     trains: list[np.ndarray]
     unit_ids: tuple[str, ...]
