@@ -7,13 +7,14 @@ import torch
 from jaxtyping import Float
 
 from spikeweft.baselines.glm.batched_lbfgs import Coefficients
-from spikeweft.baselines.glm.poisson_regression import Design, bins_within, expected_counts
+from spikeweft.baselines.glm.binned_glm import BinnedGLM
+from spikeweft.baselines.glm.poisson_regression import Design, bins_within
 from spikeweft.baselines.glm.spike_history import SpikeHistory
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError, needs_extra
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.estimator import check_enough_neurons
 
 SOLVERS = {"Ridge": "LBFGS", "Lasso": "ProximalGradient", "UnRegularized": "LBFGS"}
 """Regularizers that can be chosen, and the solver of NeMoS that finds the optimum of each."""
@@ -21,7 +22,7 @@ SOLVERS = {"Ridge": "LBFGS", "Lasso": "ProximalGradient", "UnRegularized": "LBFG
 MAX_ITER = 10_000
 
 
-class NemosGLM(SpikePredictor):
+class NemosGLM(BinnedGLM):
     """Poisson GLM as NeMoS fits it: `nemos.glm.PopulationGLM` on `RaisedCosineLogConv` features.
 
     The model of `PoissonGLM` in another library's hands, for those who know that library, and as a
@@ -87,7 +88,7 @@ class NemosGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
+        self.bin_s_ = self._whole_bin_s(X)
         basis = self._basis()
         kernels = np.asarray(basis.evaluate_on_grid(basis.window_size)[1])
         self._history = SpikeHistory(kernels)
@@ -97,38 +98,8 @@ class NemosGLM(SpikePredictor):
         self._keep(kernels, X)
         return self
 
-    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
-        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time.
-
-        The rate is constant within a bin. A neuron that never fired in the fit is given the rate
-        of half a spike in all.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons, or nothing can be scored.
-        """
-        self.check_fitted(X)
-        return self._design(X).log_likelihood(self._coefficients)[0].numpy()
-
-    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
-
-        In the first history window of an epoch, whose past is not known, it is the mean rate.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons.
-        """
-        self.check_fitted(X)
-        design = self._design(X)
-        return expected_counts(design, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
-
     def _check_settings(self) -> None:
-        for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
-            if not 0 < time_s < np.inf:
-                raise InputError(f"a {name} of {time_s} s holds no spikes; choose one above 0 s")
+        self._check_times()
         if self.regularizer not in SOLVERS:
             raise InputError(
                 f"regularizer is {self.regularizer!r}; choose one of {', '.join(SOLVERS)}"

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spikeweft.baselines.glm.batched_lbfgs import Coefficients, Minimum, minimise_each
+from spikeweft.baselines.glm.binned_glm import BinnedGLM
 from spikeweft.baselines.glm.poisson_regression import (
     Curvature,
     Design,
     bins_within,
-    expected_counts,
 )
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
@@ -23,7 +23,7 @@ from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, HISTORY_WINDOW_
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.estimator import check_enough_neurons
 
 RIDGES = (300.0, 30.0, 3.0, 0.3)
 """Ridges tried where none is given, from the stiffest, the quickest to fit, on."""
@@ -31,7 +31,7 @@ RIDGES = (300.0, 30.0, 3.0, 0.3)
 _WEAK_RIDGE = 0.1
 
 
-class PoissonGLM(SpikePredictor):
+class PoissonGLM(BinnedGLM):
     """Poisson GLM of every neuron's spikes given the spikes of all before (Pillow et al. 2008).
 
     The log rate of a neuron is a constant plus its own and all others' spike counts in the bins
@@ -105,7 +105,7 @@ class PoissonGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
+        self.bin_s_ = self._whole_bin_s(X)
         self._history = SpikeHistory(self._basis())
         self._scale = {name: _location_and_spread(X, name) for name in self.covariates}
         self.null_rate_hz_ = X.rate_hz
@@ -118,38 +118,8 @@ class PoissonGLM(SpikePredictor):
         self._keep(self._maximise(design, self.ridge_, start, curvature), X)
         return self
 
-    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
-        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time.
-
-        The rate is constant within a bin. A neuron that never fired in the fit is given the rate
-        of half a spike in all.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons, lacks a covariate, or nothing can be scored.
-        """
-        self.check_fitted(X)
-        return self._design(X).log_likelihood(self._coefficients)[0].numpy()
-
-    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
-
-        In the first history window of an epoch, whose past is not known, it is the mean rate.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons or lacks a covariate.
-        """
-        self.check_fitted(X)
-        design = self._design(X)
-        return expected_counts(design, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
-
     def _check_settings(self) -> None:
-        for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
-            if not 0 < time_s < np.inf:
-                raise InputError(f"a {name} of {time_s} s holds no spikes; choose one above 0 s")
+        self._check_times()
         if self.ridge is not None and not 0 <= self.ridge < np.inf:
             raise InputError(f"a ridge of {self.ridge} is no penalty; choose 0 or more, or None")
         if self.n_harmonics < 1:

@@ -9,17 +9,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spikeweft.baselines.glm.batched_lbfgs import Coefficients, minimise_each
+from spikeweft.baselines.glm.binned_glm import BinnedGLM
 from spikeweft.baselines.glm.poisson_regression import (
     Curvature,
     Design,
     bins_within,
-    expected_counts,
 )
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.estimator import check_enough_neurons
 from spikeweft.runtime.parallel import shares, side_by_side
 
 _AREA_S = 0.005  # of the filter, as of each raised cosine of the other GLM
@@ -39,7 +39,7 @@ _STRETCH = 512  # bins; what they hold stays in the processor's cache
 Taps = Float[Tensor, " lag"]
 
 
-class SharedFilterGLM(SpikePredictor):
+class SharedFilterGLM(BinnedGLM):
     r"""Poisson GLM with a weight per input and one coupling filter for all (Yoon 2025, baselines).
 
     .. math:: \log λ_i(t) = b_i + \sum_j W_{ij} \sum_l f_l n_j(t - l)
@@ -109,7 +109,7 @@ class SharedFilterGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
+        self.bin_s_ = self._whole_bin_s(X)
         prior = _FilterPrior.of(self.n_basis, self._n_lags(), self.bin_s_)
         self.null_rate_hz_ = X.rate_hz
         design = Design.of(X, _history(prior.mean), self.bin_s_, self.history_window_s)
@@ -120,37 +120,8 @@ class SharedFilterGLM(SpikePredictor):
         self._keep(self._alternate(design, start, prior), X)
         return self
 
-    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
-        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time.
-
-        The rate is constant within a bin.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons, or nothing can be scored.
-        """
-        self.check_fitted(X)
-        return self._design(X).log_likelihood(self._coefficients)[0].numpy()
-
-    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
-
-        In the first history window of an epoch, whose past is not known, it is the mean rate.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons.
-        """
-        self.check_fitted(X)
-        design = self._design(X)
-        return expected_counts(design, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
-
     def _check_settings(self) -> None:
-        for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
-            if not 0 < time_s < np.inf:
-                raise InputError(f"a {name} of {time_s} s holds no spikes; choose one above 0 s")
+        self._check_times()
         if not 0 < self.ridge < np.inf:
             raise InputError(f"a ridge of {self.ridge} is no prior; choose one above 0")
         if self.n_basis < 1:
