@@ -30,7 +30,7 @@ import numpy as np
 from spikeweft.baselines.same_bin.ising import Ising
 from spikeweft.baselines.same_bin.same_bin_counts import whole_bins
 from spikeweft.baselines.same_bin.same_bin_glm import SameBinGLM
-from spikeweft.data.recording import SpikeCounts
+from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.evaluation.metrics import inference_error, ring_average
 from spikeweft.runtime.provenance import machine
 from spikeweft.simulation.networks import simulate

@@ -9,7 +9,7 @@ The first rows are spikeweft alone: rates at all published recurrent strengths, 
 and with minutes. Each other row is one simulator and spikeweft on the same network, in turns in the
 same process; a time is the fastest of its turns. Compilation is apart: the time of the first call,
 with no compiled code cached. What is compared is alike: the law of the neurons and the order within
-a tick are the same, and so are rate, number of bumps (the wave number along the ring at which
+a step are the same, and so are rate, number of bumps (the wave number along the ring at which
 counts in tenths of a second have most power) and the part of the power that is theirs, but for
 chance.
 
@@ -78,11 +78,11 @@ def spikeweft(network: Network, duration_s: float) -> Run:
 
 
 def numpy_loop(network: Network, duration_s: float) -> Run:
-    """The plain loop over ticks, with the same law, once the bumps have formed."""
+    """The plain loop over steps, with the same law, once the bumps have formed."""
     law, trace, rng = network.neuron, np.zeros(network.n_neurons), np.random.default_rng(SEED)
-    ticks = [round(seconds / network.time_step_s) for seconds in (BURN_IN_S, duration_s)]
-    law.spikes(network.synapses, trace, ticks[0], network.decay, rng)
-    common = (network.synapses, trace, ticks[1], network.decay, law.threshold - law.bias)
+    steps = [round(seconds / network.time_step_s) for seconds in (BURN_IN_S, duration_s)]
+    law.spikes(network.synapses, trace, steps[0], network.decay, rng)
+    common = (network.synapses, trace, steps[1], network.decay, law.threshold - law.bias)
     start = time.perf_counter()
     if isinstance(law, LNPNeuron):
         spikes = lnp_spikes_plain(*common, law.gain, rng)
@@ -90,7 +90,7 @@ def numpy_loop(network: Network, duration_s: float) -> Run:
         noise = (law.bias * law.noise_sd, law.noise_fraction)
         spikes = threshold_spikes_plain(*common, *noise, rng)
     seconds = time.perf_counter() - start
-    times_s = spikes.ticks * network.time_step_s
+    times_s = spikes.steps * network.time_step_s
     return Run(0.0, seconds, duration_s, times_s, spikes.neurons, duration_s)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.estimator import SpikePredictor
 from spikeweft.runtime.training_loop import Progress, train
 

@@ -25,7 +25,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
-from spikeweft.graph_networks import nri, yoon_gnn
+from spikeweft.graph_networks import binned_prediction, nri, yoon_gnn, yoon_training
 from spikeweft.graph_networks.nri import NRI
 from spikeweft.graph_networks.yoon_gnn import YoonGNN
 from spikeweft.simulation.networks import Network, simulate
@@ -38,7 +38,7 @@ ESTIMATORS = [
     InverseCovariance(),
     CrossCorrelogram(),
     CircuitGNN(tau_s=0.01),
-    YoonGNN(directed=True, n_epochs=4),
+    YoonGNN(n_epochs=4),
     SameBinGLM(),
     Ising(),
     TCA(),
@@ -58,6 +58,7 @@ They are held to that: a test checks that none of their weights is negative.
 
 GIVES_NO_DIRECTION = {
     TCA: "the order of spikes does not enter the read-out",
+    YoonGNN: "the published graph is symmetric",
     Ising: "spikes of the same bin have no order",
     LogisticRegressionL1: "spikes of the same bin have no order",
     InverseCovariance: "spikes of the same bin have no order",
@@ -79,8 +80,8 @@ def short_training():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(structure_rounds, "LEARNING_STEPS", 25)
         patch.setattr(network_fit, "IMITATION_STEPS", 25)
-        patch.setattr(yoon_gnn, "BATCHES_PER_EPOCH", 40)
-        patch.setattr(yoon_gnn, "N_HELD_OUT_BINS", 500)
+        patch.setattr(yoon_training, "BATCHES_PER_EPOCH", 40)
+        patch.setattr(binned_prediction, "N_HELD_OUT_BINS", 500)
         patch.setattr(yoon_gnn, "N_PROBES", 512)
         patch.setattr(nri, "BATCHES_PER_EPOCH", 80)
         patch.setattr(nri, "N_ENCODED_PAIRS", 4_000)
@@ -197,8 +198,9 @@ def test_as_many_spikes_are_predicted_as_there_are(fitted_predictor, bin_s):
     expected = fitted_predictor.predict(recording, bin_s)
     assert expected.shape == recording.counts(bin_s).counts.shape
     assert np.all(expected >= 0)
-    # The published network has no rate of its own for each neuron, and here little training.
-    rtol = 0.3 if isinstance(fitted_predictor, YoonGNN) else 0.1
+    # The published network is symmetric, has no rate of its own for each neuron, and is trained
+    # little here.
+    rtol = 0.4 if isinstance(fitted_predictor, YoonGNN) else 0.1
     np.testing.assert_allclose(expected.sum(axis=0), recording.n_spikes, rtol=rtol)
 
 

@@ -1,23 +1,23 @@
-"""The exceptions that a user's mistake raises, a library that is not installed among them."""
+"""Exceptions for a user's mistakes, such as a library that is not installed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """An input that cannot be used, said in one sentence with the value and the remedy.
+    """An input that cannot be used; one sentence names the value and the remedy.
 
     The command line prints the sentence and exits with code 2; in Python it is a `ValueError`.
     """
 
 
 class CannotResumeError(InputError):
-    """What was interrupted is damaged, or was begun with something else: only a new start helps."""
+    """An interrupted run that is damaged or had other settings, and must be started again."""
 
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """Import within this what is not always installed, and the user is told which extra brings it.
+    """Import optional libraries in this block; if one is missing, the error names its extra.
 
     Raises
     ------

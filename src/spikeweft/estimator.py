@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import PredictionScore, bits_per_spike
 
@@ -67,7 +68,7 @@ class SpikePredictor(CircuitEstimator, ABC):
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
         """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time.
 
-        Scored time is `windows.scored_epochs(X, self.history_window_s)`.
+        Scored time is `scored_epochs(X, self.history_window_s)`.
         """
 
     @abstractmethod

@@ -23,7 +23,7 @@ from spikeweft.benchmark.score import empty_row, fit_and_score
 from spikeweft.benchmark.studies import Case
 from spikeweft.cli import app, main
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import scored_epochs
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, SpikePredictor
 from spikeweft.evaluation.metrics import inference_error, precision_recall_area

@@ -18,6 +18,7 @@ from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
 from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import FITTED_FRACTION
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import inference_error
@@ -223,7 +224,7 @@ def test_a_neuron_that_never_fires_makes_no_other_weight_less_sure(ring, quick):
 
 def test_the_expected_error_is_the_measured_one(ring, quick):
     """Free weights of a longer recording, fitted as the quick fit is, against the truth."""
-    part = ring.between(0.0, power.FITTED)
+    part = ring.between(0.0, FITTED_FRACTION)
     traces = synaptic_traces(
         part, tau_s=quick.tau_s, history_window_s=0.1, rng=np.random.default_rng(1)
     )

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 gaps = st.lists(st.floats(0.1, 50.0), min_size=2, max_size=12).filter(

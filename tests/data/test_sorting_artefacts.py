@@ -63,19 +63,6 @@ def test_strong_inhibition_is_no_artefact():
     assert sorting_artefacts(inhibited) == []
 
 
-def test_coincidences_are_those_of_a_correlogram_by_hand():
-    recording = Recording.from_arrays(
-        np.array([0.0, 0.0003, 0.0020, 0.0100, 0.0105]),
-        np.array([0, 1, 1, 1, 0]),
-        time_resolution_s=1e-4,
-    )
-    from spikeweft.data.sorting_artefacts import _coincidences
-
-    within, before, after = _coincidences(recording, 5, 50)
-    assert (within[0, 1], within[1, 0]) == (2, 2)
-    assert (after[0, 1], before[0, 1]) == (1, 0)
-
-
 @pytest.mark.parametrize("time_resolution_s", [0.01, 0.001])
 def test_coarse_spike_times_are_said_to_be_too_coarse(time_resolution_s):
     recording = together(

@@ -30,18 +30,18 @@ DRIVEN = replace(lnp_ring(), drive_amplitude_neurons=2.0, drive_period_s=1.0)
 
 
 def plain_expected_spikes(network, recording):
-    """Expected and actual spikes in every tick of a recording of one epoch, by a plain loop."""
+    """Expected and actual spikes in every step of a recording of one epoch, by a plain loop."""
     start, stop = (round(t / network.time_step_s) for t in recording.epochs_s[0])
     spikes = np.zeros((stop - start, recording.n_neurons))
-    tick = np.rint(recording.spike_times_s / network.time_step_s).astype(int) - start
-    np.add.at(spikes, (tick, recording.spike_neurons), 1)
+    step = np.rint(recording.spike_times_s / network.time_step_s).astype(int) - start
+    np.add.at(spikes, (step, recording.spike_neurons), 1)
     shifts = {n: k for a, b, k in network.stretches(start, stop) for n in range(a, b)}
     synapses = network.recurrent_strength * network.connectivity.weights
     trace, drive = np.zeros(recording.n_neurons), np.zeros(spikes.shape)
     for row, new in enumerate(spikes):
         drive[row] = np.roll(synapses, shifts[start + row], axis=1) @ trace
         trace = trace * (1 - network.time_step_s / network.tau_s) + new
-    return network.neuron.spikes_per_tick(drive), spikes
+    return network.neuron.spikes_per_step(drive), spikes
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def plain_expected_spikes(network, recording):
     ids=["lnp", "threshold", "driven"],
 )
 def test_the_oracle_is_the_likelihood_of_the_simulated_law(network, monkeypatch):
-    monkeypatch.setattr(limits, "_BLOCK_TICKS", 777)  # blocks that end anywhere
+    monkeypatch.setattr(limits, "_BLOCK_STEPS", 777)  # blocks that end anywhere
     recording = simulate(network, 2.0, np.random.default_rng(1)).between(0.3, 0.8)
     expected, spikes = (a[1000:] for a in plain_expected_spikes(network, recording))
     fired = np.where(spikes > 0, np.log(np.maximum(expected, 1e-300) / network.time_step_s), 0.0)

@@ -4,7 +4,7 @@ import torch
 
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.graph_networks import nri
+from spikeweft.graph_networks import nri, nri_model
 from spikeweft.graph_networks.nri import NRI
 from spikeweft.graph_networks.nri_model import (
     EdgeEncoder,
@@ -73,7 +73,7 @@ def test_a_pair_without_a_connection_has_no_edge(fitted):
 def test_training_stops_where_held_out_spikes_gain_no_more(monkeypatch):
     monkeypatch.setattr(nri, "BATCHES_PER_EPOCH", 1)
     bits = iter([0.1, 0.3, 0.2, 0.2, 0.2])
-    monkeypatch.setattr(nri, "_held_out_bits", lambda *_: next(bits))
+    monkeypatch.setattr(nri, "held_out_bits", lambda *_: next(bits))
     fitted = NRI(n_epochs=30).fit(record(10.0))
     assert len(fitted.history_) == 2 + nri.PATIENCE
 
@@ -122,8 +122,8 @@ def test_draws_of_edges_are_shares_that_follow_the_logits():
 
 
 def test_edges_as_sparse_as_the_prior_cost_nothing():
-    kind = (1 - nri.NO_EDGE_PRIOR) / nri.N_KINDS
-    prior = torch.log(torch.tensor([nri.NO_EDGE_PRIOR] + [kind] * nri.N_KINDS))
+    kind = (1 - nri_model.NO_EDGE_PRIOR) / nri.N_KINDS
+    prior = torch.log(torch.tensor([nri_model.NO_EDGE_PRIOR] + [kind] * nri.N_KINDS))
     assert float(divergence(prior.expand(N, N, -1))) == pytest.approx(0, abs=1e-5)
     assert float(divergence(torch.zeros(N, N, 1 + nri.N_KINDS))) > 1
 

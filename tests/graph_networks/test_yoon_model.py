@@ -14,14 +14,13 @@ N = 6
 RING = 2 * np.pi * np.arange(N) / N
 
 
-def build(*, directed=False, n_hidden=0, drive=False, seed=0, **settings):
+def build(*, n_hidden=0, drive=False, seed=0, **settings):
     return CircuitModel(
         kernel_bins=20,
         stride_bins=2,
         history_bins=24,
         interpolation=ring_interpolation(hidden_angles(RING, n_hidden), RING),
         drive_angle_rad=RING if drive else None,
-        directed=directed,
         log_mean_count=np.log(0.05),
         generator=torch.Generator().manual_seed(seed),
         **settings,
@@ -61,15 +60,14 @@ def test_nobody_synapses_onto_itself():
     assert graph.shape == (N + 2, N + 2)
 
 
-@pytest.mark.parametrize("directed", [False, True])
-def test_a_graph_is_symmetric_unless_it_is_directed(directed):
-    graph = build(directed=directed).graph(spikes(N_SNAPSHOTS))
-    assert torch.equal(graph, graph.T) is not directed
+def test_a_graph_is_symmetric():
+    graph = build().graph(spikes(N_SNAPSHOTS))
+    assert torch.equal(graph, graph.T)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["predicting", "training"])
 def test_relabelling_the_neurons_relabels_the_answer(training):
-    model = build(directed=True).train(training)
+    model = build().train(training)
     snapshots, history = spikes(N_SNAPSHOTS), spikes(5, seed=1)
     new = torch.tensor([3, 0, 5, 1, 4, 2])
     with torch.no_grad():

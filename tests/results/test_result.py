@@ -129,6 +129,23 @@ def test_the_sample_keeps_its_spikes_epochs_and_its_own_stretch_of_covariates(re
     np.testing.assert_array_equal(after.at(within), before.at(within))
 
 
+def test_a_sample_of_an_earlier_version_is_read(result, tmp_path):
+    write_result(tmp_path, result)
+    with np.load(tmp_path / "sample.npz") as file:
+        arrays = dict(file)
+    epochs_s = np.column_stack([arrays.pop("epoch_start"), arrays.pop("epoch_stop")])
+    older = {
+        "epochs_s": epochs_s,
+        "tick_s": arrays.pop("time_resolution_s"),
+        "preferred_angle_rad": arrays.pop("angle_rad"),
+    }
+    np.savez(tmp_path / "sample.npz", **arrays, **older)
+    sample = read_result(tmp_path).sample
+    np.testing.assert_array_equal(sample.epochs_s, result.sample.epochs_s)
+    assert sample.time_resolution_s == result.sample.time_resolution_s
+    np.testing.assert_array_equal(sample.preferred_angle_rad, result.sample.preferred_angle_rad)
+
+
 def test_the_same_result_gives_the_same_bytes(result, tmp_path):
     folders = [tmp_path / name for name in ("one", "two", "three")]
     for folder in folders:

@@ -57,8 +57,8 @@ def test_threshold_kernel_makes_the_spikes_of_its_plain_twin(noise_fraction):
     synapses = threshold_ring().synapses
     fast = threshold_spikes(synapses, traces[0], 3000, *law, np.random.default_rng(1))
     plain = threshold_spikes_plain(synapses, traces[1], 3000, *law, np.random.default_rng(1))
-    assert len(fast.ticks) > 1000
-    np.testing.assert_array_equal(fast.ticks, plain.ticks)
+    assert len(fast.steps) > 1000
+    np.testing.assert_array_equal(fast.steps, plain.steps)
     np.testing.assert_array_equal(fast.neurons, plain.neurons)
     np.testing.assert_allclose(traces[0], traces[1], rtol=1e-9, atol=1e-12)
 
@@ -68,46 +68,46 @@ def test_lnp_kernel_makes_the_spikes_of_its_plain_twin():
     synapses = lnp_ring().synapses
     fast = lnp_spikes(synapses, traces[0], 3000, 0.99, -1e-3, 32.0, np.random.default_rng(1))
     plain = lnp_spikes_plain(synapses, traces[1], 3000, 0.99, -1e-3, 32.0, np.random.default_rng(1))
-    assert len(fast.ticks) > 1000
-    np.testing.assert_array_equal(fast.ticks, plain.ticks)
+    assert len(fast.steps) > 1000
+    np.testing.assert_array_equal(fast.steps, plain.steps)
     np.testing.assert_array_equal(fast.neurons, plain.neurons)
     np.testing.assert_allclose(traces[0], traces[1], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("kernel", [threshold_spikes, threshold_spikes_plain])
-def test_a_spike_acts_on_the_postsynaptic_neuron_from_the_next_tick_on(kernel):
+def test_a_spike_acts_on_the_postsynaptic_neuron_from_the_next_step_on(kernel):
     weights = np.zeros((4, 4))
     weights[2, 1] = 5.0  # 1 excites 2, not the other way round
     weights[1, 1] = -10.0
     weights[1, 3] = 2.0
     trace = np.array([0.0, 0.0, 0.0, 1.0])
     spikes = kernel(weights, trace, 3, 0.5, 1.5, 1e-9, 0.1, np.random.default_rng(0))
-    assert list(zip(spikes.ticks, spikes.neurons, strict=True)) == [(0, 1), (1, 2), (2, 2)]
+    assert list(zip(spikes.steps, spikes.neurons, strict=True)) == [(0, 1), (1, 2), (2, 2)]
 
 
-def test_the_noisy_ticks_of_the_kernel_are_as_frequent_as_the_law_says():
-    n_ticks, fraction = 20_000, 0.0668
+def test_the_noisy_steps_of_the_kernel_are_as_frequent_as_the_law_says():
+    n_steps, fraction = 20_000, 0.0668
     spikes = threshold_spikes(
         np.zeros((50, 50)),
         np.zeros(50),
-        n_ticks,
+        n_steps,
         0.99,
         0.0,
         1.0,
         fraction,
         np.random.default_rng(2),
     )
-    expected = n_ticks * 50 * fraction / 2  # noise above zero
-    assert abs(len(spikes.ticks) - expected) < 4 * np.sqrt(expected)
+    expected = n_steps * 50 * fraction / 2  # noise above zero
+    assert abs(len(spikes.steps) - expected) < 4 * np.sqrt(expected)
 
 
 def test_lnp_counts_are_poisson():
-    n_ticks, mean = 20_000, 0.3
+    n_steps, mean = 20_000, 0.3
     spikes = lnp_spikes(
-        np.zeros((5, 5)), np.zeros(5), n_ticks, 0.99, -mean, 1.0, np.random.default_rng(3)
+        np.zeros((5, 5)), np.zeros(5), n_steps, 0.99, -mean, 1.0, np.random.default_rng(3)
     )
-    counts = np.zeros((n_ticks, 5))
-    np.add.at(counts, (spikes.ticks, spikes.neurons), 1)
+    counts = np.zeros((n_steps, 5))
+    np.add.at(counts, (spikes.steps, spikes.neurons), 1)
     assert counts.mean() == pytest.approx(mean, abs=4 * np.sqrt(mean / counts.size))
     assert counts.var() == pytest.approx(mean, rel=0.03)
 
@@ -158,16 +158,16 @@ def test_a_seed_decides_every_spike(network):
 
 def test_spikes_lie_on_the_grid_inside_one_epoch():
     recording = simulate(threshold_ring(), 2.0, np.random.default_rng(8))
-    ticks = recording.spike_times_s / recording.time_resolution_s
-    np.testing.assert_allclose(ticks, np.rint(ticks), atol=1e-6)
+    steps = recording.spike_times_s / recording.time_resolution_s
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-6)
     np.testing.assert_allclose(recording.epochs_s, [[0.0, 2.0]])
     assert recording.preferred_angle_rad is not None
 
 
-def test_a_threshold_neuron_fires_at_most_once_a_tick():
+def test_a_threshold_neuron_fires_at_most_once_a_step():
     recording = simulate(threshold_ring(), 5.0, np.random.default_rng(9))
-    tick = np.rint(recording.spike_times_s / recording.time_resolution_s).astype(np.int64)
-    assert len(np.unique(tick * 100 + recording.spike_neurons)) == len(tick)
+    step = np.rint(recording.spike_times_s / recording.time_resolution_s).astype(np.int64)
+    assert len(np.unique(step * 100 + recording.spike_neurons)) == len(step)
 
 
 def test_the_drive_shifts_the_columns_by_what_the_recording_says():
@@ -267,3 +267,10 @@ def test_hiding_more_neurons_than_there_are_is_a_mistake():
 def test_networks_of_other_sizes_run():
     network = RandomNetwork(neuron=LNPNeuron(threshold=8e-4), wiring=DirectedWiring(), n_neurons=7)
     assert simulate(network, 1.0, np.random.default_rng(16)).n_neurons == 7
+
+
+def test_a_network_of_an_earlier_version_is_built_again():
+    network = lnp_ring()
+    metadata = dict(network.connectivity.metadata)
+    metadata["tick_s"] = metadata.pop("time_step_s")
+    assert network_from_metadata(metadata) == network

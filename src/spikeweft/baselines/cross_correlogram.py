@@ -1,25 +1,23 @@
 """Cross-correlograms: who fires just after whom, more often than slow changes of rate explain."""
 
-from typing import Self, no_type_check
+from typing import Self
 
-import numba
 import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import convolve1d
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
+from spikeweft.data.spike_pairs import count_pairs
 from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _LAG_BIN_S = 1e-3
 
-
 _REACH = 3  # standard deviations of the Gaussian
 
-
 _HOLLOW = 0.6
-
 
 _ROUNDING = 1e-6
 
@@ -39,7 +37,8 @@ class CrossCorrelogram(CircuitEstimator):
     ----------
     window_s
         Longest lag that counts, short against the smoothing (chosen). Lags are counted in bins of
-        1 ms, or of a tick of the recording where that is longer; the bin around zero is left out.
+        1 ms, or as long as the time resolution where that is coarser; the one around zero is left
+        out.
     smoothing_s
         Standard deviation of the Gaussian; 10 ms are the authors'.
     """
@@ -102,29 +101,18 @@ def cross_correlograms(
     positive where the postsynaptic spike is the later one.
     """
     n = recording.n_neurons
-    later = np.zeros((n, n, n_lags + 1), dtype=np.int64)
-    reach_s = (n_lags + 0.5) * lag_bin_s
-    for start_s, stop_s in recording.epochs_s:
-        inside = slice(*np.searchsorted(recording.spike_times_s, [start_s, stop_s]))
-        times_s, neurons = recording.spike_times_s[inside], recording.spike_neurons[inside]
-        _count_pairs(times_s, neurons, lag_bin_s, reach_s, later)
+    counts = np.zeros((n, n, n_lags + 1), dtype=np.int64)
+    edges_s = (np.arange(n_lags + 1) + 0.5 - _ROUNDING) * lag_bin_s
+    for epoch_s in recording.epochs_s:
+        inside = slice(*np.searchsorted(recording.spike_times_s, epoch_s))
+        count_pairs(
+            recording.spike_times_s[inside], recording.spike_neurons[inside], edges_s, counts
+        )
+    later = counts.transpose(1, 0, 2)
     # Both orders of a pair with nearly the same time lie in the bin around zero.
     at_zero = later[:, :, 0] + later[:, :, 0].T
-    earlier = later[:, :, :0:-1].transpose(1, 0, 2)
+    earlier = counts[:, :, :0:-1]
     return np.concatenate([earlier, at_zero[:, :, None], later[:, :, 1:]], axis=2).astype(float)
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # numba compiles it; its caller is checked
-def _count_pairs(times_s, neurons, lag_bin_s, reach_s, later):
-    """Add every pair (later spike, earlier spike) that lies within reach."""
-    first = 0
-    for k in range(len(times_s)):
-        while times_s[k] - times_s[first] >= reach_s * (1 - _ROUNDING):
-            first += 1
-        for m in range(first, k):
-            lag = int((times_s[k] - times_s[m]) / lag_bin_s + 0.5 + _ROUNDING)
-            later[neurons[k], neurons[m], lag] += 1
 
 
 def _hollow_gaussian(spread: float, reach: int) -> Float[np.ndarray, " lag"]:

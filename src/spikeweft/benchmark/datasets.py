@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.holdout import TRAINED_FRACTION
+from spikeweft.data.holdout import TEST_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.evaluation.limits import cramer_rao_delta, fisher_information, oracle_bits_per_spike
@@ -42,19 +42,18 @@ class DataSet:
     @property
     def training(self) -> Recording:
         """The part for fitting."""
-        return self.recording.between(0.0, TRAINED_FRACTION)
+        return split(self.recording, TEST_FRACTION)[0]
 
     @property
     def test(self) -> Recording:
         """The part for scoring."""
-        return self.recording.between(TRAINED_FRACTION, 1.0)
+        return split(self.recording, TEST_FRACTION)[1]
 
 
 def simulated(network: Network, minutes: float, seed: int) -> DataSet:
     """Spikes of a network, with its limits."""
     recording = simulate(network, 60.0 * minutes, np.random.default_rng(seed))
-    training = recording.between(0.0, TRAINED_FRACTION)
-    test = recording.between(TRAINED_FRACTION, 1.0)
+    training, test = split(recording, TEST_FRACTION)
     truth = network.connectivity
     return DataSet(
         recording=recording,

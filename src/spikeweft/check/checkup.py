@@ -1,4 +1,4 @@
-"""All questions that are asked of a recording, in the order in which a reader wants the answers."""
+"""All checks of a recording, in the order in which they are reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +54,7 @@ def check_file(
 
 
 def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None) -> list[Finding]:
-    """Everything that can be found out about a recording before its circuit is inferred.
+    """Facts and findings about a recording before its circuit is inferred.
 
     Raises
     ------

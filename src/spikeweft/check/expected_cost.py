@@ -1,4 +1,4 @@
-"""What a fit will take: memory and time, from steps that were timed on this machine."""
+"""Expected time and memory of a fit, from steps timed on this machine."""
 
 import math
 import time
@@ -9,7 +9,7 @@ from statistics import median
 import torch
 from torch import nn
 
-from spikeweft.check.expected_error import FITTED, Pilot
+from spikeweft.check.expected_error import Pilot
 from spikeweft.check.findings import Finding, Severity, lasting
 from spikeweft.circuit_gnn.fitting.problem import (
     DIMENSIONS,
@@ -20,45 +20,30 @@ from spikeweft.circuit_gnn.fitting.problem import (
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import LARGEST_PART_BYTES, MOST_KEPT_BYTES
 from spikeweft.circuit_gnn.structure_learning.network_fit import IMITATION_STEPS, LEARNING_STEPS
 from spikeweft.circuit_gnn.structure_learning.pair_network import N_HIDDEN_UNITS
-from spikeweft.data.holdout import HELD_OUT
+from spikeweft.data.holdout import FITTED_FRACTION, VALIDATION_FRACTION
 from spikeweft.data.recording import Recording
 from spikeweft.runtime.memory import MIB, available_memory_mb, memory_in_use_mb
 from spikeweft.runtime.parallel import n_processors, on_one_thread
 
 _SEARCH_STEPS = 65
-
-
 """Steps on these: two starts with their bends, and two or three time constants (counted)."""
 
-
 _DATA_STEPS = 70
-
-
 """Steps on all that is fitted: free weights, then three rounds of structure (counted)."""
 
-
 _N_DAMPINGS = len(Problem.link_dampings)
-
 
 _NETWORKS_AT_A_TIME = (
     len(DIMENSIONS) * _N_DAMPINGS,
     *[1] * _N_DAMPINGS,
     *NETWORKS_PER_ROUND,
 )
-
-
 """Networks that are learned side by side: all kinds, a check per damping, then the rounds."""
 
-
 _PAIR_FEATURES = 3 * DIMENSIONS[len(DIMENSIONS) // 2]
-
-
 """What a network reads of a pair, at a middling size of embedding."""
 
-
 _MATRICES = 12
-
-
 """Matrices of every row's curvature that are held at a time (counted)."""
 
 
@@ -78,14 +63,14 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     """
     n = recording.n_neurons
     grown = n / quick.n_neurons
-    spikes = FITTED * len(recording.spike_times_s)
+    spikes = FITTED_FRACTION * len(recording.spike_times_s)
     per_spike_s = quick.step_s * grown**2 / quick.n_spikes
     searched = min(spikes, SPIKES_TO_EXPLORE * n)
     steps_s = per_spike_s * (_SEARCH_STEPS * searched + _DATA_STEPS * spikes)
     network_s = learning_s(quick.n_neurons) * grown**2
     traces = quick.n_bytes * spikes / quick.n_spikes * grown
     held = traces if traces <= MOST_KEPT_BYTES else LARGEST_PART_BYTES
-    parts = held * (1.0 + HELD_OUT / (1.0 - HELD_OUT))
+    parts = held * (1.0 + VALIDATION_FRACTION / (1.0 - VALIDATION_FRACTION))
     matrices = 8 * _MATRICES * n * (n + 5) ** 2
     return Cost(
         seconds=steps_s + _networks_one_after_another() * network_s,
@@ -94,7 +79,7 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
 
 
 def learning_s(n_neurons: int) -> float:
-    """Time of learning one network of all pairs, from steps like those that learning takes."""
+    """Time to train one pair network, from timed training steps."""
     with on_one_thread():
         pairs_s, form_s = _pairs_s(n_neurons), _form_s(n_neurons)
     return IMITATION_STEPS * pairs_s + LEARNING_STEPS * (pairs_s + form_s)
@@ -121,7 +106,7 @@ def _form_s(n_neurons: int) -> float:
 
 
 def cost(recording: Recording, quick: Pilot) -> Finding:
-    """Whether there is memory and time enough."""
+    """Whether there is enough memory and time."""
     expected, available_mb = expected_cost(recording, quick), available_memory_mb()
     severity = Severity.FINE
     if expected.memory_mb > 0.7 * available_mb or expected.seconds > 3600:

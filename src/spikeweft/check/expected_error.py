@@ -1,4 +1,4 @@
-"""How well free weights can be known from a recording, from a quick fit of its first minutes.
+"""Expected error of free weights, from a quick fit of the first minutes.
 
 The fit's Fisher information I and its prior's precision P give the expected error of weights from
 k times as much data, Δ² = Σ diag (k·I + P)⁻¹ / (‖Ŵ‖² + Σ diag (I + P)⁻¹): the Cramér-Rao bound at
@@ -26,48 +26,25 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     without_connections,
 )
 from spikeweft.circuit_gnn.spike_prediction.traces import Traces, synaptic_traces
-from spikeweft.data.holdout import HELD_OUT, TEST_FRACTION
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 
-HISTORY_WINDOW_S = 0.1
-
-
-"""Start of each epoch that is not scored, the default of `CircuitGNN`."""
-
-
-FITTED = (1.0 - TEST_FRACTION) * (1.0 - HELD_OUT)
-
-
-"""Share of a recording to which `infer` fits weights; the rest chooses and scores."""
-
-
 TARGETS = (0.1, 0.05)
-
-
-"""Values of Δ for which the minutes needed are told."""
-
+"""Values of Δ for which the minutes needed are reported."""
 
 TAUS_S = (0.01, 0.03, 0.1)
-
-
 """Synaptic time constants that the quick fit tries."""
 
-
 LARGEST_PILOT = 150
-
-
 """Neurons of the quick fit; of more, so many are drawn."""
-
 
 _SPIKES_PER_NEURON = 2000
 
-
 _FIRST_STEPS, _LINK_STEPS, _SHARPENINGS, _SHARPER = 6, 3, 5, 1.5
 
-
 _WORTH_NATS = 10.0
-
 
 _LONGEST = 1e6
 
@@ -107,7 +84,7 @@ class Pilot:
 
     @property
     def _pairs(self) -> Bool[np.ndarray, "neuron feature"]:
-        """Weights between neurons that fire; of the others the data say nothing."""
+        """Weights between neurons that fire; the data do not inform the others."""
         fires = self.fit.derivatives.n_spikes > 0
         pairs = self.fit.is_weight
         pairs[:, : self.fit.n_sources] &= fires[:, None] & fires[None, :]
@@ -127,7 +104,7 @@ class Pilot:
         return math.sqrt(self._variance(n_spikes / self.n_spikes).sum() / self.power)
 
     def share_identifiable(self, n_spikes: float) -> float:
-        """Share of all pairs of which so many spikes say more than what is known beforehand."""
+        """Share of all pairs about which so many spikes say more than the prior."""
         known = 1.0 - self.fit.precision * self._variance(n_spikes / self.n_spikes)
         return float(np.sum(known > 0.5)) / (self.n_neurons * (self.n_neurons - 1))
 
@@ -151,7 +128,7 @@ def pilot(recording: Recording, rng: np.random.Generator, on_stage: Callable[[st
         Where the first minutes hold too little to fit and to choose by.
     """
     part = _first_minutes(_fewer_neurons(recording, rng))
-    training, held_out = part.between(0.0, 1.0 - HELD_OUT), part.between(1.0 - HELD_OUT, 1.0)
+    training, held_out = split(part, VALIDATION_FRACTION)
     if not all(_has_spikes(p) for p in (training, held_out)):
         raise InputError(
             f"the first {part.duration_s:.3g} s hold no spike beyond the history window of "
@@ -184,9 +161,9 @@ def expected_error(recording: Recording, quick: Pilot) -> Finding:
     """Expected Δ of free weights from this recording, and the minutes that smaller ones need."""
     spikes = len(recording.spike_times_s) * quick.n_neurons / recording.n_neurons
     per_minute = 60.0 * spikes / recording.duration_s
-    delta = quick.delta(FITTED * spikes)
-    minutes = {t: quick.spikes_for(t) / FITTED / per_minute for t in TARGETS}
-    identifiable = quick.share_identifiable(FITTED * spikes)
+    delta = quick.delta(FITTED_FRACTION * spikes)
+    minutes = {t: quick.spikes_for(t) / FITTED_FRACTION / per_minute for t in TARGETS}
+    identifiable = quick.share_identifiable(FITTED_FRACTION * spikes)
     severity = Severity.FINE if delta < 0.2 else Severity.NOTE
     if delta > 0.5 or identifiable < 0.5:
         severity = Severity.WARNING
@@ -226,7 +203,7 @@ def expected_error(recording: Recording, quick: Pilot) -> Finding:
 
 
 def spikes_per_weight(recording: Recording) -> Finding:
-    """Spikes for each weight that is to be found."""
+    """Spikes per weight."""
     n = recording.n_neurons
     per_weight = len(recording.spike_times_s) / (n * (n - 1))
     severity = Severity.FINE if per_weight >= 10 else Severity.NOTE
@@ -250,7 +227,7 @@ def _fewer_neurons(recording: Recording, rng: np.random.Generator) -> Recording:
 
 
 def _first_minutes(recording: Recording) -> Recording:
-    n_spikes = _SPIKES_PER_NEURON * recording.n_neurons / (1.0 - HELD_OUT)
+    n_spikes = _SPIKES_PER_NEURON * recording.n_neurons / (1.0 - VALIDATION_FRACTION)
     return recording.between(0.0, min(1.0, n_spikes / max(len(recording.spike_times_s), 1)))
 
 
@@ -271,7 +248,7 @@ def _traces(part: Recording, tau_s: float, seed: int) -> Traces:
 
 
 def _first_fit(traces: Traces) -> Estimate:
-    """Free weights and the link, from no connection on."""
+    """Free weights and the link, starting from no connections."""
     rate_hz = traces.n_spikes.sum() / traces.exposure_s / traces.n_neurons
     link, scoring = Link(1.0, float(np.log(rate_hz + 1e-3)) - 0.5), FisherScoring()
     fit = evaluate(traces, without_connections(traces, link))
@@ -287,7 +264,7 @@ def _first_fit(traces: Traces) -> Estimate:
 def _sharpened(fit: Estimate, traces: Traces, held_out: Traces) -> tuple[Estimate, float]:
     """Sharpen the link while held-out spikes become likelier; the fit, and how long a step takes.
 
-    A sharper link makes each spike tell more.
+    With a sharper link, each spike is more informative.
     """
     score = float(log_likelihood(held_out, fit.values, fit.link).sum())
     took, scoring = [], FisherScoring()

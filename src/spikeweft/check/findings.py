@@ -58,7 +58,7 @@ class Checkup:
 
     @property
     def worst(self) -> Severity:
-        """Severity of the gravest finding."""
+        """Severity of the worst finding."""
         return max((finding.severity for finding in self.findings), default=Severity.FINE)
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,11 +19,11 @@ _TEMPLATES = Environment(
 
 
 def build_page(checkup: Checkup) -> str:
-    """One HTML page about a recording; it loads nothing. Whatever comes from files is escaped."""
+    """One self-contained HTML page about a recording; text from files is escaped."""
     facts = checkup.facts
     gravest_first = sorted(checkup.findings, key=lambda finding: -finding.severity)
     by_topic = {finding.topic: finding.numbers for finding in checkup.findings}
-    return _TEMPLATES.get_template("check.html.jinja").render(
+    return _TEMPLATES.get_template("page.html.jinja").render(
         source=checkup.source,
         facts=[
             counted(facts["n_neurons"], "neuron"),
@@ -46,7 +46,7 @@ def verdict(checkup: Checkup) -> str:
         if numbers[severity] and severity is not Severity.FINE
     ]
     if not said:
-        return "Nothing stands against an inference."
+        return "Nothing speaks against an inference."
     return f"{', '.join(said)}; {numbers[Severity.FINE]} questions answered well."
 
 

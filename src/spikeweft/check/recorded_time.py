@@ -3,22 +3,15 @@
 import numpy as np
 
 from spikeweft.check.findings import Finding, Severity, counted, lasting
-from spikeweft.data.recording import Recording, scored_epochs
-
-HISTORY_WINDOW_S = 0.1
-
-
-"""Start of each epoch that is not scored, the default of `CircuitGNN`."""
-
+from spikeweft.data.holdout import HISTORY_WINDOW_S
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 
 _FINE_S, _COARSE_S = 1e-3, 5e-3
 
-
 _SHORTEST_PAUSE_S = 1.0
 
-
 _UNLIKELY = 30.0
-
 
 _OTHERWISE_LONGEST = 3.0
 
@@ -122,11 +115,8 @@ def time_resolution(recording: Recording) -> Finding:
 
 
 def share_of_simultaneous_spikes(recording: Recording) -> float:
-    """Share of spikes at whose time another neuron fires too."""
-    steps = np.rint(
-        (recording.spike_times_s - recording.spike_times_s[0]) / recording.time_resolution_s
-    )
-    _, step = np.unique(steps, return_inverse=True)
+    """Share of spikes that coincide with a spike of another neuron."""
+    _, step = np.unique(recording.spike_steps, return_inverse=True)
     first = np.full(step.max() + 1, -1)
     first[step[::-1]] = recording.spike_neurons[::-1]
     several = np.zeros(len(first), dtype=bool)

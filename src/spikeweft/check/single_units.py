@@ -1,75 +1,61 @@
-"""Each neuron for itself: whether it fires, whether it is one neuron, whether it stays the same."""
+"""Single units: firing rates, refractory periods, and stability over the recording."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import kruskal, poisson
 
 from spikeweft.check.findings import Finding, Severity, counted, listed
+from spikeweft.data.holdout import TEST_FRACTION
 from spikeweft.data.recording import Recording
 
 REFRACTORY_S = 1.5e-3
-
-
 """No neuron fires twice within this time (the default of SpikeInterface and of the Allen Institute
 for `isi_violations`, after Hill, Mehta & Kleinfeld 2011)."""
 
-
 FOREIGN_SHARE = 0.1
-
-
-"""Share of another neuron's spikes that is put up with (International Brain Laboratory 2022)."""
-
+"""Tolerated share of another neuron's spikes (International Brain Laboratory 2022)."""
 
 FALSE_ALARM = 0.01
-
-
 """Chance that any neuron of a sound recording is named by one test (Bonferroni)."""
 
-
 CHANGE = 1.5
-
-
-"""A rate that changes by less between parts of the recording is not worth a word (chosen)."""
-
+"""Smaller changes of a rate between parts of the recording are not reported (chosen)."""
 
 _FEW_SPIKES = 100
 
-
 _N_PARTS, _BLOCKS_PER_PART = 4, 10
-
-
-_SCORED = 0.1
 
 
 def firing(recording: Recording) -> Finding:
     """How many neurons fire, and how often."""
     spikes, rate_hz = recording.n_spikes, recording.rate_hz
     silent, few = spikes == 0, (spikes > 0) & (spikes < _FEW_SPIKES)
-    unscored = (spikes > 0) & (recording.between(1.0 - _SCORED, 1.0).n_spikes == 0)
+    unscored = (spikes > 0) & (recording.between(1.0 - TEST_FRACTION, 1.0).n_spikes == 0)
     said = [
         f"Rates run from {rate_hz.min():.3g} to {rate_hz.max():.3g} Hz, median "
         f"{np.median(rate_hz):.3g} Hz."
     ]
-    for which, fate in (
+    for which, how_often in (
         (silent, "never"),
         (few, f"fewer than {_FEW_SPIKES} times"),
-        (unscored, f"not in the last {100 * _SCORED:g} %, which score the result"),
+        (unscored, f"not in the last {100 * TEST_FRACTION:g} %, which score the result"),
     ):
         if which.any():
             said.append(
-                f"{counted(int(which.sum()), 'neuron')} fired {fate}: {_named(recording, which)}."
+                f"{counted(int(which.sum()), 'neuron')} fired {how_often}: "
+                f"{_named(recording, which)}."
             )
-    doubtful = silent | few
-    severity = Severity.NOTE if doubtful.any() or unscored.any() else Severity.FINE
-    if doubtful.mean() > 0.25:
+    scarce = silent | few
+    severity = Severity.NOTE if scarce.any() or unscored.any() else Severity.FINE
+    if scarce.mean() > 0.25:
         severity = Severity.WARNING
     return Finding(
         topic="firing rates",
         severity=severity,
         summary=" ".join(said),
-        remedy="Leave neurons out that hardly fire: nothing can be said about them, and each adds "
-        "a weight to every other neuron."
-        if doubtful.any()
+        remedy="Leave out neurons that hardly fire: nothing can be inferred about them, and each "
+        "adds a weight to every other neuron."
+        if scarce.any()
         else "",
         numbers={
             "rate_hz": rate_hz.tolist(),
@@ -83,7 +69,7 @@ def firing(recording: Recording) -> Finding:
 def short_intervals(
     recording: Recording,
 ) -> tuple[Int[np.ndarray, " neuron"], float]:
-    """Intervals of each neuron below `REFRACTORY_S`, and the time that they span in fact.
+    """Intervals of each neuron below `REFRACTORY_S`, and the time they can span.
 
     The span is zero where spike times are too coarse to tell.
     """
@@ -99,7 +85,7 @@ def short_intervals(
 
 
 def foreign_share(recording: Recording) -> Float[np.ndarray, " neuron"]:
-    r"""Share of each neuron's spikes that are not its own, as its short intervals tell.
+    r"""Share of each neuron's spikes that are not its own, from its short intervals.
 
     .. math:: 1 - \sqrt{1 - n_v T / (n^2 t_r)}
 

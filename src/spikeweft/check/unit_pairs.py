@@ -1,58 +1,41 @@
-"""Neurons together: units counted twice, synchrony too fast for a synapse, bursts of all."""
+"""Pairs of units: duplicates, synchrony too fast for a synapse, and population bursts."""
 
 from dataclasses import dataclass
-from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import binom
 
 from spikeweft.check.findings import Finding, Severity, counted, listed
 from spikeweft.data.recording import Recording
+from spikeweft.data.spike_pairs import count_pairs
 
 SAME_SPIKE_S = 0.4e-3
-
-
 """Spikes of two units within this time may be one (SpikeInterface, `find_redundant_units`)."""
 
-
 SYNCHRONY_S = 1e-3
-
-
 """Coincidences within this time are faster than a synapse."""
 
-
 BESIDE_S = 5e-3
-
-
-"""Lags from `SYNCHRONY_S` to this one tell how many coincidences to expect."""
-
+"""Lags from `SYNCHRONY_S` to this one give the number of coincidences to expect."""
 
 DUPLICATE, OVERLAP = 0.8, 0.2
-
-
 """Share of the smaller unit's spikes found in the other, above which it is the same unit, or shares
 some spikes with it (SpikeInterface, `find_redundant_units`)."""
 
-
 FALSE_ALARM = 0.01
-
-
 """Chance that any pair of a recording without synchrony is named (Bonferroni)."""
 
-
 _BURST_BIN_S, _BURST_DEVIATIONS = 0.01, 6.0
-
 
 _FEW_COINCIDENCES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coincidences:
-    """Coincidences of each pair of neurons, and how many the lags beside let expect.
+    """Coincidences of each pair of neurons, and how many are expected from longer lags.
 
-    Only the upper triangle is filled. Where a tick is longer than a window, the window is the tick.
+    Only the upper triangle is filled. A window is never shorter than the time resolution.
     """
 
     same: Int[np.ndarray, "neuron neuron"]
@@ -67,23 +50,19 @@ class Coincidences:
 
 
 def coincidences(recording: Recording) -> Coincidences:
-    """Count spikes of all pairs within and beside the two windows.
+    """Count coincidences of all pairs within the two windows and at longer lags.
 
     Given how often two neurons fire within the window or beside it, the former is binomial if
     their correlation is slow (as in `artefacts`, which looks for too few).
     """
-    time_resolution_s, n = recording.time_resolution_s, recording.n_neurons
-    same, close = (int(window / time_resolution_s + 1e-6) for window in (SAME_SPIKE_S, SYNCHRONY_S))
-    far = max(round(BESIDE_S / time_resolution_s), close + 4)
-    since = recording.spike_times_s - recording.spike_times_s[0]
-    counts = np.zeros((3, n, n), np.int64)
-    _count(
-        np.rint(since / time_resolution_s).astype(np.int64),
-        recording.spike_neurons.astype(np.int64),
-        np.array([same, close, far]),
-        counts,
-    )
-    pairs = np.triu(counts + counts.transpose(0, 2, 1), 1)
+    step_s, n = recording.time_resolution_s, recording.n_neurons
+    same, close = (int(window / step_s + 1e-6) for window in (SAME_SPIKE_S, SYNCHRONY_S))
+    far = max(round(BESIDE_S / step_s), close + 4)
+    counts = np.zeros((n, n, 3), np.int64)
+    edges = np.array([same, close, far]) + 1
+    count_pairs(recording.spike_steps, recording.spike_neurons, edges, counts)
+    by_lag = np.moveaxis(counts, 2, 0)
+    pairs = np.triu(by_lag + by_lag.transpose(0, 2, 1), 1)
     within = pairs[0] + pairs[1]
     share = (2 * close + 1) / (2 * (far - close))
     return Coincidences(
@@ -92,20 +71,8 @@ def coincidences(recording: Recording) -> Coincidences:
         close=within,
         close_expected=pairs[2] * share,
         p_close=binom.sf(within - 1, within + pairs[2], share / (1 + share)),
-        window_s=close * time_resolution_s,
+        window_s=close * step_s,
     )
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # numba compiles it; its caller is checked
-def _count(ticks, neurons, largest, counts):
-    for first in range(len(ticks)):
-        for second in range(first + 1, len(ticks)):
-            lag = ticks[second] - ticks[first]
-            if lag > largest[2]:
-                break
-            band = 0 if lag <= largest[0] else (1 if lag <= largest[1] else 2)
-            counts[band, neurons[first], neurons[second]] += 1
 
 
 def shared_spikes(recording: Recording, found: Coincidences) -> Float[np.ndarray, "neuron neuron"]:
@@ -148,7 +115,7 @@ def duplicates(recording: Recording, found: Coincidences) -> Finding:
 
 
 def synchrony(recording: Recording, found: Coincidences) -> Finding:
-    """Coincidences within a millisecond, against those expected from the lags beside."""
+    """Coincidences within a millisecond, against those expected from longer lags."""
     apart = np.triu(shared_spikes(recording, found) < OVERLAP, 1)
     n_pairs = max(int(apart.sum()), 1)
     expected = float(found.close_expected[apart].sum())
@@ -157,8 +124,8 @@ def synchrony(recording: Recording, found: Coincidences) -> Finding:
     severity = Severity.NOTE if named.any() else Severity.FINE
     if named.sum() > 0.05 * n_pairs or (named.any() and ratio > 1.2):
         severity = Severity.WARNING
-    window = f"within ±{1e3 * found.window_s:g} ms" if found.window_s else "in the same tick"
-    summary = f"Two neurons fire {window} {ratio:.3f} times as often as the lags beside let expect."
+    window = f"within ±{1e3 * found.window_s:g} ms" if found.window_s else "at the same time"
+    summary = f"Two neurons fire {window} {ratio:.3f} times as often as expected from longer lags."
     if named.any():
         excess = np.where(named, found.close / np.maximum(found.close_expected, 0.5), 0.0)
         summary += (

@@ -17,8 +17,9 @@ from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.holdout import HELD_OUT
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.holdout import HISTORY_WINDOW_S, VALIDATION_FRACTION, split
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor, check_enough_neurons
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
@@ -93,7 +94,7 @@ class CircuitGNN(SpikePredictor):
     def __init__(
         self,
         tau_s: float | None = None,
-        history_window_s: float = 0.1,
+        history_window_s: float = HISTORY_WINDOW_S,
         n_hidden: int = 0,
         covariates: tuple[str, ...] = (),
         rotated_by: str | None = None,
@@ -133,7 +134,7 @@ class CircuitGNN(SpikePredictor):
         """
         self.check_recording(X)
         settings = self._fit_settings()
-        training, held_out = X.between(0.0, 1.0 - HELD_OUT), X.between(1.0 - HELD_OUT, 1.0)
+        training, held_out = split(X, VALIDATION_FRACTION)
         _check_long_enough(training, held_out, self.history_window_s)
         circuit = CircuitFit(self.problem_class(training, held_out, settings))
         self.history_ = []

@@ -1,4 +1,4 @@
-"""Block bootstrap: a recording put together anew from blocks of its own time.
+"""Block bootstrap: a recording resampled in blocks of time.
 
 How much the weights of such recordings differ says how much of them is chance. Blocks keep what
 happens within seconds together (Künsch 1989, the moving-block bootstrap), and since no history is
@@ -16,7 +16,6 @@ from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 
 _GAP_S = 1.0
-
 
 _FEWEST_BLOCKS = 2
 
@@ -81,7 +80,7 @@ def _one_after_the_other(whole: Recording, blocks: Sequence[Recording]) -> Recor
 
 
 def _moved(block: Recording, by_s: float) -> Recording:
-    """The block, later by some time, with what its covariates are during the block."""
+    """The block and its covariates, shifted in time."""
     times, epochs = block.spike_times_s + by_s, block.epochs_s + by_s
     stop = epochs[:, 1]  # excluded: rounding must not put it on a spike
     epochs[:, 1] = np.where(np.isin(stop, times), np.nextafter(stop, np.inf), stop)

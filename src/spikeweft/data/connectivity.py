@@ -26,7 +26,7 @@ class Connectivity:
     Attributes
     ----------
     weights
-        Row receives, column sends.
+        Rows are postsynaptic, columns presynaptic.
     neuron_ids
         A name per neuron; their indices where not given.
     standard_error

@@ -1,6 +1,7 @@
 """A variable sampled beside the spikes, and its columns in a regression."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -53,3 +54,9 @@ class Covariate:
         left = np.maximum(right - 1, 0)
         nearer_left = times_s - self.times_s[left] <= self.times_s[right] - times_s
         return self.values[np.where(nearer_left, left, right)]
+
+    def around(self, start_s: float, stop_s: float) -> Self:
+        """The samples that decide the values between two times."""
+        first, last = np.searchsorted(self.times_s, [start_s, stop_s])
+        kept = slice(max(first - 1, 0), last + 1)
+        return replace(self, times_s=self.times_s[kept], values=self.values[kept])

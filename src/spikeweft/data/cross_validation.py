@@ -18,11 +18,12 @@ _ROUNDING = 1e-6
 class IndexableRecording(Recording):
     """A recording that scikit-learn can index: its samples are bins of time.
 
-    scikit-learn splits data by whole numbers, and asks for `X[samples]`. Here they choose moments
+    scikit-learn splits data by indices, and asks for `X[samples]`. Here the indices choose moments
     in time: each epoch is cut into bins of `bin_s`, its last one possibly shorter, and what is
     returned is the recording of the chosen bins. Bins that follow each other within an epoch stay
     one epoch; elsewhere an epoch ends, and no spike history crosses it, so a model fitted to some
-    samples has seen nothing of the others. Whatever order they are asked for in, time ascends.
+    samples has seen nothing of the others. Time always ascends, in whatever order samples are
+    asked for.
 
     Since it is a `Recording`, every estimator takes it as it is, and what splits or searches in
     scikit-learn takes it for `X`, once inside another too: `cross_val_score`, `GridSearchCV`,

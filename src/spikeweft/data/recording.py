@@ -5,36 +5,18 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from spikeweft.data.covariate import Covariate
+from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
 from spikeweft.errors import InputError
 
 CONTINUOUS_RESOLUTION_S = 1e-6
-
-
 """Resolution assumed where spike times lie on no grid coarser than 0.1 ms."""
-
 
 _GRIDS_S = (10e-3, 5e-3, 2e-3, 1e-3, 0.5e-3, 0.2e-3, 0.1e-3)
 
-
 _FEW_SPIKES = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpikeCounts:
-    """Spike counts per time bin and neuron, with the bin width they were made with.
-
-    Bins never cross an epoch's end: the last bin of an epoch may be shorter, and `exposure_s`
-    says how long each bin lasted.
-    """
-
-    counts: Int[np.ndarray, "time neuron"]
-    exposure_s: Float[np.ndarray, " time"]
-    start_s: Float[np.ndarray, " time"]
-    epoch: Int[np.ndarray, " time"]
-    bin_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +102,7 @@ class Recording:
         epochs = _default_epoch(times) if epochs_s is None else _as_epochs(epochs_s)
         order = np.argsort(times, kind="stable")
         times, neurons = times[order], neurons[order].astype(np.int64)
-        inside = _epoch_of(times, epochs) >= 0
+        inside = epoch_of(times, epochs) >= 0
         if not inside.any():
             raise InputError(
                 f"no spike lies inside the epochs ({epochs[0, 0]:g} to {epochs[-1, 1]:g} s), while "
@@ -152,6 +134,12 @@ class Recording:
         """Mean firing rate of each neuron over the time recorded."""
         return self.n_spikes / self.duration_s
 
+    @property
+    def spike_steps(self) -> Int[np.ndarray, " spike"]:
+        """Spike times in whole steps of the time resolution since the first spike."""
+        since_first_s = self.spike_times_s - self.spike_times_s[0]
+        return np.rint(since_first_s / self.time_resolution_s).astype(np.int64)
+
     def restrict(self, epochs_s: np.ndarray) -> Self:
         """The part of the recording inside the given epochs.
 
@@ -166,7 +154,7 @@ class Recording:
                 f"the epochs asked for lie outside the recording, which covers "
                 f"{self.epochs_s[0, 0]:g} to {self.epochs_s[-1, 1]:g} s; choose epochs inside it"
             )
-        inside = _epoch_of(self.spike_times_s, epochs) >= 0
+        inside = epoch_of(self.spike_times_s, epochs) >= 0
         return replace(
             self,
             spike_times_s=self.spike_times_s[inside],
@@ -234,34 +222,19 @@ class Recording:
                 f"a bin width of {bin_s:g} s does not fit a recording of {self.duration_s:g} s; "
                 "choose a positive width below its length"
             )
-        length = self.epochs_s[:, 1] - self.epochs_s[:, 0]
-        n_bins = np.maximum(np.ceil(length / bin_s - 1e-6).astype(np.int64), 1)
-        first = np.concatenate([[0], np.cumsum(n_bins)])
-        epoch = np.repeat(np.arange(len(n_bins)), n_bins)
-        within = np.arange(first[-1]) - first[epoch]
-        spike_epoch = _epoch_of(self.spike_times_s, self.epochs_s)
-        since = self.spike_times_s - self.epochs_s[spike_epoch, 0]
-        spike_bin = np.floor(since / bin_s + 1e-6).astype(np.int64)
-        spike_bin = first[spike_epoch] + np.clip(spike_bin, 0, n_bins[spike_epoch] - 1)
-        counts = np.zeros((first[-1], self.n_neurons), dtype=np.int32)
-        np.add.at(counts, (spike_bin, self.spike_neurons), 1)
-        return SpikeCounts(
-            counts=counts,
-            exposure_s=np.minimum(bin_s, length[epoch] - within * bin_s),
-            start_s=self.epochs_s[epoch, 0] + within * bin_s,
-            epoch=epoch,
-            bin_s=bin_s,
+        return count_spikes(
+            self.spike_times_s, self.spike_neurons, self.n_neurons, self.epochs_s, bin_s
         )
 
     def warnings(self) -> list[str]:
-        """What a user should know about these data before believing a result."""
+        """What may make a result of this recording wrong."""
         spikes = self.n_spikes
         found = [
-            _name_neurons(self, spikes == 0, "never fire, and nothing can be said about them"),
+            _name_neurons(self, spikes == 0, "never fire, so nothing can be inferred about them"),
             _name_neurons(
                 self,
                 (spikes > 0) & (spikes < _FEW_SPIKES),
-                f"fire fewer than {_FEW_SPIKES} spikes, and their weights are little but a guess",
+                f"fire fewer than {_FEW_SPIKES} spikes, so their weights are very uncertain",
             ),
             *(
                 f"neurons {self.neuron_ids[i]} and {self.neuron_ids[j]} have the same spike train, "
@@ -302,28 +275,6 @@ def time_resolution(spike_times_s: Float[np.ndarray, " spike"]) -> float:
     return CONTINUOUS_RESOLUTION_S
 
 
-def preferred_directions(
-    recording: Recording, direction: Covariate, n_bins: int = 60
-) -> Float[np.ndarray, " neuron"]:
-    """Direction in radians, from 0 to 2π, in which each neuron fires most; NaN where it is silent.
-
-    The mean direction of the tuning curve: spikes per time spent in each of `n_bins` directions.
-    Time spent is counted in samples of the direction inside the epochs.
-    """
-    seen = direction.values[_epoch_of(direction.times_s, recording.epochs_s) >= 0]
-    spent = np.bincount(_direction_bin(seen, n_bins), minlength=n_bins)
-    at_spike = _direction_bin(direction.at(recording.spike_times_s), n_bins)
-    fired = np.zeros((recording.n_neurons, n_bins))
-    np.add.at(fired, (recording.spike_neurons, at_spike), 1)
-    tuning = np.divide(fired, spent, out=np.zeros_like(fired), where=spent > 0)
-    mean = tuning @ np.exp(2j * np.pi * (np.arange(n_bins) + 0.5) / n_bins)
-    return np.where(tuning.any(axis=1), np.mod(np.angle(mean), 2 * np.pi), np.nan)
-
-
-def _direction_bin(angle_rad: np.ndarray, n_bins: int) -> Int[np.ndarray, " time"]:
-    return np.floor(np.mod(angle_rad, 2 * np.pi) / (2 * np.pi) * n_bins).astype(np.int64) % n_bins
-
-
 def _check_finite(times_s: np.ndarray) -> None:
     bad = np.flatnonzero(~np.isfinite(times_s))
     if len(bad):
@@ -358,7 +309,7 @@ def _check_epochs(epochs_s: np.ndarray, times_s: np.ndarray) -> None:
         raise InputError("an epoch stops before it starts; give start before stop")
     if np.any(epochs_s[1:, 0] < epochs_s[:-1, 1]):
         raise InputError("epochs overlap or are not in order; merge and sort them")
-    if np.any(_epoch_of(times_s, epochs_s) < 0):
+    if np.any(epoch_of(times_s, epochs_s) < 0):
         raise InputError(
             "some spikes lie outside the epochs; Recording.from_arrays leaves them out"
         )
@@ -375,13 +326,6 @@ def _as_epochs(epochs_s: np.ndarray) -> np.ndarray:
     return epochs[np.argsort(epochs[:, 0], kind="stable")]
 
 
-def _epoch_of(times_s: np.ndarray, epochs_s: np.ndarray) -> Int[np.ndarray, " time"]:
-    """Index of the epoch that holds each time, -1 where none does."""
-    epoch = np.searchsorted(epochs_s[:, 0], times_s, side="right") - 1
-    inside: Bool[np.ndarray, " time"] = (epoch >= 0) & (times_s < epochs_s[epoch, 1])
-    return np.where(inside, epoch, -1)
-
-
 def _intersect(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Epochs that lie in both lists."""
     low = np.maximum(a[:, None, 0], b[None, :, 0])
@@ -389,20 +333,9 @@ def _intersect(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return _as_epochs(np.column_stack([low[high > low], high[high > low]]))
 
 
-def _name_neurons(recording: Recording, which: np.ndarray, fate: str) -> str:
+def _name_neurons(recording: Recording, which: np.ndarray, what: str) -> str:
     names = [recording.neuron_ids[i] for i in np.flatnonzero(which)]
     if not names:
         return ""
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"{len(names)} of {recording.n_neurons} neurons {fate}: {shown}"
-
-
-def scored_epochs(recording: Recording, history_window_s: float) -> Float[np.ndarray, "epoch 2"]:
-    """The epochs without the first history window of each, whose past is not known in full.
-
-    Epochs no longer than a history window are left out. Spikes before an epoch's scored part
-    still count as history.
-    """
-    start = recording.epochs_s[:, 0] + history_window_s
-    long_enough = start + recording.time_resolution_s < recording.epochs_s[:, 1]
-    return np.column_stack([start, recording.epochs_s[:, 1]])[long_enough]
+    return f"{len(names)} of {recording.n_neurons} neurons {what}: {shown}"

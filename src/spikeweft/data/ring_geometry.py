@@ -4,8 +4,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 N_SLOTS = 100
-
-
 """Slots of the ring (Yoon 2025)."""
 
 

@@ -1,41 +1,29 @@
-"""Sorting artefacts: pairs of neurons that spike sorting could not see firing together.
+"""Sorting artefacts: pairs of neurons that are never active together.
 
-Where the spikes of two neurons overlap on the same electrodes, sorting misses one of them, and the
-pair seems never to fire within half a millisecond. A model takes that for inhibition.
+Where the spikes of two neurons overlap on the same electrodes, spike sorting misses one of them,
+and the pair seems never to fire within half a millisecond. A model takes that for inhibition.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import no_type_check
 
-import numba
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 from scipy.stats import binom
 
 from spikeweft.data.recording import Recording
+from spikeweft.data.spike_pairs import count_pairs
 
 BLIND_S = 0.5e-3
-
-
 """Spikes closer than this overlap."""
 
-
 NEIGHBOUR_S = 5e-3
-
-
-"""Lags from `BLIND_S` to this one tell how many spikes to expect within the blind window."""
-
+"""Lags from `BLIND_S` to this one give the number of spikes expected in the blind window."""
 
 MOST_LEFT = 0.2
-
-
 """Share of the expected coincidences below which a pair almost never fires together."""
 
-
 FALSE_ALARM = 0.01
-
-
 """Chance that any pair of a recording without artefacts is named."""
 
 
@@ -67,7 +55,7 @@ def resolves_artefacts(recording: Recording) -> bool:
 
 
 def sorting_artefacts(recording: Recording) -> list[SortingArtefact]:
-    """Pairs that almost never fire within `BLIND_S` of each other, though they do just beside.
+    """Pairs that almost never fire within `BLIND_S` of each other, but do at longer lags.
 
     Two Poisson counts are compared, within the blind window and at the neighbouring lags: given
     their sum, the first is binomial. Inhibition that begins with a spike empties one side only,
@@ -79,11 +67,15 @@ def sorting_artefacts(recording: Recording) -> list[SortingArtefact]:
         return []
     n_blind = round(BLIND_S / recording.time_resolution_s)
     n_lags = round(NEIGHBOUR_S / recording.time_resolution_s)
-    within, before, after = _coincidences(recording, n_blind, n_lags)
+    n = recording.n_neurons
+    counts = np.zeros((n, n, 2), np.int64)
+    edges = np.array([n_blind, n_lags]) + 1
+    count_pairs(recording.spike_steps, recording.spike_neurons, edges, counts)
+    within, after = counts[:, :, 0] + counts[:, :, 0].T, counts[:, :, 1]
     share = (2 * n_blind + 1) / (n_lags - n_blind)
-    beside = np.minimum(before, after)
+    beside = np.minimum(after, after.T)
     p_value = binom.cdf(within, within + beside, share / (1 + share))
-    first, second = np.triu_indices(recording.n_neurons, 1)
+    first, second = np.triu_indices(n, 1)
     found = (p_value < FALSE_ALARM / len(first)) & (within < MOST_LEFT * share * beside)
     return [
         SortingArtefact(
@@ -109,7 +101,7 @@ def sound_pairs(
 
 
 def describe_artefacts(recording: Recording, artefacts: Sequence[SortingArtefact]) -> list[str]:
-    """What a user should know about them, in sentences that name the neurons."""
+    """Warnings about these artefacts, which name the neurons."""
     if not resolves_artefacts(recording):
         return [
             f"spike times come in steps of {1e3 * recording.time_resolution_s:g} ms, too "
@@ -124,36 +116,3 @@ def describe_artefacts(recording: Recording, artefacts: Sequence[SortingArtefact
         for artefact in artefacts
         for i, j in [artefact.neurons]
     ]
-
-
-def _coincidences(
-    recording: Recording, n_blind: int, n_lags: int
-) -> tuple[
-    Int[np.ndarray, "neuron neuron"],
-    Int[np.ndarray, "neuron neuron"],
-    Int[np.ndarray, "neuron neuron"],
-]:
-    """Spikes of j within the window around spikes of i, and up to `n_lags` before and after."""
-    ticks = np.rint(
-        (recording.spike_times_s - recording.spike_times_s[0]) / recording.time_resolution_s
-    ).astype(np.int64)
-    n = recording.n_neurons
-    within, after = np.zeros((n, n), np.int64), np.zeros((n, n), np.int64)
-    _count(ticks, recording.spike_neurons.astype(np.int64), n_blind, n_lags, within, after)
-    return within, after.T, after
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # numba compiles it; its caller is checked
-def _count(ticks, neurons, n_blind, n_lags, within, after):
-    for first in range(len(ticks)):
-        for second in range(first + 1, len(ticks)):
-            lag = ticks[second] - ticks[first]
-            if lag > n_lags:
-                break
-            i, j = neurons[first], neurons[second]
-            if lag <= n_blind:
-                within[i, j] += 1
-                within[j, i] += 1
-            else:
-                after[i, j] += 1

@@ -9,15 +9,13 @@ from numba import njit
 from scipy.linalg import LinAlgError, cholesky, get_lapack_funcs
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.holdout import HISTORY_WINDOW_S
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import PredictionScore, bits_per_spike
 
-_HISTORY_WINDOW_S = 0.1
-
-
-_BLOCK_TICKS = 10_000
-
+_BLOCK_STEPS = 10_000
 
 _MAX_NEURONS = 200
 
@@ -26,22 +24,22 @@ _MAX_NEURONS = 200
 class SpikeLaw(Protocol):
     """How a neuron turns its synaptic drive into spikes."""
 
-    def spikes_per_tick(
-        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
-    ) -> Float[np.ndarray, "tick neuron"]:
-        """Expected spikes in a tick."""
+    def spikes_per_step(
+        self, synaptic_drive: Float[np.ndarray, "step neuron"]
+    ) -> Float[np.ndarray, "step neuron"]:
+        """Expected spikes in a step."""
         ...
 
-    def spikes_per_tick_slope(
-        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
-    ) -> Float[np.ndarray, "tick neuron"]:
+    def spikes_per_step_slope(
+        self, synaptic_drive: Float[np.ndarray, "step neuron"]
+    ) -> Float[np.ndarray, "step neuron"]:
         """Their derivative with respect to the drive."""
         ...
 
 
 @runtime_checkable
 class KnownNetwork(Protocol):
-    """What the limits need to know of a network; those of `spikeweft.simulation` know it."""
+    """What the limits need of a network; those of `spikeweft.simulation` have it."""
 
     @property
     def neuron(self) -> SpikeLaw:
@@ -60,7 +58,7 @@ class KnownNetwork(Protocol):
 
     @property
     def decay(self) -> float:
-        """Factor by which a trace decays in a tick."""
+        """Factor by which a trace decays in a step."""
         ...
 
     @property
@@ -69,18 +67,18 @@ class KnownNetwork(Protocol):
         ...
 
     def stretches(self, start: int, stop: int) -> Iterable[tuple[int, int, int]]:
-        """Parts of these ticks in which the columns are shifted equally: start, stop, shift."""
+        """Parts of these steps in which the columns are shifted equally: start, stop, shift."""
         ...
 
 
 def oracle_log_likelihood(
-    network: KnownNetwork, recording: Recording, history_window_s: float = _HISTORY_WINDOW_S
+    network: KnownNetwork, recording: Recording, history_window_s: float = HISTORY_WINDOW_S
 ) -> Float[np.ndarray, " neuron"]:
     """Log-likelihood in nats of the spikes under the rates of the network itself, per neuron.
 
-    Σ log λ(t_spike) - ∫λ dt over `windows.scored_epochs`, where λ in Hz is the expected number of
-    spikes in a tick, given all spikes since the epoch began in strictly earlier ticks, divided by
-    the tick. Every tick counts.
+    Σ log λ(t_spike) - ∫λ dt over `scored_epochs`, where λ in Hz is the expected number of
+    spikes in a step, given all spikes since the epoch began in strictly earlier steps, divided by
+    the step. Every step counts.
 
     Raises
     ------
@@ -91,7 +89,7 @@ def oracle_log_likelihood(
     synapses = network.recurrent_strength * network.connectivity.weights
     total = np.zeros(recording.n_neurons)
     for block in _blocks(network, recording, history_window_s):
-        expected = network.neuron.spikes_per_tick(block.traces @ synapses.T)
+        expected = network.neuron.spikes_per_step(block.traces @ synapses.T)
         rate_hz = expected[block.spike_rows, block.spike_neurons] / network.time_step_s
         total += np.bincount(block.spike_neurons, np.log(rate_hz), minlength=len(total))
         total -= expected.sum(axis=0)
@@ -102,9 +100,9 @@ def oracle_bits_per_spike(
     network: KnownNetwork,
     recording: Recording,
     null_rate_hz: Float[np.ndarray, " neuron"],
-    history_window_s: float = _HISTORY_WINDOW_S,
+    history_window_s: float = HISTORY_WINDOW_S,
 ) -> PredictionScore:
-    """Bits per spike of the network's own rates: no honest model exceeds them but by chance.
+    """Bits per spike of the network's own rates: a model exceeds them only by chance.
 
     Raises
     ------
@@ -182,10 +180,10 @@ def fisher_information(
     InputError
         As in `oracle_log_likelihood`.
     """
-    _check(network, recording, _HISTORY_WINDOW_S)
+    _check(network, recording, HISTORY_WINDOW_S)
     n = recording.n_neurons
     information = np.zeros((n, n, n))
-    for block in _blocks(network, recording, _HISTORY_WINDOW_S):
+    for block in _blocks(network, recording, HISTORY_WINDOW_S):
         order = np.argsort(block.spike_neurons, kind="stable")
         post = block.spike_neurons[order]
         score = _score(network, post, block.traces[block.spike_rows[order]])
@@ -198,15 +196,15 @@ def _score(
     network: KnownNetwork, post: Int[np.ndarray, " spike"], traces: Float[np.ndarray, "spike pre"]
 ) -> Float[np.ndarray, "spike pre"]:
     """∂log λ/∂w at spikes of the neurons `post`."""
-    r, law = network.recurrent_strength, network.neuron
+    r, neuron = network.recurrent_strength, network.neuron
     drive = r * np.einsum("sj,sj->s", traces, network.connectivity.weights[post])[:, None]
-    return r * law.spikes_per_tick_slope(drive) / law.spikes_per_tick(drive) * traces
+    return r * neuron.spikes_per_step_slope(drive) / neuron.spikes_per_step(drive) * traces
 
 
 class _Block(NamedTuple):
-    """Traces before every tick, as the unshifted weights see them, and the spikes there."""
+    """Traces before every step, as the unshifted weights see them, and the spikes there."""
 
-    traces: Float[np.ndarray, "tick pre"]
+    traces: Float[np.ndarray, "step pre"]
     spike_rows: Int[np.ndarray, " spike"]
     spike_neurons: Int[np.ndarray, " spike"]
 
@@ -214,16 +212,16 @@ class _Block(NamedTuple):
 def _blocks(
     network: KnownNetwork, recording: Recording, history_window_s: float
 ) -> Iterator[_Block]:
-    """The scored ticks of a recording, in blocks that fit the memory."""
-    ticks = np.rint(recording.spike_times_s / network.time_step_s).astype(np.int64)
+    """The scored steps of a recording, in blocks that fit the memory."""
+    steps = np.rint(recording.spike_times_s / network.time_step_s).astype(np.int64)
 
     def spikes_between(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        inside = slice(*np.searchsorted(ticks, [first, last]))
-        return ticks[inside] - first, recording.spike_neurons[inside]
+        inside = slice(*np.searchsorted(steps, [first, last]))
+        return steps[inside] - first, recording.spike_neurons[inside]
 
     for epoch_s in scored_epochs(recording, history_window_s):
         times_s = (epoch_s[0] - history_window_s, epoch_s[0], epoch_s[1])
-        begin, start, stop = (_tick_at_or_after(t, network.time_step_s) for t in times_s)
+        begin, start, stop = (_step_at_or_after(t, network.time_step_s) for t in times_s)
         trace = np.zeros(recording.n_neurons)
         _traces(trace, *spikes_between(begin, start), start - begin, network.decay)
         for first, last, shift in _short_stretches(network, start, stop):
@@ -236,11 +234,11 @@ def _short_stretches(
     network: KnownNetwork, start: int, stop: int
 ) -> Iterator[tuple[int, int, int]]:
     for first, last, shift in network.stretches(start, stop):
-        for cut in range(first, last, _BLOCK_TICKS):
-            yield cut, min(cut + _BLOCK_TICKS, last), shift
+        for cut in range(first, last, _BLOCK_STEPS):
+            yield cut, min(cut + _BLOCK_STEPS, last), shift
 
 
-def _tick_at_or_after(time_s: float, time_step_s: float) -> int:
+def _step_at_or_after(time_s: float, time_step_s: float) -> int:
     return int(np.ceil(time_s / time_step_s - 1e-3))
 
 
@@ -276,14 +274,14 @@ def _relative_error(network: KnownNetwork, squared_error: float) -> float:
 
 @njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _traces(trace, spike_rows, spike_neurons, n_ticks, decay):
-    """Traces before every tick; `trace` is brought to the end of the last one."""
-    traces = np.empty((n_ticks, len(trace)))
+def _traces(trace, spike_rows, spike_neurons, n_steps, decay):
+    """Traces before every step; `trace` is brought to the end of the last one."""
+    traces = np.empty((n_steps, len(trace)))
     spike = 0
-    for tick in range(n_ticks):
-        traces[tick] = trace
+    for step in range(n_steps):
+        traces[step] = trace
         trace *= decay
-        while spike < len(spike_rows) and spike_rows[spike] == tick:
+        while spike < len(spike_rows) and spike_rows[spike] == step:
             trace[spike_neurons[spike]] += 1.0
             spike += 1
     return traces

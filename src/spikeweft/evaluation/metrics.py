@@ -181,7 +181,7 @@ Pairs = Bool[np.ndarray, "post pre"]
 
 
 def agreement(one: Connectivity, other: Connectivity, sound: Pairs | None = None) -> float:
-    """Correlation of every weight of two circuits, over pairs that both know."""
+    """Correlation of the weights of two circuits over the pairs that the data of both inform."""
     used = one.informed & other.informed
     if sound is not None:
         used &= sound
@@ -189,7 +189,7 @@ def agreement(one: Connectivity, other: Connectivity, sound: Pairs | None = None
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson correlation; NaN where there is none to speak of."""
+    """Pearson correlation; NaN of fewer than three values, or of constants."""
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
     return float(np.corrcoef(one, other)[0, 1])

@@ -1,7 +1,7 @@
-"""A recording in bins: what a model that predicts bin by bin sees, and what it is scored on."""
+"""A recording in bins, for models that predict each bin from the bins before."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -9,11 +9,12 @@ import torch
 from jaxtyping import Float, Float32, Int, Int16
 from torch import Tensor
 
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import ScoredCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bins:
+class BinnedHistory:
     """Spikes in bins; the history of those that are scored is a view by index arithmetic.
 
     Attributes
@@ -25,7 +26,7 @@ class Bins:
     start_s, width_s
         Start and length of each bin, scored or not.
     scored
-        Bins that hold scored time; the history of each lies in the same epoch.
+        BinnedHistory that hold scored time; the history of each lies in the same epoch.
     """
 
     counts: Int16[Tensor, "time neuron"]
@@ -36,31 +37,19 @@ class Bins:
     scored: Int[np.ndarray, " sample"]
     history_bins: int
     bin_s: float
+    drive_rad: Float32[Tensor, " time"] | None = None
 
     @classmethod
     def of(cls, X: Recording, bin_s: float, history_window_s: float) -> Self:
-        """Bin a recording; scored time is that of `windows.scored_epochs`."""
-        binned = X.counts(bin_s)
-        epochs_s = scored_epochs(X, history_window_s)
-        spikes = np.zeros_like(binned.counts)
-        if len(epochs_s):
-            inside = X.restrict(epochs_s)
-            spikes = (
-                replace(X, spike_times_s=inside.spike_times_s, spike_neurons=inside.spike_neurons)
-                .counts(bin_s)
-                .counts
-            )
-        long_enough = np.isin(X.epochs_s[:, 1], epochs_s[:, 1])[binned.epoch]
-        start_s = X.epochs_s[binned.epoch, 0] + history_window_s
-        stop_s = binned.start_s + binned.exposure_s
-        exposure_s = np.maximum(stop_s - np.maximum(start_s, binned.start_s), 0.0) * long_enough
+        """Bin a recording; scored time is that of `scored_epochs`."""
+        binned = ScoredCounts.of(X, bin_s, history_window_s)
         return cls(
             counts=torch.from_numpy(binned.counts.astype(np.int16)),
-            spikes=torch.from_numpy(spikes.astype(np.int16)),
-            exposure_s=exposure_s,
+            spikes=torch.from_numpy(binned.scored_spikes.astype(np.int16)),
+            exposure_s=binned.scored_s,
             start_s=binned.start_s,
             width_s=binned.exposure_s,
-            scored=np.flatnonzero(exposure_s > 1e-6 * bin_s),
+            scored=np.flatnonzero(binned.scored_s),
             history_bins=math.floor(history_window_s / bin_s + 1e-6),
             bin_s=bin_s,
         )
@@ -80,6 +69,10 @@ class Bins:
         time = self.scored[chosen]
         part = torch.from_numpy(self.exposure_s[time, None] / self.bin_s)
         return self.spikes[torch.from_numpy(time)].float(), part.float()
+
+    def drive(self, chosen: Int[np.ndarray, " batch"]) -> Float32[Tensor, " batch"] | None:
+        """The external drive in the chosen scored bins."""
+        return None if self.drive_rad is None else self.drive_rad[self.scored[chosen]]
 
     def evenly(self, n: int) -> Int[np.ndarray, " sample"]:
         """Scored bins spread over the recording; some repeat where there are fewer than n."""

@@ -2,20 +2,27 @@
 
 import math
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
-from spikeweft.evaluation.metrics import bits_per_spike
-from spikeweft.graph_networks.binned_history import Bins, rebin
+from spikeweft.estimator import check_enough_neurons
+from spikeweft.graph_networks.binned_history import BinnedHistory
+from spikeweft.graph_networks.binned_prediction import (
+    BIN_S,
+    EVALUATION_BATCH,
+    N_PROBES,
+    BestEpoch,
+    BinnedPredictor,
+    LogCounts,
+    held_out_bits,
+)
 from spikeweft.graph_networks.nri_model import (
     N_GRAPH_WINDOWS,
     N_KINDS,
@@ -27,65 +34,24 @@ from spikeweft.graph_networks.nri_model import (
 )
 from spikeweft.runtime.training_loop import Progress
 
-BIN_S = 1e-3
-
-
-"""Width of the bins that are predicted; a coarser recording is binned at its own resolution."""
-
-
 LEARNING_RATE = 5e-3
-
-
 """Adam's step size at the start (published: 5e-4, for ten times as many steps)."""
 
-
 LEARNING_RATE_DECAY = 0.8
-
-
 """Factor on the step size from one epoch to the next (chosen)."""
 
-
 BATCHES_PER_EPOCH = 100
-
-
 """An epoch is this many gradient steps (chosen)."""
 
-
 PATIENCE = 3
-
-
 """Epochs without a better held-out likelihood after which training stops (chosen)."""
 
-
 N_ENCODED_PAIRS = 1_280_000
-
-
 """Pairs of neurons, over all windows, that the graph of one gradient step is encoded from; so few
 neurons are seen in many windows (chosen)."""
 
 
-HELD_OUT = 0.1
-
-
-"""Last part of the recording, set apart to decide when to stop."""
-
-
-N_HELD_OUT_BINS = 4096
-
-
-"""Bins, spread evenly over the held-out part, that each epoch is judged by."""
-
-
-N_PROBES = 2048
-
-
-"""Moments at which one spike is added to see what the fitted edges do."""
-
-
-_EVALUATION_BATCH = 256
-
-
-class NRI(SpikePredictor):
+class NRI(BinnedPredictor):
     r"""Neural relational inference (Kipf et al. 2018), adapted to spikes.
 
     An encoder passes messages between neurons and pairs and gives each ordered pair a distribution
@@ -94,9 +60,9 @@ class NRI(SpikePredictor):
     Poisson likelihood less the divergence of the edges from a sparse prior, counted once, since a
     recording has one graph. Training stops early by the likelihood of held-out spikes.
 
-    Kinds have no sign of their own. What one does to the postsynaptic log rate is asked of the
-    fitted model: a presynaptic spike is added at random moments, and its effects are regressed on
-    the edges' probabilities. A weight is the sum over kinds of probability times effect, in nats
+    Kinds of edges have no sign. Their effect on the postsynaptic log rate is measured in the fitted
+    model: a presynaptic spike is added at random moments, and the changes are regressed on the
+    edges' probabilities. A weight is the sum over kinds of probability times effect, in nats
     per presynaptic spike. Ground truth plays no part.
 
     Parameters
@@ -168,27 +134,6 @@ class NRI(SpikePredictor):
         )
         return self
 
-    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
-        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""
-        self.check_fitted(X)
-        bins = self._bins(X)
-        return _log_likelihood(self._model, self._edges, bins, np.arange(len(bins)))
-
-    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
-
-        Every millisecond is predicted from the spikes before it and summed over the bin. Where an
-        epoch has no full history window yet, the neuron's mean rate is expected.
-        """
-        self.check_fitted(X)
-        bins = self._bins(X)
-        expected = np.outer(bins.width_s, self.null_rate_hz_).astype(np.float32)
-        everything = np.arange(len(bins))
-        for chosen, log_rate in _predictions(self._model, self._edges, bins, everything):
-            time = bins.scored[chosen]
-            expected[time] = log_rate.exp().numpy() * bins.width_s[time, None]
-        return rebin(expected, bins.width_s, X.counts(bin_s).exposure_s)
-
     def _check(self, X: Recording) -> None:
         check_enough_neurons(X)
         if min(self.n_epochs, self.batch_size) < 1:
@@ -203,19 +148,18 @@ class NRI(SpikePredictor):
                 "window of at least one bin, and a recording longer than the window"
             )
 
-    def _bins(self, X: Recording) -> Bins:
-        return Bins.of(X, self.bin_s_, self.history_window_s)
+    def _bins(self, X: Recording) -> BinnedHistory:
+        return BinnedHistory.of(X, self.bin_s_, self.history_window_s)
 
-    def _fit_model(self, X: Recording) -> Bins:
+    def _log_counts(self, bins: BinnedHistory) -> LogCounts:
+        return self._decoded(bins, self._edges)
+
+    def _decoded(self, bins: BinnedHistory, edges: Float32[Tensor, "post pre kind"]) -> LogCounts:
+        return lambda chosen: self._model.decoder(bins.history(chosen), edges)
+
+    def _fit_model(self, X: Recording) -> BinnedHistory:
         """Train a model, and give back the bins it was trained on."""
-        early = X.between(0.0, 1 - HELD_OUT)
-        training, held_out = self._bins(early), self._bins(X.between(1 - HELD_OUT, 1.0))
-        if min(len(training), len(held_out)) == 0:
-            raise InputError(
-                f"a recording of {X.duration_s:g} s in {len(X.epochs_s)} epochs leaves nothing to "
-                f"train on or to hold out after a history window of {self.history_window_s:g} s; "
-                "use a longer recording or a shorter window"
-            )
+        early, training, held_out = self._training_parts(X)
         # Half a spike more, so that a silent neuron has a rate and a logarithm.
         mean_count = torch.from_numpy((early.n_spikes + 0.5) / early.duration_s * self.bin_s_)
         generator = torch.Generator().manual_seed(self.random_state)
@@ -225,8 +169,8 @@ class NRI(SpikePredictor):
 
     def _train(
         self,
-        training: Bins,
-        held_out: Bins,
+        training: BinnedHistory,
+        held_out: BinnedHistory,
         null_rate_hz: Float[np.ndarray, " neuron"],
         generator: torch.Generator,
     ) -> Iterator[Progress]:
@@ -234,28 +178,26 @@ class NRI(SpikePredictor):
         model = self._model
         optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         decay = torch.optim.lr_scheduler.ExponentialLR(optimiser, LEARNING_RATE_DECAY)
-        best_bits, best_epoch, best = -math.inf, 0, model.state_dict()
-        for epoch in range(1, self.n_epochs + 1):
-            loss = self._train_one_epoch(epoch, training, optimiser, generator)
+        best = BestEpoch(model, PATIENCE)
+        while best.epoch < self.n_epochs and not best.is_past:
+            loss = self._train_one_epoch(best.epoch + 1, training, optimiser, generator)
             decay.step()
-            bits = _held_out_bits(model, model.edges(training), held_out, null_rate_hz)
-            if bits > best_bits:
-                best_bits, best_epoch, best = bits, epoch, deepcopy(model.state_dict())
+            log_counts = self._decoded(held_out, model.edges(training))
+            bits = held_out_bits(log_counts, held_out, null_rate_hz)
+            best.judge(bits)
             yield Progress(
                 stage="training",
-                step=epoch,
+                step=best.epoch,
                 n_steps=self.n_epochs,
                 loss=loss,
                 held_out_bits_per_spike=bits,
             )
-            if epoch - best_epoch >= PATIENCE:
-                break
-        model.load_state_dict(best)
+        best.take()
 
     def _train_one_epoch(
         self,
         epoch: int,
-        training: Bins,
+        training: BinnedHistory,
         optimiser: torch.optim.Optimizer,
         generator: torch.Generator,
     ) -> float:
@@ -284,17 +226,17 @@ class NRI(SpikePredictor):
         return bound / max(n_spikes, 1.0) + math.log(training.bin_s)
 
     def _effects(
-        self, bins: Bins, edges: Float32[Tensor, "post pre kind"]
+        self, bins: BinnedHistory, edges: Float32[Tensor, "post pre kind"]
     ) -> Float[np.ndarray, " kind"]:
-        """What a presynaptic spike of the last 10 ms does through each kind (least squares)."""
+        """Effect of a presynaptic spike of the last 10 ms through each kind (least squares)."""
         rng = np.random.default_rng(self.random_state)
         n = bins.counts.shape[1]
         latest = min(bins.history_bins, max(1, round(0.01 / bins.bin_s)))
         power, product = np.zeros((N_KINDS, N_KINDS)), np.zeros(N_KINDS)
-        for _ in range(N_PROBES // _EVALUATION_BATCH):
-            history = bins.history(rng.integers(len(bins), size=_EVALUATION_BATCH))
-            pre = torch.from_numpy(rng.integers(n, size=_EVALUATION_BATCH))
-            ago = torch.from_numpy(rng.integers(1, latest + 1, size=_EVALUATION_BATCH))
+        for _ in range(N_PROBES // EVALUATION_BATCH):
+            history = bins.history(rng.integers(len(bins), size=EVALUATION_BATCH))
+            pre = torch.from_numpy(rng.integers(n, size=EVALUATION_BATCH))
+            ago = torch.from_numpy(rng.integers(1, latest + 1, size=EVALUATION_BATCH))
             effect = effect_of_a_spike(self._model.decoder, history, edges, pre, ago)
             edge = edges[:, pre].transpose(0, 1)
             others = (torch.arange(n) != pre[:, None]).numpy()
@@ -304,51 +246,6 @@ class NRI(SpikePredictor):
         return np.linalg.lstsq(power, product, rcond=1e-6)[0]
 
 
-def n_windows(bins: Bins) -> int:
+def n_windows(bins: BinnedHistory) -> int:
     """Windows that a graph is encoded from at a time."""
     return int(np.clip(N_ENCODED_PAIRS // bins.counts.shape[1] ** 2, 1, N_GRAPH_WINDOWS))
-
-
-def _predictions(
-    model: RelationalModel,
-    edges: Float32[Tensor, "post pre kind"],
-    bins: Bins,
-    chosen: Int[np.ndarray, " sample"],
-) -> Iterator[tuple[Int[np.ndarray, " batch"], Float32[Tensor, "batch neuron"]]]:
-    """Scored bins and each neuron's log rate in them, in log Hz, some at a time."""
-    for start in range(0, len(chosen), _EVALUATION_BATCH):
-        part = chosen[start : start + _EVALUATION_BATCH]
-        with torch.no_grad():
-            log_count = model.decoder(bins.history(part), edges)
-        yield part, log_count - math.log(bins.bin_s)
-
-
-def _log_likelihood(
-    model: RelationalModel,
-    edges: Float32[Tensor, "post pre kind"],
-    bins: Bins,
-    chosen: Int[np.ndarray, " sample"],
-) -> Float[np.ndarray, " neuron"]:
-    total = torch.zeros(bins.counts.shape[1], dtype=torch.float64)
-    for part, log_rate in _predictions(model, edges, bins, chosen):
-        counts, scored_part = bins.observed(part)
-        expected = log_rate.exp() * scored_part * bins.bin_s
-        total += (counts * log_rate - expected).sum(0, dtype=torch.float64)
-    return total.numpy()
-
-
-def _held_out_bits(
-    model: RelationalModel,
-    edges: Float32[Tensor, "post pre kind"],
-    held_out: Bins,
-    null_rate_hz: Float[np.ndarray, " neuron"],
-) -> float:
-    """Pooled over neurons, as the loss is: a mean over neurons would heed the rarest most."""
-    chosen = held_out.evenly(min(N_HELD_OUT_BINS, len(held_out)))
-    time = held_out.scored[chosen]
-    return bits_per_spike(
-        _log_likelihood(model, edges, held_out, chosen),
-        held_out.spikes[torch.from_numpy(time)].sum(0).numpy(),
-        float(held_out.exposure_s[time].sum()),
-        null_rate_hz,
-    ).pooled

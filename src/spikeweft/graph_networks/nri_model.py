@@ -6,36 +6,22 @@ import torch
 from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 
-from spikeweft.graph_networks.binned_history import Bins
+from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.message_passing import messages
 
 N_KINDS = 2
-
-
 """Kinds of edges beside "none", room for excitation and inhibition (chosen)."""
 
-
 NO_EDGE_PRIOR = 0.9
-
-
 """Prior probability that a pair has no edge; the kinds share the rest (the authors' sparse one)."""
 
-
 TEMPERATURE = 0.5
-
-
 """Temperature of the concrete distribution that relaxes the edges (published)."""
 
-
 N_UNITS = 32
-
-
 """Width of every layer (published: 256)."""
 
-
 N_GRAPH_WINDOWS = 1024
-
-
 """Windows, spread over the training part, that the answer is encoded from (chosen)."""
 
 
@@ -151,7 +137,7 @@ class RelationalModel(nn.Module):
                     nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
     @torch.no_grad()
-    def edges(self, bins: Bins) -> Float32[Tensor, "post pre kind"]:
+    def edges(self, bins: BinnedHistory) -> Float32[Tensor, "post pre kind"]:
         """Probability of each kind of edge, by windows spread over the recording."""
         logits = self.encoder(bins.history(bins.evenly(N_GRAPH_WINDOWS)))
         return without_self(torch.softmax(logits, dim=-1))[..., 1:]

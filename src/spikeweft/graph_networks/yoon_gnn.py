@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,43 +14,31 @@ from jaxtyping import Float
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.data.ring_geometry import hidden_angles, ring_interpolation
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
-from spikeweft.graph_networks.binned_history import Bins, rebin
+from spikeweft.estimator import check_enough_neurons
+from spikeweft.graph_networks.binned_history import BinnedHistory
+from spikeweft.graph_networks.binned_prediction import (
+    BIN_S,
+    EVALUATION_BATCH,
+    N_PROBES,
+    BinnedPredictor,
+    LogCounts,
+    as_tensors,
+)
 from spikeweft.graph_networks.yoon_model import N_HIDDEN_UNITS, CircuitModel, effect_of_a_spike
 from spikeweft.graph_networks.yoon_training import (
-    EVALUATION_BATCH,
-    DrivenBins,
     TrainingSettings,
     YoonFit,
-    as_tensors,
-    log_likelihood_of,
-    predictions,
+    drive_at,
+    log_counts,
     refuse,
 )
 from spikeweft.runtime.training_loop import Progress, train
 
-BIN_S = 1e-3
 
-
-"""Width of the bins that are predicted; a coarser recording is binned at its own resolution."""
-
-
-HELD_OUT = 0.1
-
-
-"""Last part of the recording, set apart to decide when to stop."""
-
-
-N_PROBES = 2048
-
-
-"""Moments at which one spike is added to see what the fitted weights do."""
-
-
-class YoonGNN(SpikePredictor):
+class YoonGNN(BinnedPredictor):
     r"""Circuit inference by a graph neural network that learns to predict spikes (Yoon 2025).
 
-    The model is `model.CircuitModel`, the loss Poisson, the optimiser Adam with an exponentially
+    The model is `CircuitModel`, the loss Poisson, the optimiser Adam with an exponentially
     decaying step size; training stops early by the likelihood of held-out spikes. Sizes and rates
     that the paper does not give are module constants marked "chosen".
 
@@ -63,8 +52,6 @@ class YoonGNN(SpikePredictor):
         Synaptic time constant τ; the convolution has length 2τ and stride 0.2τ.
     history_window_s
         Past spikes that a prediction sees, at least 2τ.
-    directed
-        Whether w_ij and w_ji may differ; the published graph is symmetric.
     n_hidden
         Hidden neurons, put into the gaps of the ring that the observed neurons form.
     drive
@@ -92,7 +79,6 @@ class YoonGNN(SpikePredictor):
         *,
         tau_s: float = 0.01,
         history_window_s: float = 0.02,
-        directed: bool = False,
         n_hidden: int = 0,
         drive: str | None = None,
         message_width: int = N_HIDDEN_UNITS,
@@ -102,7 +88,6 @@ class YoonGNN(SpikePredictor):
     ) -> None:
         self.tau_s = tau_s
         self.history_window_s = history_window_s
-        self.directed = directed
         self.n_hidden = n_hidden
         self.drive = drive
         self.message_width = message_width
@@ -129,14 +114,7 @@ class YoonGNN(SpikePredictor):
         self.bin_s_ = self._bin_s(X)
         self.null_rate_hz_ = X.rate_hz
         self._model = self._build(X.preferred_angle_rad, X.n_neurons, float(X.rate_hz.mean()))
-        early = X.between(0.0, 1 - HELD_OUT)
-        training, held_out = self._bins(early), self._bins(X.between(1 - HELD_OUT, 1.0))
-        refuse(
-            min(len(training), len(held_out)) == 0,
-            f"a recording of {X.duration_s:g} s in {len(X.epochs_s)} epochs leaves nothing to "
-            f"train on or to hold out after a history window of {self.history_window_s:g} s; use "
-            "a longer recording or a shorter window",
-        )
+        early, training, held_out = self._training_parts(X)
         settings = TrainingSettings(self.n_epochs, self.batch_size, self.random_state)
         fit = YoonFit(settings, self._model, training, held_out, early.rate_hz)
         self.history_ = []
@@ -153,27 +131,6 @@ class YoonGNN(SpikePredictor):
             metadata={"method": type(self).__name__, "unit": "nats per spike"},
         )
         return self
-
-    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
-        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""
-        self.check_fitted(X)
-        bins = self._bins(X)
-        return log_likelihood_of(self._model, self._graph, bins, np.arange(len(bins)))
-
-    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
-
-        Every millisecond is predicted from the spikes before it and summed over the bin. Where an
-        epoch has no full history window yet, the neuron's mean rate is expected.
-        """
-        self.check_fitted(X)
-        bins = self._bins(X)
-        expected = np.outer(bins.width_s, self.null_rate_hz_).astype(np.float32)
-        everything = np.arange(len(bins))
-        for chosen, log_rate in predictions(self._model, self._graph, bins, everything):
-            time = bins.scored[chosen]
-            expected[time] = log_rate.exp().numpy() * bins.width_s[time, None]
-        return rebin(expected, bins.width_s, X.counts(bin_s).exposure_s)
 
     def model_arrays(self) -> dict[str, np.ndarray]:
         """The fitted model as arrays, with `model_settings` all that `from_saved` needs."""
@@ -266,7 +223,6 @@ class YoonGNN(SpikePredictor):
             history_bins=self._n_bins(self.history_window_s),
             interpolation=interpolation,
             drive_angle_rad=None if self.drive is None else angle_rad,
-            directed=self.directed,
             log_mean_count=math.log(mean_rate_hz * self.bin_s_),
             generator=torch.Generator().manual_seed(self.random_state),
             message_width=self.message_width,
@@ -275,10 +231,13 @@ class YoonGNN(SpikePredictor):
     def _n_bins(self, duration_s: float) -> int:
         return max(1, math.floor(duration_s / self.bin_s_ + 1e-6))
 
-    def _bins(self, X: Recording) -> "DrivenBins":
-        """What the recording holds for this model, in bins."""
-        bins = Bins.of(X, self.bin_s_, self.history_window_s)
-        return DrivenBins.under(self.drive, bins, X)
+    def _bins(self, X: Recording) -> BinnedHistory:
+        bins = BinnedHistory.of(X, self.bin_s_, self.history_window_s)
+        drive_rad = drive_at(X, self.drive, bins.start_s + bins.bin_s / 2)
+        return replace(bins, drive_rad=drive_rad)
+
+    def _log_counts(self, bins: BinnedHistory) -> LogCounts:
+        return log_counts(self._model, self._graph, bins)
 
     def _identity(self, X: Recording) -> dict[str, Any]:
         """Settings and data that a checkpoint belongs to."""
@@ -287,7 +246,7 @@ class YoonGNN(SpikePredictor):
             data.update(np.ascontiguousarray(array).tobytes())
         return {"estimator": type(self).__name__, **self.get_params(), "data": data.hexdigest()}
 
-    def _weights_in_nats(self, bins: "DrivenBins") -> Float[np.ndarray, "post pre"]:
+    def _weights_in_nats(self, bins: BinnedHistory) -> Float[np.ndarray, "post pre"]:
         """The graph among observed neurons, in units of what a spike does (least squares)."""
         rng = np.random.default_rng(self.random_state)
         n = bins.counts.shape[1]

@@ -21,32 +21,18 @@ from torch import Tensor, nn
 from spikeweft.graph_networks.message_passing import messages
 
 N_KERNELS = 32
-
-
 """Kernels of Conv1D (published)."""
 
-
 N_PAIR = 32
-
-
 """Width of both hidden layers of the MLP from two embeddings to a weight (published)."""
 
-
 N_SNAPSHOTS = 512
-
-
 """Windows of every spike train that its embedding is computed from (chosen)."""
 
-
 N_EMBEDDING = 16
-
-
 """Size of the embedding z_i (chosen)."""
 
-
 N_HIDDEN_UNITS = 64
-
-
 """Width of the state h_i, the message function φ, the GRU and the decoder (chosen)."""
 
 
@@ -90,12 +76,12 @@ class StructureLearning(nn.Module):
     neurons that are active at different moments get different embeddings (a mean over time would
     make all neurons of a ring alike), but its size and cost are fixed.
 
-    The graph has no self-connections and is symmetric, as published, unless `directed`.
+    The graph has no self-connections and is symmetric, as published.
     """
 
-    def __init__(self, convolution: SpikeConvolution, *, directed: bool) -> None:
+    def __init__(self, convolution: SpikeConvolution) -> None:
         super().__init__()
-        self.convolution, self.directed = convolution, directed
+        self.convolution = convolution
         n_features = convolution.n_features(convolution.kernel_bins)
         self.readout = nn.Linear(N_SNAPSHOTS * n_features, N_EMBEDDING)
         self.pair = nn.Sequential(
@@ -114,14 +100,13 @@ class StructureLearning(nn.Module):
         return self.readout(features.flatten(1))
 
     def forward(self, embedding: Float[Tensor, "node embedding"]) -> Float[Tensor, "node node"]:
-        """Weights w_ij, row receives and column sends, of the complete graph over these nodes."""
+        """Weights w_ij, from node j to node i, of the complete graph over these nodes."""
         n = len(embedding)
         pairs = torch.cat(
             [embedding[:, None].expand(n, n, -1), embedding[None].expand(n, n, -1)], dim=-1
         )
         weights = self.pair(pairs).squeeze(-1)
-        if not self.directed:
-            weights = (weights + weights.T) / 2
+        weights = (weights + weights.T) / 2
         return weights * (1 - torch.eye(n))
 
 
@@ -258,14 +243,13 @@ class CircuitModel(nn.Module):
         history_bins: int,
         interpolation: Float[np.ndarray, "hidden neuron"],
         drive_angle_rad: Float[np.ndarray, " neuron"] | None,
-        directed: bool,
         log_mean_count: float,
         generator: torch.Generator,
         message_width: int = N_HIDDEN_UNITS,
     ) -> None:
         super().__init__()
         convolution = SpikeConvolution(kernel_bins, stride_bins)
-        self.structure = StructureLearning(convolution, directed=directed)
+        self.structure = StructureLearning(convolution)
         self.prediction = SpikePrediction(
             convolution,
             history_bins=history_bins,
@@ -309,8 +293,8 @@ def effect_of_a_spike(
 ) -> Float[Tensor, "batch neuron"]:
     """Change of every neuron's predicted log rate if one neuron had fired one spike more.
 
-    φ has no sign: the model is the same with w and φ both negated. So whether a weight excites is
-    a question to the fitted model, and this asks it.
+    The signs of w and φ are not determined: the model is the same with both negated. So whether a
+    weight excites must be measured in the fitted model.
     """
     spiked = history.clone()
     spiked[torch.arange(len(history)), lag, presynaptic] += 1

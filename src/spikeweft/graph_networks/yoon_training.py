@@ -2,9 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, fields
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,59 +11,27 @@ from torch import Tensor
 
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import bits_per_spike
-from spikeweft.graph_networks.binned_history import Bins
+from spikeweft.graph_networks.binned_history import BinnedHistory
+from spikeweft.graph_networks.binned_prediction import (
+    BestEpoch,
+    LogCounts,
+    as_tensors,
+    held_out_bits,
+)
 from spikeweft.graph_networks.yoon_model import N_SNAPSHOTS, CircuitModel, poisson_loss
 from spikeweft.runtime.training_loop import Progress
 
 LEARNING_RATE = 5e-4
-
-
 """Adam's step size at the start (published)."""
 
-
 LEARNING_RATE_DECAY = 0.97
-
-
 """Factor on the step size from one epoch to the next (exponential, as published; rate chosen)."""
 
-
 BATCHES_PER_EPOCH = 200
-
-
 """An epoch is at most this many batches, drawn without replacement (chosen)."""
 
-
 PATIENCE = 10
-
-
 """Epochs without a better held-out likelihood after which training stops (chosen)."""
-
-
-N_HELD_OUT_BINS = 4096
-
-
-"""Bins, spread evenly over the held-out part, that each epoch is judged by."""
-
-
-EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrivenBins(Bins):
-    """A recording in bins, with the external drive in each of them, where there is one."""
-
-    drive_rad: Float32[Tensor, " time"] | None
-
-    @classmethod
-    def under(cls, drive: str | None, bins: Bins, X: Recording) -> Self:
-        """Add the drive, by its name, to the bins of a recording."""
-        drive_rad = _drive(X, drive, bins.start_s + bins.bin_s / 2)
-        return cls(**{f.name: getattr(bins, f.name) for f in fields(Bins)}, drive_rad=drive_rad)
-
-    def drive(self, chosen: Int[np.ndarray, " batch"]) -> Float32[Tensor, " batch"] | None:
-        """The external drive in the chosen scored bins."""
-        return None if self.drive_rad is None else self.drive_rad[self.scored[chosen]]
 
 
 class TrainingSettings(NamedTuple):
@@ -77,38 +43,34 @@ class TrainingSettings(NamedTuple):
 
 
 class YoonFit:
-    """Training of one model on one recording, epoch by epoch; a `train.Trainable`."""
+    """Training of one model on one recording, epoch by epoch; a `Trainable`."""
 
     def __init__(
         self,
         settings: TrainingSettings,
         model: CircuitModel,
-        training: DrivenBins,
-        held_out: DrivenBins,
+        training: BinnedHistory,
+        held_out: BinnedHistory,
         null_rate_hz: Float[np.ndarray, " neuron"],
     ) -> None:
         self.settings, self.model = settings, model
         self.training, self.held_out, self.null_rate_hz = training, held_out, null_rate_hz
         self.snapshots = training.history(training.evenly(N_SNAPSHOTS))
         self.optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-        self.epoch = 0
-        self.best_epoch = 0
-        self.best_bits = -math.inf
-        self.best = deepcopy(model.state_dict())
+        self.best = BestEpoch(model, PATIENCE)
 
     def advance(self) -> Progress | None:
         """Train for one epoch; None after the last one, or once held-out spikes gain no more."""
-        if self.epoch == self.settings.n_epochs or self.epoch - self.best_epoch >= PATIENCE:
+        if self.best.epoch == self.settings.n_epochs or self.best.is_past:
             return None
         loss = self._train_one_epoch()
-        self.epoch += 1
-        bits = self._held_out_bits()
-        if bits > self.best_bits:
-            self.best_epoch, self.best_bits = self.epoch, bits
-            self.best = deepcopy(self.model.state_dict())
+        bits = held_out_bits(
+            log_counts(self.model, self._graph(), self.held_out), self.held_out, self.null_rate_hz
+        )
+        self.best.judge(bits)
         return Progress(
             stage="training",
-            step=self.epoch,
+            step=self.best.epoch,
             n_steps=self.settings.n_epochs,
             loss=loss,
             held_out_bits_per_spike=bits,
@@ -117,20 +79,15 @@ class YoonFit:
     def state(self) -> dict[str, np.ndarray]:
         """Weights, the best ones so far, Adam's moments and the counters, by name."""
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
-        tensors |= {f"best.{name}": t for name, t in self.best.items()}
         for i, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{i}.{name}": t for name, t in moments.items()}
         arrays = {name: t.numpy().copy() for name, t in tensors.items()}
-        return arrays | {
-            "epochs": np.array([self.epoch, self.best_epoch]),
-            "best_bits": np.array([self.best_bits]),
-        }
+        return arrays | self.best.state()
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from what `state` gave."""
-        shapes = self.model.state_dict()
-        self.model.load_state_dict(as_tensors(state, "model.", shapes))
-        self.best = as_tensors(state, "best.", shapes)
+        self.model.load_state_dict(as_tensors(state, "model.", self.model.state_dict()))
+        self.best.restore(state)
         moments = {
             i: as_tensors(
                 state,
@@ -141,19 +98,17 @@ class YoonFit:
         }
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        self.epoch, self.best_epoch = (int(epoch) for epoch in state["epochs"])
-        self.best_bits = float(state["best_bits"][0])
 
     def finish(self) -> Float32[Tensor, "node node"]:
         """Go back to the best weights, and compute their graph."""
-        self.model.load_state_dict(self.best)
+        self.best.take()
         return self._graph()
 
     def _train_one_epoch(self) -> float:
         """Mean loss in nats per spike, with rates in Hz."""
         self.model.train()
         for group in self.optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * LEARNING_RATE_DECAY**self.epoch
+            group["lr"] = LEARNING_RATE * LEARNING_RATE_DECAY**self.best.epoch
         loss, n_spikes = 0.0, 0.0
         for chosen in self._batches():
             counts, part = self.training.observed(chosen)
@@ -171,21 +126,10 @@ class YoonFit:
         return loss / max(n_spikes, 1.0) + math.log(self.training.bin_s)
 
     def _batches(self) -> Iterator[Int[np.ndarray, " batch"]]:
-        rng = np.random.default_rng([self.settings.random_state, self.epoch])
+        rng = np.random.default_rng([self.settings.random_state, self.best.epoch])
         size = self.settings.batch_size
         order = rng.permutation(len(self.training))[: BATCHES_PER_EPOCH * size]
         yield from (order[start : start + size] for start in range(0, len(order), size))
-
-    def _held_out_bits(self) -> float:
-        """Pooled over neurons, as the loss is: a mean over neurons would heed the rarest most."""
-        chosen = self.held_out.evenly(min(N_HELD_OUT_BINS, len(self.held_out)))
-        time = self.held_out.scored[chosen]
-        return bits_per_spike(
-            log_likelihood_of(self.model, self._graph(), self.held_out, chosen),
-            self.held_out.spikes[torch.from_numpy(time)].sum(0).numpy(),
-            float(self.held_out.exposure_s[time].sum()),
-            self.null_rate_hz,
-        ).pooled
 
     @torch.no_grad()
     def _graph(self) -> Float32[Tensor, "node node"]:
@@ -193,39 +137,24 @@ class YoonFit:
         return self.model.graph(self.snapshots)
 
 
-def predictions(
-    model: CircuitModel,
-    graph: Float32[Tensor, "node node"],
-    bins: DrivenBins,
-    chosen: Int[np.ndarray, " sample"],
-) -> Iterator[tuple[Int[np.ndarray, " batch"], Float32[Tensor, "batch neuron"]]]:
-    """Scored bins and each neuron's log rate in them, in log Hz, some at a time."""
+def log_counts(
+    model: CircuitModel, graph: Float32[Tensor, "node node"], bins: BinnedHistory
+) -> LogCounts:
+    """Predictions of a model in these bins, over a graph."""
     model.eval()
-    for start in range(0, len(chosen), EVALUATION_BATCH):
-        part = chosen[start : start + EVALUATION_BATCH]
-        with torch.no_grad():
-            log_count = model(bins.history(part), graph, bins.drive(part))
-        yield part, log_count - math.log(bins.bin_s)
+    return lambda chosen: model(bins.history(chosen), graph, bins.drive(chosen))
 
 
-def log_likelihood_of(
-    model: CircuitModel,
-    graph: Float32[Tensor, "node node"],
-    bins: DrivenBins,
-    chosen: Int[np.ndarray, " sample"],
-) -> Float[np.ndarray, " neuron"]:
-    """Log-likelihood of each neuron in the chosen bins, in nats."""
-    total = torch.zeros(bins.counts.shape[1], dtype=torch.float64)
-    for part, log_rate in predictions(model, graph, bins, chosen):
-        counts, scored_part = bins.observed(part)
-        expected = log_rate.exp() * scored_part * bins.bin_s
-        total += (counts * log_rate - expected).sum(0, dtype=torch.float64)
-    return total.numpy()
-
-
-def _drive(
+def drive_at(
     X: Recording, name: str | None, times_s: Float[np.ndarray, " time"]
 ) -> Float32[Tensor, " time"] | None:
+    """The drive of this name at each time; none where no name is given.
+
+    Raises
+    ------
+    InputError
+        Where the recording has no such covariate.
+    """
     if name is None:
         return None
     refuse(
@@ -234,16 +163,6 @@ def _drive(
         "name one of its covariates, or set drive to None",
     )
     return torch.from_numpy(X.covariates[name].at(times_s)).float()
-
-
-def as_tensors(
-    arrays: Mapping[str, np.ndarray], prefix: str, like: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Arrays under a prefix, in the shapes of tensors of the same names."""
-    return {
-        name: torch.tensor(arrays[prefix + name]).reshape(tensor.shape)
-        for name, tensor in like.items()
-    }
 
 
 def refuse(bad: bool, sentence: str) -> None:

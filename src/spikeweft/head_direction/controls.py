@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
 from spikeweft.evaluation.metrics import Pairs, PredictionScore, bits_per_spike, correlation
@@ -156,6 +157,4 @@ def profile_agreement(
     """Correlation of two circuits' mean profiles over the bins that both have."""
     first, second = profile(one, sound).mean, profile(other, sound).mean
     both = np.isfinite(first) & np.isfinite(second)
-    if both.sum() < 3:
-        return float("nan")
-    return float(np.corrcoef(first[both], second[both])[0, 1])
+    return correlation(first[both], second[both])

@@ -6,14 +6,12 @@ import numpy as np
 import pynapple as nap
 from jaxtyping import Float
 
+from spikeweft.data.holdout import TEST_FRACTION, split
 from spikeweft.data.readers.pynapple_objects import to_pynapple
 from spikeweft.data.recording import Recording
 from spikeweft.head_direction.tuning import N_DIRECTIONS, sampling_hz
 
 BIN_S = 0.1
-
-
-HELD_OUT = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +41,7 @@ class Decoding:
 
 def decode_direction(recording: Recording, angle: str) -> Decoding:
     """Decode the last tenth of a recording from tuning curves of the rest (Zhang et al. 1998)."""
-    training = recording.between(0.0, 1.0 - HELD_OUT)
-    test = recording.between(1.0 - HELD_OUT, 1.0)
+    training, test = split(recording, TEST_FRACTION)
     spikes, covariates = to_pynapple(training)
     curves = nap.compute_tuning_curves(
         spikes,

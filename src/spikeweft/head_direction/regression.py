@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from scipy.signal import lfilter
 from torch import Tensor
 
-from spikeweft.baselines.glm.row_lbfgs import minimise_rows
+from spikeweft.baselines.glm.batched_lbfgs import minimise_each
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import covariate_columns
 from spikeweft.data.recording import Recording
@@ -218,7 +218,7 @@ def fit_regression(design: Design, causes: Causes) -> Regression:
     if causes.direction:
         start = _tuning_alone(design, scored, start)
     inverse = _inverse_information(design, scored, allowed, start)
-    fit = minimise_rows(
+    fit = minimise_each(
         _objective(design, scored, allowed),
         lambda gradient: torch.einsum("ifg,ig->if", inverse, gradient),
         start,
@@ -254,7 +254,7 @@ def _tuning_alone(
     )
     allowed = few.allowed(Causes(own_spikes=False, others_spikes=False))
     inverse = _inverse_information(few, together, allowed, start)
-    return minimise_rows(
+    return minimise_each(
         _objective(few, together, allowed),
         lambda gradient: torch.einsum("ifg,ig->if", inverse, gradient),
         start,

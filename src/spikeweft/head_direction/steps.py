@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import FITTED, TEST, VALIDATION
 from spikeweft.data.readers.load import load
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
@@ -21,9 +22,6 @@ from spikeweft.head_direction.step_cache import Kept, pack_circuits
 from spikeweft.head_direction.study import (
     CAUSES,
     ERRORS_DEG,
-    FITTED,
-    HELD_OUT,
-    TEST,
     Elsewhere,
     Findings,
     Fit,
@@ -160,7 +158,7 @@ class _Steps:
 
     def _fit(self, n_hidden: int, aware: bool) -> Fit:
         self.on_stage(_told(n_hidden, aware))
-        training = self.recording.between(FITTED[0], HELD_OUT[1])
+        training = self.recording.between(FITTED[0], VALIDATION[1])
         test = self.recording.between(*TEST)
 
         def make() -> dict[str, np.ndarray]:

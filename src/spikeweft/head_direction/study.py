@@ -13,12 +13,6 @@ from spikeweft.head_direction.preparation import Prepared
 from spikeweft.head_direction.regression import Causes
 from spikeweft.runtime.files import digest_of
 
-FITTED, HELD_OUT, TEST = (0.0, 0.8), (0.8, 0.9), (0.9, 1.0)
-
-
-"""Parts of the recorded time: CircuitGNN chooses on the second, the regressions leave it out."""
-
-
 N_DRAWN = 2
 
 

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.signal import lfilter
 
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.recording import Recording, SpikeCounts
+from spikeweft.data.recording import Recording
+from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.head_direction.regression import (
     BIN_S,
     TAUS_S,

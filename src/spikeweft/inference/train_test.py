@@ -8,9 +8,11 @@ import numpy as np
 
 from spikeweft.data.bootstrap import resampled
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.holdout import HELD_OUT, TEST_FRACTION
+from spikeweft.data.holdout import TEST_FRACTION, VALIDATION_FRACTION, split
+from spikeweft.data.preferred_directions import preferred_directions
 from spikeweft.data.readers.load import load
-from spikeweft.data.recording import Recording, preferred_directions, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import check_enough_neurons
 from spikeweft.evaluation.metrics import inference_error
@@ -93,8 +95,7 @@ def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
 
 def _split(recording: Recording, history_window_s: float) -> tuple[Recording, Recording]:
     """The parts for fitting and for scoring; what the first one tells is all the model knows."""
-    training = recording.between(0.0, 1.0 - TEST_FRACTION)
-    test = recording.between(1.0 - TEST_FRACTION, 1.0)
+    training, test = split(recording, TEST_FRACTION)
     if any(len(scored_epochs(part, history_window_s)) == 0 for part in (training, test)):
         raise InputError(
             f"the recording of {recording.duration_s:g} s is too short: its last "
@@ -121,7 +122,7 @@ def _drawn(training: Recording, inference: Inference, history_window_s: float) -
             f"blocks of {inference.block_s:g} s cannot be used, since the first "
             f"{history_window_s:g} s of each are not scored; give {shortest_s:g} s or more"
         )
-    borders = (0.0, 1.0 - HELD_OUT, 1.0)
+    borders = (0.0, 1.0 - VALIDATION_FRACTION, 1.0)
     rng = np.random.default_rng(inference.bootstrap)
     return resampled(training, inference.block_s, borders, rng)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator
@@ -41,7 +41,7 @@ def draw_weights(circuit: Connectivity, order: NeuronOrder, ax: Axes, limit: flo
 
     The diagonal, and pairs of which the data say nothing (no finite standard error), are grey.
     """
-    weights = np.where(informed_pairs(circuit), circuit.weights, np.nan)
+    weights = np.where(circuit.informed, circuit.weights, np.nan)
     neurons = order.neurons
     ax.set_facecolor(NO_DATA)
     ax.imshow(
@@ -74,16 +74,9 @@ def draw_colour_scale(axes: Sequence[Axes]) -> Axes:
     return ax
 
 
-def informed_pairs(circuit: Connectivity) -> Bool[np.ndarray, "post pre"]:
-    """Pairs of different neurons that the data say something about: their error is finite."""
-    if circuit.standard_error is None:
-        return circuit.off_diagonal
-    return circuit.off_diagonal & np.isfinite(circuit.standard_error)
-
-
 def weight_limit(*circuits: Connectivity) -> float:
     """Where colours saturate: the 99th percentile of |weight|, so no outlier pales the rest."""
-    size = np.concatenate([np.abs(c.weights[informed_pairs(c)]) for c in circuits])
+    size = np.concatenate([np.abs(c.weights[c.informed]) for c in circuits])
     largest = float(size.max(initial=0.0))
     limit = float(np.quantile(size, 0.99)) if largest > 0 else 1.0
     return limit if limit > 0 else largest
@@ -113,7 +106,7 @@ def angular_profile(circuit: Connectivity) -> AngularProfile:
     assert circuit.angle_rad is not None
     angle, n = circuit.angle_rad, circuit.n_neurons
     difference = angle[None, :] - angle[:, None]
-    used = informed_pairs(circuit) & np.isfinite(difference)
+    used = circuit.informed & np.isfinite(difference)
     width = 2 * np.pi / n
     bins = np.rint(difference[used] / width).astype(np.int64) % n
     weight = circuit.weights[used]
@@ -245,7 +238,7 @@ def _weights_and_errors(
     circuit: Connectivity,
 ) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
     assert circuit.standard_error is not None
-    used = informed_pairs(circuit) & (circuit.standard_error > 0)
+    used = circuit.informed & (circuit.standard_error > 0)
     return circuit.weights[used], circuit.standard_error[used]
 
 

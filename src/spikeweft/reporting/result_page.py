@@ -9,7 +9,6 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spikeweft.reporting.explorer import SCRIPT, SCRIPT_HASH, explorer
-from spikeweft.reporting.plot_circuits import informed_pairs
 from spikeweft.reporting.result_figures import figures
 from spikeweft.reporting.result_view import View, flat
 from spikeweft.results.result import Result
@@ -221,7 +220,7 @@ def _neuron_rows(view: View) -> list[list[str]]:
     ours = view.per_neuron("bits_per_spike_per_neuron")
     glm = view.per_neuron("glm_bits_per_spike_per_neuron")
     angle, ids = view.inferred.angle_rad, view.inferred.neuron_ids
-    inputs = np.where(informed_pairs(view.inferred), view.inferred.weights, 0.0)
+    inputs = np.where(view.inferred.informed, view.inferred.weights, 0.0)
     strongest = np.argmax(np.abs(inputs), axis=1)
     return [
         [

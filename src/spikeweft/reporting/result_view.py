@@ -12,7 +12,6 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
 from spikeweft.evaluation.metrics import inference_error
 from spikeweft.reporting.ordering import NeuronOrder, neuron_order
-from spikeweft.reporting.plot_circuits import informed_pairs
 from spikeweft.results.result import Result
 
 
@@ -93,12 +92,12 @@ class View:
     def has_errors(self) -> bool:
         """Whether some weight comes with a standard error above 0."""
         error = self.inferred.standard_error
-        return error is not None and bool(np.any(error[informed_pairs(self.inferred)] > 0))
+        return error is not None and bool(np.any(error[self.inferred.informed] > 0))
 
     @property
     def n_uninformed_pairs(self) -> int:
         """Pairs of neurons that the data say nothing about."""
-        return int(self.inferred.off_diagonal.sum() - informed_pairs(self.inferred).sum())
+        return int(self.inferred.off_diagonal.sum() - self.inferred.informed.sum())
 
 
 def finite(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""A result: all that one inference found, and the folder of plain files it is kept in."""
+"""The result of an inference, and the folder of plain files that stores it."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.covariate import Covariate
+from spikeweft.data.readers.recording_arrays import recording_arrays, recording_from
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.runtime.training_loop import Progress
@@ -38,21 +38,19 @@ _DECODER_ERRORS = (
     csv.Error,
     zlib.error,
 )
-
-
 """What the decoders of netCDF, zip, safetensors, JSON and CSV raise on damaged bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """All that one inference found, beside what is needed to judge and repeat it.
+    """What one inference found, with what is needed to judge and repeat it.
 
     Attributes
     ----------
     connectivity
         The inferred circuit.
     glm
-        The Poisson GLM's circuit on the same spikes, the yardstick.
+        The Poisson GLM's circuit on the same spikes, for comparison.
     truth
         The true circuit, where the recording came with it. It is used to score only.
     metrics
@@ -62,7 +60,7 @@ class Result:
     sample
         Some seconds of the recording, to look at.
     warnings
-        What a user should know before believing the result.
+        What may make the result wrong.
     provenance
         What was run, on what, with which versions, when and for how long.
     model_arrays, model_settings
@@ -109,12 +107,12 @@ def write_result(folder: str | Path, result: Result) -> None:
         if circuit is None:
             (folder / name).unlink(missing_ok=True)
         else:
-            # By way of memory, here and below: a library that a full disk interrupts cries later.
+            # Written from memory, here and below: libraries report a full disk too late.
             content = circuit.to_xarray().to_netcdf(engine="scipy")
             (folder / name).write_bytes(content)
     # np.asarray keeps arrays without dims as they are; np.ascontiguousarray would add one.
     arrays = {name: np.asarray(value, order="C") for name, value in result.model_arrays.items()}
-    # Nor does save_file let anybody but the owner read its file.
+    # From memory too: save_file makes files that only the owner can read.
     (folder / "model.safetensors").write_bytes(save(arrays))
     _write_json(folder / "model.json", result.model_settings)
     _write_json(folder / "metrics.json", result.metrics)
@@ -165,7 +163,7 @@ def _circuits(result: Result) -> dict[str, Connectivity | None]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Path]:
-    """Turn whatever a decoder says about a missing or damaged file into one sentence."""
+    """Turn a decoder's errors about a missing or damaged file into one sentence."""
     if not path.is_file():
         raise InputError(
             f"{path} is missing, so {path.parent} is not a whole result; "
@@ -192,7 +190,7 @@ def _read_circuit_if_known(path: Path) -> Connectivity | None:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """One key per line, so that lists over neurons do not drown the rest."""
+    """One key per line, so that lists over neurons do not hide the rest."""
     rows = [
         f"  {json.dumps(str(key))}: {json.dumps(_plain(value), allow_nan=False)}"
         for key, value in content.items()
@@ -249,51 +247,18 @@ def _read_history(path: Path) -> list[Progress]:
 
 
 def _write_sample(path: Path, sample: Recording) -> None:
-    """Spikes under the names that a recording in an `.npz` has, and the rest beside them."""
-    arrays = {
-        "spike_times": sample.spike_times_s,
-        "spike_units": sample.spike_neurons,
-        "n_units": np.array(sample.n_neurons),
-        "start": np.array(sample.epochs_s[0, 0]),
-        "stop": np.array(sample.epochs_s[-1, 1]),
-        "epochs_s": sample.epochs_s,
-        "time_resolution_s": np.array(sample.time_resolution_s),
-        "neuron_ids": np.array(sample.neuron_ids, dtype=np.str_),
-        "covariates": np.array(list(sample.covariates), dtype=np.str_),
+    first_s, last_s = sample.epochs_s.ravel()[[0, -1]]
+    around = {
+        name: covariate.around(first_s, last_s) for name, covariate in sample.covariates.items()
     }
-    if sample.preferred_angle_rad is not None:
-        arrays["preferred_angle_rad"] = sample.preferred_angle_rad
-    for number, covariate in enumerate(sample.covariates.values()):
-        # A covariate spans the whole recording; only the sample's own stretch is kept.
-        first, last = np.searchsorted(covariate.times_s, sample.epochs_s.ravel()[[0, -1]])
-        kept = slice(max(first - 1, 0), last + 1)
-        arrays[f"covariate_{number}_times_s"] = covariate.times_s[kept]
-        arrays[f"covariate_{number}_values"] = covariate.values[kept]
-        arrays[f"covariate_{number}_is_angle"] = np.array(covariate.is_angle)
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
+    np.savez_compressed(
+        content, allow_pickle=False, **recording_arrays(replace(sample, covariates=around))
+    )
     path.write_bytes(content.getvalue())
 
 
 def _read_sample(path: Path) -> Recording:
     # From memory: NumPy leaves the file open where the archive is damaged.
     with _reading(path), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-        # Folders of earlier versions say `tick_s`.
-        resolution = "tick_s" if "tick_s" in arrays else "time_resolution_s"
-        return Recording(
-            spike_times_s=arrays["spike_times"],
-            spike_neurons=arrays["spike_units"],
-            n_neurons=int(arrays["n_units"]),
-            epochs_s=arrays["epochs_s"],
-            time_resolution_s=float(arrays[resolution]),
-            neuron_ids=tuple(str(name) for name in arrays["neuron_ids"]),
-            covariates={
-                str(name): Covariate(
-                    times_s=arrays[f"covariate_{number}_times_s"],
-                    values=arrays[f"covariate_{number}_values"],
-                    is_angle=bool(arrays[f"covariate_{number}_is_angle"]),
-                )
-                for number, name in enumerate(arrays["covariates"])
-            },
-            preferred_angle_rad=arrays.get("preferred_angle_rad"),
-        )
+        return recording_from(arrays)

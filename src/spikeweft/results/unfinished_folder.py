@@ -1,4 +1,4 @@
-"""A result folder while it is made: by one process at a time, under another name until whole."""
+"""A result folder while it is written, under another name and by one process at a time."""
 
 import json
 import os
@@ -12,25 +12,21 @@ from spikeweft.errors import CannotResumeError, InputError
 from spikeweft.runtime.files import only_writer, write_whole, written_to
 
 CHECKPOINT = "checkpoint.safetensors"
-
-
-"""What an inference goes on from, in the folder that is not whole yet."""
-
+"""What an inference resumes from, in the unfinished folder."""
 
 _BEGUN_WITH, _LOCK = "run.json", "lock"
-
 
 _OF_MAKING = (CHECKPOINT, f"{CHECKPOINT}.tmp", _BEGUN_WITH, f"{_BEGUN_WITH}.tmp", _LOCK)
 
 
 def partial_of(folder: str | Path) -> Path:
-    """Where the folder is made until it is whole."""
+    """The name of the folder until it is complete."""
     folder = Path(folder)
     return folder.with_name(folder.name + ".partial")
 
 
 def check_place(asked: str | Path, *, resume: bool, force: bool) -> Path:
-    """The result folder's place, where nothing is in the way of making it.
+    """The result folder's path, if it can be created there.
 
     Raises
     ------
@@ -58,7 +54,7 @@ def check_place(asked: str | Path, *, resume: bool, force: bool) -> Path:
 
 @contextmanager
 def made_whole(folder: Path, begun_with: Mapping[str, Any], *, force: bool) -> Iterator[Path]:
-    """A folder to work in that becomes the result folder once all went well.
+    """A working folder that becomes the result folder if all goes well.
 
     After an interruption it stays, to be resumed; after an error of the user's that was found
     before training began, it goes.
@@ -95,7 +91,7 @@ def made_whole(folder: Path, begun_with: Mapping[str, Any], *, force: bool) -> I
 
 
 def _made(partial: Path) -> bool:
-    """Whether the folder was not there."""
+    """Whether the folder is new."""
     with written_to(partial):
         try:
             partial.mkdir()
@@ -114,7 +110,7 @@ def _begin(partial: Path, begun_with: Mapping[str, Any], *, force: bool) -> None
 
 
 def _empty(partial: Path) -> None:
-    """Remove all but the lock, which would be no lock any more."""
+    """Remove all files but the lock, which is held."""
     for path in partial.iterdir():
         if path.name != _LOCK:
             path.unlink()
@@ -150,7 +146,7 @@ def _put_in_place(partial: Path, folder: Path, *, force: bool) -> None:
     replaced = folder.with_name(folder.name + ".replaced")
     if folder.exists():
         if not force:
-            raise InputError(f"the folder {folder} has been made by another process meanwhile")
+            raise InputError(f"the folder {folder} was made by another process in the meantime")
         if replaced.exists():
             shutil.rmtree(replaced)
         folder.rename(replaced)

@@ -1,22 +1,24 @@
-"""Files that are whole or not there, and folders that one process at a time writes to."""
+"""Files that are written completely or not at all, and locks for folders."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from spikeweft.errors import InputError
 
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows locks files in a way that would keep folders from renaming
-    fcntl = None
+_WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What file systems without locks answer, as some in networks do."""
 
 
 @contextmanager
 def written_to(place: Path) -> Iterator[None]:
-    """Turn what the file system refuses, at this place or below, into one sentence.
+    """Turn errors of the file system, at this place or below, into one sentence.
 
     Raises
     ------
@@ -32,72 +34,86 @@ def written_to(place: Path) -> Iterator[None]:
         ) from error
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: who reads the file finds the old or the new one, never a part.
+@contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """Write beside, then rename: readers find the old file or the new one, never a part.
 
     Raises
     ------
     InputError
-        Where the file system refuses; what was begun is removed, so that a full disk gets no
-        fuller.
+        Where the file system refuses; the unfinished file is removed, which frees a full disk.
     """
     unfinished = path.with_name(path.name + ".tmp")
     with written_to(path):
         try:
-            unfinished.write_bytes(content)
+            with unfinished.open("wb") as file:
+                yield file
             os.replace(unfinished, path)
         except OSError:
             unfinished.unlink(missing_ok=True)
             raise
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file's content as a whole.
+
+    Raises
+    ------
+    InputError
+        Where the file system refuses.
+    """
+    with writing_whole(path) as file:
+        file.write(content)
+
+
 @contextmanager
 def only_writer(lock: Path, busy: str) -> Iterator[None]:
-    """Hold a lock file; it is free again as soon as this process ends, however it ends.
+    """Hold a lock file, which is free again as soon as this process ends, however it ends.
 
-    Where the system has no such locks, nothing is guarded. The file may be renamed or removed by
-    who holds it, but not by others; in the end it is removed.
+    The holder may rename or remove the file, or the folder it lies in; it is removed at the end.
+    Where the file system has no locks, nothing is guarded.
 
     Parameters
     ----------
     lock
-        The file; it is made where it is not there.
+        The file; it is created where it does not exist.
     busy
         What to say where another process holds it.
 
     Raises
     ------
     InputError
-        Where another process holds it, or it cannot be made.
+        Where another process holds it, or it cannot be created.
     """
-    if fcntl is None:
-        yield
-        return
+    held = FileLock(lock, timeout=0, mode=0o666, is_singleton=False, fallback_to_soft=False)
     with written_to(lock):
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            held.acquire()
+        except Timeout as error:
             raise InputError(busy) from error
-        except OSError:  # some network file systems have no locks, and so nothing to guard with
-            pass
-        if not _is_still_there(lock, descriptor):  # who held it was done, and took it away
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+    try:
+        mine = _identity(lock)
+        if mine is None:  # the holder has finished and renamed the folder
             raise InputError(busy)
         try:
             yield
         finally:
-            if _is_still_there(lock, descriptor):
+            if _identity(lock) == mine:
                 lock.unlink()
     finally:
-        os.close(descriptor)
+        held.release()
 
 
-def _is_still_there(lock: Path, descriptor: int) -> bool:
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None where there is none."""
     try:
-        return os.path.samestat(os.stat(lock), os.fstat(descriptor))
+        found = path.stat()
     except OSError:
-        return False
+        return None
+    return found.st_dev, found.st_ino
 
 
 def digest_of(path: Path) -> str:

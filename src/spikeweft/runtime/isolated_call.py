@@ -1,4 +1,8 @@
-"""A call in a process of its own: its memory can be measured, and its end is not ours."""
+"""A call in its own process, so that its memory can be measured and a crash does no harm.
+
+`ProcessPoolExecutor` would not do: before Python 3.14 it cannot end a call that is running, so an
+interrupted benchmark would wait for its fit, and a killed one would leave it running.
+"""
 
 import multiprocessing
 import os
@@ -14,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class CallError(Exception):
-    """What went wrong in the other process, in one sentence."""
+    """One sentence on what went wrong in the other process."""
 
 
 class _Outcome(NamedTuple):
@@ -23,7 +27,7 @@ class _Outcome(NamedTuple):
 
 
 def alone(function: Callable[..., Result], *arguments: object) -> Result:
-    """Result of a call in a fresh process, which ends with it, or with this process.
+    """Result of a call in a fresh process, which ends with the call or with this process.
 
     Raises
     ------
@@ -39,7 +43,7 @@ def alone(function: Callable[..., Result], *arguments: object) -> Result:
         try:
             outcome = receiver.recv()
         except EOFError:
-            outcome = _Outcome(None, "its process was killed, most likely for want of memory")
+            outcome = _Outcome(None, "its process was killed, probably for lack of memory")
         except BaseException:
             process.terminate()
             raise
@@ -52,7 +56,7 @@ def alone(function: Callable[..., Result], *arguments: object) -> Result:
 
 
 def _call(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who called us hears it too, and ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         outcome = _Outcome(function(*arguments), "")
@@ -63,7 +67,7 @@ def _call(sender: Connection, function: Callable[..., Any], arguments: tuple[Any
 
 
 def _end_with_parent() -> None:
-    """Leave no fit behind that nobody waits for, should the run be killed."""
+    """Do not outlive the parent: nobody would wait for the result."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])

@@ -21,12 +21,12 @@ MIB = 2**20
 
 
 def memory_in_use_mb() -> float:
-    """Memory of this process in MiB, with its libraries and the recording; 0 where not told."""
+    """Memory of this process in MiB, with its libraries and the recording; 0 if unknown."""
     return _kib_of("/proc/self/status", "VmRSS") / 2**10
 
 
 def available_memory_mb() -> float:
-    """Memory in MiB that a new process could take; all of the machine's where that is not told."""
+    """Memory in MiB that a new process could take; all of the machine's if that is unknown."""
     available = _kib_of("/proc/meminfo", "MemAvailable") / 2**10
     return available or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / MIB
 

@@ -1,8 +1,8 @@
 """Independent pieces of work on all processors, with the same result on any number of them.
 
-Libraries that split one small product over threads spend their time waiting for each other, most
-of all where processors are shared. Here every piece runs on one thread of its own, and results are
-put together in the order of the pieces.
+Libraries that split one small product over threads spend their time waiting for each other, above
+all where processors are shared. Here every piece runs on its own thread, and results are put
+together in the order of the pieces.
 """
 
 import os
@@ -17,8 +17,9 @@ import torch
 
 Piece = TypeVar("Piece")
 
-
 Result = TypeVar("Result")
+
+_N_SHARES = 16
 
 
 def n_processors() -> int:
@@ -27,7 +28,7 @@ def n_processors() -> int:
 
 
 def n_side_by_side() -> int:
-    """Pieces that `side_by_side` works on at a time, where it is asked."""
+    """Pieces that `side_by_side` works on at a time."""
     return 1 if getattr(_here, "is_piece", False) else n_processors()
 
 
@@ -41,15 +42,23 @@ def side_by_side(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> li
     return list(_pool(os.getpid()).map(work, pieces))
 
 
+def shares(pieces: list[Piece]) -> list[list[Piece]]:
+    """The pieces in up to 16 shares, the same on any number of processors.
+
+    Each share can be summed as it is worked on, so that few sums are kept at a time.
+    """
+    return [share for first in range(_N_SHARES) if (share := pieces[first::_N_SHARES])]
+
+
 def one_by_one(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
-    """The same results on the thread that asks, for pieces too small to gain by others."""
+    """The same results on the calling thread, for pieces too small to gain from others."""
     with on_one_thread():
         return [work(piece) for piece in pieces]
 
 
 @contextmanager
 def on_one_thread() -> Iterator[None]:
-    """Do here, one after the other, what `side_by_side` is asked for inside.
+    """Make `side_by_side` run its pieces one after the other on this thread.
 
     For processes that work side by side and would otherwise take each other's processors.
     """
@@ -72,5 +81,5 @@ def _begin() -> None:
 
 @cache
 def _pool(_process: int) -> ThreadPoolExecutor:
-    """Threads that each run PyTorch on themselves alone; a forked process makes its own."""
+    """Threads on which PyTorch uses one thread each; a forked process makes its own."""
     return ThreadPoolExecutor(n_processors(), initializer=_begin)

@@ -1,4 +1,4 @@
-"""Which machine and which software made a number."""
+"""The machine and software that produced a result."""
 
 import os
 import platform
@@ -8,8 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("spikeweft", "numpy", "scipy", "torch", "numba", "xarray", "pynapple", "scikit-learn")
-
-
 """Those that decide what a fit finds."""
 
 

@@ -1,4 +1,4 @@
-"""Training: one loop in the open that yields its progress, saves it, and takes it up again."""
+"""Training: one loop that yields its progress, saves it, and resumes."""
 
 import hashlib
 import json
@@ -35,14 +35,14 @@ class Progress:
 
 @runtime_checkable
 class Trainable(Protocol):
-    """A fit that advances in steps and can be put down and taken up again."""
+    """A fit that advances in steps and can be interrupted and resumed."""
 
     def advance(self) -> Progress | None:
-        """Take one step; None once there is nothing left to do."""
+        """Take one step; None if the fit is finished."""
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the next steps depend on."""
+        """Everything that the next steps depend on."""
         ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -55,8 +55,8 @@ def train(
 ) -> Iterator[Progress]:
     """Advance the fit to its end, saving each step to `checkpoint` where one is named.
 
-    A checkpoint that exists is taken up: its past progress is yielded again, then training goes
-    on to the result that an uninterrupted run reaches.
+    An existing checkpoint is resumed: its past progress is yielded again, then training goes on to
+    the result that an uninterrupted run reaches.
 
     Raises
     ------

@@ -15,24 +15,17 @@ from spikeweft.data.recording import Recording
 
 TIME_STEP_S = 1e-3
 
-
 ANGLE_STEP_S = 0.01
-
 
 _TURN_RAD_S = np.deg2rad(120.0)
 
-
 _TURN_TAU_S = 0.4
-
 
 _DRIFT_SD = 0.2
 
-
 _DRIFT_TAU_S = 10.0
 
-
 _LONGEST_DELAY_S = 0.04
-
 
 _CLOCK_ERROR_S = 0.05
 
@@ -40,7 +33,7 @@ _CLOCK_ERROR_S = 0.05
 def unconnected_population(
     n_neurons: int, duration_s: float, rng: np.random.Generator, angle: str = "direction"
 ) -> Recording:
-    """Spikes of neurons that a wandering direction drives, each on its own.
+    """Spikes of unconnected neurons that a wandering direction drives.
 
     Every neuron has a preferred direction, a von Mises tuning curve with a concentration of 1 to
     10 that may be lopsided, a peak of 5 to 60 Hz and a floor; it is ahead of the direction by 0 to
@@ -48,21 +41,21 @@ def unconnected_population(
     then recovers or bursts, and its excitability drifts within some ten seconds. The clock of the
     direction is off by up to 50 ms.
     """
-    n_ticks = round(duration_s / TIME_STEP_S)
+    n_steps = round(duration_s / TIME_STEP_S)
     spare = round((_LONGEST_DELAY_S + _CLOCK_ERROR_S) / TIME_STEP_S) + 1
-    direction = _wander(n_ticks + 2 * spare, rng)
+    direction = _wander(n_steps + 2 * spare, rng)
     clock = round(_CLOCK_ERROR_S / TIME_STEP_S)
     recorded = direction[spare + rng.integers(-clock, clock + 1) :]
-    heard = direction[spare:]
+    delayed = direction[spare:]
     preferred = rng.uniform(0.0, 2 * np.pi, n_neurons)
-    trains = [_train(heard, preferred[i], n_ticks, rng) for i in range(n_neurons)]
+    trains = [_train(delayed, preferred[i], n_steps, rng) for i in range(n_neurons)]
     every = round(ANGLE_STEP_S / TIME_STEP_S)
-    sampled = np.arange(every // 2, n_ticks, every)
+    sampled = np.arange(every // 2, n_steps, every)
     return Recording.from_arrays(
         np.concatenate(trains) * TIME_STEP_S,
         np.repeat(np.arange(n_neurons), [len(train) for train in trains]),
         n_neurons=n_neurons,
-        epochs_s=np.array([[0.0, n_ticks * TIME_STEP_S]]),
+        epochs_s=np.array([[0.0, n_steps * TIME_STEP_S]]),
         time_resolution_s=TIME_STEP_S,
         covariates={
             angle: Covariate(
@@ -74,32 +67,32 @@ def unconnected_population(
     )
 
 
-def _wander(n_ticks: int, rng: np.random.Generator) -> Float[np.ndarray, " tick"]:
+def _wander(n_steps: int, rng: np.random.Generator) -> Float[np.ndarray, " step"]:
     """A direction whose angular velocity is an Ornstein-Uhlenbeck process."""
     return rng.uniform(0, 2 * np.pi) + TIME_STEP_S * np.cumsum(
-        _wave(n_ticks, _TURN_RAD_S, _TURN_TAU_S, rng)
+        _wave(n_steps, _TURN_RAD_S, _TURN_TAU_S, rng)
     )
 
 
-def _wave(n_ticks: int, sd: float, tau_s: float, rng: np.random.Generator) -> np.ndarray:
+def _wave(n_steps: int, sd: float, tau_s: float, rng: np.random.Generator) -> np.ndarray:
     """An Ornstein-Uhlenbeck process of this standard deviation and correlation time."""
     kept = float(np.exp(-TIME_STEP_S / tau_s))
-    return _follow(rng.standard_normal(n_ticks) * sd, kept, float(np.sqrt(1 - kept**2)))
+    return _follow(rng.standard_normal(n_steps) * sd, kept, float(np.sqrt(1 - kept**2)))
 
 
 def _train(
-    direction: Float[np.ndarray, " tick"],
+    direction: Float[np.ndarray, " step"],
     preferred_rad: float,
-    n_ticks: int,
+    n_steps: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Ticks at which one neuron fires."""
+    """Steps at which one neuron fires."""
     ahead = rng.integers(0, round(_LONGEST_DELAY_S / TIME_STEP_S) + 1)
-    away = direction[ahead : ahead + n_ticks] - preferred_rad
+    away = direction[ahead : ahead + n_steps] - preferred_rad
     concentration, lopsided = np.exp(rng.uniform(0.0, np.log(10.0))), rng.uniform(-0.4, 0.4)
     peak_hz, floor_hz = np.exp(rng.uniform(np.log(5.0), np.log(60.0))), rng.uniform(0.05, 1.5)
     tuned = np.exp(concentration * (np.cos(away + lopsided * np.sin(away)) - 1))
-    drift = np.exp(_wave(n_ticks, _DRIFT_SD, _DRIFT_TAU_S, rng))
+    drift = np.exp(_wave(n_steps, _DRIFT_SD, _DRIFT_TAU_S, rng))
     silent = rng.integers(1, 4)
     recovery, burst = np.exp(-TIME_STEP_S / rng.uniform(0.002, 0.02)), rng.uniform(-1.0, 2.0)
     return _fire((floor_hz + peak_hz * tuned) * drift * TIME_STEP_S, silent, recovery, burst, rng)
@@ -118,15 +111,15 @@ def _follow(noise, kept, added):
 @numba.njit(cache=True, nogil=True)
 @no_type_check
 def _fire(expected, silent, recovery, burst, rng):
-    ticks, quiet, extra = [], 0, 0.0
+    steps, quiet, extra = [], 0, 0.0
     for t in range(len(expected)):
         if quiet > 0:
             quiet -= 1
         elif rng.random() < expected[t] * (1.0 + extra):
-            ticks.append(t)
+            steps.append(t)
             quiet = silent
             extra = burst
             continue
         if quiet == 0:
             extra *= recovery
-    return np.array(ticks, dtype=np.int64)
+    return np.array(steps, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What all simulated networks have in common: synapses, an external drive, and how they are run."""
+"""Simulated networks: their synapses, their external drive, and how they are run."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,16 +16,13 @@ from spikeweft.simulation.neurons import Neuron
 from spikeweft.simulation.spike_kernels import Spikes
 
 BURN_IN_S = 2.0
-
-
 """Time simulated before a recording starts, so that the bumps of activity have formed."""
-
 
 _DRIVE_SAMPLE_S = 1e-3
 
 
 class Stretch(NamedTuple):
-    """Ticks from `start` to before `stop`, in which all columns are shifted by `shift` neurons."""
+    """Steps from `start` to before `stop`, in which all columns are shifted by `shift` neurons."""
 
     start: int
     stop: int
@@ -79,11 +76,11 @@ class Network(ABC):
 
     @property
     def decay(self) -> float:
-        """Factor by which a trace decays in a tick."""
+        """Factor by which a trace decays in a step."""
         return 1.0 - self.time_step_s / self.tau_s
 
     def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
-        """Parts of these ticks in which the external drive shifts the columns equally.
+        """Parts of these steps in which the external drive shifts the columns equally.
 
         The shift is k = floor(N·θ/2π) (Yoon 2025): neuron j sends along column j - k.
         """
@@ -114,24 +111,24 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
     Raises
     ------
     InputError
-        Where the duration is not at least one tick, or no neuron fires in it.
+        Where the duration is not at least one step, or no neuron fires in it.
     """
-    n_ticks = round(duration_s / network.time_step_s)
-    if n_ticks < 1:
+    n_steps = round(duration_s / network.time_step_s)
+    if n_steps < 1:
         raise InputError(
             f"a simulation of {duration_s:g} s is shorter than one step of "
             f"{network.time_step_s:g} s; ask for a longer one"
         )
     circuit = network.connectivity
-    spikes = _run(network, -round(BURN_IN_S / network.time_step_s), n_ticks, rng)
+    spikes = _run(network, -round(BURN_IN_S / network.time_step_s), n_steps, rng)
     sample_s = np.arange(0.0, duration_s, _DRIVE_SAMPLE_S)
     theta = network.drive_rad(sample_s)
     drive = Covariate(times_s=sample_s, values=theta, is_angle=True)
     return Recording.from_arrays(
-        spikes.ticks * network.time_step_s,
+        spikes.steps * network.time_step_s,
         spikes.neurons,
         n_neurons=network.n_neurons,
-        epochs_s=np.array([[0.0, n_ticks * network.time_step_s]]),
+        epochs_s=np.array([[0.0, n_steps * network.time_step_s]]),
         time_resolution_s=network.time_step_s,
         neuron_ids=circuit.neuron_ids,
         covariates={"drive": drive} if theta.any() else {},
@@ -140,13 +137,13 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
 
 
 def _run(network: Network, start: int, stop: int, rng: np.random.Generator) -> Spikes:
-    """All spikes from tick `start` to before tick `stop`, starting from silence."""
+    """All spikes from step `start` to before step `stop`, starting from silence."""
     synapses = network.synapses
     trace = np.zeros(network.n_neurons)
-    ticks, neurons = [], []
+    steps, neurons = [], []
     for part in network.stretches(start, stop):
         shifted = np.roll(synapses, part.shift, axis=1)
         spikes = network.neuron.spikes(shifted, trace, part.stop - part.start, network.decay, rng)
-        ticks.append(spikes.ticks + part.start)
+        steps.append(spikes.steps + part.start)
         neurons.append(spikes.neurons)
-    return Spikes(np.concatenate(ticks), np.concatenate(neurons))
+    return Spikes(np.concatenate(steps), np.concatenate(neurons))

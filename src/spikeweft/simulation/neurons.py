@@ -1,4 +1,4 @@
-"""Model neurons: how a drive becomes spikes, and the exact conditional rate of the same law."""
+"""Model neurons: how a drive becomes spikes, and their exact conditional rate."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,15 +11,10 @@ from spikeweft.errors import InputError
 from spikeweft.simulation.spike_kernels import Spikes, lnp_spikes, threshold_spikes
 
 SPARSE_NOISE = float(ndtr(-1.5))
-
-
 """Noise is present where an independent standard normal exceeds 1.5 (Das & Fiete 2020)."""
 
-
 DENSE_NOISE = 1.0
-
-
-"""Noise is present at every neuron and tick, as Yoon (2025) words it."""
+"""Noise is present at every neuron and step, as Yoon (2025) words it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,31 +26,31 @@ class Neuron(ABC):
         self,
         weights: Float[np.ndarray, "post pre"],
         trace: Float[np.ndarray, " pre"],
-        n_ticks: int,
+        n_steps: int,
         decay: float,
         rng: np.random.Generator,
     ) -> Spikes:
-        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+        """Spikes of a network of these neurons; `trace` is left as it is after the last step."""
 
     @abstractmethod
-    def spikes_per_tick(
-        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
-    ) -> Float[np.ndarray, "tick neuron"]:
-        """Expected spikes in a tick, given the synaptic drive at its start."""
+    def spikes_per_step(
+        self, synaptic_drive: Float[np.ndarray, "step neuron"]
+    ) -> Float[np.ndarray, "step neuron"]:
+        """Expected spikes in a step, given the synaptic drive at its start."""
 
     @abstractmethod
-    def spikes_per_tick_slope(
-        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
-    ) -> Float[np.ndarray, "tick neuron"]:
-        """Derivative of `spikes_per_tick` with respect to the drive, where it exists."""
+    def spikes_per_step_slope(
+        self, synaptic_drive: Float[np.ndarray, "step neuron"]
+    ) -> Float[np.ndarray, "step neuron"]:
+        """Derivative of `spikes_per_step` with respect to the drive, where it exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdNeuron(Neuron):
-    """Fires at most once a tick, wherever drive + bias·(1 + ξ) exceeds the threshold.
+    """Fires at most once a step, wherever drive + bias·(1 + ξ) exceeds the threshold.
 
     No reset and no refractory time (Das & Fiete 2020). ξ is Gaussian, and present only on a
-    fraction of neurons and ticks: `SPARSE_NOISE`, for which the published thresholds were tuned,
+    fraction of neurons and steps: `SPARSE_NOISE`, for which the published thresholds were tuned,
     or `DENSE_NOISE`.
     """
 
@@ -67,7 +62,7 @@ class ThresholdNeuron(Neuron):
     def __post_init__(self) -> None:
         if not (0 < self.noise_fraction <= 1 and self.noise_sd > 0):
             raise InputError(
-                f"noise of sd {self.noise_sd:g} on a fraction {self.noise_fraction:g} of ticks is "
+                f"noise of sd {self.noise_sd:g} on a fraction {self.noise_fraction:g} of steps is "
                 "none; choose a positive sd and a fraction above 0 and at most 1"
             )
 
@@ -75,29 +70,29 @@ class ThresholdNeuron(Neuron):
         self,
         weights: Float[np.ndarray, "post pre"],
         trace: Float[np.ndarray, " pre"],
-        n_ticks: int,
+        n_steps: int,
         decay: float,
         rng: np.random.Generator,
     ) -> Spikes:
-        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+        """Spikes of a network of these neurons; `trace` is left as it is after the last step."""
         noise_sd = self.bias * self.noise_sd
         critical = self.threshold - self.bias
         return threshold_spikes(
-            weights, trace, n_ticks, decay, critical, noise_sd, self.noise_fraction, rng
+            weights, trace, n_steps, decay, critical, noise_sd, self.noise_fraction, rng
         )
 
-    def spikes_per_tick(
-        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
-    ) -> Float[np.ndarray, "tick neuron"]:
-        """Probability of a spike: noise-free ticks are decided, the others by the noise's tail."""
+    def spikes_per_step(
+        self, synaptic_drive: Float[np.ndarray, "step neuron"]
+    ) -> Float[np.ndarray, "step neuron"]:
+        """Probability of a spike: 0 or 1 in noise-free steps, else the noise's tail."""
         above = synaptic_drive + self.bias - self.threshold
         noisy = ndtr(above / (self.bias * self.noise_sd))
         return (1.0 - self.noise_fraction) * (above > 0) + self.noise_fraction * noisy
 
-    def spikes_per_tick_slope(
-        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
-    ) -> Float[np.ndarray, "tick neuron"]:
-        """Slope of the noise's tail; the jump of noise-free ticks at the threshold is left out."""
+    def spikes_per_step_slope(
+        self, synaptic_drive: Float[np.ndarray, "step neuron"]
+    ) -> Float[np.ndarray, "step neuron"]:
+        """Slope of the noise's tail; the jump of noise-free steps at the threshold is left out."""
         sd = self.bias * self.noise_sd
         above = (synaptic_drive + self.bias - self.threshold) / sd
         return self.noise_fraction * np.exp(-0.5 * above**2) / (np.sqrt(2 * np.pi) * sd)
@@ -105,7 +100,7 @@ class ThresholdNeuron(Neuron):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LNPNeuron(Neuron):
-    """Linear-nonlinear-Poisson: Poisson(gain·max(drive + bias - threshold, 0)) spikes a tick."""
+    """Linear-nonlinear-Poisson: Poisson(gain·max(drive + bias - threshold, 0)) spikes a step."""
 
     threshold: float
     bias: float = 1e-3
@@ -115,22 +110,22 @@ class LNPNeuron(Neuron):
         self,
         weights: Float[np.ndarray, "post pre"],
         trace: Float[np.ndarray, " pre"],
-        n_ticks: int,
+        n_steps: int,
         decay: float,
         rng: np.random.Generator,
     ) -> Spikes:
-        """Spikes of a network of these neurons; `trace` is left as it is after the last tick."""
+        """Spikes of a network of these neurons; `trace` is left as it is after the last step."""
         critical = self.threshold - self.bias
-        return lnp_spikes(weights, trace, n_ticks, decay, critical, self.gain, rng)
+        return lnp_spikes(weights, trace, n_steps, decay, critical, self.gain, rng)
 
-    def spikes_per_tick(
-        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
-    ) -> Float[np.ndarray, "tick neuron"]:
-        """Mean of the Poisson law."""
+    def spikes_per_step(
+        self, synaptic_drive: Float[np.ndarray, "step neuron"]
+    ) -> Float[np.ndarray, "step neuron"]:
+        """Mean of the Poisson distribution."""
         return self.gain * np.maximum(synaptic_drive + self.bias - self.threshold, 0.0)
 
-    def spikes_per_tick_slope(
-        self, synaptic_drive: Float[np.ndarray, "tick neuron"]
-    ) -> Float[np.ndarray, "tick neuron"]:
+    def spikes_per_step_slope(
+        self, synaptic_drive: Float[np.ndarray, "step neuron"]
+    ) -> Float[np.ndarray, "step neuron"]:
         """The gain above threshold, zero below."""
         return self.gain * (synaptic_drive + self.bias > self.threshold)

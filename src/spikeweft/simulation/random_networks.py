@@ -1,4 +1,4 @@
-"""Networks without a geometry: sparse random wiring, where no pattern of activity gives it away."""
+"""Networks without geometry: sparse random wiring that activity patterns do not reveal."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from spikeweft.simulation.neurons import LNPNeuron
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring(ABC):
-    """A law from which a weight matrix is drawn.
+    """A distribution of weight matrices.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class SymmetricWiring(Wiring):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectedWiring(Wiring):
-    """Each direction is drawn by itself, of either sign."""
+    """Each direction is drawn independently, of either sign."""
 
     def weights(self, n_neurons: int, rng: np.random.Generator) -> Float[np.ndarray, "post pre"]:
         """One weight matrix."""
@@ -88,9 +88,9 @@ class RandomNetwork(Network):
     Attributes
     ----------
     wiring
-        The law of the weights.
+        The distribution of the weights.
     wiring_seed
-        Which matrix of this law; kept so that the network can be built again.
+        Seed of the matrix, kept so that the network can be built again.
     """
 
     wiring: Wiring

@@ -27,8 +27,6 @@ PUBLISHED_THRESHOLDS: dict[float, dict[type[Neuron], float]] = {
         (0.025, 7.35e-4, 0.0),
     )
 }
-
-
 """Thresholds for 62.5 Hz at each recurrent strength (Das & Fiete 2020), of the Mexican hat."""
 
 

@@ -1,12 +1,12 @@
-"""Spikes of a network with known synapses, tick by tick: the fast kernels and their plain twins.
+"""Spikes of a network with known synapses, step by step: the fast kernels and their plain twins.
 
-One tick of the networks of Das & Fiete (2020): every neuron reads its drive `weights @ trace`,
+One step of the networks of Das & Fiete (2020): every neuron reads its drive `weights @ trace`,
 spikes or not, and only then do the traces decay and take up the new spikes,
-`trace ← trace·decay + spikes`. A spike therefore acts from the next tick on.
+`trace ← trace·decay + spikes`. A spike therefore acts from the next step on.
 
-The kernels carry the drive along instead of multiplying by the weights in every tick: it decays
+The kernels carry the drive along instead of multiplying by the weights in every step: it decays
 as the traces do, and each spike adds one column of the weights. Random numbers are drawn only
-where they can matter, without approximation: for threshold neurons at the ticks on which noise is
+where they can matter, without approximation: for threshold neurons at the steps on which noise is
 present, found by geometric gaps; for LNP neurons once per spike, as the events of a Poisson
 process whose intensity is the sum over neurons.
 """
@@ -19,16 +19,16 @@ from numba import njit
 
 
 class Spikes(NamedTuple):
-    """Tick and neuron of every spike, in order of ticks counted from the start of the call."""
+    """Step and neuron of every spike, in order of steps counted from the start of the call."""
 
-    ticks: Int[np.ndarray, " spike"]
+    steps: Int[np.ndarray, " spike"]
     neurons: Int[np.ndarray, " spike"]
 
 
 def threshold_spikes(
     weights: Float[np.ndarray, "post pre"],
     trace: Float[np.ndarray, " pre"],
-    n_ticks: int,
+    n_steps: int,
     decay: float,
     critical_drive: float,
     noise_sd: float,
@@ -42,17 +42,17 @@ def threshold_spikes(
     weights
         Synaptic weights including the recurrent strength.
     trace
-        Summed, decaying spikes of each neuron; left as it is after the last tick.
+        Summed, decaying spikes of each neuron; left as it is after the last step.
     noise_sd
         Standard deviation of the Gaussian noise, in units of the drive.
     noise_fraction
-        Fraction of neurons and ticks on which the noise is present.
+        Fraction of neurons and steps on which the noise is present.
     """
     spikes = Spikes(
         *_threshold_kernel(
             np.ascontiguousarray(weights.T),
             weights @ trace,
-            n_ticks,
+            n_steps,
             decay,
             critical_drive,
             noise_sd,
@@ -60,42 +60,42 @@ def threshold_spikes(
             rng,
         )
     )
-    _leave_trace(trace, spikes, n_ticks, decay)
+    _leave_trace(trace, spikes, n_steps, decay)
     return spikes
 
 
 def lnp_spikes(
     weights: Float[np.ndarray, "post pre"],
     trace: Float[np.ndarray, " pre"],
-    n_ticks: int,
+    n_steps: int,
     decay: float,
     critical_drive: float,
     gain: float,
     rng: np.random.Generator,
 ) -> Spikes:
-    """Spikes of linear-nonlinear-Poisson neurons: Poisson(gain·max(drive - critical, 0)) a tick.
+    """Spikes of linear-nonlinear-Poisson neurons: Poisson(gain·max(drive - critical, 0)) a step.
 
-    A neuron may fire more than once in a tick. Parameters as in `threshold_spikes`.
+    A neuron may fire more than once in a step. Parameters as in `threshold_spikes`.
     """
     spikes = Spikes(
         *_lnp_kernel(
             np.ascontiguousarray(weights.T),
             weights @ trace,
-            n_ticks,
+            n_steps,
             decay,
             critical_drive,
             gain,
             rng,
         )
     )
-    _leave_trace(trace, spikes, n_ticks, decay)
+    _leave_trace(trace, spikes, n_steps, decay)
     return spikes
 
 
 def threshold_spikes_plain(
     weights: Float[np.ndarray, "post pre"],
     trace: Float[np.ndarray, " pre"],
-    n_ticks: int,
+    n_steps: int,
     decay: float,
     critical_drive: float,
     noise_sd: float,
@@ -105,8 +105,8 @@ def threshold_spikes_plain(
     """The plain twin of `threshold_spikes`: the same spikes from the same random numbers."""
     n, mean_gap = len(trace), _mean_gap(noise_fraction)
     noisy = int(rng.standard_exponential() * mean_gap)
-    ticks, neurons = [], []
-    for tick in range(n_ticks):
+    steps, neurons = [], []
+    for step in range(n_steps):
         drive = weights @ trace
         while noisy < n:
             drive[noisy] += noise_sd * rng.standard_normal()
@@ -114,15 +114,15 @@ def threshold_spikes_plain(
         noisy -= n
         fired = drive > critical_drive
         trace[:] = trace * decay + fired
-        ticks += [tick] * int(fired.sum())
+        steps += [step] * int(fired.sum())
         neurons += list(np.flatnonzero(fired))
-    return Spikes(np.array(ticks, dtype=np.int64), np.array(neurons, dtype=np.int64))
+    return Spikes(np.array(steps, dtype=np.int64), np.array(neurons, dtype=np.int64))
 
 
 def lnp_spikes_plain(
     weights: Float[np.ndarray, "post pre"],
     trace: Float[np.ndarray, " pre"],
-    n_ticks: int,
+    n_steps: int,
     decay: float,
     critical_drive: float,
     gain: float,
@@ -130,24 +130,24 @@ def lnp_spikes_plain(
 ) -> Spikes:
     """The plain twin of `lnp_spikes`: the same spikes from the same random numbers."""
     wait = rng.standard_exponential()
-    ticks, neurons = [], []
-    for tick in range(n_ticks):
+    steps, neurons = [], []
+    for step in range(n_steps):
         cumulative = np.cumsum(np.maximum(weights @ trace - critical_drive, 0.0)) * gain
         trace *= decay
         wait -= cumulative[-1]
         while wait < 0:
             neuron = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
             trace[neuron] += 1
-            ticks.append(tick)
+            steps.append(step)
             neurons.append(neuron)
             wait += rng.standard_exponential()
-    return Spikes(np.array(ticks, dtype=np.int64), np.array(neurons, dtype=np.int64))
+    return Spikes(np.array(steps, dtype=np.int64), np.array(neurons, dtype=np.int64))
 
 
-def _leave_trace(trace: np.ndarray, spikes: Spikes, n_ticks: int, decay: float) -> None:
+def _leave_trace(trace: np.ndarray, spikes: Spikes, n_steps: int, decay: float) -> None:
     """Bring the traces to the end of the call."""
-    left = decay ** (n_ticks - 1 - spikes.ticks)
-    trace[:] = trace * decay**n_ticks + np.bincount(spikes.neurons, left, minlength=len(trace))
+    left = decay ** (n_steps - 1 - spikes.steps)
+    trace[:] = trace * decay**n_steps + np.bincount(spikes.neurons, left, minlength=len(trace))
 
 
 def _mean_gap(fraction: float) -> float:
@@ -157,12 +157,12 @@ def _mean_gap(fraction: float) -> float:
 
 @njit(cache=True, nogil=True)
 @no_type_check  # numba compiles these; their callers above are checked
-def _threshold_kernel(columns, drive, n_ticks, decay, critical_drive, noise_sd, mean_gap, rng):
+def _threshold_kernel(columns, drive, n_steps, decay, critical_drive, noise_sd, mean_gap, rng):
     n = len(drive)
-    ticks, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    steps, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
     fired = np.empty(n, np.bool_)
     noisy = int(rng.standard_exponential() * mean_gap)
-    for tick in range(n_ticks):
+    for step in range(n_steps):
         for i in range(n):
             fired[i] = drive[i] > critical_drive
         while noisy < n:
@@ -171,24 +171,24 @@ def _threshold_kernel(columns, drive, n_ticks, decay, critical_drive, noise_sd, 
         noisy -= n
         for i in range(n):
             drive[i] *= decay
-        if count + n > len(ticks):
-            ticks, neurons = _longer(ticks, n), _longer(neurons, n)
+        if count + n > len(steps):
+            steps, neurons = _longer(steps, n), _longer(neurons, n)
         for j in range(n):
             if fired[j]:
-                ticks[count], neurons[count] = tick, j
+                steps[count], neurons[count] = step, j
                 count += 1
                 _receive(drive, columns, j)
-    return ticks[:count], neurons[:count]
+    return steps[:count], neurons[:count]
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _lnp_kernel(columns, drive, n_ticks, decay, critical_drive, gain, rng):
+def _lnp_kernel(columns, drive, n_steps, decay, critical_drive, gain, rng):
     n = len(drive)
-    ticks, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    steps, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
     cumulative = np.empty(n)
     wait = rng.standard_exponential()
-    for tick in range(n_ticks):
+    for step in range(n_steps):
         total = 0.0
         for i in range(n):
             total += max(drive[i] - critical_drive, 0.0)
@@ -198,19 +198,19 @@ def _lnp_kernel(columns, drive, n_ticks, decay, critical_drive, gain, rng):
         wait -= gain * total
         while wait < 0:
             j = np.searchsorted(cumulative, rng.random() * total, side="right")
-            if count == len(ticks):
-                ticks, neurons = _longer(ticks, 1), _longer(neurons, 1)
-            ticks[count], neurons[count] = tick, j
+            if count == len(steps):
+                steps, neurons = _longer(steps, 1), _longer(neurons, 1)
+            steps[count], neurons[count] = step, j
             count += 1
             _receive(drive, columns, j)
             wait += rng.standard_exponential()
-    return ticks[:count], neurons[:count]
+    return steps[:count], neurons[:count]
 
 
 @njit(cache=True, nogil=True, inline="always")
 @no_type_check
 def _receive(drive, columns, j):
-    """Deliver one spike of neuron j to everyone."""
+    """Deliver one spike of neuron j to all neurons."""
     for i in range(len(drive)):
         drive[i] += columns[j, i]
 

@@ -1,7 +1,6 @@
 """The network that a stored circuit came from, built again from the circuit's metadata."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.readers.npz import recording_arrays
+from spikeweft.data.readers.recording_arrays import recording_arrays
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
+from spikeweft.runtime.files import writing_whole
 from spikeweft.simulation.networks import Network
 from spikeweft.simulation.neurons import LNPNeuron, ThresholdNeuron
 from spikeweft.simulation.random_networks import (
@@ -39,7 +39,8 @@ def network_from_metadata(metadata: Mapping[str, str | int | float]) -> Network:
     InputError
         Where the metadata are not those of a simulated circuit, or lack an entry.
     """
-    return _build("network", metadata)
+    older = {"time_step_s": metadata["tick_s"]} if "tick_s" in metadata else {}
+    return _build("network", {**metadata, **older})
 
 
 def _build(role: str, metadata: Mapping[str, str | int | float]) -> Any:
@@ -75,19 +76,13 @@ def save_simulation(
         Where the file exists and `force` is not set, or cannot be written.
     """
     path = check_new_npz(path, force=force)
-    unfinished = path.with_name(path.name + ".partial")
     arrays = {
         **recording_arrays(recording),
         "weights": truth.weights,
         "network": np.array(json.dumps(dict(truth.metadata))),
     }
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written ({error.strerror}); choose another") from error
+    with writing_whole(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def check_new_npz(path: str | Path, *, force: bool = False) -> Path:

@@ -6,12 +6,14 @@ import torch
 from scipy.stats import chi2
 from sklearn.linear_model import PoissonRegressor
 
+from spikeweft.baselines.glm import batched_lbfgs
 from spikeweft.baselines.glm import poisson_regression as glm
+from spikeweft.baselines.glm.batched_lbfgs import minimise_each
 from spikeweft.baselines.glm.poisson_glm import RIDGES, PoissonGLM
-from spikeweft.baselines.glm.row_lbfgs import minimise_rows
 from spikeweft.baselines.glm.spike_history import raised_cosine_basis
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 
 BIN_S = 0.005
@@ -142,7 +144,7 @@ def test_the_likelihood_is_the_one_written_out_spike_by_spike(recording):
 
 def test_scikit_learn_finds_the_same_optimum(recording, monkeypatch):
     """The same design, scored time and penalty, both solved to high precision."""
-    monkeypatch.setattr(glm, "_TOLERANCE_NATS", 1e-5)
+    monkeypatch.setattr(batched_lbfgs, "_TOLERANCE_NATS", 1e-5)
     ridge = 0.1  # at which own history and couplings are penalised alike
     model = PoissonGLM(bin_s=BIN_S, ridge=ridge).fit(recording)
     counts = recording.counts(BIN_S).counts
@@ -166,7 +168,7 @@ def test_nemos_finds_the_same_coefficients_and_no_higher_likelihood(monkeypatch)
     """Ten neurons' penalised likelihood, written out here for both from the same design."""
     nemos = pytest.importorskip("nemos", reason="NeMoS is not installed: pip install nemos")
     jax = pytest.importorskip("jax")
-    monkeypatch.setattr(glm, "_TOLERANCE_NATS", 1e-5)
+    monkeypatch.setattr(batched_lbfgs, "_TOLERANCE_NATS", 1e-5)
     ridge = 0.1  # at which own history and couplings are penalised alike
     basis = raised_cosine_basis(3, N_LAGS, BIN_S)
     filters = filters_of(10, {(1, 3): 0.8, (2, 1): -1.0, (9, 4): 0.5})
@@ -337,7 +339,7 @@ def test_rows_are_minimised_side_by_side_and_held_rows_stay():
     def objective(point):
         return 0.5 * (curvature * (point - target) ** 2).sum(1), curvature * (point - target)
 
-    fit = minimise_rows(objective, lambda gradient: gradient, torch.zeros_like(target), free)
+    fit = minimise_each(objective, lambda gradient: gradient, torch.zeros_like(target), free)
     assert fit.converged.all()
     np.testing.assert_array_equal(fit.point[2], 0)
     assert torch.all(objective(fit.point)[0][free] < 0.1)

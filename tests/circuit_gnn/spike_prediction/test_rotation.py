@@ -107,15 +107,15 @@ def test_rotated_traces_are_as_good_as_shifted_weights(k):
 
 
 def test_the_shift_is_the_one_that_the_simulator_made(recording):
-    """At every tick but those between two samples of the drive, across which it changes."""
-    ring, n_ticks = driven_ring(), round(recording.duration_s / recording.time_resolution_s)
-    made = np.empty(n_ticks, dtype=int)
-    for part in ring.stretches(0, n_ticks):
+    """At every step but those between two samples of the drive, across which it changes."""
+    ring, n_steps = driven_ring(), round(recording.duration_s / recording.time_resolution_s)
+    made = np.empty(n_steps, dtype=int)
+    for part in ring.stretches(0, n_steps):
         made[part.start : part.stop] = part.shift
-    found = rotation().shift(recording, np.arange(n_ticks) * recording.time_resolution_s)
+    found = rotation().shift(recording, np.arange(n_steps) * recording.time_resolution_s)
     assert set(np.unique(made)) == {-2, -1, 0, 1}
     assert np.mean(found == made) > 0.99
-    sampled = np.arange(0, n_ticks, 10)
+    sampled = np.arange(0, n_steps, 10)
     np.testing.assert_array_equal(found[sampled], made[sampled])
 
 

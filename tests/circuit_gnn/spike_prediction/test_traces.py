@@ -11,7 +11,8 @@ from spikeweft.circuit_gnn.spike_prediction.traces import (
     set_shared,
     synaptic_traces,
 )
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.runtime import parallel as threads
 
 WINDOW_S = 0.05

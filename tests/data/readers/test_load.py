@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
+from spikeweft.data.preferred_directions import preferred_directions
 from spikeweft.data.readers.load import load, load_truth
 from spikeweft.data.readers.neo_objects import from_neo
 from spikeweft.data.readers.pynapple_objects import from_pynapple, to_pynapple
-from spikeweft.data.recording import Recording, preferred_directions
+from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.simulation.storage import save_simulation
 

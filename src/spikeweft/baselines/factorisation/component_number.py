@@ -5,14 +5,9 @@ from collections.abc import Callable
 from spikeweft.errors import InputError
 
 LEAST_GAIN = 0.01
-
-
 """Share of the held-out power by which one more component must raise what is explained."""
 
-
 MOST_COMPONENTS = 20
-
-
 """Where the search ends; recordings that need more are cut off here."""
 
 

@@ -13,34 +13,19 @@ from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 N_LAGS = 2
-
-
 """Length L of a sequence in bins (published)."""
 
-
 PENALTY = 1e-3
-
-
 """Weight λ of the x-ortho penalty (published)."""
 
-
 N_STEPS = 100
-
-
 """Rounds of multiplicative updates, as in the authors' toolbox."""
 
-
-HELD_OUT = 0.05
-
-
+HIDDEN_FRACTION = 0.05
 """Share of all counts, drawn at random, that a number of components is judged by (chosen)."""
 
-
 N_SEARCH_BINS = 12_000
-
-
 """Bins from the start of the recording on which numbers of components are compared (chosen)."""
-
 
 _TINY = np.finfo(np.float32).tiny
 
@@ -108,7 +93,7 @@ class SeqNMF(CircuitEstimator):
             )
         counts = padded_counts(X, self.bin_s)
         early, rng = counts[:N_SEARCH_BINS], np.random.default_rng(self.random_state)
-        held_out = np.flatnonzero(rng.random(early.shape, dtype=np.float32) < HELD_OUT)
+        held_out = np.flatnonzero(rng.random(early.shape, dtype=np.float32) < HIDDEN_FRACTION)
         self.n_components_ = n_components(
             self.n_components, lambda k: self._held_out_power(early, held_out, k)
         )

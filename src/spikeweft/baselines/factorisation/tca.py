@@ -14,16 +14,10 @@ from spikeweft.errors import InputError, needs_extra
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 N_SEGMENTS = 10
-
-
 """Equally long segments of the recording, taken for trials (published)."""
 
-
 N_STEPS = 500
-
-
 """Rounds of alternating least squares at most (published)."""
-
 
 _TOLERANCE = 1e-6
 

@@ -6,24 +6,23 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from spikeweft.baselines.glm.poisson_regression import Bins, bins_within, expected_counts
-from spikeweft.baselines.glm.row_lbfgs import Rows
+from spikeweft.baselines.glm.batched_lbfgs import Coefficients
+from spikeweft.baselines.glm.binned_glm import BinnedGLM
+from spikeweft.baselines.glm.poisson_regression import Design, bins_within
 from spikeweft.baselines.glm.spike_history import SpikeHistory
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError, needs_extra
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.estimator import check_enough_neurons
 
 SOLVERS = {"Ridge": "LBFGS", "Lasso": "ProximalGradient", "UnRegularized": "LBFGS"}
-
-
 """Regularizers that can be chosen, and the solver of NeMoS that finds the optimum of each."""
-
 
 MAX_ITER = 10_000
 
 
-class NemosGLM(SpikePredictor):
+class NemosGLM(BinnedGLM):
     """Poisson GLM as NeMoS fits it: `nemos.glm.PopulationGLM` on `RaisedCosineLogConv` features.
 
     The model of `PoissonGLM` in another library's hands, for those who know that library, and as a
@@ -36,7 +35,7 @@ class NemosGLM(SpikePredictor):
     Parameters
     ----------
     bin_s
-        Bin width in seconds, made a whole number of the recording's ticks.
+        Bin width in seconds, rounded to a multiple of the time resolution.
     history_window_s
         How far the filters reach back.
     n_basis
@@ -65,7 +64,7 @@ class NemosGLM(SpikePredictor):
         self,
         *,
         bin_s: float = 0.005,
-        history_window_s: float = 0.1,
+        history_window_s: float = HISTORY_WINDOW_S,
         n_basis: int = 4,
         regularizer: str = "Ridge",
         regularizer_strength: float = 1e-4,
@@ -89,48 +88,18 @@ class NemosGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
+        self.bin_s_ = self._whole_bin_s(X)
         basis = self._basis()
         kernels = np.asarray(basis.evaluate_on_grid(basis.window_size)[1])
         self._history = SpikeHistory(kernels)
         self.null_rate_hz_ = X.rate_hz
-        bins = Bins.of(X, self._history, self.bin_s_, self.history_window_s)
-        self._coefficients = self._maximise(bins, basis)
+        design = Design.of(X, self._history, self.bin_s_, self.history_window_s)
+        self._coefficients = self._maximise(design, basis)
         self._keep(kernels, X)
         return self
 
-    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
-        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time.
-
-        The rate is constant within a bin. A neuron that never fired in the fit is given the rate
-        of half a spike in all.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons, or nothing can be scored.
-        """
-        self.check_fitted(X)
-        return self._bins(X).log_likelihood(self._coefficients)[0].numpy()
-
-    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
-
-        In the first history window of an epoch, whose past is not known, it is the mean rate.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons.
-        """
-        self.check_fitted(X)
-        bins = self._bins(X)
-        return expected_counts(bins, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
-
     def _check_settings(self) -> None:
-        for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
-            if not 0 < time_s < np.inf:
-                raise InputError(f"a {name} of {time_s} s holds no spikes; choose one above 0 s")
+        self._check_times()
         if self.regularizer not in SOLVERS:
             raise InputError(
                 f"regularizer is {self.regularizer!r}; choose one of {', '.join(SOLVERS)}"
@@ -153,16 +122,16 @@ class NemosGLM(SpikePredictor):
             )
         return RaisedCosineLogConv(self.n_basis, window_size=n_lags)
 
-    def _maximise(self, bins: Bins, basis: Any) -> Rows:
+    def _maximise(self, design: Design, basis: Any) -> Coefficients:
         """Coefficients of highest penalised likelihood, of the neurons that fired."""
-        whole = bins.exposure_s.numpy() > (1 - 1e-6) * self.bin_s_
-        spikes = bins.spikes[whole]
+        whole = design.exposure_s.numpy() > (1 - 1e-6) * self.bin_s_
+        spikes = design.spikes[whole]
         fired = spikes.any(axis=0)
-        coefficients = bins.constant_rates()
+        coefficients = design.constant_rates()
         if not fired.any():
             return coefficients
-        coupling, constant = self._nemos(basis, bins.counts, whole, spikes[:, fired])
-        n = bins.n_neurons
+        coupling, constant = self._nemos(basis, design.counts, whole, spikes[:, fired])
+        n = design.n_neurons
         by_function = coupling.reshape(n, self.n_basis, -1).transpose(2, 1, 0)
         rows = np.concatenate(
             [by_function.reshape(-1, self.n_basis * n), constant[:, None]], axis=1
@@ -213,5 +182,5 @@ class NemosGLM(SpikePredictor):
             },
         )
 
-    def _bins(self, X: Recording) -> Bins:
-        return Bins.of(X, self._history, self.bin_s_, self.history_window_s)
+    def _design(self, X: Recording) -> Design:
+        return Design.of(X, self._history, self.bin_s_, self.history_window_s)

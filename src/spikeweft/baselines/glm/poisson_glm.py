@@ -1,4 +1,4 @@
-"""Poisson GLM with free coupling filters: the yardstick that everybody uses today."""
+"""Poisson GLM with free coupling filters, the standard method of the field."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,28 +9,29 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spikeweft.baselines.glm.poisson_regression import Bins, Curvature, bins_within, expected_counts
-from spikeweft.baselines.glm.row_lbfgs import Minimum, Rows, minimise_rows
+from spikeweft.baselines.glm.batched_lbfgs import Coefficients, Minimum, minimise_each
+from spikeweft.baselines.glm.binned_glm import BinnedGLM
+from spikeweft.baselines.glm.poisson_regression import (
+    Curvature,
+    Design,
+    bins_within,
+)
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, HISTORY_WINDOW_S, split
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.estimator import check_enough_neurons
 
 RIDGES = (300.0, 30.0, 3.0, 0.3)
-
-
 """Ridges tried where none is given, from the stiffest, the quickest to fit, on."""
-
 
 _WEAK_RIDGE = 0.1
 
 
-_HELD_OUT = 0.1
-
-
-class PoissonGLM(SpikePredictor):
+class PoissonGLM(BinnedGLM):
     """Poisson GLM of every neuron's spikes given the spikes of all before (Pillow et al. 2008).
 
     The log rate of a neuron is a constant plus its own and all others' spike counts in the bins
@@ -41,7 +42,7 @@ class PoissonGLM(SpikePredictor):
     Parameters
     ----------
     bin_s
-        Bin width in seconds, made a whole number of the recording's ticks. Finer bins resolve
+        Bin width in seconds, rounded to a multiple of the time resolution. Finer bins resolve
         faster synapses and cost time in proportion.
     history_window_s
         How far the filters reach back.
@@ -80,7 +81,7 @@ class PoissonGLM(SpikePredictor):
         self,
         *,
         bin_s: float = 0.002,
-        history_window_s: float = 0.1,
+        history_window_s: float = HISTORY_WINDOW_S,
         n_basis: int = 3,
         ridge: float | None = None,
         covariates: Sequence[str] = (),
@@ -104,51 +105,21 @@ class PoissonGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
+        self.bin_s_ = self._whole_bin_s(X)
         self._history = SpikeHistory(self._basis())
         self._scale = {name: _location_and_spread(X, name) for name in self.covariates}
         self.null_rate_hz_ = X.rate_hz
-        bins = self._bins(X)
-        start, curvature = bins.constant_rates(), Curvature.of(bins)
+        design = self._design(X)
+        start, curvature = design.constant_rates(), Curvature.of(design)
         if self.ridge is None:
             self.ridge_, start = self._choose_ridge(X, start, curvature)
         else:
             self.ridge_ = float(self.ridge)
-        self._keep(self._maximise(bins, self.ridge_, start, curvature), X)
+        self._keep(self._maximise(design, self.ridge_, start, curvature), X)
         return self
 
-    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
-        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time.
-
-        The rate is constant within a bin. A neuron that never fired in the fit is given the rate
-        of half a spike in all.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons, lacks a covariate, or nothing can be scored.
-        """
-        self.check_fitted(X)
-        return self._bins(X).log_likelihood(self._coefficients)[0].numpy()
-
-    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
-
-        In the first history window of an epoch, whose past is not known, it is the mean rate.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons or lacks a covariate.
-        """
-        self.check_fitted(X)
-        bins = self._bins(X)
-        return expected_counts(bins, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
-
     def _check_settings(self) -> None:
-        for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
-            if not 0 < time_s < np.inf:
-                raise InputError(f"a {name} of {time_s} s holds no spikes; choose one above 0 s")
+        self._check_times()
         if self.ridge is not None and not 0 <= self.ridge < np.inf:
             raise InputError(f"a ridge of {self.ridge} is no penalty; choose 0 or more, or None")
         if self.n_harmonics < 1:
@@ -164,12 +135,14 @@ class PoissonGLM(SpikePredictor):
             )
         return raised_cosine_basis(self.n_basis, n_lags, self.bin_s_)
 
-    def _choose_ridge(self, X: Recording, start: Rows, curvature: Curvature) -> tuple[float, Rows]:
+    def _choose_ridge(
+        self, X: Recording, start: Coefficients, curvature: Curvature
+    ) -> tuple[float, Coefficients]:
         """The ridge that predicts the end of the recording best, and what it was fitted to."""
-        early, late = X.between(0.0, 1.0 - _HELD_OUT), X.between(1.0 - _HELD_OUT, 1.0)
+        early, late = split(X, BASELINE_VALIDATION_FRACTION)
         if any(len(scored_epochs(part, self.history_window_s)) == 0 for part in (early, late)):
             return RIDGES[0], start
-        train, held_out = self._bins(early), self._bins(late)
+        train, held_out = self._design(early), self._design(late)
         best_score, best_ridge, best = -np.inf, RIDGES[0], start
         for ridge in RIDGES:
             start = self._maximise(train, ridge, best, curvature).point
@@ -179,19 +152,21 @@ class PoissonGLM(SpikePredictor):
             best_score, best_ridge, best = score, ridge, start
         return best_ridge, best
 
-    def _maximise(self, bins: Bins, ridge: float, start: Rows, curvature: Curvature) -> Minimum:
+    def _maximise(
+        self, design: Design, ridge: float, start: Coefficients, curvature: Curvature
+    ) -> Minimum:
         """Coefficients of highest penalised likelihood."""
-        penalty, n_spikes = self._penalty(bins, ridge), bins.n_spikes
+        penalty, n_spikes = self._penalty(design, ridge), design.n_spikes
 
-        def precondition(gradient: Rows) -> Rows:
+        def precondition(gradient: Coefficients) -> Coefficients:
             return curvature.newton_step(gradient, n_spikes, ridge)
 
-        return minimise_rows(bins.penalised(penalty), precondition, start, n_spikes > 0)
+        return minimise_each(design.penalised(penalty), precondition, start, n_spikes > 0)
 
-    def _penalty(self, bins: Bins, ridge: float) -> Rows:
+    def _penalty(self, design: Design, ridge: float) -> Coefficients:
         """The ridge on couplings; next to none on own history and covariates, none on the rate."""
-        n, n_basis = bins.n_neurons, self._history.n_basis
-        penalty = torch.full((n, bins.n_features), min(ridge, _WEAK_RIDGE), dtype=torch.float64)
+        n, n_basis = design.n_neurons, self._history.n_basis
+        penalty = torch.full((n, design.n_features), min(ridge, _WEAK_RIDGE), dtype=torch.float64)
         other = ~torch.eye(n, dtype=torch.bool).repeat(1, n_basis)
         penalty[:, : n_basis * n][other] = ridge
         penalty[:, -1] = 0
@@ -213,9 +188,9 @@ class PoissonGLM(SpikePredictor):
             metadata={"method": "Poisson GLM", "bin_s": self.bin_s_, "ridge": self.ridge_},
         )
 
-    def _bins(self, X: Recording) -> Bins:
-        bins = Bins.of(X, self._history, self.bin_s_, self.history_window_s)
-        return replace(bins, covariates=self._covariate_features(X))
+    def _design(self, X: Recording) -> Design:
+        design = Design.of(X, self._history, self.bin_s_, self.history_window_s)
+        return replace(design, covariates=self._covariate_features(X))
 
     def _covariate_features(self, X: Recording) -> Float[Tensor, "time covariate"]:
         binned = X.counts(self.bin_s_)

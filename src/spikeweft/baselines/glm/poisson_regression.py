@@ -4,7 +4,7 @@ Every neuron is a row of coefficients with an exponential link. The design matri
 chunk from the spike counts, so that memory does not grow with the recording.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, Self
 
@@ -13,35 +13,30 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from spikeweft.baselines.glm.row_lbfgs import Objective, Rows
+from spikeweft.baselines.glm.batched_lbfgs import Coefficients, Objective
 from spikeweft.baselines.glm.spike_history import SpikeHistory
-from spikeweft.data.recording import Recording, SpikeCounts, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import ScoredCounts, scored_epochs
+from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.errors import InputError
-from spikeweft.runtime.parallel import side_by_side
+from spikeweft.runtime.parallel import shares, side_by_side
 
 _CHUNK = 8192
 
-
-_N_PIECES = 16
-
-
 _CURVATURE_BYTES = 2**28
-
 
 _SPIKES_PER_FEATURE = 50
 
-
 _FLATTEST = 1e-9
-
 
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bins:
-    """A recording as the GLM sees it; only the scored part of a bin counts as exposure.
+class Design:
+    """The regression problem: scored `spikes` of some neurons, explained by the `counts` of all.
 
-    The `spikes` of some neurons, or all, are explained by the `counts` of all before.
+    Only the scored part of a bin counts as exposure.
     """
 
     history: SpikeHistory
@@ -62,26 +57,19 @@ class Bins:
         InputError
             Where no epoch is longer than the history window.
         """
-        epochs_s = scored_epochs(recording, history_window_s)
-        if len(epochs_s) == 0:
+        if len(scored_epochs(recording, history_window_s)) == 0:
             raise InputError(
                 f"no epoch is longer than the history window of {history_window_s:g} s; use "
                 "longer epochs or a shorter window"
             )
-        scored = recording.restrict(epochs_s)
-        target = replace(
-            recording, spike_times_s=scored.spike_times_s, spike_neurons=scored.spike_neurons
-        ).counts(bin_s)
-        known_from_s = recording.epochs_s[target.epoch, 0] + history_window_s
-        exposure_s = target.exposure_s - np.maximum(known_from_s - target.start_s, 0.0)
-        exposure_s[exposure_s < _ROUNDING * bin_s] = 0.0
+        binned = ScoredCounts.of(recording, bin_s, history_window_s)
         return cls(
             history=history,
-            counts=recording.counts(bin_s).counts,
-            spikes=target.counts,
-            length_s=target.exposure_s,
-            exposure_s=torch.from_numpy(exposure_s),
-            covariates=torch.zeros(len(exposure_s), 0),
+            counts=binned.counts,
+            spikes=binned.scored_spikes,
+            length_s=binned.exposure_s,
+            exposure_s=torch.from_numpy(binned.scored_s),
+            covariates=torch.zeros(len(binned.scored_s), 0),
         )
 
     @property
@@ -99,7 +87,7 @@ class Bins:
         """Scored spikes of each neuron."""
         return torch.from_numpy(self.spikes.sum(0)).double()
 
-    def constant_rates(self) -> Rows:
+    def constant_rates(self) -> Coefficients:
         """Coefficients of the mean rates; half a spike in all for a neuron that never fired."""
         coefficients = torch.zeros(self.n_neurons, self.n_features, dtype=torch.float64)
         coefficients[:, -1] = torch.log(self.n_spikes.clamp(min=0.5) / self.exposure_s.sum())
@@ -120,7 +108,9 @@ class Bins:
         past = self.history(self.counts, part.start, part.stop)
         return torch.cat([past, self.covariates[part], torch.ones(len(past), 1)], dim=1)
 
-    def log_likelihood(self, coefficients: Rows) -> tuple[Float[Tensor, " neuron"], Rows]:
+    def log_likelihood(
+        self, coefficients: Coefficients
+    ) -> tuple[Float[Tensor, " neuron"], Coefficients]:
         """Log-likelihood of each neuron in nats and its gradient, summed in double precision."""
         single = coefficients.float()
 
@@ -132,27 +122,27 @@ class Bins:
             value = (spikes * log_rate - expected).sum(0, dtype=torch.float64)
             return value, ((spikes - expected).T @ features).double()
 
-        def of_pile(pile: list[slice]) -> tuple[Tensor, Tensor]:
-            value, gradient = of_chunk(pile[0])
-            for part in pile[1:]:
+        def of_share(share: list[slice]) -> tuple[Tensor, Tensor]:
+            value, gradient = of_chunk(share[0])
+            for part in share[1:]:
                 more_value, more_gradient = of_chunk(part)
                 value += more_value
                 gradient += more_gradient
             return value, gradient
 
-        values, gradients = zip(*side_by_side(of_pile, deal(self.chunks)), strict=True)
+        values, gradients = zip(*side_by_side(of_share, shares(self.chunks)), strict=True)
         return torch.stack(values).sum(0), torch.stack(gradients).sum(0)
 
-    def penalised(self, penalty: Rows) -> Objective:
+    def penalised(self, penalty: Coefficients) -> Objective:
         """What to minimise: a quadratic penalty less the log-likelihood of each neuron."""
 
-        def objective(point: Rows) -> tuple[Float[Tensor, " neuron"], Rows]:
+        def objective(point: Coefficients) -> tuple[Float[Tensor, " neuron"], Coefficients]:
             value, gradient = self.log_likelihood(point)
             return 0.5 * (penalty * point**2).sum(1) - value, penalty * point - gradient
 
         return objective
 
-    def rates_hz(self, coefficients: Rows) -> Float[Tensor, "time neuron"]:
+    def rates_hz(self, coefficients: Coefficients) -> Float[Tensor, "time neuron"]:
         """Rate in each bin, whether its past is known or not."""
         single = coefficients.float()
         rates = side_by_side(lambda part: torch.exp(self.features(part) @ single.T), self.chunks)
@@ -173,14 +163,14 @@ class Curvature:
     axes: Float[Tensor, "group feature feature"]
 
     @classmethod
-    def of(cls, bins: Bins) -> Self:
+    def of(cls, design: Design) -> Self:
         """Curvature at as many spikes as it takes to be a good guide, from all of the recording."""
-        groups = _groups(bins.n_neurons, bins.n_features)
-        spikes_needed = _SPIKES_PER_FEATURE * bins.n_features * len(groups)
-        stride = max(1, int(bins.n_spikes.sum() / spikes_needed))
-        moment, n_spikes = _moments_at_spikes(bins, groups, bins.chunks[::stride])
+        groups = _groups(design.n_neurons, design.n_features)
+        spikes_needed = _SPIKES_PER_FEATURE * design.n_features * len(groups)
+        stride = max(1, int(design.n_spikes.sum() / spikes_needed))
+        moment, n_spikes = _moments_at_spikes(design, groups, design.chunks[::stride])
         of_all = moment.sum(0) / n_spikes.sum().clamp(min=1)
-        few = bins.n_features  # a neuron with fewer spikes leans on the others'
+        few = design.n_features  # a neuron with fewer spikes is shrunk towards the others
 
         def eigenvectors(group: int) -> tuple[Tensor, Tensor]:
             mean = (moment[group] + few * of_all) / (n_spikes[group] + few)
@@ -189,7 +179,9 @@ class Curvature:
         power, axes = zip(*side_by_side(eigenvectors, range(len(groups))), strict=True)
         return cls(groups=groups, power=torch.stack(power), axes=torch.stack(axes))
 
-    def newton_step(self, gradient: Rows, n_spikes: Float[Tensor, " neuron"], ridge: float) -> Rows:
+    def newton_step(
+        self, gradient: Coefficients, n_spikes: Float[Tensor, " neuron"], ridge: float
+    ) -> Coefficients:
         """Gradient over curvature, of neurons with so many spikes under a ridge."""
         step = torch.empty_like(gradient)
         for members, power, axes in zip(self.groups, self.power, self.axes, strict=True):
@@ -214,11 +206,11 @@ class _Moments(NamedTuple):
     n_spikes: Float[Tensor, " group"]
 
 
-def _moments_at_spikes(bins: Bins, groups: list[slice], chunks: list[slice]) -> _Moments:
-    n_features = bins.n_features
+def _moments_at_spikes(design: Design, groups: list[slice], chunks: list[slice]) -> _Moments:
+    n_features = design.n_features
     sums = _Moments(torch.zeros(len(groups), n_features, n_features), torch.zeros(len(groups)))
     for part in chunks:
-        _add_moments(sums, bins.features(part), torch.from_numpy(bins.spikes[part]), groups)
+        _add_moments(sums, design.features(part), torch.from_numpy(design.spikes[part]), groups)
     return sums
 
 
@@ -238,19 +230,14 @@ def _add_moments(
     side_by_side(add, range(len(groups)))
 
 
-def deal(chunks: list[slice]) -> list[list[slice]]:
-    """Chunks in a few piles, so that few sums are kept, the same on any number of processors."""
-    return [pile for first in range(_N_PIECES) if (pile := chunks[first::_N_PIECES])]
-
-
 def bins_within(duration_s: float, bin_s: float) -> int:
     """How many whole bins fit into a duration."""
     return int(duration_s / bin_s + _ROUNDING)
 
 
 def expected_counts(
-    bins: Bins,
-    coefficients: Rows,
+    design: Design,
+    coefficients: Coefficients,
     otherwise_hz: Float[np.ndarray, " neuron"],
     wanted: SpikeCounts,
 ) -> Float[np.ndarray, "time neuron"]:
@@ -258,9 +245,9 @@ def expected_counts(
 
     Bins whose past is not known have the rates `otherwise_hz`.
     """
-    known = bins.exposure_s.numpy()[:, None] > 0
-    rate_hz = np.where(known, bins.rates_hz(coefficients).numpy(), otherwise_hz)
-    return _integrate(rate_hz, bins.length_s, wanted.exposure_s)
+    known = design.exposure_s.numpy()[:, None] > 0
+    rate_hz = np.where(known, design.rates_hz(coefficients).numpy(), otherwise_hz)
+    return _integrate(rate_hz, design.length_s, wanted.exposure_s)
 
 
 def _integrate(

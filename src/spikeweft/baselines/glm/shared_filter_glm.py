@@ -8,46 +8,38 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spikeweft.baselines.glm.batched_lbfgs import Coefficients, minimise_each
+from spikeweft.baselines.glm.binned_glm import BinnedGLM
 from spikeweft.baselines.glm.poisson_regression import (
-    Bins,
     Curvature,
+    Design,
     bins_within,
-    deal,
-    expected_counts,
 )
-from spikeweft.baselines.glm.row_lbfgs import Rows, minimise_rows
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
-from spikeweft.runtime.parallel import side_by_side
+from spikeweft.estimator import check_enough_neurons
+from spikeweft.runtime.parallel import shares, side_by_side
 
 _AREA_S = 0.005  # of the filter, as of each raised cosine of the other GLM
 
-
 _FILTER_RIDGE = 1.0
-
 
 _MAX_ROUNDS = 20
 
-
 _SAME_FILTER = 1e-3
-
 
 _SHORTEST_STEP = 1e-3
 
-
 _NO_RANK = 1e-6
 
-
 _STRETCH = 512  # bins; what they hold stays in the processor's cache
-
 
 Taps = Float[Tensor, " lag"]
 
 
-class SharedFilterGLM(SpikePredictor):
+class SharedFilterGLM(BinnedGLM):
     r"""Poisson GLM with a weight per input and one coupling filter for all (Yoon 2025, baselines).
 
     .. math:: \log λ_i(t) = b_i + \sum_j W_{ij} \sum_l f_l n_j(t - l)
@@ -70,7 +62,7 @@ class SharedFilterGLM(SpikePredictor):
     Parameters
     ----------
     bin_s
-        Bin width in seconds, made a whole number of the recording's ticks.
+        Bin width in seconds, rounded to a multiple of the time resolution.
     history_window_s
         How far the filter reaches back, 2τ.
     n_basis
@@ -117,48 +109,19 @@ class SharedFilterGLM(SpikePredictor):
         """
         check_enough_neurons(X)
         self._check_settings()
-        self.bin_s_ = X.time_resolution_s * max(1, round(self.bin_s / X.time_resolution_s))
+        self.bin_s_ = self._whole_bin_s(X)
         prior = _FilterPrior.of(self.n_basis, self._n_lags(), self.bin_s_)
         self.null_rate_hz_ = X.rate_hz
-        bins = Bins.of(X, _history(prior.mean), self.bin_s_, self.history_window_s)
-        start = _Fit(bins.constant_rates(), prior.mean)
+        design = Design.of(X, _history(prior.mean), self.bin_s_, self.history_window_s)
+        start = _Fit(design.constant_rates(), prior.mean)
         order = _ring_order(X)
         if order is not None:
-            start = self._warm_start(bins, start, prior, order)
-        self._keep(self._alternate(bins, start, prior), X)
+            start = self._warm_start(design, start, prior, order)
+        self._keep(self._alternate(design, start, prior), X)
         return self
 
-    def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
-        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time.
-
-        The rate is constant within a bin.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons, or nothing can be scored.
-        """
-        self.check_fitted(X)
-        return self._bins(X).log_likelihood(self._coefficients)[0].numpy()
-
-    def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
-
-        In the first history window of an epoch, whose past is not known, it is the mean rate.
-
-        Raises
-        ------
-        InputError
-            Where the recording has other neurons.
-        """
-        self.check_fitted(X)
-        bins = self._bins(X)
-        return expected_counts(bins, self._coefficients, self.null_rate_hz_, X.counts(bin_s))
-
     def _check_settings(self) -> None:
-        for name, time_s in (("bin", self.bin_s), ("history window", self.history_window_s)):
-            if not 0 < time_s < np.inf:
-                raise InputError(f"a {name} of {time_s} s holds no spikes; choose one above 0 s")
+        self._check_times()
         if not 0 < self.ridge < np.inf:
             raise InputError(f"a ridge of {self.ridge} is no prior; choose one above 0")
         if self.n_basis < 1:
@@ -173,39 +136,39 @@ class SharedFilterGLM(SpikePredictor):
             )
         return n_lags
 
-    def _bins(self, X: Recording) -> Bins:
+    def _design(self, X: Recording) -> Design:
         history = SpikeHistory(self.coupling_filter_[:, None])
-        return Bins.of(X, history, self.bin_s_, self.history_window_s)
+        return Design.of(X, history, self.bin_s_, self.history_window_s)
 
     def _warm_start(
-        self, bins: Bins, start: "_Fit", prior: "_FilterPrior", order: np.ndarray
+        self, design: Design, start: "_Fit", prior: "_FilterPrior", order: np.ndarray
     ) -> "_Fit":
         """Weights of one neuron, shifted along the ring to every other, and their filter."""
-        first = int(bins.n_spikes.argmax())
-        alone = replace(bins, spikes=bins.spikes[:, [first]])
+        first = int(design.n_spikes.argmax())
+        alone = replace(design, spikes=design.spikes[:, [first]])
         fit = self._alternate(alone, _Fit(start.coefficients[[first]], start.taps), prior)
         coefficients = start.coefficients.clone()
         position = np.argsort(order)
-        for neuron in torch.nonzero(bins.n_spikes > 0)[:, 0].tolist():
+        for neuron in torch.nonzero(design.n_spikes > 0)[:, 0].tolist():
             shift = position[first] - position[neuron]
             source = order[(position + shift) % len(order)]
             coefficients[neuron, :-1] = fit.coefficients[0, source]
-        coefficients[:, :-1][:, bins.counts.sum(0) == 0] = 0.0
+        coefficients[:, :-1][:, design.counts.sum(0) == 0] = 0.0
         return _Fit(coefficients, fit.taps)
 
-    def _alternate(self, bins: Bins, start: "_Fit", prior: "_FilterPrior") -> "_Fit":
+    def _alternate(self, design: Design, start: "_Fit", prior: "_FilterPrior") -> "_Fit":
         """Weights for the filter, then the filter for the weights, until it stays."""
-        fit, n_spikes = start, bins.n_spikes
+        fit, n_spikes = start, design.n_spikes
         penalty = torch.full_like(fit.coefficients, self.ridge)
         penalty[:, -1] = 0
-        curvature = Curvature.of(replace(bins, history=_history(fit.taps)))
+        curvature = Curvature.of(replace(design, history=_history(fit.taps)))
 
-        def precondition(gradient: Rows) -> Rows:
+        def precondition(gradient: Coefficients) -> Coefficients:
             return curvature.newton_step(gradient, n_spikes, self.ridge)
 
         for n_rounds in range(1, _MAX_ROUNDS + 1):
-            now = replace(bins, history=_history(fit.taps))
-            weights = minimise_rows(
+            now = replace(design, history=_history(fit.taps))
+            weights = minimise_each(
                 now.penalised(penalty), precondition, fit.coefficients, n_spikes > 0
             )
             taps = _better_filter(now, _Fit(weights.point, fit.taps), prior)
@@ -236,7 +199,7 @@ class SharedFilterGLM(SpikePredictor):
 class _Fit(NamedTuple):
     """Weights and constants, the filter they were fitted with, and how the fit came to rest."""
 
-    coefficients: Rows
+    coefficients: Coefficients
     taps: Taps
     converged: Tensor = torch.zeros(0, dtype=torch.bool)
     n_rounds: int = 0
@@ -281,9 +244,9 @@ class _FilterMoments(NamedTuple):
     information: Float[Tensor, "lag lag"]
 
 
-def _better_filter(bins: Bins, fit: _Fit, prior: _FilterPrior) -> Taps:
+def _better_filter(design: Design, fit: _Fit, prior: _FilterPrior) -> Taps:
     """One Newton step of the filter, baselines following it, halved until it is an improvement."""
-    moments, n_spikes = _filter_moments(bins, fit), bins.n_spikes
+    moments, n_spikes = _filter_moments(design, fit), design.n_spikes
     mean_past = moments.expected_past / moments.expected[:, None]
     gradient = moments.at_spikes - n_spikes @ mean_past
     information = moments.information - moments.expected_past.T @ mean_past
@@ -296,7 +259,7 @@ def _better_filter(bins: Bins, fit: _Fit, prior: _FilterPrior) -> Taps:
     def posterior(length: float) -> float:
         coefficients = fit.coefficients.clone()
         coefficients[:, -1] -= length * (mean_past @ (G @ direction))
-        stepped = replace(bins, history=_history(fit.taps + length * G @ direction))
+        stepped = replace(design, history=_history(fit.taps + length * G @ direction))
         deviation = away + length * direction
         log_prior = -0.5 * _FILTER_RIDGE * float(deviation @ deviation)
         return float(stepped.log_likelihood(coefficients)[0].sum()) + log_prior
@@ -307,19 +270,21 @@ def _better_filter(bins: Bins, fit: _Fit, prior: _FilterPrior) -> Taps:
     return fit.taps + length * G @ direction
 
 
-def _filter_moments(bins: Bins, fit: _Fit) -> _FilterMoments:
+def _filter_moments(design: Design, fit: _Fit) -> _FilterMoments:
     n_lags = len(fit.taps)
     weights = fit.coefficients[:, :-1].float().T
     constants = fit.coefficients[:, -1].float()
     oldest_first = fit.taps.flip(0).float()
 
     def of_stretch(part: slice) -> list[Tensor]:
-        heard = slice(max(part.start - n_lags, 0), part.stop)
-        drive = torch.zeros(part.stop - part.start + n_lags, bins.n_neurons)
-        drive[heard.start - heard.stop :] = torch.from_numpy(bins.counts[heard]).float() @ weights
+        seen = slice(max(part.start - n_lags, 0), part.stop)
+        drive = torch.zeros(part.stop - part.start + n_lags, design.n_neurons)
+        drive[seen.start - seen.stop :] = torch.from_numpy(design.counts[seen]).float() @ weights
         past = drive[:-1].unfold(0, n_lags, 1).contiguous()
-        expected = bins.exposure_s[part, None].float() * torch.exp(past @ oldest_first + constants)
-        spikes = torch.from_numpy(bins.spikes[part]).float()
+        expected = design.exposure_s[part, None].float() * torch.exp(
+            past @ oldest_first + constants
+        )
+        spikes = torch.from_numpy(design.spikes[part]).float()
         flat = past.flatten(0, 1)
         return [
             spikes.flatten() @ flat,
@@ -328,16 +293,16 @@ def _filter_moments(bins: Bins, fit: _Fit) -> _FilterMoments:
             flat.T @ (expected.reshape(-1, 1) * flat),
         ]
 
-    def of_pile(pile: list[slice]) -> list[Tensor]:
-        sums = [term.double() for term in of_stretch(pile[0])]
-        for part in pile[1:]:
+    def of_share(share: list[slice]) -> list[Tensor]:
+        sums = [term.double() for term in of_stretch(share[0])]
+        for part in share[1:]:
             for total, term in zip(sums, of_stretch(part), strict=True):
                 total += term
         return sums
 
-    piles = side_by_side(of_pile, deal(bins.stretches(_STRETCH)))
+    sums = side_by_side(of_share, shares(design.stretches(_STRETCH)))
     at_spikes, expected, past, information = (
-        torch.stack(terms).sum(0) for terms in zip(*piles, strict=True)
+        torch.stack(terms).sum(0) for terms in zip(*sums, strict=True)
     )
     return _FilterMoments(at_spikes.flip(0), expected, past.flip(1), information.flip(0, 1))
 

@@ -7,7 +7,6 @@ from torch import Tensor
 
 _LINEAR_UNTIL_S = 0.005  # also the area of each function
 
-
 _BLOCK = 64
 
 

@@ -8,35 +8,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spikeweft.baselines.same_bin.same_bin_counts import Rows, Snapshots, whole_bins
+from spikeweft.baselines.same_bin.same_bin_counts import Coefficients, Snapshots, whole_bins
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, SpikeCounts
+from spikeweft.data.recording import Recording
+from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _RIDGE = 1e-3
-
-
 """Holds a coupling that the data leave open, of neurons that never fire together: beside the flow
 of even a hundred bins it is nothing."""
 
-
 _TOLERANCE = 1e-6
-
 
 _MAX_ITER = 200
 
-
 _MAX_SOLVER_ITER = 2000
-
 
 _SOLVED = 1e-5
 
-
 _SHORTEST_STRIDE = 1e-6
 
-
 _RENEWAL = 0.1
-
 
 _ROUNDING = 1e-12
 
@@ -113,7 +105,7 @@ class Ising(CircuitEstimator):
 
 
 class _Minimum(NamedTuple):
-    rows: Rows
+    rows: Coefficients
     converged: bool
     n_iter: int
 
@@ -141,8 +133,8 @@ def _minimise(snapshots: Snapshots) -> _Minimum:
 
 
 def _descend(
-    snapshots: Snapshots, rows: Rows, flow: Float[Tensor, ""], step: Rows
-) -> tuple[Rows, Float[Tensor, ""], Rows]:
+    snapshots: Snapshots, rows: Coefficients, flow: Float[Tensor, ""], step: Coefficients
+) -> tuple[Coefficients, Float[Tensor, ""], Coefficients]:
     """Go along the step, not so far that the flow grows; the flow and its gradient there."""
     stride = 1.0
     while True:
@@ -153,7 +145,9 @@ def _descend(
         stride /= 4
 
 
-def probability_flow(snapshots: Snapshots, rows: Rows) -> tuple[Float[Tensor, ""], Rows]:
+def probability_flow(
+    snapshots: Snapshots, rows: Coefficients
+) -> tuple[Float[Tensor, ""], Coefficients]:
     """Flow K out of all bins' states, with the ridge's trace, and its gradient.
 
     The gradient is that on the space of symmetric couplings without a diagonal.
@@ -177,10 +171,10 @@ class FlowCurvature:
     """Second derivative of the flow: a matrix per row, joined where two rows share a coupling."""
 
     by_row: Float[Tensor, "neuron feature feature"]
-    diagonal: Rows
+    diagonal: Coefficients
 
     @classmethod
-    def at(cls, snapshots: Snapshots, rows: Rows) -> Self:
+    def at(cls, snapshots: Snapshots, rows: Coefficients) -> Self:
         """Curvature at these couplings and fields."""
 
         def weigh(features: Float[Tensor, "bin feature"]) -> Float[Tensor, "bin neuron"]:
@@ -193,7 +187,7 @@ class FlowCurvature:
         diagonal[:, :n] = 0.5 * (diagonal[:, :n] + diagonal[:, :n].T)
         return cls(by_row=by_row, diagonal=diagonal + _RIDGE)
 
-    def newton_step(self, gradient: Rows) -> Rows:
+    def newton_step(self, gradient: Coefficients) -> Coefficients:
         """Solve for the step by conjugate gradients, which keeps it symmetric."""
         step, residual = torch.zeros_like(gradient), -gradient
         scaled = residual / self.diagonal
@@ -210,12 +204,12 @@ class FlowCurvature:
             direction = scaled + (power / before) * direction
         return step
 
-    def along(self, direction: Rows) -> Rows:
+    def along(self, direction: Coefficients) -> Coefficients:
         """Change of the gradient along a symmetric direction."""
         return symmetric(torch.einsum("ifg,ig->if", self.by_row, direction)) + _RIDGE * direction
 
 
-def symmetric(rows: Rows) -> Rows:
+def symmetric(rows: Coefficients) -> Coefficients:
     """The nearest rows whose couplings are symmetric and without a diagonal."""
     n = len(rows)
     couplings = 0.5 * (rows[:, :n] + rows[:, :n].T)

@@ -10,27 +10,19 @@ from sklearn.metrics import log_loss
 
 from spikeweft.baselines.same_bin.same_bin_counts import whole_bins
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)
-
-
 """Values of C tried where none is given, from the sparsest, the quickest to fit, on."""
-
 
 _N_CHOOSING = 10
 
-
-_HELD_OUT = 0.1
-
-
 _INTERCEPT_SCALING = 1000.0  # liblinear penalises the constant too: so only a thousandth of it
 
-
 _TOLERANCE = 1e-3
-
 
 _MAX_ITER = 200
 
@@ -41,9 +33,7 @@ _L1 = (
     else {"penalty": "l1"}
 )
 
-
 Fired = Bool[np.ndarray, "time neuron"]
-
 
 HeldOut = Bool[np.ndarray, "held_out_time neuron"]
 
@@ -111,7 +101,7 @@ class LogisticRegressionL1(CircuitEstimator):
         return self
 
     def _choose_penalty(self, fired: Fired) -> float:
-        early, late = np.split(fired, [len(fired) - int(_HELD_OUT * len(fired))])
+        early, late = np.split(fired, [len(fired) - int(BASELINE_VALIDATION_FRACTION * len(fired))])
         able = _varied(early)
         sample = able[:: -(-len(able) // _N_CHOOSING) or 1]
         best_C, best_loss = INVERSE_PENALTIES[0], np.inf

@@ -14,24 +14,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from spikeweft.data.recording import Recording, SpikeCounts
+from spikeweft.data.recording import Recording
+from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.errors import InputError
-from spikeweft.runtime.parallel import side_by_side
+from spikeweft.runtime.parallel import shares, side_by_side
 
 _PART = 8192
 
-
-_N_PILES = 16
-
-
 _CURVATURE_BINS = 2**16
-
 
 _ROUNDING = 1e-6
 
-
-Rows = Float[Tensor, "neuron feature"]
-
+Coefficients = Float[Tensor, "neuron feature"]
 
 OfBins = Callable[[Float[Tensor, "bin feature"], Float[Tensor, "bin neuron"]], tuple[Tensor, ...]]
 
@@ -90,12 +84,11 @@ class Snapshots:
 
     def total(self, of_bins: OfBins) -> tuple[Tensor, ...]:
         """Sum over all bins of what a function makes of the features and counts of some."""
-        piles = [pile for first in range(_N_PILES) if (pile := self._parts()[first::_N_PILES])]
 
-        def of_pile(pile: list[slice]) -> tuple[Tensor, ...]:
-            return reduce(_add, (of_bins(*self._read(part)) for part in pile))
+        def of_share(share: list[slice]) -> tuple[Tensor, ...]:
+            return reduce(_add, (of_bins(*self._read(part)) for part in share))
 
-        return reduce(_add, side_by_side(of_pile, piles))
+        return reduce(_add, side_by_side(of_share, shares(self._parts())))
 
     def curvature(
         self, weigh: Callable[[Float[Tensor, "bin feature"]], Float[Tensor, "bin neuron"]]

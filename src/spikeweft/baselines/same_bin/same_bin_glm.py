@@ -8,29 +8,23 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from spikeweft.baselines.same_bin.same_bin_counts import Rows, Snapshots, whole_bins
+from spikeweft.baselines.same_bin.same_bin_counts import Coefficients, Snapshots, whole_bins
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording, SpikeCounts
+from spikeweft.data.recording import Recording
+from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _DAMPINGS = (1e-12, 1e-9, 1e-6, 1e-3)
 
-
 _RIDGE = 1e-3
-
-
 """Holds a weight that the data leave open, of neurons that never fire together: a Gaussian of
 standard deviation 32 in log rate per spike, nothing beside what even a hundred bins say."""
 
-
 _TOLERANCE_NATS = 1e-6
-
 
 _MAX_ITER = 200
 
-
 _RENEWAL = 0.1
-
 
 _ROUNDING = 1e-12
 
@@ -95,15 +89,15 @@ class SameBinGLM(CircuitEstimator):
 
 
 class _Maximum(NamedTuple):
-    rows: Rows
+    rows: Coefficients
     converged: Bool[Tensor, " neuron"]
     n_iter: int
 
 
 def _maximise(snapshots: Snapshots) -> _Maximum:
-    """Rows of highest likelihood, by damped Newton steps that each row takes at its own pace.
+    """Coefficients of highest likelihood; each neuron takes its own damped Newton steps.
 
-    A row keeps its curvature as long as steps with it gain; the maximum does not depend on it.
+    A neuron keeps its curvature as long as steps with it gain; the maximum does not depend on it.
     """
     rows = torch.zeros(snapshots.n_neurons, snapshots.n_neurons + 1, dtype=torch.float64)
     rows[:, -1] = torch.log(snapshots.mean)
@@ -131,7 +125,9 @@ def _maximise(snapshots: Snapshots) -> _Maximum:
     return _Maximum(rows, converged, n_iter)
 
 
-def log_likelihood(snapshots: Snapshots, rows: Rows) -> tuple[Float[Tensor, " neuron"], Rows]:
+def log_likelihood(
+    snapshots: Snapshots, rows: Coefficients
+) -> tuple[Float[Tensor, " neuron"], Coefficients]:
     """Log-likelihood of each neuron's counts in nats, less the ridge's trace, and its gradient."""
 
     def of_bins(
@@ -148,7 +144,9 @@ def log_likelihood(snapshots: Snapshots, rows: Rows) -> tuple[Float[Tensor, " ne
     return value - 0.5 * _RIDGE * (weights**2).sum(1), gradient
 
 
-def _curvature_factor(snapshots: Snapshots, rows: Rows) -> Float[Tensor, "neuron feature feature"]:
+def _curvature_factor(
+    snapshots: Snapshots, rows: Coefficients
+) -> Float[Tensor, "neuron feature feature"]:
     """Cholesky factor of each row's negative Hessian; a neuron's own count is no regressor."""
     curvature = snapshots.curvature(lambda features: torch.exp(features @ rows.T))
     own = torch.arange(len(rows))
@@ -161,8 +159,8 @@ def _curvature_factor(snapshots: Snapshots, rows: Rows) -> Float[Tensor, "neuron
 
 
 def factor_of(
-    curvature: Float[Tensor, "row feature feature"],
-) -> Float[Tensor, "row feature feature"]:
+    curvature: Float[Tensor, "neuron feature feature"],
+) -> Float[Tensor, "neuron feature feature"]:
     """Cholesky factor of each matrix, damped by as much as it takes to have one.
 
     The weights of neurons that never fire together run away, and rounding leaves nothing of their
@@ -180,7 +178,7 @@ def factor_of(
     return factor
 
 
-def _without_constant(rows: Rows) -> Rows:
+def _without_constant(rows: Coefficients) -> Coefficients:
     weights = rows.clone()
     weights[:, -1] = 0.0
     return weights

@@ -22,7 +22,8 @@ from spikeweft.circuit_gnn.spike_prediction.traces import (
     synaptic_traces,
 )
 from spikeweft.data.covariate import covariate_columns
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 
 LARGEST_PART_BYTES = 2_000_000_000
 """Traces of a recording that would take more are made part by part."""

@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from spikeweft.circuit_gnn.spike_prediction.trace_kernel import follow_epoch
-from spikeweft.data.recording import Recording, scored_epochs
+from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.runtime.parallel import n_side_by_side, side_by_side
 
 QUADRATURE_STEP_S = 1e-3

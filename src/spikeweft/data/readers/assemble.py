@@ -16,15 +16,13 @@ from spikeweft.errors import InputError
 
 _ANGLE_WORDS = ("angle", "direction", "heading", "azimuth", "orientation", "phase")
 
-
 _RADIANS = ("rad", "radian", "radians")
-
 
 _SHOWN = 12
 
 
 class LoadedRecording(NamedTuple):
-    """What a file holds: the spikes, the true circuit where it is known, and what was left out."""
+    """The content of a file: the spikes, the true circuit where known, and warnings."""
 
     recording: Recording
     truth: Connectivity | None
@@ -138,7 +136,7 @@ def listed(names: Iterable[str]) -> str:
 
 @contextmanager
 def unreadable(path: Path) -> Iterator[None]:
-    """Turn whatever a library says about a damaged file into one sentence."""
+    """Turn a library's errors about a damaged file into one sentence."""
     try:
         # pynwb and pynapple warn about many harmless things in files that are not ours.
         with warnings.catch_warnings():

@@ -24,7 +24,6 @@ from spikeweft.errors import InputError
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
-
 _ZIP_MAGIC = b"PK"
 
 

@@ -89,7 +89,7 @@ def _neo_names(trains: "list[neo.SpikeTrain]") -> list[str]:
 
 
 def _annotation(train: "neo.SpikeTrain", key: str) -> Any:
-    """What a train, or all of its spikes alike, say of the neuron; None where they do not."""
+    """An annotation of a train, or one that all its spikes share; None where there is none."""
     if key in train.annotations:
         return train.annotations[key]
     of_spikes = np.unique(np.asarray(train.array_annotations.get(key, ())))

@@ -25,20 +25,15 @@ from spikeweft.errors import InputError
 
 _LONGEST_SHOWN = 60
 
-
 _MOST_UNITS = 100_000
-
 
 _TIME_RESOLUTIONS_S = (1e-7, 1.0)
 
 
 def _shown(array: np.ndarray) -> str:
-    """The array on one line, as far as it fits into a sentence."""
+    """The array on one line, cut to the length of a sentence."""
     words = " ".join(str(array).split())
     return words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…"
-
-
-# ---- .npz -----------------------------------------------------------------------------------
 
 
 def load_npz(path: Path, label: str | None) -> LoadedRecording:
@@ -81,8 +76,7 @@ def load_npz(path: Path, label: str | None) -> LoadedRecording:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file."""
-    """All arrays of an `.npz` but those that are pickled Python objects, which are never opened."""
+    """All arrays of an `.npz` except pickled Python objects, which are never opened."""
     with (
         unreadable(path),
         path.open("rb") as opened,  # NumPy leaves a file open that it fails to read
@@ -138,7 +132,7 @@ def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None
 
 
 def _time_resolution(arrays: Mapping[str, np.ndarray], path: Path) -> float:
-    """The stated grid of the spike times; 0 where it is to be found from them."""
+    """The stated time resolution; 0 where it must be found from the spike times."""
     key = next((name for name in ("time_resolution_s", "tick_s") if name in arrays), None)
     if key is None:
         return 0.0
@@ -249,24 +243,3 @@ def _network(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str | in
     ):
         raise InputError(f"'network' in {path} holds no plain settings; leave it out")
     return settings
-
-
-def recording_arrays(recording: Recording) -> dict[str, np.ndarray]:
-    """A recording as the arrays that `load_npz` reads."""
-    arrays = {
-        "spike_times": recording.spike_times_s,
-        "spike_units": recording.spike_neurons,
-        "n_units": np.array(recording.n_neurons),
-        "epoch_start": recording.epochs_s[:, 0],
-        "epoch_stop": recording.epochs_s[:, 1],
-        "time_resolution_s": np.array(recording.time_resolution_s),
-        "neuron_ids": np.array(recording.neuron_ids),
-        "covariates": np.array(list(recording.covariates), dtype=np.str_),
-    }
-    if recording.preferred_angle_rad is not None:
-        arrays["angle_rad"] = recording.preferred_angle_rad
-    for number, covariate in enumerate(recording.covariates.values()):
-        arrays[f"covariate_{number}_times_s"] = covariate.times_s
-        arrays[f"covariate_{number}_values"] = covariate.values
-        arrays[f"covariate_{number}_is_angle"] = np.array(covariate.is_angle)
-    return arrays

@@ -43,7 +43,6 @@ with h5py.File(sys.argv[1], "r") as file:
     file.visititems(read)
 """
 
-
 _REFUSED = 1  # what Python returns after an exception; a crash returns something else
 
 
@@ -67,7 +66,7 @@ def check_survivable(path: Path) -> None:
 
 
 class _NWBContent(NamedTuple):
-    """What is used of an NWB file, read in full so that the file can be closed."""
+    """The parts of an NWB file that are used, read in full so that the file can be closed."""
 
     trains: list[np.ndarray]
     unit_ids: tuple[str, ...]

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.evaluation.metrics import agreement
 from spikeweft.inference.sweep.table import Row
 from spikeweft.results.result import Result, read_result
 
@@ -126,12 +127,4 @@ def _bits(result: Result) -> Float[np.ndarray, " neuron"]:
 
 
 def _mean_agreement(pairs: Sequence[tuple[Connectivity, Connectivity]]) -> float:
-    return float(np.mean([_agreement(a, b) for a, b in pairs])) if pairs else np.nan
-
-
-def _agreement(a: Connectivity, b: Connectivity) -> float:
-    both = a.informed & b.informed
-    one, other = a.weights[both], b.weights[both]
-    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return np.nan
-    return float(np.corrcoef(one, other)[0, 1])
+    return float(np.mean([agreement(a, b) for a, b in pairs])) if pairs else np.nan

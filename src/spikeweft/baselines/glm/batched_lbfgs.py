@@ -9,26 +9,21 @@ from torch import Tensor
 
 _N_CORRECTIONS = 15
 
-
 _MAX_ITER = 300
-
 
 _TOLERANCE_NATS = 0.01
 
-
 _SHORTEST_STEP = 1e-6
 
+Coefficients = Float[Tensor, "neuron feature"]
 
-Rows = Float[Tensor, "neuron feature"]
-
-
-Objective = Callable[[Rows], tuple[Float[Tensor, " neuron"], Rows]]
+Objective = Callable[[Coefficients], tuple[Float[Tensor, " neuron"], Coefficients]]
 
 
 class Minimum(NamedTuple):
-    """Where `minimise_rows` came to rest."""
+    """Where `minimise_each` came to rest."""
 
-    point: Rows
+    point: Coefficients
     converged: Bool[Tensor, " neuron"]
     n_iter: int
 
@@ -36,23 +31,23 @@ class Minimum(NamedTuple):
 class _Correction(NamedTuple):
     """A step of every row, the change of gradient along it, and 1 over their product."""
 
-    step: Rows
-    change: Rows
+    step: Coefficients
+    change: Coefficients
     inverse_curvature: Float[Tensor, " neuron"]
 
 
-def minimise_rows(
+def minimise_each(
     objective: Objective,
-    precondition: Callable[[Rows], Rows],
-    start: Rows,
+    precondition: Callable[[Coefficients], Coefficients],
+    start: Coefficients,
     free: Bool[Tensor, " neuron"],
 ) -> Minimum:
     """Minimise independent convex functions, one per row, side by side by L-BFGS.
 
     One product of matrices serves all rows, yet each row steps and stops on its own: a step that
     does not lower its function is not taken and the next is shorter. A row is done once its
-    Newton decrement, about twice its function above the minimum, is below 0.01. Rows that are
-    not `free` stay where they start.
+    Newton decrement, about twice its function above the minimum, is below 0.01. Rows that are not
+    `free` stay where they start.
     """
     point, moving, converged = start, free, ~free
     value, gradient = objective(point)
@@ -76,7 +71,9 @@ def minimise_rows(
     return Minimum(point, converged, _MAX_ITER)
 
 
-def _correction(step: Rows, change: Rows, taken: Bool[Tensor, " neuron"]) -> _Correction:
+def _correction(
+    step: Coefficients, change: Coefficients, taken: Bool[Tensor, " neuron"]
+) -> _Correction:
     curvature = (step * change).sum(1)
     used = taken & (curvature > 0)
     return _Correction(
@@ -87,8 +84,10 @@ def _correction(step: Rows, change: Rows, taken: Bool[Tensor, " neuron"]) -> _Co
 
 
 def _inverse_hessian_product(
-    gradient: Rows, corrections: Sequence[_Correction], precondition: Callable[[Rows], Rows]
-) -> Rows:
+    gradient: Coefficients,
+    corrections: Sequence[_Correction],
+    precondition: Callable[[Coefficients], Coefficients],
+) -> Coefficients:
     """The two loops of L-BFGS (Nocedal 1980), for all rows at once."""
     product, along = gradient, []
     for step, change, inverse_curvature in reversed(corrections):
