@@ -1,11 +1,12 @@
 """`spikeweft infer`: from a recording to a folder with the answer."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Count, Minutes, Names
+from spikeweft.cli.options import Count, GivenInPython, Minutes, Names
 from spikeweft.cli.printing import number, print_table
 from spikeweft.cli.progress import progress_display
 
@@ -30,6 +31,7 @@ def infer(
     block_s: Annotated[float, Minutes] = 10.0,
     resume: bool = False,
     force: bool = False,
+    infer_by: Annotated[Callable | None, GivenInPython] = None,
 ) -> None:
     """Infer who drives whom from a recording, and write a folder with the answer.
 
@@ -70,6 +72,8 @@ def infer(
         Go on with an inference that was interrupted, to the result it would have had.
     force
         Replace a result that exists, or start an interrupted inference over.
+    infer_by
+        Function that infers; `inference.run.infer` where None.
     """
     from spikeweft.inference.settings import Inference
 
@@ -87,16 +91,17 @@ def infer(
             block_s=block_s,
             resume=resume,
             force=force,
-        )
+        ),
+        infer_by,
     )
 
 
-def run_inference(inference: "Inference") -> None:
-    """Infer with a display of where it stands; then print doubts, scores, and what to open."""
+def run_inference(inference: "Inference", infer_by: Callable | None = None) -> None:
+    """Infer with a progress display; then print warnings, scores, and what to open."""
     from spikeweft.inference.run import infer
 
     with progress_display() as (on_progress, on_stage):
-        result = infer(inference, on_progress, on_stage)
+        result = (infer_by or infer)(inference, on_progress, on_stage)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     _print_scores(result)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import WorkerPlugin
 
 from spikeweft.cli import main
 from spikeweft.data.connectivity import Connectivity
@@ -29,17 +28,6 @@ from spikeweft.runtime.training_loop import Progress
 
 KILLS, WAITS, FAILS = 13, 7, 99
 """Seeds of quick fits that kill their worker, wait to be killed with it, or fail at first."""
-
-
-class Quick(WorkerPlugin):
-    """Puts `quick_infer` in the place of the real one, in each process that makes fits."""
-
-    name = "quick"
-
-    def setup(self, worker):
-        import spikeweft.inference.sweep.worker
-
-        spikeweft.inference.sweep.worker.infer = quick_infer
 
 
 def quick_infer(inference):
@@ -79,7 +67,6 @@ def quick_result(inference: Inference) -> Result:
 def crew():
     """Two workers on this machine, whose fits take no time."""
     with local_crew(2) as crew:
-        crew.client.register_plugin(Quick())
         crew.client.wait_for_workers(2)
         yield nullcontext(crew)
 
@@ -108,10 +95,10 @@ def starts(folder) -> Counter:
 
 def test_every_fit_is_made_once_and_has_a_row(crew, recording, tmp_path):
     folder = tmp_path / "out"
-    rows = sweep(fits(recording, folder, 0, 1, 2, 3), folder, crew)
+    rows = sweep(fits(recording, folder, 0, 1, 2, 3), folder, crew, make=quick_infer)
     assert [row["seed"] for row in rows] == ["0", "1", "2", "3"]
     assert {row["delta"] for row in rows} == {"0.25"}
-    again = sweep(fits(recording, folder, 0, 1, 2, 3, 4), folder, crew)
+    again = sweep(fits(recording, folder, 0, 1, 2, 3, 4), folder, crew, make=quick_infer)
     assert again[:4] == rows
     assert starts(folder) == dict.fromkeys(range(5), 1)
     assert read_rows(folder / "sweep.csv") == again
@@ -119,18 +106,21 @@ def test_every_fit_is_made_once_and_has_a_row(crew, recording, tmp_path):
 
 def test_the_table_keeps_fits_of_earlier_sweeps(crew, recording, tmp_path):
     folder = tmp_path / "out"
-    sweep(fits(recording, folder, 0), folder, crew)
-    assert len(sweep(fits(recording, folder, 1), folder, crew)) == 1
+    sweep(fits(recording, folder, 0), folder, crew, make=quick_infer)
+    assert len(sweep(fits(recording, folder, 1), folder, crew, make=quick_infer)) == 1
     assert [row["seed"] for row in read_rows(folder / "sweep.csv")] == ["0", "1"]
 
 
 def test_a_fit_that_failed_says_why_and_is_tried_again(crew, recording, tmp_path):
     folder = tmp_path / "out"
-    good, bad = sweep(fits(recording, folder, 0, FAILS), folder, crew)
+    good, bad = sweep(fits(recording, folder, 0, FAILS), folder, crew, make=quick_infer)
     assert (good["failed"], bad["failed"]) == ("", "these spikes cannot be fitted; record others")
     assert read_rows(folder / "sweep.csv")[1] == bad
     (folder / "killed").touch()
-    assert [row["failed"] for row in sweep(fits(recording, folder, 0, FAILS), folder, crew)] == [
+    assert [
+        row["failed"]
+        for row in sweep(fits(recording, folder, 0, FAILS), folder, crew, make=quick_infer)
+    ] == [
         "",
         "",
     ]
@@ -142,9 +132,9 @@ def test_two_sweeps_do_not_share_a_folder(crew, recording, tmp_path):
 
     def second(_):
         with pytest.raises(InputError, match="another sweep is at work"):
-            sweep(fits(recording, folder, 1), folder, crew)
+            sweep(fits(recording, folder, 1), folder, crew, make=quick_infer)
 
-    sweep(fits(recording, folder, 0), folder, crew, second)
+    sweep(fits(recording, folder, 0), folder, crew, second, make=quick_infer)
 
 
 def test_workers_have_one_thread_each(crew):
@@ -159,7 +149,7 @@ def test_workers_have_one_thread_each(crew):
 def test_a_scheduler_that_runs_already_serves_as_well(crew, recording, tmp_path):
     folder = tmp_path / "out"
     same_workers = crew_at(crew.enter_result.client.scheduler.address)
-    (row,) = sweep(fits(recording, folder, 0), folder, same_workers)
+    (row,) = sweep(fits(recording, folder, 0), folder, same_workers, make=quick_infer)
     assert row["failed"] == ""
 
 
@@ -183,14 +173,16 @@ def test_a_killed_worker_costs_only_the_fit_it_was_making(crew, recording, tmp_p
                 os.kill(int(begun[str(WAITS)]), signal.SIGKILL)
                 (folder / "killed").touch()
 
-    rows = sweep(fits(recording, folder, WAITS, 0, 1, 2), folder, crew, kill_who_waits)
+    rows = sweep(
+        fits(recording, folder, WAITS, 0, 1, 2), folder, crew, kill_who_waits, make=quick_infer
+    )
     assert [row["failed"] for row in rows] == ["", "", "", ""]
     assert starts(folder) == {WAITS: 2, 0: 1, 1: 1, 2: 1}
 
 
 def test_a_fit_that_kills_its_worker_fails_and_takes_no_other_with_it(crew, recording, tmp_path):
     folder = tmp_path / "out"
-    rows = sweep(fits(recording, folder, KILLS, *range(6)), folder, crew)
+    rows = sweep(fits(recording, folder, KILLS, *range(6)), folder, crew, make=quick_infer)
     assert "killed again and again" in rows[0]["failed"]
     assert [row["failed"] for row in rows[1:]] == [""] * 6
     order = [int(line.split()[0]) for line in (folder / "starts").read_text().splitlines()]
@@ -275,8 +267,13 @@ def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, mo
             os.killpg(int(jobs[0]), signal.SIGKILL)
 
     with slurm_crew(asked, folder / "slurm") as crew:
-        crew.client.register_plugin(Quick())
-        rows = sweep(fits(recording, folder, 0, 1), folder, nullcontext(crew), end_first_job)
+        rows = sweep(
+            fits(recording, folder, 0, 1),
+            folder,
+            nullcontext(crew),
+            end_first_job,
+            make=quick_infer,
+        )
     assert [row["failed"] for row in rows] == ["", ""]
     script = (tmp_path / "job.sh").read_text()
     for line in ("#SBATCH -p short", "#SBATCH -t 00:10:00", "export OMP_NUM_THREADS=1"):

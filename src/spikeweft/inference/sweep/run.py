@@ -4,14 +4,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from distributed import Future, wait
+from distributed import Client, Future, wait
 from distributed.client import FuturesCancelledError
 from distributed.scheduler import KilledWorker
 
 from spikeweft.errors import InputError
+from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.sweep.cluster import Crew
 from spikeweft.inference.sweep.table import Row, bare_row, failed_row, read_rows, row_of, write_rows
@@ -39,6 +41,7 @@ def sweep(
     folder: Path,
     crew: AbstractContextManager[Crew],
     on_standing: Callable[[Standing], None] = lambda _: None,
+    make: Callable[[Inference], object] = infer,
 ) -> list[Row]:
     """Make the fits that are not there yet, and write `folder/sweep.csv`.
 
@@ -57,6 +60,8 @@ def sweep(
         Who makes them; it is called only where something is to be made.
     on_standing
         Called when a fit has its row.
+    make
+        Makes one fit on a worker; `infer` unless another function stands in for it.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def sweep(
         missing = [fit for fit in planned if not table.has(fit.folder.name)]
         n_before = len(planned) - len(missing)
         if missing:
-            with crew as at_work, closing(_made(missing, at_work)) as rows, table.kept():
+            with crew as at_work, closing(_made(missing, at_work, make)) as rows, table.kept():
                 for number, row in enumerate(rows, start=n_before + 1):
                     table.add(row)
                     on_standing(Standing(row, number, len(planned)))
@@ -131,7 +136,9 @@ def _row_of(folder: Path) -> Row:
         return bare_row(fit=folder.name, failed=str(error))
 
 
-def _made(missing: Sequence[Inference], crew: Crew) -> Generator[Row, None, None]:
+def _made(
+    missing: Sequence[Inference], crew: Crew, make: Callable[[Inference], object]
+) -> Generator[Row, None, None]:
     """Rows in the order in which they come.
 
     There are never more fits under way than workers. Who was on a worker that died with another's
@@ -139,13 +146,14 @@ def _made(missing: Sequence[Inference], crew: Crew) -> Generator[Row, None, None
     """
     waiting, suspects = deque(missing), deque[Inference]()
     under_way: dict[Future, Inference] = {}
+    begin = partial(_begin, under_way, crew.client, make)
     try:
         while waiting or suspects or under_way:
             crew.keep_up()
             for _ in range(min(len(waiting), len(crew.client.nthreads()) - len(under_way))):
-                _begin(waiting.popleft(), under_way, crew)
+                begin(waiting.popleft(), "fit")
             if suspects and not (waiting or under_way):
-                _begin(suspects.popleft(), under_way, crew, key="alone")
+                begin(suspects.popleft(), "alone")
             for future in _ended(under_way, crew):
                 inference = under_way.pop(future)
                 if future.status == "cancelled":  # the cluster forgot it
@@ -165,9 +173,13 @@ def _made(missing: Sequence[Inference], crew: Crew) -> Generator[Row, None, None
 
 
 def _begin(
-    inference: Inference, under_way: dict[Future, Inference], crew: Crew, key: str = "fit"
+    under_way: dict[Future, Inference],
+    client: Client,
+    make: Callable[[Inference], object],
+    inference: Inference,
+    key: str,
 ) -> None:
-    future = crew.client.submit(fit, inference, key=f"{key}-{inference.folder}")
+    future = client.submit(fit, inference, make, key=f"{key}-{inference.folder}")
     under_way[future] = inference
 
 
