@@ -1,6 +1,7 @@
 """`spikeweft heading`: head-direction cells, their circuit, and controls that could say no."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Count
+from spikeweft.cli.options import Count, GivenInPython
 
 Counts = Parameter(validator=Number(gte=0), consume_multiple=True)
 
@@ -29,6 +30,7 @@ def heading(
     draws: Annotated[int, Count] = 19,
     seed: Annotated[int, Count] = 0,
     force: bool = False,
+    study_by: Annotated[Callable | None, GivenInPython] = None,
 ) -> None:
     """Infer the circuit of head-direction cells, beside what their tuning alone would show.
 
@@ -62,6 +64,8 @@ def heading(
         The same seed on the same machine gives the same answer.
     force
         Start over.
+    study_by
+        Function that takes the steps of a study; `steps.run_study` where None.
     """
     from spikeweft.head_direction.page import write_study
     from spikeweft.head_direction.steps import run_study
@@ -77,7 +81,7 @@ def heading(
         draws=draws,
         seed=seed,
     )
-    findings = run_study(
+    findings = (study_by or run_study)(
         study, lambda stage: print(stage, file=sys.stderr, flush=True), force=force
     )
     page = write_study(findings)

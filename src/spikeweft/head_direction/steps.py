@@ -32,10 +32,36 @@ from spikeweft.head_direction.surrogates import UncoupledNeurons
 from spikeweft.runtime.files import digest_of, only_writer, written_to
 
 
+def circuit_gnn(study: HeadingStudy, n_hidden: int, covariates: tuple[str, ...]) -> CircuitGNN:
+    """The model of a study, not yet fitted."""
+    return CircuitGNN(n_hidden=n_hidden, covariates=covariates, random_state=study.seed)
+
+
+BuildModel = Callable[[HeadingStudy, int, tuple[str, ...]], SpikePredictor]
+
+
 def run_study(
-    study: HeadingStudy, on_stage: Callable[[str], None] = lambda _: None, *, force: bool = False
+    study: HeadingStudy,
+    on_stage: Callable[[str], None] = lambda _: None,
+    *,
+    force: bool = False,
+    build_model: BuildModel = circuit_gnn,
+    n_resampled: int = N_RESAMPLED,
 ) -> Findings:
-    """Take all steps that the folder does not hold yet, in order of what they tell for their time.
+    """Take all steps that the folder does not hold yet, quick and informative ones first.
+
+    Parameters
+    ----------
+    study
+        What to study.
+    on_stage
+        Called with a few words at the start of each step.
+    force
+        Start over.
+    build_model
+        The method, from a number of hidden neurons and the covariates that it reads.
+    n_resampled
+        Uncoupled recordings to which the quick regression is fitted.
 
     Raises
     ------
@@ -53,17 +79,22 @@ def run_study(
         study.folder.mkdir(exist_ok=True)
     busy = f"another process is writing to {study.folder}; wait for it, or choose another folder"
     with only_writer(study.folder / "lock", busy):
-        steps = _Steps(study, prepared, on_stage)
-        return steps.take()
+        return _Steps(study, prepared, on_stage, build_model, n_resampled).take()
 
 
 class _Steps:
     """The steps of a study."""
 
     def __init__(
-        self, study: HeadingStudy, prepared: Prepared, on_stage: Callable[[str], None]
+        self,
+        study: HeadingStudy,
+        prepared: Prepared,
+        on_stage: Callable[[str], None],
+        build_model: BuildModel,
+        n_resampled: int,
     ) -> None:
         self.study, self.prepared, self.on_stage = study, prepared, on_stage
+        self.build_model, self.n_resampled = build_model, n_resampled
         self.recording, self.angle = prepared.recording, prepared.angle
         self.kept = Kept(folder=study.folder / "steps")
         self.kept.begin(study.settings)
@@ -131,7 +162,7 @@ class _Steps:
         return [self.recording.between(0.0, 0.5), self.recording.between(0.5, 1.0)]
 
     def _drawn(self) -> list[Recording]:
-        return [self._draw(k) for k in range(N_RESAMPLED)]
+        return [self._draw(k) for k in range(self.n_resampled)]
 
     def _draw(self, k: int) -> Recording:
         """The same uncoupled recording at every call."""
@@ -149,12 +180,8 @@ class _Steps:
         error_rad = np.deg2rad(ERRORS_DEG[k])
         return UncoupledNeurons.misled(self.recording, self.angle, error_rad, rng).draw(rng)
 
-    def _model(self, n_hidden: int, aware: bool) -> CircuitGNN:
-        return CircuitGNN(
-            n_hidden=n_hidden,
-            covariates=(self.angle,) if aware else (),
-            random_state=self.study.seed,
-        )
+    def _model(self, n_hidden: int, aware: bool) -> SpikePredictor:
+        return self.build_model(self.study, n_hidden, (self.angle,) if aware else ())
 
     def _fit(self, n_hidden: int, aware: bool) -> Fit:
         self.on_stage(_told(n_hidden, aware))
