@@ -14,7 +14,7 @@ from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import inference_error
-from spikeweft.reporting import result_figures as figures
+from spikeweft.reporting import page as page_module
 from spikeweft.reporting import result_page as builder
 from spikeweft.reporting.explorer import SCRIPT, explorer
 from spikeweft.reporting.result_page import build_report
@@ -202,7 +202,7 @@ def recorded_html():
 @pytest.fixture
 def unpainted(monkeypatch):
     """Figures are drawn but not painted, which takes most of the time."""
-    monkeypatch.setattr(figures.plots, "as_svg", lambda ax: "<svg/>")
+    monkeypatch.setattr(page_module, "as_svg", lambda ax: "<svg/>")
 
 
 @pytest.fixture

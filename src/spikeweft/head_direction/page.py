@@ -1,12 +1,9 @@
 """The page of a study: what was found, beside the controls that could have said no."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from spikeweft.head_direction.angular_profile import Evidence
 from spikeweft.head_direction.evidence import (
@@ -30,43 +27,9 @@ from spikeweft.head_direction.figures import (
 )
 from spikeweft.head_direction.study import N_DRAWN, N_JUDGED, Findings
 from spikeweft.head_direction.tables import bits_by_model, profile_rows, write_tables
-from spikeweft.reporting.plot_style import Axes, as_svg, size_in, write_figure
+from spikeweft.reporting.page import Figure, render
+from spikeweft.reporting.plot_style import Axes, write_figure
 from spikeweft.runtime.files import write_whole
-
-_PX_PER_INCH = 96
-
-
-_TEMPLATES = Environment(
-    loader=ChoiceLoader(
-        [PackageLoader("spikeweft", "head_direction"), PackageLoader("spikeweft", "reporting")]
-    ),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-class _Figure(NamedTuple):
-    name: str
-    title: str
-    caption: str
-    ax: Axes
-
-    @property
-    def source(self) -> str:
-        """The picture, in the page itself."""
-        return "data:image/svg+xml;base64," + base64.b64encode(as_svg(self.ax).encode()).decode()
-
-    @property
-    def width_px(self) -> int:
-        """Width on the page."""
-        return round(size_in(self.ax)[0] * _PX_PER_INCH)
-
-    @property
-    def height_px(self) -> int:
-        """Height on the page."""
-        return round(size_in(self.ax)[1] * _PX_PER_INCH)
 
 
 def write_study(findings: Findings) -> Path:
@@ -77,7 +40,7 @@ def write_study(findings: Findings) -> Path:
     folder = findings.study.folder / "figures"
     folder.mkdir(exist_ok=True)
     for figure in figures:
-        write_figure(figure.ax, folder / figure.name)
+        write_figure(figure.ax, folder / figure.anchor)
     page = findings.study.folder / "heading.html"
     write_whole(page, _page(findings, circuits, agreements, figures).encode())
     return page
@@ -87,10 +50,11 @@ def _page(
     findings: Findings,
     circuits: Sequence[Judged],
     agreements: Sequence[Repeat],
-    figures: Sequence[_Figure],
+    figures: Sequence[Figure],
 ) -> str:
     prepared = findings.prepared
-    return _TEMPLATES.get_template("page_of_heading.html.jinja").render(
+    return render(
+        "head_direction/page.html.jinja",
         source=findings.study.recording.name,
         facts=[
             f"{len(prepared.chosen)} head-direction cells of {prepared.whole.n_neurons} neurons",
@@ -155,11 +119,11 @@ def _sentence(row: Judged) -> str:
     )
 
 
-def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
+def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
     n_drawn = len(findings.quick_uncoupled[True])
     profiles = [row for circuit in circuits for row in profile_rows(circuit, findings)]
     return [
-        _Figure(
+        _figure(
             "profiles",
             "Profiles by number of hidden neurons",
             "Mean weight of CircuitGNN against the difference of preferred directions, as in "
@@ -168,47 +132,47 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
             f"{N_DRAWN} draws. What lies within it is no evidence.",
             profile_figure(profiles, aware=False),
         ),
-        _Figure(
+        _figure(
             "profiles_known",
             "Profiles beside a known direction",
             "The same with the direction among the causes. Fewest hidden neurons: "
             f"{findings.study.draws} draws; the others: {N_DRAWN}.",
             profile_figure(profiles, aware=True),
         ),
-        _Figure(
+        _figure(
             "profiles_regression",
             "Profiles of the quick regression",
             f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
             "direction is among the causes, tuning alone leaves nothing.",
             regression_figure(profiles),
         ),
-        _Figure(
+        _figure(
             "evidence",
             "The contrast and its controls",
             "Mean weight of pairs within 30° less that of pairs from 30° to 120°.",
             evidence_figure(circuits),
         ),
-        _Figure(
+        _figure(
             "weights",
             "Weights",
             "Row receives, column sends; red excites. Grey: nothing is known.",
             weights_figure(findings),
         ),
-        _Figure(
+        _figure(
             "ring",
             "The full matrix of the ring",
             "The same weights, interpolated between the cells to 100 slots by preferred direction, "
             "as in Yoon (2025). Grey: less than half of the interpolation is known.",
             ring_figure(findings),
         ),
-        _Figure(
+        _figure(
             "bits",
             "Prediction",
             "Bits per spike on the last tenth, over each neuron's mean rate, beside the plain "
             "regression with the same causes (GLM).",
             bits_figure(findings),
         ),
-        _Figure(
+        _figure(
             "tuning",
             "Tuning",
             "Left: rate in each direction. Right: the Rayleigh vector of each neuron beside the "
@@ -216,6 +180,10 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
             tuning_figure(findings),
         ),
     ]
+
+
+def _figure(anchor: str, title: str, caption: str, ax: Axes) -> Figure:
+    return Figure(anchor=anchor, title=title, alt=title, caption=caption, ax=ax)
 
 
 def _evidence_cells(row: Judged) -> list[str]:

@@ -6,20 +6,13 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spikeweft.reporting.explorer import SCRIPT, SCRIPT_HASH, explorer
+from spikeweft.reporting.page import render
+from spikeweft.reporting.plot_circuits import informed_pairs
 from spikeweft.reporting.result_figures import figures
 from spikeweft.reporting.result_view import View, flat
 from spikeweft.results.result import Result
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("spikeweft", "reporting"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +42,8 @@ def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType
         Where a result beside is of other neurons.
     """
     view = View.of(result)
-    return _TEMPLATES.get_template("page.html.jinja").render(
+    return render(
+        "reporting/page.html.jinja",
         title=f"Inferred circuit of {view.inferred.n_neurons} neurons",
         source=str(result.provenance.get("recording", "")),
         facts=_facts(view),
