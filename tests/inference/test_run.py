@@ -23,6 +23,7 @@ from spikeweft.inference.run import score, write_report
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import read_result
 from spikeweft.results.unfinished_folder import partial_of
+from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import lnp_ring
 from spikeweft.simulation.storage import save_simulation
@@ -155,6 +156,25 @@ def test_what_was_recorded_beside_the_spikes_can_be_read(tmp_path):
     assert "--covariates heading --rotated-by heading" in provenance["command"]
     assert (provenance["covariates"], provenance["rotated_by"]) == (["heading"], "heading")
     assert "--covariates" not in but(asked, covariates=()).command
+
+
+def test_the_glm_is_given_what_the_model_is_given_and_predicts_better_by_it(tmp_path):
+    """Neurons that follow a direction and do not hear each other."""
+    recording = unconnected_population(4, 60.0, np.random.default_rng(1))
+    save_simulation(tmp_path / "hd.npz", recording, ring_of(4))
+    asked = Inference(recording=tmp_path / "hd.npz", folder=tmp_path / "without")
+    without = infer(asked, baseline=None)
+    with_it, rotated = (
+        infer(but(asked, folder=tmp_path / name, **{name: value}), baseline=None)
+        for name, value in (("covariates", ("direction",)), ("rotated_by", "direction"))
+    )
+    gained = with_it.metrics["glm_bits_per_spike"] - without.metrics["glm_bits_per_spike"]
+    assert gained > 0.1
+    assert np.array_equal(rotated.glm.weights, with_it.glm.weights)
+    read = read_result(tmp_path / "covariates")
+    assert read.provenance["glm_covariates"] == ["direction"]
+    assert read.glm.metadata["covariates"] == "direction"
+    assert without.provenance["glm_covariates"] == []
 
 
 def test_the_same_seed_gives_the_same_circuit(inference, tmp_path):

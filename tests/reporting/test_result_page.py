@@ -349,6 +349,19 @@ def test_a_result_that_should_not_be_believed_says_so(unillustrated, metrics, do
     assert doubt in Page(build_report(replace(ring_result(12), metrics=metrics))).text
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["speed", "yaw"], "Like the model, it was given speed, yaw."),
+        ([], "It was not given speed, yaw, which the model was."),
+    ],
+)
+def test_the_page_says_what_the_glm_was_given(unillustrated, given, said):
+    known = {"covariates": ["speed"], "rotated_by": "yaw", "glm_covariates": given}
+    assert said in build_report(replace(ring_result(), provenance=known))
+    assert "given" not in build_report(ring_result()).partition("Poisson GLM")[2][:300]
+
+
 def test_interchanged_excitation_and_inhibition_are_noticed(unillustrated):
     result = ring_result(12)
     circuit = replace(result.connectivity, weights=-result.connectivity.weights)

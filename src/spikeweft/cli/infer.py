@@ -53,8 +53,8 @@ def infer(
     hidden
         Neurons the model may place between the recorded ones.
     covariates
-        Names of what was recorded beside the spikes that enters every rate, such as a direction.
-        Couplings are then what is left when these are known. The GLM beside does not read them.
+        Names of recorded covariates that enter every rate, such as a direction. Couplings are then
+        what the covariates do not explain. The GLM is given the same.
     rotated_by
         Name of a recorded angle that turns a ring's activity, as an external input does; the ring
         is then read as driven by it.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.errors import InputError
 from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
@@ -92,7 +93,8 @@ def reproduce(
     found = _recording(before.provenance, Path(folder), recording)
     with tempfile.TemporaryDirectory(prefix="spikeweft-") as place:
         asked = _inference(before.provenance, Path(folder), found, Path(place) / "again")
-        again = infer(asked, on_progress, on_stage, build_page=lambda _: "")
+        glm = PoissonGLM(covariates=tuple(before.provenance.get("glm_covariates", ())))
+        again = infer(asked, on_progress, on_stage, baseline=glm, build_page=lambda _: "")
     was, now = _arrays(before), _arrays(again)
     names = tuple(dict.fromkeys([*was, *now]))
     nothing = np.zeros(0)

@@ -54,7 +54,8 @@ def infer(
     model
         The method, not yet fitted; `CircuitGNN` with the inference's settings where None.
     baseline
-        What the model is compared with, not yet fitted; `PoissonGLM` where None.
+        What the model is compared with, not yet fitted; where None, `PoissonGLM` with all
+        covariates that the model reads.
     build_page
         Writes `report.html`.
 
@@ -75,7 +76,7 @@ def infer(
         )
         if model is None
         else model,
-        PoissonGLM() if baseline is None else baseline,
+        PoissonGLM(covariates=inference.all_covariates) if baseline is None else baseline,
     )
     try:
         return _infer(inference, methods, build_page, on_progress, on_stage)
@@ -111,7 +112,7 @@ def _infer(
         on_stage("fitting a Poisson GLM to compare with")
         baseline.fit(data.training)
         on_stage("scoring")
-        provenance = _provenance(settings, inference)
+        provenance = {**_provenance(settings, inference), "glm_covariates": _covariates(baseline)}
         result = _result(data, methods, provenance)
         result = _with_costs(result, time.perf_counter() - started + before_resuming)
         on_stage("writing the result")
@@ -167,6 +168,10 @@ def write_report(folder: str | Path, beside: Sequence[str | Path] = ()) -> Path:
     path = Path(folder) / "report.html"
     write_whole(path, page.encode())
     return path
+
+
+def _covariates(baseline: SpikePredictor) -> list[str]:
+    return list(baseline.get_params(deep=False).get("covariates", ()))
 
 
 def _with_costs(result: Result, seconds: float) -> Result:

@@ -80,6 +80,12 @@ class Inference:
             words += [option, *map(str, values)] if values and value is not None else []
         return shlex.join(["spikeweft", "infer", *words])
 
+    @property
+    def all_covariates(self) -> tuple[str, ...]:
+        """Names of all covariates that the model reads, in whatever way."""
+        rotating = () if self.rotated_by is None else (self.rotated_by,)
+        return tuple(dict.fromkeys((*self.covariates, *rotating)))
+
     def settings(self) -> dict[str, Any]:
         """What decides the result: an interrupted inference goes on only with the same."""
         return {

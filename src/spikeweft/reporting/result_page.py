@@ -152,11 +152,24 @@ def _glm(view: View) -> Headline | None:
     meaning = (
         "Bits per spike of the field's standard, a GLM with coupling filters, on the same spikes."
     )
+    meaning += _covariates_of_glm(view.result.provenance)
     if delta is not None:
         meaning += f" Its inference error is Δ\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{delta:.3f}."
     if glm is None:
         return None
     return Headline(label="Poisson GLM", value=f"{glm:.3f}", meaning=meaning)
+
+
+def _covariates_of_glm(provenance: Mapping[str, Any]) -> str:
+    """A sentence on what the GLM was given beside the spikes, where the model was given any."""
+    rotating = [provenance["rotated_by"]] if provenance.get("rotated_by") else []
+    of_model = [*provenance.get("covariates", ()), *rotating]
+    if not of_model:
+        return ""
+    given = provenance.get("glm_covariates", ())
+    if set(of_model) <= set(given):
+        return f" Like the model, it was given {', '.join(given)}."
+    return f" It was not given {', '.join(dict.fromkeys(of_model))}, which the model was."
 
 
 def _limits(view: View) -> list[tuple[str, str]]:
