@@ -19,7 +19,6 @@ Where a fit knows no weight, it has nothing to exceed with, and none is drawn. `
 of pairs whose weight is known. A row that the table has is not made again.
 """
 
-import csv
 import shlex
 import sys
 from collections.abc import Callable
@@ -38,6 +37,7 @@ from spikeweft.head_direction.angular_profile import contrast, known_as, profile
 from spikeweft.head_direction.controls import coupling, evidence, leave_neurons_out, tuning_alone
 from spikeweft.head_direction.surrogates import wandering
 from spikeweft.head_direction.tuning import tuning_curves
+from spikeweft.results.csv_table import as_cells, read_cells, write_cells
 from spikeweft.runtime.provenance import machine
 from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.networks import simulate
@@ -172,18 +172,13 @@ def main(words: list[str]) -> None:
     """Make the rows asked for, or all."""
     kinds = words[:1] or list(KINDS)
     seeds = [int(word) for word in words[1:]] or SEEDS
-    rows: list[Row] = list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
+    rows: list[Row] = [dict(row) for row in read_cells(TABLE)] if TABLE.exists() else []
     done = {(row["kind"], int(row["seed"])) for row in rows}
     for kind, seed in [(k, s) for k in kinds for s in seeds if (k, s) not in done]:
         rows.append(judge(kind, seed))
         print({key: value for key, value in rows[-1].items() if key != "command"}, flush=True)
-        with TABLE.open("w", newline="") as file:
-            table = csv.DictWriter(file, list(rows[-1]), lineterminator="\n")
-            table.writeheader()
-            table.writerows(
-                {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
-                for row in sorted(rows, key=lambda row: (str(row["kind"]), int(row["seed"])))
-            )
+        in_order = sorted(rows, key=lambda row: (str(row["kind"]), int(row["seed"])))
+        write_cells(TABLE, [as_cells(row) for row in in_order])
 
 
 if __name__ == "__main__":

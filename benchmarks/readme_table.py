@@ -5,14 +5,13 @@ ablations) goes the summary of that study's table; between those of `heading`, w
 the recorded head-direction cells say; between those of `summary`, six rows of `paper.csv`.
 """
 
-import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 
 from spikeweft.benchmark.markdown_tables import STUDIES, provenance, summary
-from spikeweft.benchmark.published import PUBLISHED
-from spikeweft.benchmark.rows import Row, read_rows
+from spikeweft.benchmark.rows import read_rows
+from spikeweft.results.csv_table import read_cells
 
 HERE = Path(__file__).parent
 PAGES = (HERE.parent / "README.md", HERE.parent / "docs" / "benchmarks.md")
@@ -126,8 +125,7 @@ def _heading() -> str:
 
 def _simulated() -> str:
     """What CircuitGNN makes of simulated cells whose wiring is known."""
-    with (HERE / "heading_controls.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_cells(HERE / "heading_controls.csv")
     unconnected, ring = (
         [row for row in rows if row["kind"] == f"{kind}_circuit_gnn"]
         for kind in ("unconnected", "ring")
@@ -191,8 +189,7 @@ def _line(row: dict[str, str], bits: dict[str, str]) -> str:
 
 
 def _rows(table: str, **having: str) -> list[dict[str, str]]:
-    with (HERE / "heading" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_cells(HERE / "heading" / f"{table}.csv")
     return [row for row in rows if all(row[key] == value for key, value in having.items())]
 
 

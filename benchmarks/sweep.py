@@ -20,6 +20,7 @@ from spikeweft.inference.sweep.cluster import local_crew
 from spikeweft.inference.sweep.grid import Grid, planned
 from spikeweft.inference.sweep.run import fits_folder, sweep
 from spikeweft.inference.sweep.worker import fit
+from spikeweft.results.csv_table import write_cells
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.random_networks import SymmetricWiring, random_network
 from spikeweft.simulation.storage import save_simulation
@@ -57,7 +58,7 @@ def seconds_of(n_workers: int, n_fits: int, recording: Path, folder: Path) -> fl
         start = time.perf_counter()
         rows = sweep(planned(grid, fits_folder(folder)), folder, nullcontext(crew))
         seconds = time.perf_counter() - start
-    failed = [row["failed"] for row in rows if row["failed"]]
+    failed = [row.failed for row in rows if row.failed]
     assert not failed, failed[0]
     return seconds
 
@@ -90,6 +91,6 @@ if __name__ == "__main__":
     chosen = parser.parse_args()
     origin = tables.provenance(__file__, ("distributed", "torch", "numba"))
     rows = [row | origin for row in measure(chosen.n_fits)]
-    tables.write(chosen.table, rows)
+    write_cells(chosen.table, rows)
     for row in rows:
         print(", ".join(f"{name} {value}" for name, value in row.items() if name not in origin))

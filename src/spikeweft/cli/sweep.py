@@ -11,6 +11,7 @@ from cyclopts.validators import Number
 
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import Count, Minutes, Names, Seeds
+from spikeweft.cli.printing import number
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def sweep(
     fits = planned(grid, fits_folder(folder))
     crew = _crew(folder, workers, scheduler, asked, is_slurm=slurm)
     rows = sweep(fits, folder, crew, _print_standing)
-    n_failed = sum(bool(row["failed"]) for row in rows)
+    n_failed = sum(bool(row.failed) for row in rows)
     print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
     _print_hidden_curves(rows, fits_folder(folder))
     if n_failed:
@@ -184,11 +185,11 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
 
 def _print_standing(standing: "Standing") -> None:
     row = standing.row
-    outcome = f"failed: {row['failed']}" if row["failed"] else _scores(row)
-    place = f"{standing.n_done} of {standing.n_fits}: {row['fit']}"
+    outcome = f"failed: {row.failed}" if row.failed else _scores(row)
+    place = f"{standing.n_done} of {standing.n_fits}: {row.fit}"
     print(f"{place}: {outcome}", file=sys.stderr, flush=True)
 
 
 def _scores(row: "Row") -> str:
-    known = f"Δ {row['delta'][:6]}, " if row["delta"] else ""
-    return f"{known}{row['bits_per_spike'][:6]} bits per spike, {float(row['seconds']):.0f} s"
+    known = "" if row.delta is None else f"Δ {number(row.delta)}, "
+    return f"{known}{number(row.bits_per_spike)} bits per spike, {row.seconds or 0.0:.0f} s"

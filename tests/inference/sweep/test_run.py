@@ -96,8 +96,8 @@ def starts(folder) -> Counter:
 def test_every_fit_is_made_once_and_has_a_row(crew, recording, tmp_path):
     folder = tmp_path / "out"
     rows = sweep(fits(recording, folder, 0, 1, 2, 3), folder, crew, make=quick_infer)
-    assert [row["seed"] for row in rows] == ["0", "1", "2", "3"]
-    assert {row["delta"] for row in rows} == {"0.25"}
+    assert [row.seed for row in rows] == [0, 1, 2, 3]
+    assert {row.delta for row in rows} == {0.25}
     again = sweep(fits(recording, folder, 0, 1, 2, 3, 4), folder, crew, make=quick_infer)
     assert again[:4] == rows
     assert starts(folder) == dict.fromkeys(range(5), 1)
@@ -108,22 +108,19 @@ def test_the_table_keeps_fits_of_earlier_sweeps(crew, recording, tmp_path):
     folder = tmp_path / "out"
     sweep(fits(recording, folder, 0), folder, crew, make=quick_infer)
     assert len(sweep(fits(recording, folder, 1), folder, crew, make=quick_infer)) == 1
-    assert [row["seed"] for row in read_rows(folder / "sweep.csv")] == ["0", "1"]
+    assert [row.seed for row in read_rows(folder / "sweep.csv")] == [0, 1]
 
 
 def test_a_fit_that_failed_says_why_and_is_tried_again(crew, recording, tmp_path):
     folder = tmp_path / "out"
     good, bad = sweep(fits(recording, folder, 0, FAILS), folder, crew, make=quick_infer)
-    assert (good["failed"], bad["failed"]) == ("", "these spikes cannot be fitted; record others")
+    assert (good.failed, bad.failed) == (None, "these spikes cannot be fitted; record others")
     assert read_rows(folder / "sweep.csv")[1] == bad
     (folder / "killed").touch()
     assert [
-        row["failed"]
+        row.failed
         for row in sweep(fits(recording, folder, 0, FAILS), folder, crew, make=quick_infer)
-    ] == [
-        "",
-        "",
-    ]
+    ] == [None, None]
     assert starts(folder) == {0: 1, FAILS: 2}
 
 
@@ -150,7 +147,7 @@ def test_a_scheduler_that_runs_already_serves_as_well(crew, recording, tmp_path)
     folder = tmp_path / "out"
     same_workers = crew_at(crew.enter_result.client.scheduler.address)
     (row,) = sweep(fits(recording, folder, 0), folder, same_workers, make=quick_infer)
-    assert row["failed"] == ""
+    assert row.failed is None
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
@@ -176,15 +173,15 @@ def test_a_killed_worker_costs_only_the_fit_it_was_making(crew, recording, tmp_p
     rows = sweep(
         fits(recording, folder, WAITS, 0, 1, 2), folder, crew, kill_who_waits, make=quick_infer
     )
-    assert [row["failed"] for row in rows] == ["", "", "", ""]
+    assert [row.failed for row in rows] == [None] * 4
     assert starts(folder) == {WAITS: 2, 0: 1, 1: 1, 2: 1}
 
 
 def test_a_fit_that_kills_its_worker_fails_and_takes_no_other_with_it(crew, recording, tmp_path):
     folder = tmp_path / "out"
     rows = sweep(fits(recording, folder, KILLS, *range(6)), folder, crew, make=quick_infer)
-    assert "killed again and again" in rows[0]["failed"]
-    assert [row["failed"] for row in rows[1:]] == [""] * 6
+    assert "killed again and again" in rows[0].failed
+    assert [row.failed for row in rows[1:]] == [None] * 6
     order = [int(line.split()[0]) for line in (folder / "starts").read_text().splitlines()]
     # Twice among others and twice alone, less where a dying worker took one that it had not begun.
     assert 2 <= order.count(KILLS) <= 4
@@ -240,10 +237,10 @@ def test_a_killed_sweep_goes_on_and_an_interrupted_one_is_quiet(recording, tmp_p
         if process.returncode == 130:
             assert said.strip().endswith("run the same command to go on")
     rows = read_rows(folder / "sweep.csv")
-    assert [row["failed"] for row in rows] == [""] * 4
+    assert [row.failed for row in rows] == [None] * 4
     for row in rows:
-        result = read_result(fits_folder(folder) / row["fit"])
-        assert str(result.provenance["seed"]) == row["seed"]
+        result = read_result(fits_folder(folder) / row.fit)
+        assert result.provenance["seed"] == row.seed
 
 
 def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, monkeypatch):
@@ -274,7 +271,7 @@ def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, mo
             end_first_job,
             make=quick_infer,
         )
-    assert [row["failed"] for row in rows] == ["", ""]
+    assert [row.failed for row in rows] == [None, None]
     script = (tmp_path / "job.sh").read_text()
     for line in ("#SBATCH -p short", "#SBATCH -t 00:10:00", "export OMP_NUM_THREADS=1"):
         assert line in script

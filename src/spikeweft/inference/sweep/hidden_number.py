@@ -14,8 +14,6 @@ from spikeweft.evaluation.metrics import agreement
 from spikeweft.inference.sweep.table import Row
 from spikeweft.results.result import Result, read_result
 
-_SAME_DATA = ("recording_path", "epochs", "minutes")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenPoint:
@@ -55,15 +53,16 @@ def hidden_curves(rows: Iterable[Row], fits: Path) -> dict[str, list[HiddenPoint
     fits
         Folder of the fits.
     """
-    by_data: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    by_data: dict[tuple[str | float | None, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        if not row["failed"] and not row["bootstrap"]:
-            by_data[tuple(row[name] for name in _SAME_DATA)].append(row)
+        if not row.failed and row.bootstrap is None:
+            by_data[row.recording_path, row.epochs, row.minutes].append(row)
     curves = {}
     for same in by_data.values():
-        if len({row["n_hidden"] for row in same}) > 1:
-            epochs, minutes = same[0]["epochs"], same[0]["minutes"]
-            parts = (same[0]["recording"], epochs, minutes and f"{minutes} minutes")
+        if len({row.n_hidden for row in same}) > 1:
+            first = same[0]
+            minutes = None if first.minutes is None else f"{first.minutes:g} minutes"
+            parts = (first.recording, first.epochs, minutes)
             curves[", ".join(part for part in parts if part)] = _curve(same, fits)
     return curves
 
@@ -85,9 +84,9 @@ def still_rises(curve: Sequence[HiddenPoint]) -> bool:
 
 
 def _curve(rows: Sequence[Row], fits: Path) -> list[HiddenPoint]:
-    results: dict[int, dict[str, Result]] = defaultdict(dict)
+    results: dict[int, dict[int | None, Result]] = defaultdict(dict)
     for row in rows:
-        results[int(row["n_hidden"])][row["seed"]] = read_result(fits / row["fit"])
+        results[row.n_hidden or 0][row.seed] = read_result(fits / row.fit)
     numbers = sorted(results)
     bits = _bits_of_scored(results)
     best = max(numbers, key=lambda n: bits[n].mean())
@@ -111,7 +110,7 @@ def _curve(rows: Sequence[Row], fits: Path) -> list[HiddenPoint]:
 
 
 def _bits_of_scored(
-    results: Mapping[int, Mapping[str, Result]],
+    results: Mapping[int, Mapping[int | None, Result]],
 ) -> dict[int, Float[np.ndarray, " neuron"]]:
     """Means over fits, of the neurons that have a score in all of them: they fired."""
     bits = {

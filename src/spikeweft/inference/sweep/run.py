@@ -16,7 +16,7 @@ from spikeweft.errors import InputError
 from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.sweep.cluster import Crew
-from spikeweft.inference.sweep.table import Row, bare_row, failed_row, read_rows, row_of, write_rows
+from spikeweft.inference.sweep.table import Row, failed_row, read_rows, row_of, write_rows
 from spikeweft.inference.sweep.worker import fit, sentence
 from spikeweft.runtime.files import only_writer, written_to
 
@@ -97,9 +97,7 @@ class _Table:
         self.path = folder / "sweep.csv"
         asked = {inference.folder.name for inference in planned}
         self.rows = {
-            row["fit"]: row
-            for row in read_rows(self.path)
-            if row["failed"] and row["fit"] not in asked
+            row.fit: row for row in read_rows(self.path) if row.failed and row.fit not in asked
         }
         for path in fits_folder(folder).iterdir():
             if path.is_dir() and path.suffix not in (".partial", ".replaced"):
@@ -108,11 +106,11 @@ class _Table:
 
     def has(self, fit: str) -> bool:
         """Whether the fit is there."""
-        return fit in self.rows and not self.rows[fit]["failed"]
+        return fit in self.rows and not self.rows[fit].failed
 
     def add(self, row: Row) -> None:
         """Take a row; the file follows at most once a second, for tables may be long."""
-        self.rows[row["fit"]] = row
+        self.rows[row.fit] = row
         if time.monotonic() - self.written >= _POLL_S:
             self.write()
 
@@ -133,7 +131,7 @@ def _row_of(folder: Path) -> Row:
     try:
         return row_of(folder)
     except InputError as error:
-        return bare_row(fit=folder.name, failed=str(error))
+        return Row(fit=folder.name, failed=str(error))
 
 
 def _made(
