@@ -345,12 +345,26 @@ def test_a_recorded_network_keeps_the_direction_of_its_edges(tmp_path):
         recorded(path)
 
 
+def test_the_network_of_others_is_read_from_its_file(shared_data):
+    data = recorded(shared_data / "spycon_sim1917Cell1Block1_tiny.npz")
+    assert data.recording.n_neurons == studies.SPYCON_NEURONS
+    assert data.recording.duration_s == pytest.approx(60.0 * studies.SPYCON_MINUTES, rel=0.05)
+    assert data.truth.weights.any()
+
+
+def test_without_its_file_the_network_of_others_is_left_out(tmp_path, here, capsys):
+    assert main(["benchmark", "wirings", str(tmp_path), "--table", "spycon"]) == 2
+    printed = capsys.readouterr()
+    assert "name its file with --spycon FILE" in printed.out
+    assert "there is no table 'spycon' here; choose simulated" in printed.err
+
+
 # ---- studies and methods
 
 
 @pytest.fixture(scope="module")
 def all_cases(tmp_path_factory):
-    file = tmp_path_factory.mktemp("spycon") / studies.SPYCON
+    file = tmp_path_factory.mktemp("spycon") / "spycon.npz"
     file.touch()
     return [
         *studies.paper(),

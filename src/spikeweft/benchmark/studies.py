@@ -78,16 +78,13 @@ HIDDEN_CONTROLS = (CIRCUIT_GNN, *PEERS)
 """Methods beside which hidden neurons are judged: none of these is given any."""
 
 
-SPYCON = "spycon_sim1917Cell1Block1_tiny.npz"
-
-
-"""A simulated network of 20 neurons by others, with its true edges (christiando/spycon)."""
-
-
 SPYCON_MINUTES = 30.0
 
 
 SPYCON_NEURONS = 20
+
+
+"""Of spycon_sim1917Cell1Block1_tiny.npz, a network that others simulated (christiando/spycon)."""
 
 
 _CHOOSES_MINUTES = ("paper", "wirings", "ablations")
@@ -230,15 +227,6 @@ def chosen(
             raise InputError(f"there is no {word} '{unknown[0]}' here; choose {', '.join(known)}")
         kept = [case for case in kept if not names or name_of(case) in names]
     return kept
-
-
-def spycon_beside_checkout() -> Path | None:
-    """The recorded network's file in the folder of shared data beside a checkout, if it is there.
-
-    It may not be redistributed, so the package does not hold it.
-    """
-    path = Path(__file__).resolve().parents[4] / "shared" / "data" / SPYCON
-    return path if path.is_file() else None
 
 
 def _with_seeds(cases: Sequence[Case], seeds: Sequence[int], minutes: float) -> list[Case]:

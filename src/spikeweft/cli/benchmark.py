@@ -112,16 +112,16 @@ def wirings(
     minutes
         Length of each simulated recording.
     spycon
-        The file of christiando/spycon; without it, it is looked for beside the checkout.
+        File of christiando/spycon, which may not be redistributed; without it, its network is left
+        out.
     force
         Make rows that exist anew.
     """
     from spikeweft.benchmark import studies
 
-    file = spycon or studies.spycon_beside_checkout()
-    if file is None:
-        print(f"no {studies.SPYCON} was found, so it is left out; name it with --spycon PATH")
-    _benchmark(studies.wirings(seeds, minutes, file), out_dir, table, methods, force=force)
+    if spycon is None:
+        print("the network of christiando/spycon is left out; name its file with --spycon FILE")
+    _benchmark(studies.wirings(seeds, minutes, spycon), out_dir, table, methods, force=force)
 
 
 @benchmark_app.command

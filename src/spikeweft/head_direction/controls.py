@@ -75,11 +75,6 @@ def evidence(
     )
 
 
-def halves(recording: Recording, infer: Infer) -> tuple[Connectivity, Connectivity]:
-    """Circuits of the first and the second half of the recorded time, inferred apart."""
-    return infer(recording.between(0.0, 0.5)), infer(recording.between(0.5, 1.0))
-
-
 class LeftOut(NamedTuple):
     """Weights of neurons that were left out, and what the others' profile predicts for them."""
 

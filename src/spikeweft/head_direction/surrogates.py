@@ -20,7 +20,6 @@ from spikeweft.head_direction.regression import (
     fit_regression,
     forgetting,
 )
-from spikeweft.head_direction.tuning import TuningCurves
 
 AHEAD_S = np.arange(-0.1, 0.11, 0.02)
 
@@ -44,18 +43,6 @@ _RATE_TOLERANCE = 0.15
 
 
 _CAREFUL = 0.5  # a bursting neuron answers to its constant more than in proportion
-
-
-def tuned_spikes(
-    recording: Recording, angle: str, curves: TuningCurves, rng: np.random.Generator
-) -> Recording:
-    """Spikes of inhomogeneous Poisson neurons at the rates that their tuning curves give."""
-    binned = recording.counts(BIN_S)
-    middle_s = binned.start_s + binned.exposure_s / 2
-    turn = np.mod(recording.covariates[angle].at(middle_s), 2 * np.pi) / (2 * np.pi)
-    n_directions = len(curves.centre_rad)
-    rate_hz = np.nan_to_num(curves.rate_hz)[(turn * n_directions).astype(np.int64) % n_directions]
-    return _as_spikes(recording, binned, rng.poisson(rate_hz * binned.exposure_s[:, None]), rng)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
