@@ -37,7 +37,7 @@ from spikeweft.reporting.plot_style import (
     ORACLE,
     TRUTH,
     Axes,
-    Look,
+    Style,
     legend_beside,
     name_axes,
     panels,
@@ -45,24 +45,24 @@ from spikeweft.reporting.plot_style import (
     write_figure,
 )
 
-LOOKS = {
-    look.name: look
-    for look in (
-        Look(name="CircuitGNN", colour="#0072b2"),
-        Look(name="CircuitGNN+drive", colour="#56b4e9"),
-        Look(name="YoonGNN", colour="#009e73"),
-        Look(name="YoonGNN+drive", colour="#009e73"),
-        Look(name="YoonGNN, narrow messages", colour="#009e73"),
-        Look(name="PoissonGLM", colour="#d55e00"),
-        Look(name="SharedFilterGLM", colour="#e69f00"),
-        Look(name="SameBinGLM", colour="#a6611a"),
-        Look(name="Ising", colour="#cc79a7"),
-        Look(name="LogisticRegressionL1", colour="#7b3294"),
-        Look(name="InverseCovariance", colour="#8c8c8c"),
-        Look(name="CrossCorrelogram", colour="#5a6670"),
-        Look(name="TCA", colour="#882255"),
-        Look(name="SeqNMF", colour="#44782a"),
-        Look(name="NRI", colour="#b0324f"),
+STYLES = {
+    style.name: style
+    for style in (
+        Style(name="CircuitGNN", colour="#0072b2"),
+        Style(name="CircuitGNN+drive", colour="#56b4e9"),
+        Style(name="YoonGNN", colour="#009e73"),
+        Style(name="YoonGNN+drive", colour="#009e73"),
+        Style(name="YoonGNN, narrow messages", colour="#009e73"),
+        Style(name="PoissonGLM", colour="#d55e00"),
+        Style(name="SharedFilterGLM", colour="#e69f00"),
+        Style(name="SameBinGLM", colour="#a6611a"),
+        Style(name="Ising", colour="#cc79a7"),
+        Style(name="LogisticRegressionL1", colour="#7b3294"),
+        Style(name="InverseCovariance", colour="#8c8c8c"),
+        Style(name="CrossCorrelogram", colour="#5a6670"),
+        Style(name="TCA", colour="#882255"),
+        Style(name="SeqNMF", colour="#44782a"),
+        Style(name="NRI", colour="#b0324f"),
     )
 }
 
@@ -73,7 +73,7 @@ LOOKS = {
 _MARKERS = "osD^vPX<>*hpd8"
 
 
-_BOUND = Look(name="Cramér-Rao bound, free weights", colour=TRUTH.colour, line=ORACLE.line)
+_BOUND = Style(name="Cramér-Rao bound, free weights", colour=TRUTH.colour, line=ORACLE.line)
 
 
 _SHORT_BOUND = replace(_BOUND, name="Cramér-Rao bound")
@@ -89,7 +89,7 @@ _DECADES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 _WITHOUT = {
-    ablation.method.name: Look(
+    ablation.method.name: Style(
         name=f"without {ablation.ingredient}\n({ablation.instead})", colour="#b0324f"
     )
     for ablation in ABLATIONS
@@ -245,12 +245,12 @@ def _scores(by_panel: dict[str, list[Row]], fields: Sequence[str]) -> Axes:
     titles = [title for title in by_panel for _ in fields]
     axes = panels(titles, width_in=2.7 * len(titles) + 1.4, height_in=3.6, share_y=True)
     methods = list(dict.fromkeys(row.method for row in chain(*by_panel.values())))
-    looks = [_look(method) for method in methods]
+    styles = [_style(method) for method in methods]
     for ax, (group, field) in zip(axes, product(by_panel.values(), fields), strict=True):
         by_method = _by(group, lambda row: row.method)
         values = [_values(by_method.get(method, []), field) for method in methods]
         draw = draw_score_dots if field == "bits_per_spike_pooled" else draw_scores
-        draw(values, looks, _NAMES[field], ax)
+        draw(values, styles, _NAMES[field], ax)
         oracle = _values(group, "oracle_bits_per_spike_pooled")
         if field == "bits_per_spike_pooled" and np.isfinite(oracle).any():
             draw_limit(float(np.nanmean(oracle)), ORACLE, ax)
@@ -300,7 +300,7 @@ def _by_interest(methods: Iterable[str]) -> list[str]:
 
 def _profiles(truth: Connectivity, inferred: dict[str, Connectivity], ax: Axes) -> None:
     for method, circuit in inferred.items():
-        draw_mean_profile(circuit, _look(method), ax)
+        draw_mean_profile(circuit, _style(method), ax)
     draw_mean_profile(truth, TRUTH, ax)
     weights = truth.weights[truth.off_diagonal]
     reach = np.ptp(weights)
@@ -335,14 +335,14 @@ def _hidden(rows: Sequence[Row], method: str) -> Axes:
         for n_observed, colour in zip(by_observed, _BY_OBSERVED, strict=False):
             by_method = _by(by_observed[n_observed], lambda row: row.method)
             for peer in filter(by_method.get, peers):
-                look = Look(name=f"{peer}, {n_observed} observed", colour=colour)
+                style = Style(name=f"{peer}, {n_observed} observed", colour=colour)
                 fits = by_method[peer]
                 at = [float(row.n_hidden) or -1.0 for row in fits]
-                draw_fits(at, _values(fits, field), look, peers[peer], ax)
-            look = Look(name=f"{method}, {n_observed} observed", colour=colour)
+                draw_fits(at, _values(fits, field), style, peers[peer], ax)
+            style = Style(name=f"{method}, {n_observed} observed", colour=colour)
             for subset in _by(by_method.get(method, []), lambda row: row.seed).values():
-                draw_against(*_line(subset, "n_hidden", field), look, ax)
-                look = replace(look, name="_of another subset")
+                draw_against(*_line(subset, "n_hidden", field), style, ax)
+                style = replace(style, name="_of another subset")
         scale_axes(ax, x_ticks=sorted({float(row.n_hidden) for row in seen}))
         ax.set_xlabel("hidden neurons in the model")
         ax.set_ylabel(_NAMES[field])
@@ -374,19 +374,19 @@ def _ablations(rows: Sequence[Row]) -> Axes:
     methods = sorted({row.method for row in rows}, key=_by_ablation)
     width_in, height_in = 3.2 * len(titles) + 1.8, 0.38 * len(methods) + 1.2
     axes = panels(titles, width_in=width_in, height_in=height_in, share_y=True)
-    looks = [_look(method) for method in methods]
+    styles = [_style(method) for method in methods]
     farthest = np.nanmax([_LEAST_BITS, *map(_bits_below_oracle, rows)])
     for group, errors, losses in zip(by_model.values(), axes[::2], axes[1::2], strict=True):
         by_method = _by(group, lambda row: row.method)
         fits = [by_method.get(method, []) for method in methods]
-        draw_score_dots([_values(rows, "delta") for rows in fits], looks, _NAMES["delta"], errors)
+        draw_score_dots([_values(rows, "delta") for rows in fits], styles, _NAMES["delta"], errors)
         draw_limit(float(np.mean(_values(group, "cramer_rao_delta"))), _SHORT_BOUND, errors)
         below = [[_bits_below_oracle(row) for row in rows] for rows in fits]
-        draw_score_dots(below, looks, "bits per spike below the oracle", losses)
+        draw_score_dots(below, styles, "bits per spike below the oracle", losses)
         scale_axes(errors, log="x")
         scale_axes(losses, log="x", x_ticks=_DECADES)
         losses.set_xlim(_LEAST_BITS / 1.5, 1.5 * farthest)
-    axes[0].set_yticks(axes[0].get_yticks(), [look.name for look in looks])
+    axes[0].set_yticks(axes[0].get_yticks(), [style.name for style in styles])
     return axes[0]
 
 
@@ -406,7 +406,7 @@ def _delta_against(rows: Sequence[Row], field: str, name: str) -> Axes:
     """Δ of each method against what was varied, and the bound of free weights."""
     (ax,) = panels([f"error against {name}"], width_in=6.8, height_in=3.4)
     for method, group in _by(rows, lambda row: row.method).items():
-        draw_against(*_line(group, field, "delta"), _look(method), ax)
+        draw_against(*_line(group, field, "delta"), _style(method), ax)
     draw_against(*_line(rows, field, "cramer_rao_delta"), _BOUND, ax)
     values = sorted(set(_values(rows, field)))
     scale_axes(ax, log="xy", x_ticks=values if len(values) < 8 else ())
@@ -421,7 +421,7 @@ def _bits_against_delta(rows: Sequence[Row]) -> Axes:
     for number, (method, group) in enumerate(_by(rows, lambda row: row.method).items()):
         share = [_share_of_oracle(row) for row in group]
         marker = _MARKERS[number % len(_MARKERS)]
-        draw_fits(_values(group, "delta"), share, _look(method), marker, ax)
+        draw_fits(_values(group, "delta"), share, _style(method), marker, ax)
     scale_axes(ax, log="x")
     ax.set_xlabel(_NAMES["delta"])
     ax.set_ylabel("bits per spike, share of the oracle's (%)")
@@ -445,8 +445,8 @@ def _values(rows: Iterable[Row], field: str) -> list[float]:
     return [getattr(row, field) for row in rows]
 
 
-def _look(method: str) -> Look:
-    return {**LOOKS, **_WITHOUT}.get(method, Look(name=method, colour=MUTED))
+def _style(method: str) -> Style:
+    return {**STYLES, **_WITHOUT}.get(method, Style(name=method, colour=MUTED))
 
 
 def _by(rows: Iterable[Row], key: Callable[[Row], object]) -> dict:

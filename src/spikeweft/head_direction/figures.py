@@ -23,19 +23,19 @@ from spikeweft.reporting.plot_style import (
     INFERRED,
     MUTED,
     Axes,
-    Look,
+    Style,
     legend_beside,
     name_axes,
     panels,
 )
 
-_ALONE = Look(name="tuning alone, mean and range", colour=MUTED)
+_ALONE = Style(name="tuning alone, mean and range", colour=MUTED)
 
 
-_SHUFFLED = Look(name="directions shuffled", colour="#e69f00")
+_SHUFFLED = Style(name="directions shuffled", colour="#e69f00")
 
 
-_RECORDED = Look(name="recorded spikes", colour=GLM.colour)
+_RECORDED = Style(name="recorded spikes", colour=GLM.colour)
 
 
 _N_BARS = 41
@@ -50,7 +50,7 @@ _PROFILE = (
 )
 
 
-_KNOWN = Look(name="spikeweft, direction known", colour="#009e73")
+_KNOWN = Style(name="spikeweft, direction known", colour="#009e73")
 
 
 def profile_figure(rows: Iterable[Row], *, aware: bool) -> Axes:
@@ -68,14 +68,14 @@ def regression_figure(rows: Iterable[Row]) -> Axes:
     return _profiles(shown, lambda row: _direction(bool(row["direction_known"])), GLM)
 
 
-def _profiles(rows: Sequence[Row], title_of: Callable[[Row], str], look: Look) -> Axes:
+def _profiles(rows: Sequence[Row], title_of: Callable[[Row], str], style: Style) -> Axes:
     """A panel per circuit, each beside what tuning alone gives."""
     by_circuit = {title: list(own) for title, own in groupby(rows, title_of)}
-    axes = panels(list(by_circuit), width_in=11.0, height_in=3.1, share_y=look is not GLM)
+    axes = panels(list(by_circuit), width_in=11.0, height_in=3.1, share_y=style is not GLM)
     for own, ax in zip(by_circuit.values(), axes, strict=True):
         degrees, mean, alone, least, most = ([float(row[name]) for row in own] for name in _PROFILE)
         draw_range(degrees, alone, least, most, _ALONE, ax)
-        draw_range(degrees, mean, mean, mean, look, ax)
+        draw_range(degrees, mean, mean, mean, style, ax)
         ax.axhline(0.0, color=MUTED, lw=0.6, zorder=0)
         ax.set_xticks(range(-180, 181, 90))
         name_axes("pre − post direction (°)", "", ax)

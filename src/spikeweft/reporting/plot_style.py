@@ -62,7 +62,7 @@ FEW_NEURONS = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Style:
     """How one method is shown, everywhere alike."""
 
     name: str
@@ -70,16 +70,16 @@ class Look:
     line: str | tuple[int, tuple[float, float]] = "-"
 
 
-INFERRED = Look(name="spikeweft", colour="#0072b2")
+INFERRED = Style(name="spikeweft", colour="#0072b2")
 
 
-GLM = Look(name="GLM", colour="#d55e00")
+GLM = Style(name="GLM", colour="#d55e00")
 
 
-TRUTH = Look(name="truth", colour=INK, line=(0, (4.0, 1.6)))
+TRUTH = Style(name="truth", colour=INK, line=(0, (4.0, 1.6)))
 
 
-ORACLE = Look(name="oracle", colour=INK, line=(0, (1.0, 1.2)))
+ORACLE = Style(name="oracle", colour=INK, line=(0, (1.0, 1.2)))
 
 
 @styled

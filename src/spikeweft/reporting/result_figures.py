@@ -17,7 +17,7 @@ from spikeweft.reporting.plot_circuits import (
 )
 from spikeweft.reporting.plot_scores import draw_bits_per_spike
 from spikeweft.reporting.plot_spikes import draw_direction, draw_held_out, draw_loss, draw_raster
-from spikeweft.reporting.plot_style import FEW_NEURONS, GLM, INFERRED, TRUTH, Look, panels
+from spikeweft.reporting.plot_style import FEW_NEURONS, GLM, INFERRED, TRUTH, Style, panels
 from spikeweft.reporting.result_view import View
 
 _FULL_WIDTH_IN = 11.0
@@ -57,7 +57,7 @@ def matrices(view: View) -> Figure:
     """Weight matrices side by side: the truth and the GLM beside the inferred one, where known."""
     shown = _circuits(view)
     width_in, height_in = {1: (5.6, 4.6), 2: (9.4, 4.4), 3: (_FULL_WIDTH_IN, 3.7)}[len(shown)]
-    axes = panels([look.name for look, _ in shown], width_in=width_in, height_in=height_in)
+    axes = panels([style.name for style, _ in shown], width_in=width_in, height_in=height_in)
     limits = [weight_limit(view.truth or circuit) for _, circuit in shown]
     for (_, circuit), limit, ax in zip(shown, limits, axes, strict=True):
         draw_weights(circuit, view.order, ax, limit)
@@ -67,7 +67,7 @@ def matrices(view: View) -> Figure:
         ax.set_ylabel("")
     if view.truth is not None:
         draw_colour_scale(axes)
-    names = ", ".join(look.name for look, _ in shown)
+    names = ", ".join(style.name for style, _ in shown)
     return Figure(
         ax=axes[0],
         anchor="circuit",
@@ -77,9 +77,9 @@ def matrices(view: View) -> Figure:
     )
 
 
-def _circuits(view: View) -> list[tuple[Look, Connectivity]]:
+def _circuits(view: View) -> list[tuple[Style, Connectivity]]:
     circuits = ((TRUTH, view.truth), (INFERRED, view.inferred), (GLM, view.glm))
-    return [(look, circuit) for look, circuit in circuits if circuit is not None]
+    return [(style, circuit) for style, circuit in circuits if circuit is not None]
 
 
 def _matrices_caption(view: View, limits: list[float]) -> str:
@@ -114,20 +114,20 @@ def profile(view: View) -> Figure | None:
     """Weight against angular difference, for the inferred circuit and for the GLM's."""
     if view.order.angle_rad is None:
         return None
-    shown = [(look, circuit) for look, circuit in _circuits(view) if look is not TRUTH]
+    shown = [(style, circuit) for style, circuit in _circuits(view) if style is not TRUTH]
     axes = panels(
-        [look.name for look, _ in shown],
+        [style.name for style, _ in shown],
         width_in=_FULL_WIDTH_IN if len(shown) > 1 else 6.6,
         height_in=3.5,
         share_y=view.truth is not None,
     )
-    for (look, circuit), ax in zip(shown, axes, strict=True):
-        draw_profile(circuit, look, ax)
+    for (style, circuit), ax in zip(shown, axes, strict=True):
+        draw_profile(circuit, style, ax)
         if view.truth is not None:
             draw_mean_profile(view.truth, TRUTH, ax)
     for ax in axes if view.truth is None else axes[:1]:
         label_weights(ax, "weight" if view.truth is None else "weight × α")
-    names = " and ".join(look.name for look, _ in shown)
+    names = " and ".join(style.name for style, _ in shown)
     return Figure(
         ax=axes[0],
         anchor="profile",
