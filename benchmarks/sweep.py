@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import tables
 
-from spikeweft.inference.sweep.cluster import local_crew
+from spikeweft.inference.sweep.cluster import local_cluster
 from spikeweft.inference.sweep.grid import Grid, planned
 from spikeweft.inference.sweep.run import fits_folder, sweep
 from spikeweft.inference.sweep.worker import fit
@@ -44,19 +44,19 @@ def seconds_of(n_workers: int, n_fits: int, recording: Path, folder: Path) -> fl
     """Time that so many workers take for the fits, once they are warm."""
     grid = Grid(recordings=(recording,), seeds=tuple(range(SEED, SEED + n_fits)))
     warm = Grid(recordings=(recording,), seeds=tuple(range(n_workers)))
-    with local_crew(n_workers) as crew:
-        crew.client.wait_for_workers(n_workers)
-        workers = list(crew.client.nthreads())
+    with local_cluster(n_workers) as cluster:
+        cluster.client.wait_for_workers(n_workers)
+        workers = list(cluster.client.nthreads())
         first = planned(warm, folder / "warm")
         (folder / "warm").mkdir(parents=True)
-        crew.client.gather(
+        cluster.client.gather(
             [
-                crew.client.submit(fit, one, workers=[worker])
+                cluster.client.submit(fit, one, workers=[worker])
                 for one, worker in zip(first, workers, strict=True)
             ]
         )
         start = time.perf_counter()
-        rows = sweep(planned(grid, fits_folder(folder)), folder, nullcontext(crew))
+        rows = sweep(planned(grid, fits_folder(folder)), folder, nullcontext(cluster))
         seconds = time.perf_counter() - start
     failed = [row.failed for row in rows if row.failed]
     assert not failed, failed[0]

@@ -156,12 +156,12 @@ def test_force_does_not_take_a_fit_from_another_table(tmp_path, here):
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, here):
     cases = [case(seed=seed) for seed in range(4)]
 
-    def stop(standing):
-        if standing.number == 2 and standing.row:
+    def stop(progress):
+        if progress.number == 2 and progress.row:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(cases, tmp_path, on_standing=stop)
+        run(cases, tmp_path, on_progress=stop)
     assert len(read_rows(tmp_path / "paper.csv")) == 2
     table = run(cases, tmp_path)
     assert len(FITS) == 4
@@ -209,7 +209,7 @@ def test_two_benchmarks_do_not_share_a_folder(tmp_path, here):
         with pytest.raises(InputError, match="another benchmark is at work"):
             run([case(seed=2)], tmp_path)
 
-    table = run([case(seed=1)], tmp_path, on_standing=second)
+    table = run([case(seed=1)], tmp_path, on_progress=second)
     assert [row.seed for row in read_rows(table)] == [1]
     assert not (tmp_path / "lock").exists()
 

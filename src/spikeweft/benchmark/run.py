@@ -19,7 +19,7 @@ from spikeweft.runtime.files import only_writer, write_whole
 from spikeweft.runtime.isolated_call import CallError, alone
 
 
-class Standing(NamedTuple):
+class StudyProgress(NamedTuple):
     """Where a run stands: at the start of a case, without its row, or at its end."""
 
     case: Case
@@ -33,7 +33,7 @@ def run(
     folder: Path,
     *,
     force: bool = False,
-    on_standing: Callable[[Standing], None] = lambda _: None,
+    on_progress: Callable[[StudyProgress], None] = lambda _: None,
 ) -> Path:
     """Fit and score the cases of one study that its table does not have yet.
 
@@ -50,7 +50,7 @@ def run(
         Where table and circuits go; it is made where it is not there.
     force
         Make the rows of these cases anew.
-    on_standing
+    on_progress
         Called before and after each case.
 
     Returns
@@ -66,7 +66,7 @@ def run(
     (study,) = {case.study for case in cases}
     busy = f"another benchmark is at work on {folder}; let it end, or choose another folder"
     with only_writer(_checked(folder) / "lock", busy):
-        return _run(cases, folder / f"{study}.csv", force=force, on_standing=on_standing)
+        return _run(cases, folder / f"{study}.csv", force=force, on_progress=on_progress)
 
 
 def weights_file(folder: Path, row: Row) -> Path:
@@ -75,7 +75,7 @@ def weights_file(folder: Path, row: Row) -> Path:
 
 
 def _run(
-    cases: Sequence[Case], table: Path, *, force: bool, on_standing: Callable[[Standing], None]
+    cases: Sequence[Case], table: Path, *, force: bool, on_progress: Callable[[StudyProgress], None]
 ) -> Path:
     asked = {empty_row(case).key: case for case in cases}
     rows = [r for r in read_rows(table) if not (r.key in asked and (force or r.failed))]
@@ -86,14 +86,14 @@ def _run(
     data_of = lru_cache(maxsize=1)(_data_set)
     fits = {} if force else {row.fit: row for row in rows if not row.failed}
     for number, case in enumerate(missing, start=1 + len(asked) - len(missing)):
-        on_standing(Standing(case, None, number, len(asked)))
+        on_progress(StudyProgress(case, None, number, len(asked)))
         same = fits.get(empty_row(case).fit)
         row = _of_case(case, same, table.parent) if same else _row(case, data_of, table.parent)
         rows.append(row)
         if not row.failed:
             fits[row.fit] = row
         write_rows(table, rows)
-        on_standing(Standing(case, row, number, len(asked)))
+        on_progress(StudyProgress(case, row, number, len(asked)))
     return table
 
 

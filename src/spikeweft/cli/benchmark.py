@@ -12,7 +12,7 @@ from spikeweft.cli.printing import number
 
 if TYPE_CHECKING:
     from spikeweft.benchmark.rows import Row
-    from spikeweft.benchmark.run import Standing
+    from spikeweft.benchmark.run import StudyProgress
     from spikeweft.benchmark.studies import Case
 
 
@@ -195,16 +195,16 @@ def _benchmark(
     from spikeweft.benchmark.run import run
     from spikeweft.benchmark.studies import chosen
 
-    run(chosen(cases, tables, methods), out_dir, force=force, on_standing=_print_standing)
+    run(chosen(cases, tables, methods), out_dir, force=force, on_progress=_print_progress)
     figures(out_dir)
 
 
-def _print_standing(standing: "Standing") -> None:
-    case, row = standing.case, standing.row
+def _print_progress(progress: "StudyProgress") -> None:
+    case, row = progress.case, progress.row
     where = (case.table, case.setting, f"{case.neuron_model} neurons", f"seed {case.seed}")
     if case.n_hidden or case.table == "partial":
         where += (f"{case.n_observed} observed", f"{case.n_hidden} hidden")
-    place = f"{standing.number} of {standing.n_cases}: {case.method.name} on {', '.join(where)}"
+    place = f"{progress.number} of {progress.n_cases}: {case.method.name} on {', '.join(where)}"
     print(f"{place}: {_outcome(row)}" if row else place, file=sys.stderr, flush=True)
 
 

@@ -15,8 +15,8 @@ from spikeweft.cli.printing import number
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
-    from spikeweft.inference.sweep.cluster import Crew
-    from spikeweft.inference.sweep.run import Standing
+    from spikeweft.inference.sweep.cluster import Cluster
+    from spikeweft.inference.sweep.run import SweepProgress
     from spikeweft.inference.sweep.table import Row
 
 
@@ -122,8 +122,8 @@ def sweep(
         "interface": interface,
     }
     fits = planned(grid, fits_folder(folder))
-    crew = _crew(folder, workers, scheduler, asked, is_slurm=slurm)
-    rows = sweep(fits, folder, crew, _print_standing)
+    cluster = _cluster(folder, workers, scheduler, asked, is_slurm=slurm)
+    rows = sweep(fits, folder, cluster, _print_progress)
     n_failed = sum(bool(row.failed) for row in rows)
     print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
     _print_hidden_curves(rows, fits_folder(folder))
@@ -132,19 +132,19 @@ def sweep(
         raise SystemExit(1)
 
 
-def _crew(
+def _cluster(
     folder: Path,
     workers: int | None,
     scheduler: str | None,
     asked: Mapping[str, int | str | None],
     *,
     is_slurm: bool,
-) -> "AbstractContextManager[Crew]":
+) -> "AbstractContextManager[Cluster]":
     """The one place that the options name."""
     from spikeweft.runtime.parallel import n_processors
 
     with needs_extra("dask"):
-        from spikeweft.inference.sweep.cluster import crew_at, local_crew, slurm_crew
+        from spikeweft.inference.sweep.cluster import cluster_at, local_cluster, slurm_cluster
     named = {"--workers": workers, "--scheduler": scheduler, "--slurm": is_slurm or None}
     places = [option for option, value in named.items() if value is not None]
     if len(places) > 1:
@@ -153,8 +153,8 @@ def _crew(
     if for_slurm and not is_slurm:
         raise InputError(f"{', '.join(for_slurm)} is for Slurm jobs; add --slurm, or leave it out")
     if is_slurm:
-        return slurm_crew(asked, folder / "slurm")
-    return local_crew(workers or n_processors()) if scheduler is None else crew_at(scheduler)
+        return slurm_cluster(asked, folder / "slurm")
+    return local_cluster(workers or n_processors()) if scheduler is None else cluster_at(scheduler)
 
 
 def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
@@ -183,10 +183,10 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
             )
 
 
-def _print_standing(standing: "Standing") -> None:
-    row = standing.row
+def _print_progress(progress: "SweepProgress") -> None:
+    row = progress.row
     outcome = f"failed: {row.failed}" if row.failed else _scores(row)
-    place = f"{standing.n_done} of {standing.n_fits}: {row.fit}"
+    place = f"{progress.n_done} of {progress.n_fits}: {row.fit}"
     print(f"{place}: {outcome}", file=sys.stderr, flush=True)
 
 

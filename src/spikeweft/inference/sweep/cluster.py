@@ -29,7 +29,7 @@ _CONNECT_S = 60
 _LOST_S = 90.0
 
 
-class Crew(NamedTuple):
+class Cluster(NamedTuple):
     """A cluster at work."""
 
     client: Client
@@ -38,7 +38,7 @@ class Crew(NamedTuple):
 
 
 @contextmanager
-def local_crew(n_workers: int) -> Iterator[Crew]:
+def local_cluster(n_workers: int) -> Iterator[Cluster]:
     """Processes on this machine, which end with this one."""
     with (
         _configured(),
@@ -54,11 +54,11 @@ def local_crew(n_workers: int) -> Iterator[Crew]:
     ):
         cluster.sync(_leave_interrupts_to_us)
         cluster.scale(n_workers)
-        yield Crew(client, lambda: None)
+        yield Cluster(client, lambda: None)
 
 
 @contextmanager
-def crew_at(scheduler: str) -> Iterator[Crew]:
+def cluster_at(scheduler: str) -> Iterator[Cluster]:
     """The workers of a scheduler that runs already, as "tcp://node:8786".
 
     They have to see recordings and results under the same paths, and to know spikeweft.
@@ -77,11 +77,11 @@ def crew_at(scheduler: str) -> Iterator[Crew]:
                 "tcp://node:8786"
             ) from error
         with client:
-            yield Crew(client, lambda: None)
+            yield Cluster(client, lambda: None)
 
 
 @contextmanager
-def slurm_crew(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Crew]:
+def slurm_cluster(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Cluster]:
     """Jobs submitted to Slurm, replaced when lost, and cancelled in the end.
 
     Parameters
@@ -122,7 +122,7 @@ def slurm_crew(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Cr
             cluster.sync(_leave_interrupts_to_us)
             n_jobs = int(asked["jobs"] or 1)
             cluster.scale(jobs=n_jobs)
-            yield Crew(client, _Replacement(cluster, n_jobs))
+            yield Cluster(client, _Replacement(cluster, n_jobs))
 
 
 class _Replacement:

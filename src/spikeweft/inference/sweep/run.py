@@ -15,7 +15,7 @@ from distributed.scheduler import KilledWorker
 from spikeweft.errors import InputError
 from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
-from spikeweft.inference.sweep.cluster import Crew
+from spikeweft.inference.sweep.cluster import Cluster
 from spikeweft.inference.sweep.table import Row, failed_row, read_rows, row_of, write_rows
 from spikeweft.inference.sweep.worker import fit, sentence
 from spikeweft.runtime.files import only_writer, written_to
@@ -23,7 +23,7 @@ from spikeweft.runtime.files import only_writer, written_to
 _POLL_S = 1.0
 
 
-class Standing(NamedTuple):
+class SweepProgress(NamedTuple):
     """Where a sweep stands once one more fit has a row."""
 
     row: Row
@@ -39,8 +39,8 @@ def fits_folder(folder: Path) -> Path:
 def sweep(
     planned: Sequence[Inference],
     folder: Path,
-    crew: AbstractContextManager[Crew],
-    on_standing: Callable[[Standing], None] = lambda _: None,
+    cluster: AbstractContextManager[Cluster],
+    on_progress: Callable[[SweepProgress], None] = lambda _: None,
     make: Callable[[Inference], object] = infer,
 ) -> list[Row]:
     """Make the fits that are not there yet, and write `folder/sweep.csv`.
@@ -56,9 +56,9 @@ def sweep(
         The fits, as `plan.planned` gives them for `fits_folder(folder)`.
     folder
         Where table and fits go; it is made where it is not there.
-    crew
+    cluster
         Who makes them; it is called only where something is to be made.
-    on_standing
+    on_progress
         Called when a fit has its row.
     make
         Makes one fit on a worker; `infer` unless another function stands in for it.
@@ -83,10 +83,10 @@ def sweep(
         missing = [fit for fit in planned if not table.has(fit.folder.name)]
         n_before = len(planned) - len(missing)
         if missing:
-            with crew as at_work, closing(_made(missing, at_work, make)) as rows, table.kept():
+            with cluster as at_work, closing(_made(missing, at_work, make)) as rows, table.kept():
                 for number, row in enumerate(rows, start=n_before + 1):
                     table.add(row)
-                    on_standing(Standing(row, number, len(planned)))
+                    on_progress(SweepProgress(row, number, len(planned)))
         return [table.rows[name] for name in asked]
 
 
@@ -135,7 +135,7 @@ def _row_of(folder: Path) -> Row:
 
 
 def _made(
-    missing: Sequence[Inference], crew: Crew, make: Callable[[Inference], object]
+    missing: Sequence[Inference], cluster: Cluster, make: Callable[[Inference], object]
 ) -> Generator[Row, None, None]:
     """Rows in the order in which they come.
 
@@ -144,15 +144,15 @@ def _made(
     """
     waiting, suspects = deque(missing), deque[Inference]()
     under_way: dict[Future, Inference] = {}
-    begin = partial(_begin, under_way, crew.client, make)
+    begin = partial(_begin, under_way, cluster.client, make)
     try:
         while waiting or suspects or under_way:
-            crew.keep_up()
-            for _ in range(min(len(waiting), len(crew.client.nthreads()) - len(under_way))):
+            cluster.keep_up()
+            for _ in range(min(len(waiting), len(cluster.client.nthreads()) - len(under_way))):
                 begin(waiting.popleft(), "fit")
             if suspects and not (waiting or under_way):
                 begin(suspects.popleft(), "alone")
-            for future in _ended(under_way, crew):
+            for future in _ended(under_way, cluster):
                 inference = under_way.pop(future)
                 if future.status == "cancelled":  # the cluster forgot it
                     waiting.append(inference)
@@ -167,7 +167,7 @@ def _made(
         ) from error
     finally:
         with suppress(OSError):  # the cluster may be what went wrong
-            crew.client.cancel(list(under_way))
+            cluster.client.cancel(list(under_way))
 
 
 def _begin(
@@ -181,12 +181,12 @@ def _begin(
     under_way[future] = inference
 
 
-def _ended(under_way: Mapping[Future, Inference], crew: Crew) -> list[Future]:
+def _ended(under_way: Mapping[Future, Inference], cluster: Cluster) -> list[Future]:
     if not under_way:
         time.sleep(_POLL_S)
         return []
     none_yet = suppress(TimeoutError, FuturesCancelledError)  # or one that was forgotten
-    with crew.client.as_current(), none_yet:
+    with cluster.client.as_current(), none_yet:
         wait(list(under_way), timeout=_POLL_S, return_when="FIRST_COMPLETED")
     return [future for future in under_way if future.status != "pending"]
 
