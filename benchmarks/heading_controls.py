@@ -6,8 +6,8 @@ Kinds of recordings, each of 19 head-direction cells and ten minutes, seed by se
 - `ring`: 19 of the 100 neurons of a ring with one bump (the second profile), whose wiring is
   known. The direction is where the bump is, read from all 100 neurons, with an error of 10° rms as
   an animal's head would have: were it known exactly, nothing of the coupling would be left to see.
-- `misled`: cells without connections that follow a direction 10° rms off the recorded one. The rule
-  cannot tell such an input from coupling; the rows say how large it looks.
+- `direction_error`: cells without connections that follow a direction 10° rms off the recorded
+  one. The rule cannot tell such an input from coupling; the rows say how large it looks.
 These are inferred with the quick regression, the direction among its causes. The same cells are
 inferred with CircuitGNN, the direction among its causes, in `unconnected_circuit_gnn` and
 `ring_circuit_gnn`. In `ring_blind` it is not told the direction, which only its control knows, and
@@ -76,7 +76,7 @@ def ring(rng: np.random.Generator) -> tuple[Recording, Connectivity | None]:
     return replace(seen.recording, covariates={"direction": bump(whole)}), seen.connectivity
 
 
-def misled(rng: np.random.Generator) -> tuple[Recording, Connectivity | None]:
+def direction_error(rng: np.random.Generator) -> tuple[Recording, Connectivity | None]:
     """Cells without connections, and a direction that is not quite the one they follow."""
     recording, _ = unconnected(rng)
     direction = wandering(recording.covariates["direction"], np.deg2rad(ERROR_DEG), rng)
@@ -112,7 +112,7 @@ def by_blind_circuit_gnn(spikes: Recording) -> Connectivity:
 KINDS: dict[str, tuple[Callable, Callable, int]] = {
     "unconnected": (unconnected, by_regression, 19),
     "ring": (misread_ring, by_regression, 19),
-    "misled": (misled, by_regression, 19),
+    "direction_error": (direction_error, by_regression, 19),
     "unconnected_circuit_gnn": (unconnected, by_circuit_gnn, 19),
     "ring_circuit_gnn": (misread_ring, by_circuit_gnn, 19),
     "ring_blind": (misread_ring, by_blind_circuit_gnn, 2),

@@ -120,7 +120,7 @@ def _heading() -> str:
     ]
     first = evidence[0]
     made = f"spikeweft {first['spikeweft']}, {first['machine']}, {first['date']}."
-    return "\n".join([*lines, "", f"{_misled()} {_repeats()} {made} {_simulated()}", ""])
+    return "\n".join([*lines, "", f"{_direction_error()} {_repeats()} {made} {_simulated()}", ""])
 
 
 def _simulated() -> str:
@@ -142,10 +142,10 @@ def _simulated() -> str:
     )
 
 
-def _misled() -> str:
+def _direction_error() -> str:
     share = {
         row["error_deg"]: float(row["share_of_recorded"])
-        for row in _rows("misled", model="CircuitGNN")
+        for row in _rows("direction_error", model="CircuitGNN")
     }
     said = ", ".join(f"{100 * value:.0f} % at {error}°" for error, value in share.items())
     return (

@@ -45,11 +45,11 @@ def ring():
     )
 
 
-def test_traces_hear_only_the_past_and_forget_between_epochs():
+def test_traces_hold_only_the_past_and_start_at_zero_in_each_epoch():
     counts = np.array([[1], [0], [0], [1], [0]])
-    heard = traces(counts, np.array([0, 0, 0, 1, 1]), 0.02)[:, 0]
-    kept = np.exp(-0.5)
-    assert np.allclose(heard, [0.0, 1.0, kept, 0.0, 1.0])
+    found = traces(counts, np.array([0, 0, 0, 1, 1]), 0.02)[:, 0]
+    decay = np.exp(-0.5)
+    assert np.allclose(found, [0.0, 1.0, decay, 0.0, 1.0])
 
 
 def test_a_regression_finds_who_drives_whom():
@@ -88,7 +88,7 @@ def test_resampled_spikes_keep_tuning_and_rates(uncoupled):
 
 def test_resampled_spikes_are_on_the_recordings_grid(uncoupled):
     rng = np.random.default_rng(5)
-    drawn = UncoupledNeurons.misled(uncoupled, "direction", 0.0, rng).draw(rng)
+    drawn = UncoupledNeurons.with_direction_error(uncoupled, "direction", 0.0, rng).draw(rng)
     assert np.all(np.diff(drawn.spike_times_s) >= 0)
     assert len(uncoupled.restrict(uncoupled.epochs_s).spike_times_s)
     assert drawn.time_resolution_s == uncoupled.time_resolution_s
@@ -134,12 +134,12 @@ def test_a_direction_that_strays_comes_back(uncoupled):
     assert np.abs(np.diff(error)).max() < 0.2
 
 
-def test_neurons_misled_about_the_direction_look_coupled(uncoupled):
-    """No neuron hears another, but all hear an error that nobody recorded."""
+def test_an_error_of_the_recorded_direction_looks_like_coupling(uncoupled):
+    """No neuron drives another, but all share an error that nobody recorded."""
     rng = np.random.default_rng(10)
-    misled = UncoupledNeurons.misled(uncoupled, "direction", 0.5, rng).draw(rng)
-    told = UncoupledNeurons.misled(uncoupled, "direction", 0.0, rng).draw(rng)
-    much, little = (contrast(coupling(spikes, "direction")).value for spikes in (misled, told))
+    wrong = UncoupledNeurons.with_direction_error(uncoupled, "direction", 0.5, rng).draw(rng)
+    right = UncoupledNeurons.with_direction_error(uncoupled, "direction", 0.0, rng).draw(rng)
+    much, little = (contrast(coupling(spikes, "direction")).value for spikes in (wrong, right))
     assert much > little
 
 

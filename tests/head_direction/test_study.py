@@ -9,7 +9,7 @@ import pytest
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.cli import main
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.head_direction.evidence import OURS, REGRESSION, Explained, Judged
+from spikeweft.head_direction.evidence import OURS, REGRESSION, DirectionErrorContrast, Judged
 from spikeweft.head_direction.page import verdict
 from spikeweft.head_direction.angular_profile import Contrast, Evidence
 from spikeweft.head_direction.steps import run_study
@@ -66,7 +66,7 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
         "profiles",
         "weights",
         "repeats",
-        "misled",
+        "direction_error",
     }
     evidence = rows_of(out / "evidence.csv")
     assert {row["model"] for row in evidence} == {"Poisson regression", "CircuitGNN"}
@@ -105,7 +105,7 @@ def test_what_is_said_takes_enough_draws_and_a_larger_contrast(n_drawn, alone, s
     )
     nothing = Connectivity(weights=np.zeros((2, 2)), neuron_ids=("a", "b"))
     rows = [Judged(model, 0, True, nothing, [], found) for model in (OURS, REGRESSION)]
-    assert verdict(rows, [Explained(OURS, 20.0, 1.0, 0.5)]).count(said) == 2
+    assert verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, 0.5)]).count(said) == 2
 
 
 def test_a_folder_of_something_else_is_not_touched(file, tmp_path, capsys):

@@ -51,8 +51,8 @@ def judged(findings: Findings) -> list[Judged]:
     return [Judged(*row, evidence(row[3], row[4], sound, rng)) for row in rows]
 
 
-class Explained(NamedTuple):
-    """The contrast of uncoupled neurons that follow a direction off by so much."""
+class DirectionErrorContrast(NamedTuple):
+    """The contrast of surrogates that follow a direction with this error."""
 
     model: str
     error_deg: float
@@ -60,20 +60,22 @@ class Explained(NamedTuple):
     share_of_recorded: float
 
 
-def misled(findings: Findings) -> list[Explained]:
-    """What a sense of direction that differs from the recorded one would explain."""
+def direction_error_contrasts(findings: Findings) -> list[DirectionErrorContrast]:
+    """The contrasts that an error of the recorded direction alone would explain."""
     sound = findings.prepared.sound
     fit = findings.fits[min(findings.study.n_hidden), True].circuit
     rows = []
     for model, recorded, circuits in (
-        (REGRESSION, findings.quick[True], findings.misled.quick),
-        (OURS, fit, findings.misled.fitted),
+        (REGRESSION, findings.quick[True], findings.direction_error.quick),
+        (OURS, fit, findings.direction_error.fitted),
     ):
         whole = contrast(recorded, sound).value
         for error_deg, circuit in zip(ERRORS_DEG, circuits, strict=True):
             value = contrast(known_as(circuit, recorded), sound).value
             rows.append(
-                Explained(model, error_deg, value, value / whole if whole else float("nan"))
+                DirectionErrorContrast(
+                    model, error_deg, value, value / whole if whole else float("nan")
+                )
             )
     return rows
 

@@ -9,11 +9,11 @@ from spikeweft.head_direction.angular_profile import Evidence
 from spikeweft.head_direction.evidence import (
     OURS,
     REGRESSION,
-    Explained,
+    DirectionErrorContrast,
     Judged,
     Repeat,
+    direction_error_contrasts,
     judged,
-    misled,
     repeats,
 )
 from spikeweft.head_direction.figures import (
@@ -62,18 +62,18 @@ def _page(
             f"direction decoded from held-out spikes with a median error of "
             f"{prepared.decoding.median_error_deg:.0f}°",
         ],
-        verdict=verdict(circuits, misled(findings)),
+        verdict=verdict(circuits, direction_error_contrasts(findings)),
         warnings=prepared.warnings,
         figures=figures,
         evidence=[_evidence_cells(row) for row in circuits],
-        misled=[
+        direction_errors=[
             (
                 row.model,
                 f"{row.error_deg:g}°",
                 _number(row.contrast),
                 _percent(row.share_of_recorded),
             )
-            for row in misled(findings)
+            for row in direction_error_contrasts(findings)
         ],
         repeats=[(row.what, _number(row.value), _number(row.tuning_alone)) for row in agreements],
         bits=[
@@ -84,7 +84,7 @@ def _page(
     )
 
 
-def verdict(circuits: Sequence[Judged], explained: Sequence[Explained]) -> str:
+def verdict(circuits: Sequence[Judged], explained: Sequence[DirectionErrorContrast]) -> str:
     """What both models with the direction among their causes say, and what they cannot."""
     judged_rows = [
         next(row for row in circuits if row.model == model and row.direction_known)

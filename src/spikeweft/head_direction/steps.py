@@ -22,11 +22,14 @@ from spikeweft.head_direction.step_cache import Kept, pack_circuits
 from spikeweft.head_direction.study import (
     CAUSES,
     ERRORS_DEG,
+    FITTED,
+    HELD_OUT,
+    TEST,
+    DirectionErrorCircuits,
     Elsewhere,
     Findings,
     Fit,
     HeadingStudy,
-    Misled,
 )
 from spikeweft.head_direction.surrogates import UncoupledNeurons
 from spikeweft.runtime.files import digest_of, only_writer, written_to
@@ -110,7 +113,7 @@ class _Steps:
             aware: self._quick("quick_uncoupled", aware, self._drawn) for aware in both
         }
         quick_halves = {aware: self._quick("quick_halves", aware, self._halves) for aware in both}
-        misled = self._quick("misled", True, self._misled)
+        quick_direction_error = self._quick("direction_error", True, self._with_direction_errors)
         fits = {
             (n, aware): self._fit(n, aware) for n in self.study.n_hidden for aware in (False, True)
         }
@@ -122,7 +125,9 @@ class _Steps:
             quick=quick,
             quick_uncoupled=quick_uncoupled,
             quick_halves=quick_halves,
-            misled=Misled(misled, self._fitted_misled()),
+            direction_error=DirectionErrorCircuits(
+                quick_direction_error, self._fitted_to_direction_errors()
+            ),
             fits=fits,
             uncoupled=uncoupled,
             halves=self._fitted_halves(),
@@ -172,13 +177,15 @@ class _Steps:
             )
         return self._neurons.draw(np.random.default_rng([self.study.seed, 1, k]))
 
-    def _misled(self) -> list[Recording]:
-        return [self._misled_by(k) for k in range(len(ERRORS_DEG))]
+    def _with_direction_errors(self) -> list[Recording]:
+        return [self._with_direction_error(k) for k in range(len(ERRORS_DEG))]
 
-    def _misled_by(self, k: int) -> Recording:
+    def _with_direction_error(self, k: int) -> Recording:
         rng = np.random.default_rng([self.study.seed, 4, k])
         error_rad = np.deg2rad(ERRORS_DEG[k])
-        return UncoupledNeurons.misled(self.recording, self.angle, error_rad, rng).draw(rng)
+        return UncoupledNeurons.with_direction_error(
+            self.recording, self.angle, error_rad, rng
+        ).draw(rng)
 
     def _model(self, n_hidden: int, aware: bool) -> SpikePredictor:
         return self.build_model(self.study, n_hidden, (self.angle,) if aware else ())
@@ -208,13 +215,15 @@ class _Steps:
             )
         return circuits
 
-    def _fitted_misled(self) -> list[Connectivity]:
+    def _fitted_to_direction_errors(self) -> list[Connectivity]:
         circuits, fewest = [], min(self.study.n_hidden)
         for k, error in enumerate(ERRORS_DEG):
-            self.on_stage(f"CircuitGNN on cells misled by {error:g}°")
+            self.on_stage(f"CircuitGNN on surrogates with a direction error of {error:g}°")
             circuits += self.kept.circuits(
-                f"fit_misled_by_{error:g}",
-                lambda k=k: [self._model(fewest, True).fit(self._misled_by(k)).connectivity_],
+                f"fit_direction_error_{error:g}",
+                lambda k=k: [
+                    self._model(fewest, True).fit(self._with_direction_error(k)).connectivity_
+                ],
                 self.recording,
             )
         return circuits

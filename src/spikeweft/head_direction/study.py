@@ -110,8 +110,8 @@ class Fit(NamedTuple):
     bits: Float[np.ndarray, " neuron"]
 
 
-class Misled(NamedTuple):
-    """Circuits of cells that follow another direction than the recorded one, by error."""
+class DirectionErrorCircuits(NamedTuple):
+    """Circuits of direction-error surrogates: by regression and by CircuitGNN, one per error."""
 
     quick: list[Connectivity]
     fitted: list[Connectivity]
@@ -139,7 +139,7 @@ class Findings:
         The same from spikes that tuning and own history alone produced, many times.
     quick_halves
         The same from each half of the recording.
-    misled
+    direction_error
         Coupling, with the direction, from uncoupled spikes that follow a direction off by each of
         `ERRORS_DEG`: by regression, and by CircuitGNN with the fewest hidden neurons.
     fits
@@ -156,7 +156,7 @@ class Findings:
     quick: dict[bool, Connectivity]
     quick_uncoupled: dict[bool, list[Connectivity]]
     quick_halves: dict[bool, list[Connectivity]]
-    misled: Misled
+    direction_error: DirectionErrorCircuits
     fits: dict[tuple[int, bool], Fit]
     uncoupled: dict[tuple[int, bool], list[Connectivity]]
     halves: list[Connectivity]

@@ -91,18 +91,18 @@ class UncoupledNeurons:
         return neurons._at_recorded_rates(rng)
 
     @classmethod
-    def misled(
+    def with_direction_error(
         cls, recording: Recording, angle: str, error_rad: float, rng: np.random.Generator
     ) -> Self:
-        """Neurons that follow a direction which wanders about the recorded one.
+        """Surrogates that follow a direction which wanders about the recorded one.
 
-        A sense of direction that is not the head's is a common input that nobody recorded, and
-        looks like coupling.
+        An error of the recorded direction is a common input that nobody recorded, and looks like
+        coupling.
         """
         fitted = fit_regression(design_of(recording, angle), Causes(others_spikes=False))
         sensed = wandering(recording.covariates[angle], error_rad, rng)
-        misled = replace(recording, covariates={**recording.covariates, angle: sensed})
-        neurons = cls._following(design_of(misled, angle), fitted.coefficients)
+        sensing = replace(recording, covariates={**recording.covariates, angle: sensed})
+        neurons = cls._following(design_of(sensing, angle), fitted.coefficients)
         return replace(neurons, recording=recording)._at_recorded_rates(rng)
 
     @classmethod

@@ -6,8 +6,8 @@ from importlib.metadata import version
 
 import numpy as np
 
+from spikeweft.head_direction.evidence import OURS, Judged, Repeat, direction_error_contrasts
 from spikeweft.head_direction.angular_profile import known_as, profile, usable_pairs
-from spikeweft.head_direction.evidence import OURS, Judged, Repeat, misled
 from spikeweft.head_direction.study import Findings
 from spikeweft.results.csv_table import as_cells, write_cells
 from spikeweft.runtime.provenance import machine
@@ -26,7 +26,7 @@ def write_tables(
         "evidence": [evidence_row(row) for row in circuits],
         "profiles": [row for circuit in circuits for row in profile_rows(circuit, findings)],
         "weights": [row for circuit in circuits for row in weight_rows(circuit, findings)],
-        "misled": [row._asdict() for row in misled(findings)],
+        "direction_error": [row._asdict() for row in direction_error_contrasts(findings)],
         "repeats": [row._asdict() for row in agreements],
     }
     provenance = {
