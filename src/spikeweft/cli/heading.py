@@ -69,9 +69,9 @@ def heading(
     """
     from spikeweft.head_direction.page import write_study
     from spikeweft.head_direction.steps import run_study
-    from spikeweft.head_direction.study import HeadingStudy
+    from spikeweft.head_direction.study import HeadDirectionStudy
 
-    study = HeadingStudy(
+    study = HeadDirectionStudy(
         recording=recording,
         folder=out_dir,
         angle=angle,

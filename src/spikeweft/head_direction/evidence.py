@@ -41,12 +41,12 @@ def judged(findings: Findings) -> list[Judged]:
     rng = np.random.default_rng([findings.study.seed, 3])
     sound = findings.prepared.sound
     rows = [
-        (REGRESSION, 0, aware, circuit, findings.quick_uncoupled[aware])
-        for aware, circuit in findings.quick.items()
+        (REGRESSION, 0, direction_known, circuit, findings.quick_uncoupled[direction_known])
+        for direction_known, circuit in findings.quick.items()
     ]
     rows += [
-        (OURS, n, aware, fit.circuit, findings.uncoupled[n, aware])
-        for (n, aware), fit in findings.fits.items()
+        (OURS, n, direction_known, fit.circuit, findings.uncoupled[n, direction_known])
+        for (n, direction_known), fit in findings.fits.items()
     ]
     return [Judged(*row, evidence(row[3], row[4], sound, rng)) for row in rows]
 
@@ -84,20 +84,24 @@ def repeats(findings: Findings) -> list[Repeat]:
     """Correlations between halves, with neurons left out, with other data, between methods."""
     sound = findings.prepared.sound
     rows = []
-    for aware in (False, True):
-        known = ", direction known" if aware else ""
-        drawn = findings.quick_uncoupled[aware]
+    for direction_known in (False, True):
+        known = ", direction known" if direction_known else ""
+        drawn = findings.quick_uncoupled[direction_known]
         rows.append(
             Repeat(
                 f"{REGRESSION}{known}: weights of the two halves",
-                agreement(findings.quick_halves[aware][0], findings.quick_halves[aware][1], sound),
+                agreement(
+                    findings.quick_halves[direction_known][0],
+                    findings.quick_halves[direction_known][1],
+                    sound,
+                ),
                 agreement(drawn[0], drawn[1], sound),
             )
         )
         rows.append(
             Repeat(
                 f"{REGRESSION}{known}: weights of neurons left out, from the others' profile",
-                leave_neurons_out(findings.quick[aware], sound).correlation,
+                leave_neurons_out(findings.quick[direction_known], sound).correlation,
                 float(np.mean([leave_neurons_out(c, sound).correlation for c in drawn])),
             )
         )

@@ -53,13 +53,17 @@ _PROFILE = (
 _KNOWN = Style(name="spikeweft, direction known", colour="#009e73")
 
 
-def profile_figure(rows: Iterable[Row], *, aware: bool) -> Axes:
+def profile_figure(rows: Iterable[Row], *, direction_known: bool) -> Axes:
     """Mean weight of CircuitGNN against angular difference, by number of hidden neurons.
 
     `rows` are those of `profiles.csv`, one per circuit and bin.
     """
-    shown = [row for row in rows if row["model"] == OURS and row["direction_known"] == aware]
-    return _profiles(shown, lambda row: f"{row['n_hidden']} hidden", _KNOWN if aware else INFERRED)
+    shown = [
+        row for row in rows if row["model"] == OURS and row["direction_known"] == direction_known
+    ]
+    return _profiles(
+        shown, lambda row: f"{row['n_hidden']} hidden", _KNOWN if direction_known else INFERRED
+    )
 
 
 def regression_figure(rows: Iterable[Row]) -> Axes:
@@ -125,9 +129,9 @@ def bits_figure(findings: Findings) -> Axes:
     axes = panels(titles, width_in=11.0, height_in=3.2, share_y=True)
     names = ("tuning + coupling + own history", "coupling + own history")
     order = neuron_order(findings.quick[True])
-    for ax, name, aware in zip(axes, names, (True, False), strict=True):
+    for ax, name, direction_known in zip(axes, names, (True, False), strict=True):
         ids = findings.prepared.recording.neuron_ids
-        ours = findings.fits[n, aware].bits
+        ours = findings.fits[n, direction_known].bits
         draw_bits_per_spike(ours, findings.regressions[name], None, order, ids, ax)
     return axes[0]
 
@@ -145,11 +149,14 @@ def ring_figure(findings: Findings) -> Axes:
 
 def _fewest_hidden(findings: Findings) -> list[Connectivity]:
     """Without and with the direction among the causes."""
-    return [findings.fits[min(findings.study.n_hidden), aware].circuit for aware in (False, True)]
+    return [
+        findings.fits[min(findings.study.n_hidden), direction_known].circuit
+        for direction_known in (False, True)
+    ]
 
 
 def _matrices(ours: Sequence[Connectivity]) -> Axes:
-    titles = [f"{OURS}, {_direction(aware)}" for aware in (False, True)]
+    titles = [f"{OURS}, {_direction(direction_known)}" for direction_known in (False, True)]
     axes = panels(titles, width_in=11.0, height_in=4.6)
     limit = weight_limit(*ours)
     for circuit, ax in zip(ours, axes, strict=True):

@@ -130,14 +130,14 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
             "Figure 5 of Yoon (2025), there without controls. The model is not told the direction. "
             "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
             f"{N_DRAWN} draws. What lies within it is no evidence.",
-            profile_figure(profiles, aware=False),
+            profile_figure(profiles, direction_known=False),
         ),
         _figure(
             "profiles_known",
             "Profiles beside a known direction",
             "The same with the direction among the causes. Fewest hidden neurons: "
             f"{findings.study.draws} draws; the others: {N_DRAWN}.",
-            profile_figure(profiles, aware=True),
+            profile_figure(profiles, direction_known=True),
         ),
         _figure(
             "profiles_regression",

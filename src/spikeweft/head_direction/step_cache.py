@@ -17,7 +17,7 @@ from spikeweft.runtime.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StepCache:
     """Arrays that take long to make, a file per step; a file that is there is not made again."""
 
     folder: Path

@@ -43,7 +43,7 @@ CAUSES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadingStudy:
+class HeadDirectionStudy:
     """What to study, and where to put it.
 
     Attributes
@@ -87,9 +87,9 @@ class HeadingStudy:
         words += ["--elsewhere", *map(str, self.elsewhere)] if self.elsewhere else []
         return shlex.join(["spikeweft", "heading", *words])
 
-    def n_drawn(self, n_hidden: int, aware: bool) -> int:
+    def n_drawn(self, n_hidden: int, direction_known: bool) -> int:
         """How many uncoupled recordings the control of a fit has."""
-        return self.draws if aware and n_hidden == min(self.n_hidden) else N_DRAWN
+        return self.draws if direction_known and n_hidden == min(self.n_hidden) else N_DRAWN
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Findings:
         CircuitGNN without the direction and hidden neurons, on each half.
     """
 
-    study: HeadingStudy
+    study: HeadDirectionStudy
     prepared: Prepared
     regressions: dict[str, Float[np.ndarray, " neuron"]]
     quick: dict[bool, Connectivity]

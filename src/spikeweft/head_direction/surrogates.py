@@ -16,9 +16,9 @@ from spikeweft.head_direction.regression import (
     TAUS_S,
     Causes,
     Design,
+    decay_per_bin,
     design_of,
     fit_regression,
-    forgetting,
 )
 
 AHEAD_S = np.arange(-0.1, 0.11, 0.02)
@@ -42,7 +42,7 @@ _RATE_MATCHES = 12
 _RATE_TOLERANCE = 0.15
 
 
-_CAREFUL = 0.5  # a bursting neuron answers to its constant more than in proportion
+_RATE_STEP = 0.5  # a bursting neuron answers to its constant more than in proportion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,15 +134,15 @@ class UncoupledNeurons:
 
     def _counts(self, binned: SpikeCounts, rng: np.random.Generator) -> np.ndarray:
         counts = np.zeros(binned.counts.shape, np.int64)
-        kept = np.array([forgetting(tau_s) for tau_s in TAUS_S])
-        _draw(self.tuned, self.own, self.most, kept, binned.exposure_s, binned.epoch, rng, counts)
+        decay = np.array([decay_per_bin(tau_s) for tau_s in TAUS_S])
+        _draw(self.tuned, self.own, self.most, decay, binned.exposure_s, binned.epoch, rng, counts)
         return counts
 
     def _at_recorded_rates(self, rng: np.random.Generator) -> Self:
         """Move each neuron's constant; one that still runs away follows the direction alone."""
         neurons = self
         for _ in range(_RATE_MATCHES):
-            neurons = neurons._nearer(neurons._rate_ratio(rng) ** _CAREFUL)
+            neurons = neurons._nearer(neurons._rate_ratio(rng) ** _RATE_STEP)
         tame = np.abs(np.log(neurons._rate_ratio(rng))) < _RATE_TOLERANCE
         neurons = replace(neurons, own=neurons.own * tame)
         return neurons._nearer(np.where(tame, 1.0, neurons._rate_ratio(rng)))
@@ -159,9 +159,9 @@ class UncoupledNeurons:
 def wandering(angle: Covariate, error_rad: float, rng: np.random.Generator) -> Covariate:
     """A direction that strays from another by this much, rms, within `WANDER_S` at a time."""
     step_s = float(np.median(np.diff(angle.times_s)))
-    kept = float(np.exp(-step_s / WANDER_S))
-    noise = error_rad * np.sqrt(1 - kept**2) * rng.standard_normal(len(angle.values))
-    strayed = angle.values + lfilter([1.0], [1.0, -kept], noise)
+    decay = float(np.exp(-step_s / WANDER_S))
+    noise = error_rad * np.sqrt(1 - decay**2) * rng.standard_normal(len(angle.values))
+    strayed = angle.values + lfilter([1.0], [1.0, -decay], noise)
     return replace(angle, values=np.mod(strayed, 2 * np.pi))
 
 
@@ -185,17 +185,17 @@ def _as_spikes(
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _draw(tuned, own, most, kept, exposure_s, epoch, rng, counts):
+def _draw(tuned, own, most, decay, exposure_s, epoch, rng, counts):
     n_times, n_neurons = counts.shape
-    trace = np.zeros((len(kept), n_neurons))
+    trace = np.zeros((len(decay), n_neurons))
     for t in range(n_times):
         if t > 0 and epoch[t] != epoch[t - 1]:
             trace[:] = 0.0
         for i in range(n_neurons):
             added = 0.0
-            for k in range(len(kept)):
+            for k in range(len(decay)):
                 added += own[k, i] * trace[k, i]
             n = rng.poisson(np.exp(tuned[t, i] + min(added, most[i])) * exposure_s[t])
             counts[t, i] = n
-            for k in range(len(kept)):
-                trace[k, i] = trace[k, i] * kept[k] + n
+            for k in range(len(decay)):
+                trace[k, i] = trace[k, i] * decay[k] + n

@@ -83,8 +83,8 @@ def bits_rows(findings: Findings) -> Iterator[Row]:
 def bits_by_model(findings: Findings) -> dict[str, np.ndarray]:
     """Bits per spike of the regressions, then of CircuitGNN."""
     ours = {
-        f"{OURS}, {n} hidden{', direction known' if aware else ''}": fit.bits
-        for (n, aware), fit in findings.fits.items()
+        f"{OURS}, {n} hidden{', direction known' if direction_known else ''}": fit.bits
+        for (n, direction_known), fit in findings.fits.items()
     }
     return {**findings.regressions, **ours}
 
