@@ -14,7 +14,8 @@ import pytest
 import spikeweft.benchmark.run as run_module
 from spikeweft.benchmark import methods, studies
 from spikeweft.benchmark.datasets import DataSet, recorded, simulated
-from spikeweft.benchmark.figures import circuits_gone, draw_figures, stored
+from spikeweft.benchmark.figures.draw import circuits_gone, draw_figures
+from spikeweft.benchmark.figures.stored_circuits import stored
 from spikeweft.benchmark.markdown_tables import folder_markdown, markdown, summary
 from spikeweft.benchmark.methods import Method
 from spikeweft.benchmark.rows import Row, read_rows, write_rows

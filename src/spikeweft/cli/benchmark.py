@@ -170,7 +170,7 @@ def figures(out_dir: Path, /) -> None:
     out_dir
         Folder that the other benchmark commands filled.
     """
-    from spikeweft.benchmark.figures import circuits_gone, draw_figures
+    from spikeweft.benchmark.figures.draw import circuits_gone, draw_figures
     from spikeweft.benchmark.markdown_tables import folder_markdown
 
     print(folder_markdown(out_dir))
