@@ -157,7 +157,7 @@ class Interrupted(SteppingCorrelation):
 
 def test_an_interrupted_inference_says_how_to_go_on(ring_file, elsewhere, capsys):
     assert main(["infer", ring_file, "result"], Interrupted) == 130
-    assert "with --resume to go on" in capsys.readouterr().err
+    assert "with --resume to continue" in capsys.readouterr().err
     assert main(["infer", ring_file, "result", "--resume"]) == 0
     assert (elsewhere / "result" / "report.html").exists()
 

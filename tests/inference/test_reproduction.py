@@ -122,7 +122,7 @@ def test_one_changed_weight_is_found(result, capsys):
 
 def test_the_recording_has_to_be_the_same(result, recording, capsys):
     moved = recording.rename(recording.with_name("moved.npz"))
-    with pytest.raises(InputError, match=r"four\.npz is not there; say with --recording"):
+    with pytest.raises(InputError, match=r"four\.npz does not exist; give its new path"):
         reproduce(result)
     assert main(["reproduce", str(result), "--recording", str(moved)]) == 0
     assert "the same bit by bit: weights" in capsys.readouterr().out

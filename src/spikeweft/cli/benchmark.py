@@ -36,15 +36,15 @@ def paper(
     out_dir
         Folder for table, circuits and figures.
     table
-        1 (no input), 2 (external drive), 3 (Profile II), or partial (hidden neurons); else all.
+        1 (no input), 2 (external drive), 3 (Profile II), partial (hidden neurons); all by default.
     seeds
         Networks' seeds.
     methods
-        Names of methods, as CircuitGNN PoissonGLM; else all.
+        Names of methods, as CircuitGNN PoissonGLM; all by default.
     minutes
         Length of each recording.
     force
-        Make rows that exist anew.
+        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
@@ -70,13 +70,13 @@ def curves(
     out_dir
         Folder for table, circuits and figures.
     table
-        strength or minutes; else both.
+        strength or minutes; both by default.
     seeds
         Networks' seeds.
     methods
-        Names of methods; else all.
+        Names of methods; all by default.
     force
-        Make rows that exist anew.
+        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
@@ -95,7 +95,7 @@ def wirings(
     spycon: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Networks that are no rings: random wiring, and a network that others simulated.
+    """Networks other than rings: random wiring, and a network that others simulated.
 
     Example: `spikeweft benchmark wirings results --spycon spycon_sim1917Cell1Block1_tiny.npz`
 
@@ -104,18 +104,18 @@ def wirings(
     out_dir
         Folder for table, circuits and figures.
     table
-        simulated or spycon; else both.
+        simulated or spycon; both by default.
     seeds
         Networks' seeds.
     methods
-        Names of methods; else all.
+        Names of methods; all by default.
     minutes
         Length of each simulated recording.
     spycon
         File of christiando/spycon, which may not be redistributed; without it, its network is left
         out.
     force
-        Make rows that exist anew.
+        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
@@ -135,7 +135,7 @@ def ablations(
     minutes: Annotated[float, Minutes] = 8.0,
     force: bool = False,
 ) -> None:
-    """What each part of CircuitGNN contributes: the method with one thing left out at a time.
+    """What each ingredient of CircuitGNN contributes: one is left out at a time.
 
     Example: `spikeweft benchmark ablations results --seeds 100`
 
@@ -144,15 +144,15 @@ def ablations(
     out_dir
         Folder for table, circuits and figures.
     table
-        Only 1, the two rings, so far.
+        1, the two rings: the only table so far.
     seeds
         Networks' seeds.
     methods
-        Names of variants; else all.
+        Names of variants; all by default.
     minutes
         Length of each recording.
     force
-        Make rows that exist anew.
+        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
@@ -161,7 +161,7 @@ def ablations(
 
 @benchmark_app.command
 def figures(out_dir: Path, /) -> None:
-    """Draw figures and print tables again, from what OUT_DIR holds; nothing is fitted.
+    """Draw the figures and print the tables of OUT_DIR again; nothing is fitted.
 
     Example: `spikeweft benchmark figures results`
 
@@ -179,7 +179,7 @@ def figures(out_dir: Path, /) -> None:
     if gone := circuits_gone(out_dir):
         print(
             f"Matrices of some networks are not drawn, since {len(gone)} circuits are not in the "
-            f"folder, the first {gone[0].name}; fit them again with --force to see them."
+            f"folder, the first {gone[0].name}; repeat their fits with --force."
         )
 
 
@@ -191,7 +191,7 @@ def _benchmark(
     *,
     force: bool,
 ) -> None:
-    """Run the chosen cases with a line for each, then show all that the folder holds."""
+    """Run the chosen cases, printing a line for each, then show all tables and figures."""
     from spikeweft.benchmark.run import run
     from spikeweft.benchmark.studies import chosen
 

@@ -1,4 +1,4 @@
-"""`spikeweft demo`: all other commands, one after the other, on a small network."""
+"""`spikeweft demo`: the other commands, one after another, on a small network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def demo(
 
     Example: `spikeweft demo`
 
-    It runs the other commands one after the other, and shows each before it runs.
+    It runs the other commands one after another, and shows each before it runs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`spikeweft heading`: head-direction cells, their circuit, and controls that could say no."""
+"""`spikeweft heading`: head-direction cells, their circuit, and its controls."""
 
 import sys
 from collections.abc import Callable
@@ -37,19 +37,19 @@ def heading(
     Example: `spikeweft heading mouse.nwb heading --angle head-direction --n-hidden 0 10`
 
     Finds the head-direction cells, places them on a ring by preferred direction, and infers their
-    coupling with and without the direction as an input. A common input and a ring attractor make
-    the same picture; so every profile stands beside that of spikes drawn anew from tuning alone,
-    and of shuffled directions. OUT_DIR holds tables (CSV), figures, and `heading.html`, the page
-    to open first. Each step is kept: interrupted, the same command goes on.
+    coupling with and without the direction as an input. A common input and a ring attractor give
+    the same profile, so every profile is shown beside those of spikes drawn from tuning alone and
+    of shuffled directions. OUT_DIR holds tables (CSV), figures, and `heading.html`, the page
+    to open first. Each step is saved; after an interruption, the same command continues.
 
     Parameters
     ----------
     recording
         NWB file, saved pynapple TsGroup, or .npz, with the animal's direction among its covariates.
     out_dir
-        Folder to make, or to go on with.
+        Folder to make, or to continue in.
     angle
-        Name of the direction; without it, the only angle of the recording.
+        Name of the direction; by default the only angle of the recording.
     n_hidden
         Numbers of hidden neurons, a fit with and without the direction for each.
     epochs
@@ -58,8 +58,8 @@ def heading(
         Recordings of the same neurons in another state, such as sleep, on which the circuit is
         tested.
     draws
-        How often spikes are drawn anew from tuning alone for the fit that is judged, which knows
-        the direction and has the fewest hidden neurons. Fewer than 19 give no p value.
+        How often spikes are drawn from tuning alone for the fit that is judged, which is given the
+        direction and has the fewest hidden neurons. Fewer than 19 give no p value.
     seed
         The same seed on the same machine gives the same answer.
     force

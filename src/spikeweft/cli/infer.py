@@ -33,7 +33,7 @@ def infer(
     force: bool = False,
     infer_by: Annotated[Callable | None, GivenInPython] = None,
 ) -> None:
-    """Infer who drives whom from a recording, and write a folder with the answer.
+    """Infer which neurons drive which from a recording, and write the result to a folder.
 
     Example: `spikeweft infer recording.nwb result --hidden 10 --epochs wake`
 
@@ -42,22 +42,22 @@ def infer(
     open first. The last tenth of the recording only scores. Where the file holds the true wiring,
     the answer is scored against it too.
 
-    Until it is whole, the folder is called OUT_DIR.partial; interrupted, it can be resumed.
+    Until it is complete, the folder is called OUT_DIR.partial; an interrupted inference can be
+    resumed.
 
     Parameters
     ----------
     recording
         NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
     out_dir
-        Folder to make. Without it, the recording's name in the current folder.
+        Folder to make; by default in the current folder, named like the recording.
     hidden
-        Neurons the model may place between the recorded ones.
+        Hidden neurons that the model may place between the recorded ones.
     covariates
         Names of recorded covariates that enter every rate, such as a direction. Couplings are then
         what the covariates do not explain. The GLM is given the same.
     rotated_by
-        Name of a recorded angle that turns a ring's activity, as an external input does; the ring
-        is then read as driven by it.
+        Name of a recorded angle that rotates a ring's activity, as an external input does.
     seed
         The same seed on the same machine gives the same answer.
     epochs
@@ -65,11 +65,11 @@ def infer(
     minutes
         Use only the first minutes.
     bootstrap
-        Fit to blocks of the recording that are drawn at random, with this seed.
+        Fit to blocks of the recording that are drawn at random with this seed.
     block_s
-        About how many seconds such a block lasts.
+        Approximate length of such a block in seconds.
     resume
-        Go on with an inference that was interrupted, to the result it would have had.
+        Resume an interrupted inference, to the result it would have had.
     force
         Replace a result that exists, or start an interrupted inference over.
     infer_by

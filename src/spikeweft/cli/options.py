@@ -1,4 +1,4 @@
-"""What options of several commands have in common: how a value is read, and what is refused."""
+"""How values of options are read and checked, for all commands."""
 
 from collections.abc import Sequence
 

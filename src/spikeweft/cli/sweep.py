@@ -49,15 +49,14 @@ def sweep(
 
     Every fit is a result folder in `OUT_DIR/fits`, as `spikeweft infer` makes it, and a row of
     `OUT_DIR/sweep.csv`, with its settings, scores, costs, versions, machine, and the command that
-    makes it again. A sweep that was interrupted or killed goes on when its command is repeated: a
-    fit that is there is not made again. A fit that failed is a row that says why, and is tried
-    again by the next run.
+    makes it again. A sweep that was interrupted or killed continues when its command is repeated,
+    and makes no fit twice. A fit that failed is a row that says why; the next run tries it again.
 
-    With several numbers of hidden neurons it says which one held-out spikes prefer, and how far the
-    weights depend on it.
+    With several numbers of hidden neurons it says which one predicts held-out spikes best, and how
+    much the weights depend on it.
 
     It runs on this machine, unless `--scheduler` or `--slurm` name another place. Those machines
-    have to see recordings and OUT_DIR under the same paths.
+    must see recordings and OUT_DIR under the same paths.
 
     Parameters
     ----------
@@ -66,29 +65,29 @@ def sweep(
     seeds
         Seeds of the fits.
     hidden
-        Numbers of neurons that the model may place between the recorded ones.
+        Numbers of hidden neurons that the model may place between the recorded ones.
     minutes
-        Use only the first minutes, as many; else all.
+        Use only the first minutes; each number is a fit of its own. All by default.
     epochs
-        Names of epochs; each name is a fit of its own. Else all.
+        Names of epochs; each name is a fit of its own. All by default.
     bootstraps
         How many bootstraps to fit beside each recording: their spread tells how sure weights are.
     block_s
-        About how many seconds the blocks of a bootstrap last.
+        Approximate length of a bootstrap's blocks in seconds.
     workers
-        Processes on this machine, each with a fit on one thread; else one for each processor.
+        Processes on this machine, each with a fit on one thread; one for each processor by default.
     scheduler
         Address of a Dask scheduler that runs already, as tcp://node:8786.
     slurm
-        Submit jobs to Slurm, by dask-jobqueue; its configuration has what is not given here.
+        Submit jobs to Slurm by dask-jobqueue, whose configuration holds what is not given here.
     jobs
-        How many Slurm jobs; else one.
+        Number of Slurm jobs; one by default.
     queue
         Slurm's partition.
     account
         Slurm's account.
     cores
-        Processors of a job; as many fits run in it side by side.
+        Processors of a job, each of which makes one fit at a time.
     memory
         Memory of a job, as 16GB.
     walltime
@@ -140,7 +139,7 @@ def _cluster(
     *,
     is_slurm: bool,
 ) -> "AbstractContextManager[Cluster]":
-    """The one place that the options name."""
+    """The cluster that the options name."""
     from spikeweft.runtime.parallel import n_processors
 
     with needs_extra("dask"):
@@ -165,11 +164,11 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
 
     for name, curve in hidden_curves(rows, fits).items():
         best = preferred(curve)
-        print(f"\n{name}: held-out spikes prefer {best.n_hidden} hidden neurons")
+        print(f"\n{name}: {best.n_hidden} hidden neurons predict held-out spikes best")
         if still_rises(curve):
             print(
                 "These are the most that were tried, and prediction still improves: try more, up "
-                "to as many as may be missing, before the weights are read"
+                "to as many as may be missing, before the weights are interpreted"
             )
         print("hidden  bits per spike  below the best     weights agree with fewer, between seeds")
         for point in curve:

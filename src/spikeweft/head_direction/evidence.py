@@ -1,4 +1,4 @@
-"""Every circuit of a study beside its controls, with numbers."""
+"""Every circuit of a study beside its controls, in numbers."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from spikeweft.head_direction.study import ERRORS_DEG, Findings
 
 
 class Judged(NamedTuple):
-    """A circuit, what it is called, and its evidence."""
+    """A circuit, its name, and its evidence."""
 
     model: str
     n_hidden: int
@@ -23,7 +23,7 @@ class Judged(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """How well a circuit agrees with another, or predicts its own neurons; and tuning alone."""
+    """Agreement of a circuit with another, or with left-out neurons, and that of tuning alone."""
 
     what: str
     value: float

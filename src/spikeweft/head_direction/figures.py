@@ -88,7 +88,7 @@ def _profiles(rows: Sequence[Row], title_of: Callable[[Row], str], style: Style)
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
-    """Least and largest value, with some room."""
+    """Least and largest value, with a margin."""
     low, high = min(values), max(values)
     room = 0.05 * (high - low) or 1e-9
     return low - room, high + room

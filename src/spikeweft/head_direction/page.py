@@ -1,4 +1,4 @@
-"""The page of a study: what was found, beside the controls that could have said no."""
+"""The page of a study: its findings beside their controls."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,7 +85,7 @@ def _page(
 
 
 def verdict(circuits: Sequence[Judged], explained: Sequence[DirectionErrorContrast]) -> str:
-    """What both models with the direction among their causes say, and what they cannot."""
+    """What both models with the direction among their causes show, and what they cannot."""
     judged_rows = [
         next(row for row in circuits if row.model == model and row.direction_known)
         for model in (OURS, REGRESSION)
@@ -93,9 +93,9 @@ def verdict(circuits: Sequence[Judged], explained: Sequence[DirectionErrorContra
     said = " ".join(_sentence(row) for row in judged_rows)
     worst = explained[-1]
     return (
-        f"With the direction among the causes: {said} This is no proof of connections: neurons "
-        f"without any, that follow a direction {worst.error_deg:g}° off the recorded one, would "
-        f"show {_percent(worst.share_of_recorded)} of the contrast of {worst.model}."
+        f"With the direction among the causes: {said} This does not prove connections: unconnected "
+        f"neurons that follow a direction {worst.error_deg:g}° off the recorded one would show "
+        f"{_percent(worst.share_of_recorded)} of the contrast of {worst.model}."
     )
 
 
@@ -103,12 +103,12 @@ def _sentence(row: Judged) -> str:
     """What one model says."""
     found = row.evidence
     if not np.isfinite(found.observed.value):
-        return f"{row.model} knows no weight, which is what it finds where nothing is coupled."
+        return f"{row.model} calls no weight informed, as it does where nothing is coupled."
     if len(found.tuning_alone) < N_JUDGED:
         return (
             f"{row.model}'s local less surround is {_number(found.observed.value)}, of which "
             f"tuning alone gives {_number(found.of_tuning_alone)}; {_draws(found)} of tuning alone "
-            f"cannot say whether it exceeds this by chance, {N_JUDGED} can."
+            f"cannot say whether it exceeds this by chance; {N_JUDGED} can."
         )
     exceeds = "exceeds" if found.holds else "does not exceed"
     return (
@@ -127,15 +127,15 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
             "profiles",
             "Profiles by number of hidden neurons",
             "Mean weight of CircuitGNN against the difference of preferred directions, as in "
-            "Figure 5 of Yoon (2025), there without controls. The model is not told the direction. "
+            "Figure 5 of Yoon (2025), which has no controls. The model is not given the direction. "
             "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
-            f"{N_DRAWN} draws. What lies within it is no evidence.",
+            f"{N_DRAWN} draws. A profile within it is no evidence.",
             profile_figure(profiles, direction_known=False),
         ),
         _figure(
             "profiles_known",
             "Profiles beside a known direction",
-            "The same with the direction among the causes. Fewest hidden neurons: "
+            "The same with the direction among the causes. With the fewest hidden neurons: "
             f"{findings.study.draws} draws; the others: {N_DRAWN}.",
             profile_figure(profiles, direction_known=True),
         ),
@@ -155,7 +155,7 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
         _figure(
             "weights",
             "Weights",
-            "Row receives, column sends; red excites. Grey: nothing is known.",
+            "Row receives, column sends; red excites. Grey: not informed by the spikes.",
             weights_figure(findings),
         ),
         _figure(

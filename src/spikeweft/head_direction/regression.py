@@ -1,8 +1,8 @@
-"""Plain Poisson regressions with the direction among the causes: yardsticks, and quick weights.
+"""Poisson regressions with the direction among the causes: baselines, and quick weights.
 
-The log rate of a neuron in a bin is a constant, plus the direction by circular harmonics, its own
-spikes, and all others' spikes, each through traces that forget with two time constants. Any of the
-three may be left out. A fit takes seconds, so that controls can be repeated many times.
+The log rate of a neuron in a bin is a constant, plus circular harmonics of the direction, plus
+exponential traces of its own and all others' spikes with two time constants. Each of the three
+causes can be left out. A fit takes seconds, so controls can be repeated many times.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ N_HARMONICS = 8
 UNSCORED_S = 0.1
 
 
-"""Start of each epoch that is neither fitted nor scored, because its past is not known."""
+"""Start of each epoch that is neither fitted nor scored, because its past is unknown."""
 
 
 _RIDGE = 1.0
@@ -204,12 +204,12 @@ def traces(
             for part in np.split(counts.astype(float), starts[1:])
         ]
     )
-    # What is all but forgotten would linger as denormal numbers, a hundredfold slower to use.
+    # Values that have all but decayed would become denormal numbers, a hundred times slower.
     return np.where(summed > _NEGLIGIBLE, summed, 0.0)
 
 
 def fit_regression(design: Design, causes: Causes) -> Regression:
-    """Fit all neurons by maximum likelihood, under a prior too weak to matter but for silence."""
+    """Fit all neurons by maximum likelihood, with a prior that only matters for silent neurons."""
     allowed = design.allowed(causes)
     scored = design.counts * (design.exposure_s > 0)[:, None]
     n_spikes, exposure_s = scored.sum(0).double(), float(design.exposure_s.sum())
@@ -235,7 +235,7 @@ def fit_regression(design: Design, causes: Causes) -> Regression:
 def _tuning_alone(
     design: Design, scored: Float32[Tensor, "time neuron"], start: Float[Tensor, "neuron column"]
 ) -> Float[Tensor, "neuron column"]:
-    """Coefficients of the direction alone, from bins of like direction put together: a start."""
+    """Coefficients of the direction alone, from bins pooled by direction, as a starting point."""
     n_traces = len(TAUS_S) * design.n_neurons
     phase = torch.atan2(design.columns[:, n_traces + N_HARMONICS], design.columns[:, n_traces])
     index = (
@@ -296,8 +296,8 @@ def _inverse_information(
 ) -> Float[Tensor, "neuron column column"]:
     """Inverse Fisher information of the allowed coefficients.
 
-    The mean of what the spikes show, at each of them, and of what the model at `point` expects,
-    from every n-th bin.
+    It is the mean of the observed information, at each spike, and of the information that the model
+    at `point` expects, at every n-th bin.
     """
     penalty = _penalty(allowed)
     every = max(1, len(scored) // _INFORMATION_BINS)
@@ -331,5 +331,5 @@ def _chunks(design: Design) -> list[slice]:
 
 
 def decay_per_bin(tau_s: float) -> float:
-    """Share of a trace that is left after a bin."""
+    """Factor by which a trace decays in one bin."""
     return float(np.exp(-BIN_S / tau_s))

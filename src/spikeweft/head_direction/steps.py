@@ -1,4 +1,4 @@
-"""The steps of a study, each kept as soon as it is done."""
+"""The steps of a study, each saved as soon as it is done."""
 
 import shutil
 from collections.abc import Callable
@@ -88,7 +88,7 @@ def run_study(
 
 
 class _Steps:
-    """The steps of a study."""
+    """The steps of a study, on data that its folder caches."""
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class _Steps:
         return [self._draw(k) for k in range(self.n_resampled)]
 
     def _draw(self, k: int) -> Recording:
-        """The same uncoupled recording at every call."""
+        """The k-th uncoupled recording, the same at every call."""
         if self._neurons is None:
             self._neurons = UncoupledNeurons.of(
                 self.recording, self.angle, np.random.default_rng([self.study.seed, 2])
@@ -259,7 +259,7 @@ class _Steps:
         return circuits
 
     def _elsewhere(self, path: Path) -> Elsewhere:
-        """The waking model on other data, and the regression's circuit of these."""
+        """The model of the recording on other data, and the regression's circuit of these."""
         self.on_stage(f"elsewhere: {path.name}")
 
         def make() -> dict[str, np.ndarray]:
@@ -272,7 +272,7 @@ class _Steps:
         return Elsewhere(path.stem, self.cache.circuits(name, list, self.recording)[0], bits)
 
     def _model_of_all(self) -> SpikePredictor:
-        """Without the direction, which is gone elsewhere; fitted once."""
+        """The model of the whole recording, without the direction; fitted once."""
         if self._of_all is None:
             self._of_all = self._model(0, direction_known=False).fit(self.recording)
         return self._of_all
@@ -289,12 +289,12 @@ class _Steps:
 
 
 def _description(n_hidden: int, direction_known: bool) -> str:
-    """A model as the user reads of it."""
+    """A model as messages name it."""
     return f"CircuitGNN, {n_hidden} hidden{', direction known' if direction_known else ''}"
 
 
 def _file_name(n_hidden: int, direction_known: bool) -> str:
-    """A model in the name of a file."""
+    """A model as files name it."""
     return f"{n_hidden}_hidden_{'with' if direction_known else 'without'}_direction"
 
 

@@ -1,4 +1,4 @@
-"""From a recording with head direction to a folder: circuits, their controls, tables, one page."""
+"""What a head-direction study asks for, and what it finds."""
 
 import shlex
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from spikeweft.runtime.files import digest_of
 N_DRAWN = 2
 
 
-"""Uncoupled recordings to which every CircuitGNN is fitted: enough to see what they amount to."""
+"""Uncoupled recordings to which every CircuitGNN is fitted, to see the size of their contrast."""
 
 
 N_JUDGED = 19
 
 
-"""Those to which the judged CircuitGNN is fitted: the least p value is then 1/20."""
+"""Uncoupled recordings for the CircuitGNN that is judged: its least p value is then 1/20."""
 
 
 ERRORS_DEG = (5.0, 10.0, 20.0)
 
 
-"""Errors of the direction that uncoupled neurons follow, for a control of their own."""
+"""Direction errors of the surrogates, rms."""
 
 
 CAUSES = {
@@ -44,14 +44,14 @@ CAUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadDirectionStudy:
-    """What to study, and where to put it.
+    """What to study, and where to put the results.
 
     Attributes
     ----------
     recording
         File to read.
     folder
-        Folder to make; an unfinished one is taken up.
+        Folder to make; an unfinished one is resumed.
     angle
         Name of the direction; the only angle where None.
     n_hidden
@@ -78,7 +78,7 @@ class HeadDirectionStudy:
 
     @property
     def command(self) -> str:
-        """The command line that asks for it."""
+        """The command line that makes this study."""
         words = [str(self.recording), str(self.folder)]
         words += ["--angle", self.angle] if self.angle is not None else []
         words += ["--epochs", self.epochs] if self.epochs is not None else []
@@ -93,7 +93,7 @@ class HeadDirectionStudy:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the result; files by their content."""
+        """All that decides the result; files by their content."""
         return {
             "recording": digest_of(self.recording),
             "angle": self.angle,
@@ -136,12 +136,12 @@ class Findings:
     quick
         Coupling by regression, with and without the direction among the causes.
     quick_uncoupled
-        The same from spikes that tuning and own history alone produced, many times.
+        The same from many draws of spikes by tuning and own history alone.
     quick_halves
         The same from each half of the recording.
     direction_error
-        Coupling, with the direction, from uncoupled spikes that follow a direction off by each of
-        `ERRORS_DEG`: by regression, and by CircuitGNN with the fewest hidden neurons.
+        Coupling, with the direction, of surrogates whose direction has each of `ERRORS_DEG`: by
+        regression, and by CircuitGNN with the fewest hidden neurons.
     fits
         CircuitGNN by number of hidden neurons, with and without the direction.
     uncoupled

@@ -1,4 +1,4 @@
-"""What tuning alone produces: spikes drawn anew from the direction, without any coupling."""
+"""Surrogates: spikes drawn from the direction and own history, without any coupling."""
 
 from dataclasses import dataclass, replace
 from typing import Self, no_type_check
@@ -24,13 +24,13 @@ from spikeweft.head_direction.regression import (
 AHEAD_S = np.arange(-0.1, 0.11, 0.02)
 
 
-"""How far ahead of the recorded direction a neuron may be."""
+"""Delays of a neuron against the recorded direction that are tried."""
 
 
 WANDER_S = 1.0
 
 
-"""Correlation time of the error of a sense of direction."""
+"""Correlation time of a direction error."""
 
 
 _MOST_QUANTILE = 0.99
@@ -49,20 +49,20 @@ _RATE_STEP = 0.5  # a bursting neuron answers to its constant more than in propo
 class UncoupledNeurons:
     """Neurons that follow the direction and their own past, and no other neuron.
 
-    They are drawn bin by bin, each neuron's own traces from its own new spikes. What its own past
-    adds is kept within what it added to the recorded spikes, or a bursting neuron would run away;
-    a constant then brings its mean rate to the recorded one.
+    Spikes are drawn bin by bin, each neuron's traces from its own new spikes. The effect of its own
+    past is limited to what it was for the recorded spikes, or a bursting neuron would run away;
+    a constant then matches its mean rate to the recorded one.
 
     Attributes
     ----------
     recording
-        What they stand for.
+        The recording that they imitate.
     tuned
         Log rate (Hz) of each neuron in each bin without its own past.
     own
         Change of log rate per unit of each own trace.
     most
-        The most that a neuron's own past may add.
+        Upper limit of the effect of a neuron's own past.
     """
 
     recording: Recording
@@ -74,9 +74,9 @@ class UncoupledNeurons:
     def of(cls, recording: Recording, angle: str, rng: np.random.Generator) -> Self:
         """Fit the direction and own spikes to a recording, and match its rates.
 
-        Each neuron follows the direction of the moment, from 0.1 s before to 0.1 s after, that
-        explains it best: clocks differ, and cells anticipate. The model does not know of it, so
-        what it makes of such delays is in the control too.
+        Each neuron follows the direction at the delay, from -0.1 s to 0.1 s, that explains its
+        spikes best: clocks differ, and cells anticipate. The model does not know these delays, so
+        the control includes their effect on it.
         """
         best = np.full(recording.n_neurons, -np.inf)
         neurons: Self | None = None
@@ -119,7 +119,7 @@ class UncoupledNeurons:
         )
 
     def _replaced(self, other: Self, which: Bool[np.ndarray, " neuron"]) -> Self:
-        """These neurons, but some of them as in another set."""
+        """These neurons, some of them replaced by those of another set."""
         return replace(
             self,
             tuned=np.where(which, other.tuned, self.tuned),
@@ -139,7 +139,7 @@ class UncoupledNeurons:
         return counts
 
     def _at_recorded_rates(self, rng: np.random.Generator) -> Self:
-        """Move each neuron's constant; one that still runs away follows the direction alone."""
+        """Match each neuron's mean rate; one that still runs away follows the direction alone."""
         neurons = self
         for _ in range(_RATE_MATCHES):
             neurons = neurons._nearer(neurons._rate_ratio(rng) ** _RATE_STEP)
@@ -157,7 +157,7 @@ class UncoupledNeurons:
 
 
 def wandering(angle: Covariate, error_rad: float, rng: np.random.Generator) -> Covariate:
-    """A direction that strays from another by this much, rms, within `WANDER_S` at a time."""
+    """A direction with an error of this size, rms, whose correlation time is `WANDER_S`."""
     step_s = float(np.median(np.diff(angle.times_s)))
     decay = float(np.exp(-step_s / WANDER_S))
     noise = error_rad * np.sqrt(1 - decay**2) * rng.standard_normal(len(angle.values))
@@ -171,7 +171,7 @@ def _as_spikes(
     counts: Int[np.ndarray, "time neuron"],
     rng: np.random.Generator,
 ) -> Recording:
-    """Put the spikes at random ticks of their bins."""
+    """Spikes at random times of their bins, on the recording's grid."""
     bin_, neuron = np.nonzero(counts)
     n = counts[bin_, neuron]
     bin_, neuron = np.repeat(bin_, n), np.repeat(neuron, n)

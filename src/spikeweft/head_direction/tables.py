@@ -1,4 +1,4 @@
-"""The tables of a study, as CSV files that say what made them."""
+"""The tables of a study, as CSV files with their provenance."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ def cell_rows(findings: Findings) -> Iterator[Row]:
 
 
 def artefact_rows(findings: Findings) -> Iterator[Row]:
-    """Pairs with a blind window."""
+    """Pairs of neurons with a sorting artefact."""
     names = findings.prepared.recording.neuron_ids
     for artefact in findings.prepared.artefacts:
         first, second = artefact.neurons

@@ -26,7 +26,7 @@ from spikeweft.reporting.plot_style import (
 _WEIGHT_COLOURS = "RdBu_r"
 
 
-"""Red excites, blue inhibits: told apart under every common colour-vision deficiency."""
+"""Red excites, blue inhibits: distinct under every common colour-vision deficiency."""
 
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -39,7 +39,7 @@ _MANY_ERRORS = 10.0
 def draw_weights(circuit: Connectivity, order: NeuronOrder, ax: Axes, limit: float) -> Axes:
     """Weight matrix, row receives, column sends; colours saturate at ±`limit`.
 
-    The diagonal, and pairs of which the data say nothing (no finite standard error), are grey.
+    The diagonal and pairs that the data do not inform (no finite standard error) are grey.
     """
     weights = np.where(circuit.informed, circuit.weights, np.nan)
     neurons = order.neurons
@@ -72,6 +72,13 @@ def draw_colour_scale(axes: Sequence[Axes]) -> Axes:
         _thousands(bar.ax.yaxis, image.get_clim()[1]), fontsize=8.5, fontweight="normal"
     )
     return ax
+
+
+def informed_pairs(circuit: Connectivity) -> Bool[np.ndarray, "post pre"]:
+    """Pairs of different neurons whose weight the data inform: its standard error is finite."""
+    if circuit.standard_error is None:
+        return circuit.off_diagonal
+    return circuit.off_diagonal & np.isfinite(circuit.standard_error)
 
 
 def weight_limit(*circuits: Connectivity) -> float:

@@ -1,4 +1,4 @@
-"""Plots: each draws one thing into an axes, `(data, ax) -> ax`; only this file knows matplotlib."""
+"""What all plots share: colours, styles, panels and files; a plot is `(data, ax) -> ax`."""
 
 import io
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ _STYLE = {
 styled = style.context(["default", _STYLE])
 
 
-"""The house style, whatever the user's own settings, and only while a function of ours runs."""
+"""The house style while one of these functions runs, whatever the user's own settings."""
 
 
 FEW_NEURONS = 25
@@ -63,7 +63,7 @@ FEW_NEURONS = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How one method is shown, everywhere alike."""
+    """How one method is drawn in every figure."""
 
     name: str
     colour: str

@@ -30,7 +30,7 @@ def figures(view: View) -> list[Figure]:
 
 
 def raster(view: View) -> Figure:
-    """Some seconds of spikes, with the animal's direction where it was recorded."""
+    """A few seconds of spikes, with the animal's direction where it was recorded."""
     sample, order = view.result.sample, view.order
     row_in = 0.16 if sample.n_neurons <= FEW_NEURONS else 0.034
     height_in = float(np.clip(0.7 + sample.n_neurons * row_in, 2.4, 5.2))
@@ -224,4 +224,4 @@ def training(view: View) -> Figure | None:
 
 def _uninformed(view: View) -> str:
     n = view.n_uninformed_pairs
-    return f", or a pair the data say nothing about ({n:,} of them)" if n else ""
+    return f", or a pair that the data do not inform ({n:,} of them)" if n else ""

@@ -238,7 +238,7 @@ def test_a_killed_sweep_goes_on_and_an_interrupted_one_is_quiet(recording, tmp_p
         assert "Traceback" not in said
         assert before.items() <= finished(folder).items()
         if process.returncode == 130:
-            assert said.strip().endswith("run the same command to go on")
+            assert said.strip().endswith("run the same command to continue")
     rows = read_rows(folder / "sweep.csv")
     assert [row.failed for row in rows] == [None] * 4
     for row in rows:
@@ -322,6 +322,6 @@ def test_the_preferred_number_of_hidden_neurons_is_printed(recording, tmp_path, 
     words = ("sweep", str(recording), str(tmp_path / "out"), "--hidden", "0", "1")
     assert main([*words, "--workers", "1"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"three.npz: held-out spikes prefer [01] hidden neurons\n", printed)
-    assert ("prediction still improves" in printed) == ("prefer 1 hidden" in printed)
+    assert re.search(r"three.npz: [01] hidden neurons predict held-out spikes best\n", printed)
+    assert ("prediction still improves" in printed) == ("npz: 1 hidden" in printed)
     assert re.search(r"\n +0 +-?\d\.\d{4} +\d\.\d{4} ± \d\.\d{4} +– +–\n +1 ", printed)

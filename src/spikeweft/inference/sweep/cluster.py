@@ -1,4 +1,4 @@
-"""Who makes the fits: processes on this machine, a Dask scheduler's workers, or Slurm jobs."""
+"""Where fits are made: processes on this machine, a Dask scheduler's workers, or Slurm jobs."""
 
 import asyncio
 import logging
@@ -30,11 +30,11 @@ _LOST_S = 90.0
 
 
 class Cluster(NamedTuple):
-    """A cluster at work."""
+    """A cluster that makes fits."""
 
     client: Client
     keep_up: Callable[[], None]
-    """To be called now and then: replaces workers that the cluster will not replace itself."""
+    """Replaces workers that the cluster does not replace itself; to be called regularly."""
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def local_cluster(n_workers: int) -> Iterator[Cluster]:
 def cluster_at(scheduler: str) -> Iterator[Cluster]:
     """The workers of a scheduler that runs already, as "tcp://node:8786".
 
-    They have to see recordings and results under the same paths, and to know spikeweft.
+    They must see recordings and results under the same paths and have spikeweft installed.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def cluster_at(scheduler: str) -> Iterator[Cluster]:
 
 @contextmanager
 def slurm_cluster(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Cluster]:
-    """Jobs submitted to Slurm, replaced when lost, and cancelled in the end.
+    """Jobs submitted to Slurm, replaced when lost, and cancelled at the end.
 
     Parameters
     ----------
@@ -96,12 +96,14 @@ def slurm_cluster(asked: Mapping[str, int | str | None], logs: Path) -> Iterator
     Raises
     ------
     InputError
-        Where there is no Slurm, or it is asked for something that cannot be.
+        Where there is no Slurm, or an option is not valid.
     """
     from dask_jobqueue import SLURMCluster
 
     if shutil.which("sbatch") is None:
-        raise InputError("there is no 'sbatch' on this machine; run this where Slurm is")
+        raise InputError(
+            "there is no 'sbatch' on this machine; run the sweep where Slurm is installed"
+        )
     options: dict[str, Any] = {name: asked[name] for name in asked if name != "jobs"}
     with _configured():
         try:
@@ -126,7 +128,7 @@ def slurm_cluster(asked: Mapping[str, int | str | None], logs: Path) -> Iterator
 
 
 class _Replacement:
-    """Submits jobs again that had workers and have none any more: their time was up."""
+    """Submits jobs again whose workers are gone because their time was up."""
 
     def __init__(self, cluster: Any, n_jobs: int) -> None:
         self.cluster, self.n_jobs = cluster, n_jobs
@@ -146,13 +148,13 @@ class _Replacement:
 
 
 def _is_of(worker: str, job: str) -> bool:
-    """Whether the worker belongs to the job: several workers of one job have a number more."""
+    """Whether a worker belongs to a job; several workers of one job have a number appended."""
     return worker == job or worker.startswith(f"{job}-")
 
 
 @contextmanager
 def _configured() -> Iterator[None]:
-    """Dask as it has to be here: quiet, one thread for a fit, and no fit that kills for ever."""
+    """Dask made quiet, with one thread a fit and no endless repeats of a fit that kills workers."""
     quiet = logging.getLogger("distributed")
     level, environment = quiet.level, dict(os.environ)
     settings = {
@@ -167,7 +169,7 @@ def _configured() -> Iterator[None]:
             yield
     finally:
         quiet.setLevel(level)
-        # Dask sets what workers inherit in this process, where it is none of its business.
+        # Dask sets what workers inherit in this process too, so it is put back.
         for name in _INHERITED:
             if name in environment:
                 os.environ[name] = environment[name]
@@ -176,7 +178,7 @@ def _configured() -> Iterator[None]:
 
 
 async def _leave_interrupts_to_us() -> None:
-    """Let Ctrl-C interrupt this process only: it ends the workers itself, without their cries.
+    """Let Ctrl-C interrupt this process only: it ends the workers itself, without tracebacks.
 
     Processes inherit what is blocked in the thread that starts them. Python's tracker of resources
     unblocks interrupts when it is started, so that comes first.

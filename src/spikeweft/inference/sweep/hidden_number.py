@@ -44,7 +44,7 @@ class HiddenPoint:
 
 
 def hidden_curves(rows: Iterable[Row], fits: Path) -> dict[str, list[HiddenPoint]]:
-    """The curve of every recording that was fitted with several numbers of hidden neurons.
+    """The points of every recording that was fitted with several numbers of hidden neurons.
 
     Parameters
     ----------
@@ -70,16 +70,16 @@ def hidden_curves(rows: Iterable[Row], fits: Path) -> dict[str, list[HiddenPoint
 def preferred(curve: Sequence[HiddenPoint]) -> HiddenPoint:
     """The number of hidden neurons with which held-out spikes are predicted best.
 
-    Fewer, where the same. In simulated networks of which a part is observed, it was the number with
-    the least error too, as long as the number of missing neurons was among those to choose from;
-    short of it prediction goes on to improve where the error does not
-    (`benchmarks/hidden_choice.py`). The truth takes no part in the choice.
+    The smaller number on a tie. In simulated networks of which a part is observed, it also had the
+    least error, as long as the number of missing neurons was among those tried; with fewer,
+    prediction keeps improving where the error does not (`benchmarks/hidden_choice.py`). The truth
+    has no part in the choice.
     """
     return max(curve, key=lambda point: point.bits_per_spike)
 
 
 def still_rises(curve: Sequence[HiddenPoint]) -> bool:
-    """Whether the most hidden neurons that were tried are preferred, so that more may be better."""
+    """Whether the largest number that was tried is preferred, so that more may be better."""
     return preferred(curve).n_hidden == max(point.n_hidden for point in curve)
 
 

@@ -1,4 +1,4 @@
-"""The loop: every fit that is not there goes to a worker that is free, until all have a row."""
+"""The loop of a sweep: each missing fit goes to a free worker, until all have a row."""
 
 import time
 from collections import deque
@@ -24,7 +24,7 @@ _POLL_S = 1.0
 
 
 class SweepProgress(NamedTuple):
-    """Where a sweep stands once one more fit has a row."""
+    """How far a sweep is when one more fit has its row."""
 
     row: Row
     n_done: int
@@ -32,7 +32,7 @@ class SweepProgress(NamedTuple):
 
 
 def fits_folder(folder: Path) -> Path:
-    """Where the folders of a sweep's fits lie."""
+    """The folder that holds the fits of a sweep."""
     return folder / "fits"
 
 
@@ -43,21 +43,21 @@ def sweep(
     on_progress: Callable[[SweepProgress], None] = lambda _: None,
     make: Callable[[Inference], object] = infer,
 ) -> list[Row]:
-    """Make the fits that are not there yet, and write `folder/sweep.csv`.
+    """Make the fits that are missing, and write `folder/sweep.csv`.
 
-    Each fit is a result folder in `folder/fits`; a fit that is there is not made again, one that
-    was interrupted goes on where it was. A fit that fails, or with which worker after worker dies,
-    becomes a row that says why, and is tried again by the next run. The table also keeps the rows
-    of fits in `folder` that are not among these.
+    Each fit is a result folder in `folder/fits`; one that exists is not repeated, and one that was
+    interrupted is resumed. A fit that fails, or that kills one worker after another, becomes a row
+    that says why, and the next run tries it again. The table keeps the rows of other fits in
+    `folder`.
 
     Parameters
     ----------
     planned
         The fits, as `plan.planned` gives them for `fits_folder(folder)`.
     folder
-        Where table and fits go; it is made where it is not there.
+        Folder for table and fits; made where it does not exist.
     cluster
-        Who makes them; it is called only where something is to be made.
+        Where the fits are made; entered only where one is missing.
     on_progress
         Called when a fit has its row.
     make
@@ -71,7 +71,7 @@ def sweep(
     Raises
     ------
     InputError
-        Where the folder cannot be used, another process is at work on it, or the cluster is gone.
+        Where the folder cannot be used, another process writes to it, or the cluster is lost.
     """
     with written_to(folder):
         fits_folder(folder).mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,11 @@ def sweep(
         missing = [fit for fit in planned if not table.has(fit.folder.name)]
         n_before = len(planned) - len(missing)
         if missing:
-            with cluster as at_work, closing(_made(missing, at_work, make)) as rows, table.kept():
+            with (
+                cluster as at_work,
+                closing(_made(missing, at_work, make)) as rows,
+                table.written_at_the_end(),
+            ):
                 for number, row in enumerate(rows, start=n_before + 1):
                     table.add(row)
                     on_progress(SweepProgress(row, number, len(planned)))
@@ -91,7 +95,7 @@ def sweep(
 
 
 class _Table:
-    """The rows by fit, and when they were written last."""
+    """The rows by fit, and when they were last written."""
 
     def __init__(self, folder: Path, planned: Sequence[Inference]) -> None:
         self.path = folder / "sweep.csv"
@@ -105,18 +109,18 @@ class _Table:
         self.written = -_POLL_S
 
     def has(self, fit: str) -> bool:
-        """Whether the fit is there."""
+        """Whether the fit has been made."""
         return fit in self.rows and not self.rows[fit].failed
 
     def add(self, row: Row) -> None:
-        """Take a row; the file follows at most once a second, for tables may be long."""
+        """Add a row; the file is written at most once a second, since tables may be long."""
         self.rows[row.fit] = row
         if time.monotonic() - self.written >= _POLL_S:
             self.write()
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Write the file in the end, whatever happens."""
+    def written_at_the_end(self) -> Iterator[None]:
+        """Write the file at the end, whatever happens."""
         try:
             yield
         finally:
@@ -137,10 +141,10 @@ def _row_of(folder: Path) -> Row:
 def _made(
     missing: Sequence[Inference], cluster: Cluster, make: Callable[[Inference], object]
 ) -> Generator[Row, None, None]:
-    """Rows in the order in which they come.
+    """Rows in the order in which the fits end.
 
-    There are never more fits under way than workers. Who was on a worker that died with another's
-    fit is not to blame for it, so the suspects are tried again in the end, one by one.
+    There are never more fits under way than workers. A fit can die with a worker that another fit
+    killed, so all suspects are repeated at the end, one by one.
     """
     waiting, suspects = deque(missing), deque[Inference]()
     under_way: dict[Future, Inference] = {}
@@ -162,8 +166,8 @@ def _made(
                     yield _row(future, inference)
     except OSError as error:
         raise InputError(
-            f"the cluster cannot be reached any more ({sentence(error)}); run the same command to "
-            "go on"
+            f"the cluster can no longer be reached ({sentence(error)}); run the same command to "
+            "continue"
         ) from error
     finally:
         with suppress(OSError):  # the cluster may be what went wrong
@@ -192,7 +196,7 @@ def _ended(under_way: Mapping[Future, Inference], cluster: Cluster) -> list[Futu
 
 
 def _is_suspect(future: Future) -> bool:
-    """Whether workers died with the fit, which was not alone then."""
+    """Whether workers died with the fit while others were under way."""
     is_killed = future.status == "error" and isinstance(future.exception(), KilledWorker)
     return is_killed and not str(future.key).startswith("alone")
 
@@ -202,6 +206,6 @@ def _row(future: Future, inference: Inference) -> Row:
         return future.result()
     error = future.exception()
     if isinstance(error, KilledWorker):
-        why = "its process was killed again and again, most likely for want of memory"
+        why = "its process was killed again and again, probably for lack of memory"
         return failed_row(inference, why)
     return failed_row(inference, sentence(error))

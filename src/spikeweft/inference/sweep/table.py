@@ -1,4 +1,4 @@
-"""The table of a sweep: a row for each fit, read from its folder, or with why there is none."""
+"""The table of a sweep: a row for each fit, with its scores or why there are none."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
