@@ -108,7 +108,7 @@ def test_progress_is_a_bar_on_a_terminal(ring_file, capsys, monkeypatch):
     assert "━" in capsys.readouterr().err
 
 
-def test_doubts_about_the_data_are_printed(elsewhere, capsys):
+def test_warnings_about_the_data_are_printed(elsewhere, capsys):
     np.savez("twins.npz", **{**GOOD, "n_units": 6})
     assert main(["infer", "twins.npz", "result"]) == 0
     assert "warning: 2 of 6 neurons never fire" in capsys.readouterr().err

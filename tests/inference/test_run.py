@@ -202,18 +202,18 @@ def test_a_heading_gives_every_neuron_a_place_on_the_ring(tmp_path):
     assert result.sample.preferred_angle_rad == pytest.approx(middles, abs=0.1)
 
 
-def test_doubts_about_the_data_are_kept_with_the_result(tmp_path):
+def test_warnings_about_the_data_are_kept_with_the_result(tmp_path):
     recording = spikes(n=5, duration_s=20.0, rate_hz=30.0)
     kept = (recording.spike_neurons != 4) | (recording.spike_times_s < 1.0)
     np.savez(
-        tmp_path / "doubtful.npz",
+        tmp_path / "odd.npz",
         spike_times=np.append(recording.spike_times_s[kept], 25.0),
         spike_units=np.append(recording.spike_neurons[kept], 0),
         n_units=6,
         epoch_start=[0.0, 10.0],
         epoch_stop=[9.0, 20.0],
     )
-    infer(Inference(recording=tmp_path / "doubtful.npz", folder=tmp_path / "result"))
+    infer(Inference(recording=tmp_path / "odd.npz", folder=tmp_path / "result"))
     said = " | ".join(read_result(tmp_path / "result").warnings)
     for words in ("lie outside the epochs", "never fire", "fewer than 100", "1 gaps", "silent in"):
         assert words in said
