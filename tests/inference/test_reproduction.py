@@ -78,7 +78,9 @@ def test_a_result_is_made_again_bit_by_bit(result):
     before = contents(result)
     made = reproduce(result)
     assert made.is_same
-    assert {"weights", "standard errors", "GLM's weights", "model's rows"} <= {*made.compared}
+    assert {"weights", "standard errors", "GLM's weights", "model's neuron_parameters"} <= {
+        *made.compared
+    }
     assert made.changes == {}
     assert contents(result) == before
 
@@ -100,7 +102,9 @@ def test_what_was_recorded_beside_the_spikes_is_read_again(tmp_path):
         folder = tmp_path / f"with {len(covariates)}"
         infer(recording=tmp_path / "run.npz", folder=folder, covariates=covariates)
         assert reproduce(folder).is_same
-    without, with_it = (read_result(tmp_path / f"with {n}").model_arrays["rows"] for n in (0, 1))
+    without, with_it = (
+        read_result(tmp_path / f"with {n}").model_arrays["neuron_parameters"] for n in (0, 1)
+    )
     assert with_it.shape[1] == without.shape[1] + 1
 
 

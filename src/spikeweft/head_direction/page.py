@@ -26,7 +26,7 @@ from spikeweft.head_direction.figures import (
     weights_figure,
 )
 from spikeweft.head_direction.study import N_DRAWN, N_JUDGED, Findings
-from spikeweft.head_direction.tables import bits_by_model, profile_rows, write_tables
+from spikeweft.head_direction.tables import Row, bits_by_model, profile_rows, write_tables
 from spikeweft.reporting.page import Figure, render
 from spikeweft.reporting.plot_style import Axes, write_figure
 from spikeweft.runtime.files import write_whole
@@ -120,32 +120,9 @@ def _sentence(row: Judged) -> str:
 
 
 def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
-    n_drawn = len(findings.quick_uncoupled[True])
     profiles = [row for circuit in circuits for row in profile_rows(circuit, findings)]
     return [
-        _figure(
-            "profiles",
-            "Profiles by number of hidden neurons",
-            "Mean weight of CircuitGNN against the difference of preferred directions, as in "
-            "Figure 5 of Yoon (2025), which has no controls. The model is not given the direction. "
-            "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
-            f"{N_DRAWN} draws. A profile within it is no evidence.",
-            profile_figure(profiles, direction_known=False),
-        ),
-        _figure(
-            "profiles_known",
-            "Profiles beside a known direction",
-            "The same with the direction among the causes. With the fewest hidden neurons: "
-            f"{findings.study.draws} draws; the others: {N_DRAWN}.",
-            profile_figure(profiles, direction_known=True),
-        ),
-        _figure(
-            "profiles_regression",
-            "Profiles of the quick regression",
-            f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
-            "direction is among the causes, tuning alone leaves nothing.",
-            regression_figure(profiles),
-        ),
+        *_profile_figures(findings, profiles),
         _figure(
             "evidence",
             "The contrast and its controls",
@@ -178,6 +155,35 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
             "Left: rate in each direction. Right: the Rayleigh vector of each neuron beside the "
             "99th percentile of its own spikes, shifted in time.",
             tuning_figure(findings),
+        ),
+    ]
+
+
+def _profile_figures(findings: Findings, profiles: Sequence[Row]) -> list[Figure]:
+    n_drawn = len(findings.quick_uncoupled[True])
+    return [
+        _figure(
+            "profiles",
+            "Profiles by number of hidden neurons",
+            "Mean weight of CircuitGNN against the difference of preferred directions, as in "
+            "Figure 5 of Yoon (2025), which has no controls. The model is not given the direction. "
+            "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
+            f"{N_DRAWN} draws. A profile within it is no evidence.",
+            profile_figure(profiles, direction_known=False),
+        ),
+        _figure(
+            "profiles_known",
+            "Profiles beside a known direction",
+            "The same with the direction among the causes. With the fewest hidden neurons: "
+            f"{findings.study.draws} draws; the others: {N_DRAWN}.",
+            profile_figure(profiles, direction_known=True),
+        ),
+        _figure(
+            "profiles_regression",
+            "Profiles of the quick regression",
+            f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
+            "direction is among the causes, tuning alone leaves nothing.",
+            regression_figure(profiles),
         ),
     ]
 

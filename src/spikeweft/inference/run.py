@@ -67,17 +67,8 @@ def infer(
     """
     inference.check()
     check_folder(inference)
-    methods = _Methods(
-        CircuitGNN(
-            n_hidden=inference.n_hidden,
-            covariates=inference.covariates,
-            rotated_by=inference.rotated_by,
-            random_state=inference.seed,
-        )
-        if model is None
-        else model,
-        PoissonGLM(covariates=inference.all_covariates) if baseline is None else baseline,
-    )
+    glm = PoissonGLM(covariates=inference.all_covariates) if baseline is None else baseline
+    methods = _Methods(_circuit_gnn(inference) if model is None else model, glm)
     try:
         return _infer(inference, methods, build_page, on_progress, on_stage)
     except MemoryError as error:
@@ -85,6 +76,15 @@ def infer(
             f"not enough memory to infer from {inference.recording} ({error}); use only its first "
             "--minutes, or a machine with more"
         ) from error
+
+
+def _circuit_gnn(inference: Inference) -> CircuitGNN:
+    return CircuitGNN(
+        n_hidden=inference.n_hidden,
+        covariates=inference.covariates,
+        rotated_by=inference.rotated_by,
+        random_state=inference.seed,
+    )
 
 
 class _Methods(NamedTuple):

@@ -79,19 +79,19 @@ def sweep(
     with only_writer(folder / "lock", busy):
         table = _Table(folder, planned)
         table.write()
-        asked = [inference.folder.name for inference in planned]
         missing = [fit for fit in planned if not table.has(fit.folder.name)]
-        n_before = len(planned) - len(missing)
+        n_done = len(planned) - len(missing)
         if missing:
             with (
-                cluster as at_work,
-                closing(_made(missing, at_work, make)) as rows,
-                table.written_at_the_end(),
+                cluster as started,
+                closing(_made(missing, started, make)) as rows,
+                table.filling(),
             ):
-                for number, row in enumerate(rows, start=n_before + 1):
+                for row in rows:
                     table.add(row)
-                    on_progress(SweepProgress(row, number, len(planned)))
-        return [table.rows[name] for name in asked]
+                    n_done += 1
+                    on_progress(SweepProgress(row, n_done, len(planned)))
+        return [table.rows[inference.folder.name] for inference in planned]
 
 
 class _Table:
@@ -119,7 +119,7 @@ class _Table:
             self.write()
 
     @contextmanager
-    def written_at_the_end(self) -> Iterator[None]:
+    def filling(self) -> Iterator[None]:
         """Write the file at the end, whatever happens."""
         try:
             yield
