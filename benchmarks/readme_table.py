@@ -5,12 +5,13 @@ ablations) goes the summary of that study's table; between those of `heading`, w
 the recorded head-direction cells say; between those of `summary`, six rows of `paper.csv`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import mean
 
 from spikeweft.benchmark.markdown_tables import STUDIES, provenance, summary
-from spikeweft.benchmark.rows import read_rows
+from spikeweft.benchmark.published import PUBLISHED
+from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.results.csv_table import read_cells
 
 HERE = Path(__file__).parent

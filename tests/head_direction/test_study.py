@@ -9,9 +9,9 @@ import pytest
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.cli import main
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.head_direction.angular_profile import Contrast, Evidence
 from spikeweft.head_direction.evidence import OURS, REGRESSION, DirectionErrorContrast, Judged
 from spikeweft.head_direction.page import verdict
-from spikeweft.head_direction.angular_profile import Contrast, Evidence
 from spikeweft.head_direction.steps import run_study
 from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.storage import save_simulation

@@ -6,8 +6,8 @@ from importlib.metadata import version
 
 import numpy as np
 
-from spikeweft.head_direction.evidence import OURS, Judged, Repeat, direction_error_contrasts
 from spikeweft.head_direction.angular_profile import known_as, profile, usable_pairs
+from spikeweft.head_direction.evidence import OURS, Judged, Repeat, direction_error_contrasts
 from spikeweft.head_direction.study import Findings
 from spikeweft.results.csv_table import as_cells, write_cells
 from spikeweft.runtime.provenance import machine

@@ -7,7 +7,7 @@ import numpy as np
 from spikeweft.benchmark.figures.method_styles import method_style
 from spikeweft.benchmark.figures.stored_circuits import Stored
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.reporting.neuron_order import NeuronOrder, neuron_order
+from spikeweft.reporting.ordering import NeuronOrder, neuron_order
 from spikeweft.reporting.plot_circuits import (
     draw_colour_scale,
     draw_mean_profile,
