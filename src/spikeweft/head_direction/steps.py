@@ -22,9 +22,6 @@ from spikeweft.head_direction.step_cache import StepCache, pack_circuits
 from spikeweft.head_direction.study import (
     CAUSES,
     ERRORS_DEG,
-    FITTED,
-    HELD_OUT,
-    TEST,
     DirectionErrorCircuits,
     Elsewhere,
     Findings,
@@ -205,7 +202,7 @@ class _Steps:
 
     def _fit(self, n_hidden: int, direction_known: bool) -> Fit:
         self.on_stage(_description(n_hidden, direction_known))
-        training = self.recording.between(FITTED[0], HELD_OUT[1])
+        training = self.recording.between(FITTED[0], VALIDATION[1])
         test = self.recording.between(*TEST)
 
         def make() -> dict[str, np.ndarray]:

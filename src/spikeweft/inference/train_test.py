@@ -95,8 +95,7 @@ def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
 
 def _split(recording: Recording, history_window_s: float) -> tuple[Recording, Recording]:
     """The parts for fitting and for scoring; preferred directions come from the first alone."""
-    training = recording.between(0.0, 1.0 - TEST_FRACTION)
-    test = recording.between(1.0 - TEST_FRACTION, 1.0)
+    training, test = split(recording, TEST_FRACTION)
     if any(len(scored_epochs(part, history_window_s)) == 0 for part in (training, test)):
         raise InputError(
             f"the recording of {recording.duration_s:g} s is too short: its last "

@@ -74,13 +74,6 @@ def draw_colour_scale(axes: Sequence[Axes]) -> Axes:
     return ax
 
 
-def informed_pairs(circuit: Connectivity) -> Bool[np.ndarray, "post pre"]:
-    """Pairs of different neurons whose weight the data inform: its standard error is finite."""
-    if circuit.standard_error is None:
-        return circuit.off_diagonal
-    return circuit.off_diagonal & np.isfinite(circuit.standard_error)
-
-
 def weight_limit(*circuits: Connectivity) -> float:
     """Where colours saturate: the 99th percentile of |weight|, so no outlier pales the rest."""
     size = np.concatenate([np.abs(c.weights[c.informed]) for c in circuits])

@@ -9,7 +9,6 @@ import numpy as np
 
 from spikeweft.reporting.explorer import SCRIPT, SCRIPT_HASH, explorer
 from spikeweft.reporting.page import render
-from spikeweft.reporting.plot_circuits import informed_pairs
 from spikeweft.reporting.result_figures import figures
 from spikeweft.reporting.result_view import View, flat
 from spikeweft.results.result import Result

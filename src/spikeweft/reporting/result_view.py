@@ -97,7 +97,7 @@ class View:
     @property
     def n_uninformed_pairs(self) -> int:
         """Pairs of neurons about which the data hold no information."""
-        return int(self.inferred.off_diagonal.sum() - informed_pairs(self.inferred).sum())
+        return int(self.inferred.off_diagonal.sum() - self.inferred.informed.sum())
 
 
 def finite(value: Any) -> float | None:
