@@ -32,6 +32,7 @@ from spikeweft.baselines.same_bin.same_bin_counts import whole_bins
 from spikeweft.baselines.same_bin.same_bin_glm import SameBinGLM
 from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.evaluation.metrics import inference_error, ring_average
+from spikeweft.results.csv_table import read_cells, write_cells
 from spikeweft.runtime.provenance import machine
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import RingNetwork, threshold_ring
@@ -135,7 +136,7 @@ def rows(published: dict[str, str], seed: int, have: set[tuple[str, ...]]) -> It
 
 def done(table: Path) -> list[dict[str, str]]:
     """Rows that exist."""
-    return list(csv.DictReader(table.read_text().splitlines())) if table.exists() else []
+    return read_cells(table) if table.exists() else []
 
 
 def main() -> None:
@@ -155,10 +156,7 @@ def main() -> None:
         published = rings[strength]
         for made in rows(published, chosen.seed, have):
             made_rows = [*done(chosen.table), made]
-            with chosen.table.open("w", newline="") as file:
-                writer = csv.DictWriter(file, made, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(made_rows)
+            write_cells(chosen.table, made_rows, list(made))
 
 
 if __name__ == "__main__":

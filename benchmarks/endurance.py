@@ -36,7 +36,7 @@ import tables
 from spikeweft.errors import InputError
 from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
-from spikeweft.inference.sweep.cluster import local_crew
+from spikeweft.inference.sweep.cluster import local_cluster
 from spikeweft.inference.sweep.grid import Grid, planned
 from spikeweft.inference.sweep.run import fits_folder, sweep
 from spikeweft.results.result import read_result
@@ -231,7 +231,7 @@ def killed_sweeps(n: int, place: Path) -> tables.Row:
 def run_sweep(recording: Path, folder: Path, n_fits: int) -> None:
     """A sweep over seeds on local workers."""
     grid = Grid(recordings=(recording,), seeds=tuple(range(n_fits)))
-    sweep(planned(grid, fits_folder(folder)), folder, local_crew(N_WORKERS))
+    sweep(planned(grid, fits_folder(folder)), folder, local_cluster(N_WORKERS))
 
 
 def _made(folder: Path) -> dict[str, int]:

@@ -6,8 +6,8 @@ Kinds of recordings, each of 19 head-direction cells and ten minutes, seed by se
 - `ring`: 19 of the 100 neurons of a ring with one bump (the second profile), whose wiring is
   known. The direction is where the bump is, read from all 100 neurons, with an error of 10° rms as
   an animal's head would have: were it known exactly, nothing of the coupling would be left to see.
-- `misled`: cells without connections that follow a direction 10° rms off the recorded one. The rule
-  cannot tell such an input from coupling; the rows say how large it looks.
+- `direction_error`: cells without connections that follow a direction 10° rms off the recorded
+  one. The rule cannot tell such an input from coupling; the rows say how large it looks.
 These are inferred with the quick regression, the direction among its causes. The same cells are
 inferred with CircuitGNN, the direction among its causes, in `unconnected_circuit_gnn` and
 `ring_circuit_gnn`. In `ring_blind` it is not told the direction, which only its control knows, and
@@ -19,7 +19,6 @@ Where a fit knows no weight, it has nothing to exceed with, and none is drawn. `
 of pairs whose weight is known. A row that the table has is not made again.
 """
 
-import csv
 import shlex
 import sys
 from collections.abc import Callable
@@ -38,6 +37,7 @@ from spikeweft.head_direction.angular_profile import contrast, known_as, profile
 from spikeweft.head_direction.controls import coupling, evidence, leave_neurons_out, tuning_alone
 from spikeweft.head_direction.surrogates import wandering
 from spikeweft.head_direction.tuning import tuning_curves
+from spikeweft.results.csv_table import as_cells, read_cells, write_cells
 from spikeweft.runtime.provenance import machine
 from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.networks import simulate
@@ -76,7 +76,7 @@ def ring(rng: np.random.Generator) -> tuple[Recording, Connectivity | None]:
     return replace(seen.recording, covariates={"direction": bump(whole)}), seen.connectivity
 
 
-def misled(rng: np.random.Generator) -> tuple[Recording, Connectivity | None]:
+def direction_error(rng: np.random.Generator) -> tuple[Recording, Connectivity | None]:
     """Cells without connections, and a direction that is not quite the one they follow."""
     recording, _ = unconnected(rng)
     direction = wandering(recording.covariates["direction"], np.deg2rad(ERROR_DEG), rng)
@@ -112,7 +112,7 @@ def by_blind_circuit_gnn(spikes: Recording) -> Connectivity:
 KINDS: dict[str, tuple[Callable, Callable, int]] = {
     "unconnected": (unconnected, by_regression, 19),
     "ring": (misread_ring, by_regression, 19),
-    "misled": (misled, by_regression, 19),
+    "direction_error": (direction_error, by_regression, 19),
     "unconnected_circuit_gnn": (unconnected, by_circuit_gnn, 19),
     "ring_circuit_gnn": (misread_ring, by_circuit_gnn, 19),
     "ring_blind": (misread_ring, by_blind_circuit_gnn, 2),
@@ -172,18 +172,13 @@ def main(words: list[str]) -> None:
     """Make the rows asked for, or all."""
     kinds = words[:1] or list(KINDS)
     seeds = [int(word) for word in words[1:]] or SEEDS
-    rows: list[Row] = list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
+    rows: list[Row] = [dict(row) for row in read_cells(TABLE)] if TABLE.exists() else []
     done = {(row["kind"], int(row["seed"])) for row in rows}
     for kind, seed in [(k, s) for k in kinds for s in seeds if (k, s) not in done]:
         rows.append(judge(kind, seed))
         print({key: value for key, value in rows[-1].items() if key != "command"}, flush=True)
-        with TABLE.open("w", newline="") as file:
-            table = csv.DictWriter(file, list(rows[-1]), lineterminator="\n")
-            table.writeheader()
-            table.writerows(
-                {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
-                for row in sorted(rows, key=lambda row: (str(row["kind"]), int(row["seed"])))
-            )
+        in_order = sorted(rows, key=lambda row: (str(row["kind"]), int(row["seed"])))
+        write_cells(TABLE, [as_cells(row) for row in in_order])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ ablations) goes the summary of that study's table; between those of `heading`, w
 the recorded head-direction cells say; between those of `summary`, six rows of `paper.csv`.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import mean
@@ -13,6 +12,7 @@ from statistics import mean
 from spikeweft.benchmark.markdown_tables import STUDIES, provenance, summary
 from spikeweft.benchmark.published import PUBLISHED
 from spikeweft.benchmark.rows import Row, read_rows
+from spikeweft.results.csv_table import read_cells
 
 HERE = Path(__file__).parent
 PAGES = (HERE.parent / "README.md", HERE.parent / "docs" / "benchmarks.md")
@@ -121,13 +121,12 @@ def _heading() -> str:
     ]
     first = evidence[0]
     made = f"spikeweft {first['spikeweft']}, {first['machine']}, {first['date']}."
-    return "\n".join([*lines, "", f"{_misled()} {_repeats()} {made} {_simulated()}", ""])
+    return "\n".join([*lines, "", f"{_direction_error()} {_repeats()} {made} {_simulated()}", ""])
 
 
 def _simulated() -> str:
     """What CircuitGNN makes of simulated cells whose wiring is known."""
-    with (HERE / "heading_controls.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_cells(HERE / "heading_controls.csv")
     unconnected, ring = (
         [row for row in rows if row["kind"] == f"{kind}_circuit_gnn"]
         for kind in ("unconnected", "ring")
@@ -144,10 +143,10 @@ def _simulated() -> str:
     )
 
 
-def _misled() -> str:
+def _direction_error() -> str:
     share = {
         row["error_deg"]: float(row["share_of_recorded"])
-        for row in _rows("misled", model="CircuitGNN")
+        for row in _rows("direction_error", model="CircuitGNN")
     }
     said = ", ".join(f"{100 * value:.0f} % at {error}°" for error, value in share.items())
     return (
@@ -191,8 +190,7 @@ def _line(row: dict[str, str], bits: dict[str, str]) -> str:
 
 
 def _rows(table: str, **having: str) -> list[dict[str, str]]:
-    with (HERE / "heading" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_cells(HERE / "heading" / f"{table}.csv")
     return [row for row in rows if all(row[key] == value for key, value in having.items())]
 
 

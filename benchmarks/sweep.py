@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import tables
 
-from spikeweft.inference.sweep.cluster import local_crew
+from spikeweft.inference.sweep.cluster import local_cluster
 from spikeweft.inference.sweep.grid import Grid, planned
 from spikeweft.inference.sweep.run import fits_folder, sweep
 from spikeweft.inference.sweep.worker import fit
+from spikeweft.results.csv_table import write_cells
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.random_networks import SymmetricWiring, random_network
 from spikeweft.simulation.storage import save_simulation
@@ -43,21 +44,21 @@ def seconds_of(n_workers: int, n_fits: int, recording: Path, folder: Path) -> fl
     """Time that so many workers take for the fits, once they are warm."""
     grid = Grid(recordings=(recording,), seeds=tuple(range(SEED, SEED + n_fits)))
     warm = Grid(recordings=(recording,), seeds=tuple(range(n_workers)))
-    with local_crew(n_workers) as crew:
-        crew.client.wait_for_workers(n_workers)
-        workers = list(crew.client.nthreads())
+    with local_cluster(n_workers) as cluster:
+        cluster.client.wait_for_workers(n_workers)
+        workers = list(cluster.client.nthreads())
         first = planned(warm, folder / "warm")
         (folder / "warm").mkdir(parents=True)
-        crew.client.gather(
+        cluster.client.gather(
             [
-                crew.client.submit(fit, one, workers=[worker])
+                cluster.client.submit(fit, one, workers=[worker])
                 for one, worker in zip(first, workers, strict=True)
             ]
         )
         start = time.perf_counter()
-        rows = sweep(planned(grid, fits_folder(folder)), folder, nullcontext(crew))
+        rows = sweep(planned(grid, fits_folder(folder)), folder, nullcontext(cluster))
         seconds = time.perf_counter() - start
-    failed = [row["failed"] for row in rows if row["failed"]]
+    failed = [row.failed for row in rows if row.failed]
     assert not failed, failed[0]
     return seconds
 
@@ -90,6 +91,6 @@ if __name__ == "__main__":
     chosen = parser.parse_args()
     origin = tables.provenance(__file__, ("distributed", "torch", "numba"))
     rows = [row | origin for row in measure(chosen.n_fits)]
-    tables.write(chosen.table, rows)
+    write_cells(chosen.table, rows)
     for row in rows:
         print(", ".join(f"{name} {value}" for name, value in row.items() if name not in origin))

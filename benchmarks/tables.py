@@ -5,7 +5,6 @@ benchmark goes on where it was. To measure anew, delete the table.
 """
 
 import argparse
-import csv
 import math
 import multiprocessing
 import os
@@ -16,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from spikeweft.results.csv_table import read_cells, write_cells
 from spikeweft.runtime.provenance import machine
 
 KIB, MIB = 2**10, 2**20
@@ -50,7 +50,7 @@ def fill(
     for case in missing[: chosen.first]:
         origin = provenance(script, packages)
         made = {**case, **alone(measure, case), **origin}
-        write(chosen.table, with_exponents([*rows(chosen.table), made], growths))
+        write_cells(chosen.table, with_exponents([*rows(chosen.table), made], growths))
         print(", ".join(f"{name} {value}" for name, value in made.items() if name not in origin))
 
 
@@ -58,19 +58,7 @@ def rows(table: Path) -> list[Row]:
     """Rows that a table has; those without provenance, of older scripts, do not count."""
     if not table.exists():
         return []
-    with table.open(newline="") as file:
-        return [dict(row) for row in csv.DictReader(file) if row.get("command")]
-
-
-def write(table: Path, made: Sequence[Row]) -> None:
-    """Write a table whole or not at all, with the columns of all its rows."""
-    unfinished = table.with_name(table.name + ".tmp")
-    with unfinished.open("w", newline="") as file:
-        names = list(dict.fromkeys(name for row in made for name in row))
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(made)
-    os.replace(unfinished, table)
+    return [dict(row) for row in read_cells(table) if row.get("command")]
 
 
 def with_exponents(made: Sequence[Row], growths: Sequence[Growth]) -> list[Row]:

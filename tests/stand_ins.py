@@ -6,7 +6,10 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
-from spikeweft.estimator import SpikePredictor
+from spikeweft.estimator import ResumablePredictor, SpikePredictor
+from spikeweft.inference.run import infer
+from spikeweft.inference.settings import Inference
+from spikeweft.results.result import Result
 from spikeweft.runtime.training_loop import Progress, train
 
 N_STEPS = 5
@@ -37,7 +40,7 @@ class SpikeCorrelation(SpikePredictor):
         return np.tile(self.null_rate_hz_ * bin_s, (len(X.counts(bin_s).counts), 1))
 
 
-class SteppingCorrelation(SpikeCorrelation):
+class SteppingCorrelation(SpikeCorrelation, ResumablePredictor):
     """The same, reached step by step, with everything that the model offers to the pipeline."""
 
     seen: Recording
@@ -89,6 +92,22 @@ class SteppingCorrelation(SpikeCorrelation):
 
     def model_settings(self):
         return {"n_hidden": self.n_hidden, "random_state": self.random_state}
+
+
+def quick_infer(inference: Inference, *observers, model=SteppingCorrelation, **changes) -> Result:
+    """`infer` with estimators and a page that take no time."""
+    model = model(
+        n_hidden=inference.n_hidden,
+        covariates=inference.covariates,
+        rotated_by=inference.rotated_by,
+        random_state=inference.seed,
+    )
+    stand_ins = {"baseline": SpikeCorrelation(), "build_page": page_of_one_line}
+    return infer(inference, *observers, model=model, **{**stand_ins, **changes})
+
+
+def page_of_one_line(result: Result) -> str:
+    return f"<p>{len(result.history)}"
 
 
 def ring_of(n: int) -> Connectivity:

@@ -4,7 +4,9 @@ Those that also predict spikes are scored in bits.
 """
 
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +18,7 @@ from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import PredictionScore, bits_per_spike
+from spikeweft.runtime.training_loop import Progress
 
 
 class CircuitEstimator(BaseEstimator, ABC):
@@ -99,6 +102,47 @@ class SpikePredictor(CircuitEstimator, ABC):
     def score(self, X: Recording, y: None = None) -> float:  # noqa: ARG002
         """Bits per spike, mean over neurons; `y` is ignored (scikit-learn's convention)."""
         return self.evaluate(X).mean
+
+
+class ResumablePredictor(SpikePredictor, ABC):
+    """A spike predictor that is fitted in steps, each of which can be saved and resumed from.
+
+    After `fit`, beside the circuit and the null:
+
+    history_
+        Progress of every step.
+    """
+
+    history_: list[Progress]
+
+    @abstractmethod
+    def check_recording(self, X: Recording) -> None:
+        """Refuse settings that cannot be used with this recording.
+
+        Raises
+        ------
+        InputError
+            Where one cannot.
+        """
+
+    @abstractmethod
+    def fit(
+        self,
+        X: Recording,
+        y: None = None,
+        *,
+        checkpoint: Path | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Self:
+        """Infer the circuit of a recording, from the checkpoint on where it exists."""
+
+    @abstractmethod
+    def model_arrays(self) -> dict[str, np.ndarray]:
+        """Everything learned, as arrays."""
+
+    @abstractmethod
+    def model_settings(self) -> dict[str, Any]:
+        """The settings, as plain values."""
 
 
 def check_enough_neurons(recording: Recording) -> None:

@@ -14,7 +14,8 @@ import pytest
 import spikeweft.benchmark.run as run_module
 from spikeweft.benchmark import methods, studies
 from spikeweft.benchmark.datasets import DataSet, recorded, simulated
-from spikeweft.benchmark.figures import circuits_gone, draw_figures, stored
+from spikeweft.benchmark.figures.draw import circuits_gone, draw_figures
+from spikeweft.benchmark.figures.stored_circuits import stored
 from spikeweft.benchmark.markdown_tables import folder_markdown, markdown, summary
 from spikeweft.benchmark.methods import Method
 from spikeweft.benchmark.rows import Row, read_rows, write_rows
@@ -156,12 +157,12 @@ def test_force_does_not_take_a_fit_from_another_table(tmp_path, here):
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, here):
     cases = [case(seed=seed) for seed in range(4)]
 
-    def stop(standing):
-        if standing.number == 2 and standing.row:
+    def stop(progress):
+        if progress.number == 2 and progress.row:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(cases, tmp_path, on_standing=stop)
+        run(cases, tmp_path, on_progress=stop)
     assert len(read_rows(tmp_path / "paper.csv")) == 2
     table = run(cases, tmp_path)
     assert len(FITS) == 4
@@ -209,7 +210,7 @@ def test_two_benchmarks_do_not_share_a_folder(tmp_path, here):
         with pytest.raises(InputError, match="another benchmark is at work"):
             run([case(seed=2)], tmp_path)
 
-    table = run([case(seed=1)], tmp_path, on_standing=second)
+    table = run([case(seed=1)], tmp_path, on_progress=second)
     assert [row.seed for row in read_rows(table)] == [1]
     assert not (tmp_path / "lock").exists()
 
@@ -345,12 +346,26 @@ def test_a_recorded_network_keeps_the_direction_of_its_edges(tmp_path):
         recorded(path)
 
 
+def test_the_network_of_others_is_read_from_its_file(shared_data):
+    data = recorded(shared_data / "spycon_sim1917Cell1Block1_tiny.npz")
+    assert data.recording.n_neurons == studies.SPYCON_NEURONS
+    assert data.recording.duration_s == pytest.approx(60.0 * studies.SPYCON_MINUTES, rel=0.05)
+    assert data.truth.weights.any()
+
+
+def test_without_its_file_the_network_of_others_is_left_out(tmp_path, here, capsys):
+    assert main(["benchmark", "wirings", str(tmp_path), "--table", "spycon"]) == 2
+    printed = capsys.readouterr()
+    assert "name its file with --spycon FILE" in printed.out
+    assert "there is no table 'spycon' here; choose simulated" in printed.err
+
+
 # ---- studies and methods
 
 
 @pytest.fixture(scope="module")
 def all_cases(tmp_path_factory):
-    file = tmp_path_factory.mktemp("spycon") / studies.SPYCON
+    file = tmp_path_factory.mktemp("spycon") / "spycon.npz"
     file.touch()
     return [
         *studies.paper(),

@@ -12,13 +12,12 @@ from spikeweft.head_direction.angular_profile import contrast, permuted_contrast
 from spikeweft.head_direction.controls import (
     coupling,
     evidence,
-    halves,
     leave_neurons_out,
     profile_agreement,
     tuning_alone,
 )
 from spikeweft.head_direction.regression import Causes, design_of, fit_regression, traces
-from spikeweft.head_direction.surrogates import UncoupledNeurons, tuned_spikes, wandering
+from spikeweft.head_direction.surrogates import UncoupledNeurons, wandering
 from spikeweft.head_direction.tuning import tuning_curves
 from spikeweft.simulation.head_direction_cells import unconnected_population
 
@@ -46,11 +45,11 @@ def ring():
     )
 
 
-def test_traces_hear_only_the_past_and_forget_between_epochs():
+def test_traces_hold_only_the_past_and_start_at_zero_in_each_epoch():
     counts = np.array([[1], [0], [0], [1], [0]])
-    heard = traces(counts, np.array([0, 0, 0, 1, 1]), 0.02)[:, 0]
-    kept = np.exp(-0.5)
-    assert np.allclose(heard, [0.0, 1.0, kept, 0.0, 1.0])
+    found = traces(counts, np.array([0, 0, 0, 1, 1]), 0.02)[:, 0]
+    decay = np.exp(-0.5)
+    assert np.allclose(found, [0.0, 1.0, decay, 0.0, 1.0])
 
 
 def test_a_regression_finds_who_drives_whom():
@@ -79,21 +78,17 @@ def test_a_regression_predicts_better_the_more_it_knows(uncoupled):
 def test_resampled_spikes_keep_tuning_and_rates(uncoupled):
     rng = np.random.default_rng(4)
     curves = tuning_curves(uncoupled, "direction")
-    for drawn in (
-        tuned_spikes(uncoupled, "direction", curves, rng),
-        UncoupledNeurons.of(uncoupled, "direction", rng).draw(rng),
-    ):
-        assert np.allclose(drawn.n_spikes, uncoupled.n_spikes, rtol=0.15, atol=30)
-        off = np.angle(
-            np.exp(1j * (tuning_curves(drawn, "direction").preferred_rad - curves.preferred_rad))
-        )
-        assert np.median(np.abs(off)) < np.deg2rad(6)
+    drawn = UncoupledNeurons.of(uncoupled, "direction", rng).draw(rng)
+    assert np.allclose(drawn.n_spikes, uncoupled.n_spikes, rtol=0.15, atol=30)
+    off = np.angle(
+        np.exp(1j * (tuning_curves(drawn, "direction").preferred_rad - curves.preferred_rad))
+    )
+    assert np.median(np.abs(off)) < np.deg2rad(6)
 
 
 def test_resampled_spikes_are_on_the_recordings_grid(uncoupled):
-    drawn = tuned_spikes(
-        uncoupled, "direction", tuning_curves(uncoupled, "direction"), np.random.default_rng(5)
-    )
+    rng = np.random.default_rng(5)
+    drawn = UncoupledNeurons.with_direction_error(uncoupled, "direction", 0.0, rng).draw(rng)
     assert np.all(np.diff(drawn.spike_times_s) >= 0)
     assert len(uncoupled.restrict(uncoupled.epochs_s).spike_times_s)
     assert drawn.time_resolution_s == uncoupled.time_resolution_s
@@ -108,7 +103,7 @@ def test_neurons_without_connections_are_no_evidence(uncoupled):
     circuit = infer(uncoupled)
     found = evidence(circuit, tuning_alone(uncoupled, "direction", infer, rng, 5), None, rng)
     assert not found.holds
-    one, other = halves(uncoupled, infer)
+    one, other = (infer(uncoupled.between(*half)) for half in ((0.0, 0.5), (0.5, 1.0)))
     assert abs(agreement(one, other)) < 0.5
 
 
@@ -139,12 +134,12 @@ def test_a_direction_that_strays_comes_back(uncoupled):
     assert np.abs(np.diff(error)).max() < 0.2
 
 
-def test_neurons_misled_about_the_direction_look_coupled(uncoupled):
-    """No neuron hears another, but all hear an error that nobody recorded."""
+def test_an_error_of_the_recorded_direction_looks_like_coupling(uncoupled):
+    """No neuron drives another, but all share an error that nobody recorded."""
     rng = np.random.default_rng(10)
-    misled = UncoupledNeurons.misled(uncoupled, "direction", 0.5, rng).draw(rng)
-    told = UncoupledNeurons.misled(uncoupled, "direction", 0.0, rng).draw(rng)
-    much, little = (contrast(coupling(spikes, "direction")).value for spikes in (misled, told))
+    wrong = UncoupledNeurons.with_direction_error(uncoupled, "direction", 0.5, rng).draw(rng)
+    right = UncoupledNeurons.with_direction_error(uncoupled, "direction", 0.0, rng).draw(rng)
+    much, little = (contrast(coupling(spikes, "direction")).value for spikes in (wrong, right))
     assert much > little
 
 

@@ -9,10 +9,10 @@ import pytest
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.cli import main
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.head_direction import study as workflow
 from spikeweft.head_direction.angular_profile import Contrast, Evidence
-from spikeweft.head_direction.evidence import OURS, REGRESSION, Explained, Judged
+from spikeweft.head_direction.evidence import OURS, REGRESSION, DirectionErrorContrast, Judged
 from spikeweft.head_direction.page import verdict
+from spikeweft.head_direction.steps import run_study
 from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.storage import save_simulation
 
@@ -28,19 +28,18 @@ def file(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture
-def quickly(monkeypatch):
+class QuickStudy:
     """A GLM in the place of CircuitGNN, and few draws: what is made of them is tested here."""
-    fitted = []
 
-    def model(self, n_hidden, aware):
-        fitted.append((n_hidden, aware))
-        names = (self.angle,) if aware else ()
-        return PoissonGLM(bin_s=0.01, n_basis=2, ridge=3.0, covariates=names, n_harmonics=3)
+    def __init__(self):
+        self.fitted = []
 
-    monkeypatch.setattr(workflow._Steps, "_model", model)
-    monkeypatch.setattr(workflow, "N_RESAMPLED", 3)
-    return fitted
+    def __call__(self, study, on_stage, *, force):
+        return run_study(study, on_stage, force=force, build_model=self.model, n_resampled=3)
+
+    def model(self, study, n_hidden, covariates):
+        self.fitted.append((n_hidden, covariates))
+        return PoissonGLM(bin_s=0.01, n_basis=2, ridge=3.0, covariates=covariates, n_harmonics=3)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -48,11 +47,12 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(table))
 
 
-def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path, quickly, capsys):
+def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path, capsys):
+    quick = QuickStudy()
     out = tmp_path / "study"
     asked = ["heading", str(file), str(out), "--n-hidden", "0", "4", "--elsewhere", str(file)]
     asked += ["--draws", "3"]
-    assert main(asked) == 0
+    assert main(asked, study_by=quick) == 0
     page = (out / "heading.html").read_text(encoding="utf-8")
     assert "yaw of the head" in page
     assert page.count("data:image/svg+xml") == 8
@@ -66,7 +66,7 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
         "profiles",
         "weights",
         "repeats",
-        "misled",
+        "direction_error",
     }
     evidence = rows_of(out / "evidence.csv")
     assert {row["model"] for row in evidence} == {"Poisson regression", "CircuitGNN"}
@@ -80,10 +80,10 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
     assert drawn[("0", "True")] == "3"
     assert {drawn[key] for key in drawn if key != ("0", "True")} == {"2"}
     assert sum(row["head_direction_cell"] == "True" for row in rows_of(out / "cells.csv")) >= 7
-    n_fits = len(quickly)
+    n_fits = len(quick.fitted)
     (out / "steps" / "half_1.npz").unlink()
-    assert main(asked) == 0
-    assert len(quickly) == n_fits + 1
+    assert main(asked, study_by=quick) == 0
+    assert len(quick.fitted) == n_fits + 1
     assert main([*asked, "--seed", "3"]) == 2
     assert "begun with other settings" in capsys.readouterr().err
 
@@ -105,7 +105,7 @@ def test_what_is_said_takes_enough_draws_and_a_larger_contrast(n_drawn, alone, s
     )
     nothing = Connectivity(weights=np.zeros((2, 2)), neuron_ids=("a", "b"))
     rows = [Judged(model, 0, True, nothing, [], found) for model in (OURS, REGRESSION)]
-    assert verdict(rows, [Explained(OURS, 20.0, 1.0, 0.5)]).count(said) == 2
+    assert verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, 0.5)]).count(said) == 2
 
 
 def test_a_folder_of_something_else_is_not_touched(file, tmp_path, capsys):

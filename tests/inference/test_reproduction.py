@@ -6,25 +6,19 @@ import numpy as np
 import pytest
 import torch
 from tests.conftest import learn_shortly
-from tests.stand_ins import ring_of
+from tests.stand_ins import page_of_one_line, ring_of
 from threadpoolctl import threadpool_limits
 
-import spikeweft.inference.run as infer_module
 from spikeweft.cli import main
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.readers.load import load
 from spikeweft.errors import InputError
+from spikeweft.inference import run
 from spikeweft.inference.reproduction import difference, reproduce
-from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import read_result, write_result
 from spikeweft.runtime import parallel as threads
 from spikeweft.simulation.storage import save_simulation
-
-
-@pytest.fixture(autouse=True)
-def plain_page(monkeypatch):
-    monkeypatch.setattr(infer_module, "build_report", lambda _: "<p>")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -33,6 +27,11 @@ def short_learning_for_all():
     with pytest.MonkeyPatch.context() as patch:
         learn_shortly(patch)
         yield
+
+
+def infer(**settings) -> None:
+    """The real methods, and a page that takes no time."""
+    run.infer(Inference(**settings), build_page=page_of_one_line)
 
 
 def four_neurons(path, seconds):
@@ -54,7 +53,7 @@ def made(tmp_path_factory):
     """A recording and its result."""
     place = tmp_path_factory.mktemp("made")
     recording = four_neurons(place / "four.npz", 6.0)
-    infer(Inference(recording=recording, folder=place / "result", seed=2))
+    infer(recording=recording, folder=place / "result", seed=2)
     return recording, place / "result"
 
 
@@ -79,14 +78,16 @@ def test_a_result_is_made_again_bit_by_bit(result):
     before = contents(result)
     made = reproduce(result)
     assert made.is_same
-    assert {"weights", "standard errors", "GLM's weights", "model's rows"} <= {*made.compared}
+    assert {"weights", "standard errors", "GLM's weights", "model's neuron_parameters"} <= {
+        *made.compared
+    }
     assert made.changes == {}
     assert contents(result) == before
 
 
 def test_a_bootstrap_is_made_again_too(tmp_path):
     recording = four_neurons(tmp_path / "long.npz", 20.0)
-    infer(Inference(recording=recording, folder=tmp_path / "drawn", bootstrap=3, block_s=1.0))
+    infer(recording=recording, folder=tmp_path / "drawn", bootstrap=3, block_s=1.0)
     assert reproduce(tmp_path / "drawn").is_same
 
 
@@ -99,9 +100,11 @@ def test_what_was_recorded_beside_the_spikes_is_read_again(tmp_path):
     save_simulation(tmp_path / "run.npz", with_speed, ring_of(4))
     for covariates in ((), ("speed",)):
         folder = tmp_path / f"with {len(covariates)}"
-        infer(Inference(recording=tmp_path / "run.npz", folder=folder, covariates=covariates))
+        infer(recording=tmp_path / "run.npz", folder=folder, covariates=covariates)
         assert reproduce(folder).is_same
-    without, with_it = (read_result(tmp_path / f"with {n}").model_arrays["rows"] for n in (0, 1))
+    without, with_it = (
+        read_result(tmp_path / f"with {n}").model_arrays["neuron_parameters"] for n in (0, 1)
+    )
     assert with_it.shape[1] == without.shape[1] + 1
 
 
@@ -123,7 +126,7 @@ def test_one_changed_weight_is_found(result, capsys):
 
 def test_the_recording_has_to_be_the_same(result, recording, capsys):
     moved = recording.rename(recording.with_name("moved.npz"))
-    with pytest.raises(InputError, match=r"four\.npz is not there; say with --recording"):
+    with pytest.raises(InputError, match=r"four\.npz does not exist; give its new path"):
         reproduce(result)
     assert main(["reproduce", str(result), "--recording", str(moved)]) == 0
     assert "the same bit by bit: weights" in capsys.readouterr().out
@@ -140,7 +143,7 @@ def test_the_number_of_threads_changes_no_bit(result, recording, tmp_path, monke
     torch.set_num_threads(2)
     try:
         with threadpool_limits(2):
-            infer(Inference(recording=recording, folder=tmp_path / "threads", seed=2))
+            infer(recording=recording, folder=tmp_path / "threads", seed=2)
     finally:
         torch.set_num_threads(before)
         threads._pool.cache_clear()
@@ -151,7 +154,7 @@ def test_the_number_of_threads_changes_no_bit(result, recording, tmp_path, monke
 
 def test_a_process_that_keeps_to_one_thread_finds_the_same(result, recording, tmp_path):
     with threads.on_one_thread(), threadpool_limits(1):
-        infer(Inference(recording=recording, folder=tmp_path / "alone", seed=2))
+        infer(recording=recording, folder=tmp_path / "alone", seed=2)
     assert contents(tmp_path / "alone")["connectivity.nc"] == contents(result)["connectivity.nc"]
 
 

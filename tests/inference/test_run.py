@@ -11,31 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.stand_ins import N_STEPS, SpikeCorrelation, SteppingCorrelation, ring_of, spikes
+from tests.stand_ins import N_STEPS, SteppingCorrelation, ring_of, spikes
+from tests.stand_ins import quick_infer as infer
 
-import spikeweft.inference.run as infer_module
 import spikeweft.results.unfinished_folder as partial_module
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import inference_error
-from spikeweft.inference.run import infer, score, write_report
+from spikeweft.inference.run import score, write_report
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import read_result
 from spikeweft.results.unfinished_folder import partial_of
+from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import lnp_ring
 from spikeweft.simulation.storage import save_simulation
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Estimators that take no time, for tests of what happens around them."""
-    monkeypatch.setattr(infer_module, "CircuitGNN", SteppingCorrelation)
-    monkeypatch.setattr(infer_module, "PoissonGLM", SpikeCorrelation)
-    monkeypatch.setattr(
-        infer_module, "build_report", lambda result, beside=(): f"<p>{len(result.history)}"
-    )
 
 
 @pytest.fixture
@@ -71,7 +62,7 @@ def interrupt(step):
 # ---- what is written
 
 
-def test_a_result_folder_holds_all_that_was_found(quick, inference):
+def test_a_result_folder_holds_all_that_was_found(inference):
     result = infer(inference)
     assert {path.name for path in inference.folder.iterdir()} == {
         "connectivity.nc",
@@ -91,7 +82,7 @@ def test_a_result_folder_holds_all_that_was_found(quick, inference):
     assert len(read.history) == N_STEPS
 
 
-def test_the_scores_are_those_of_the_circuits(quick, inference):
+def test_the_scores_are_those_of_the_circuits(inference):
     result = infer(inference)
     metrics = json.loads((inference.folder / "metrics.json").read_text())
     error = inference_error(result.connectivity, result.truth)
@@ -104,19 +95,19 @@ def test_the_scores_are_those_of_the_circuits(quick, inference):
     assert len(metrics["bits_per_spike_per_neuron"]) == 4
 
 
-def test_the_last_tenth_is_never_seen_in_training(quick, inference):
+def test_the_last_tenth_is_never_seen_in_training(inference):
     infer(inference)
     seen = SteppingCorrelation.seen
     assert seen.epochs_s.tolist() == [[0.0, 18.0]]
     assert seen.spike_times_s.max() < 18.0
 
 
-def test_constant_rates_gain_about_nothing_on_spikes_without_structure(quick, inference):
+def test_constant_rates_gain_about_nothing_on_spikes_without_structure(inference):
     metrics = infer(inference).metrics
     assert metrics["bits_per_spike"] == pytest.approx(0.0, abs=1e-12)
 
 
-def test_without_a_truth_nothing_is_scored_against_it(quick, tmp_path):
+def test_without_a_truth_nothing_is_scored_against_it(tmp_path):
     recording = spikes()
     path = tmp_path / "plain.npz"
     np.savez(path, spike_times=recording.spike_times_s, spike_units=recording.spike_neurons)
@@ -125,7 +116,7 @@ def test_without_a_truth_nothing_is_scored_against_it(quick, tmp_path):
     assert not (tmp_path / "result" / "truth.nc").exists()
 
 
-def test_the_oracle_is_there_where_the_whole_network_is_known(quick, tmp_path):
+def test_the_oracle_is_there_where_the_whole_network_is_known(tmp_path):
     network = lnp_ring()
     recording = simulate(network, 3.0, np.random.default_rng(0))
     save_simulation(tmp_path / "all.npz", recording, network.connectivity)
@@ -139,7 +130,7 @@ def test_the_oracle_is_there_where_the_whole_network_is_known(quick, tmp_path):
     assert "oracle_bits_per_spike" not in metrics
 
 
-def test_provenance_tells_how_to_get_the_same_result(quick, inference, recording_file):
+def test_provenance_tells_how_to_get_the_same_result(inference, recording_file):
     infer(but(inference, minutes=0.2))
     provenance = read_result(inference.folder).provenance
     assert provenance["sha256"] == hashlib.sha256(recording_file.read_bytes()).hexdigest()
@@ -149,7 +140,7 @@ def test_provenance_tells_how_to_get_the_same_result(quick, inference, recording
     assert {"python", "spikeweft", "numpy", "torch"} <= {*provenance["versions"]}
 
 
-def test_what_was_recorded_beside_the_spikes_can_be_read(quick, tmp_path):
+def test_what_was_recorded_beside_the_spikes_can_be_read(tmp_path):
     """By its name; the command of the provenance names it too, and without it it is another fit."""
     times = np.arange(0.0, 20.0, 0.01)
     heading = Covariate(times_s=times, values=np.mod(times, 1.0) * 2 * np.pi, is_angle=True)
@@ -167,17 +158,36 @@ def test_what_was_recorded_beside_the_spikes_can_be_read(quick, tmp_path):
     assert "--covariates" not in but(asked, covariates=()).command
 
 
-def test_the_same_seed_gives_the_same_circuit(quick, inference, tmp_path):
+def test_the_glm_is_given_what_the_model_is_given_and_predicts_better_by_it(tmp_path):
+    """Neurons that follow a direction and do not hear each other."""
+    recording = unconnected_population(4, 60.0, np.random.default_rng(1))
+    save_simulation(tmp_path / "hd.npz", recording, ring_of(4))
+    asked = Inference(recording=tmp_path / "hd.npz", folder=tmp_path / "without")
+    without = infer(asked, baseline=None)
+    with_it, rotated = (
+        infer(but(asked, folder=tmp_path / name, **{name: value}), baseline=None)
+        for name, value in (("covariates", ("direction",)), ("rotated_by", "direction"))
+    )
+    gained = with_it.metrics["glm_bits_per_spike"] - without.metrics["glm_bits_per_spike"]
+    assert gained > 0.1
+    assert np.array_equal(rotated.glm.weights, with_it.glm.weights)
+    read = read_result(tmp_path / "covariates")
+    assert read.provenance["glm_covariates"] == ["direction"]
+    assert read.glm.metadata["covariates"] == "direction"
+    assert without.provenance["glm_covariates"] == []
+
+
+def test_the_same_seed_gives_the_same_circuit(inference, tmp_path):
     first, second = infer(inference), infer(but(inference, folder=tmp_path / "again"))
     assert np.array_equal(first.connectivity.weights, second.connectivity.weights)
     assert np.array_equal(first.model_arrays["noise"], second.model_arrays["noise"])
 
 
-def test_only_the_first_minutes_are_used(quick, inference):
+def test_only_the_first_minutes_are_used(inference):
     assert infer(but(inference, minutes=0.1)).metrics["duration_s"] == pytest.approx(6.0)
 
 
-def test_a_heading_gives_every_neuron_a_place_on_the_ring(quick, tmp_path):
+def test_a_heading_gives_every_neuron_a_place_on_the_ring(tmp_path):
     """Neurons that fire in one quarter of a turn each are placed in its middle."""
     times = np.arange(0.0, 20.0, 0.01)
     heading = Covariate(times_s=times, values=np.mod(times, 1.0) * 2 * np.pi, is_angle=True)
@@ -192,18 +202,18 @@ def test_a_heading_gives_every_neuron_a_place_on_the_ring(quick, tmp_path):
     assert result.sample.preferred_angle_rad == pytest.approx(middles, abs=0.1)
 
 
-def test_doubts_about_the_data_are_kept_with_the_result(quick, tmp_path):
+def test_warnings_about_the_data_are_kept_with_the_result(tmp_path):
     recording = spikes(n=5, duration_s=20.0, rate_hz=30.0)
     kept = (recording.spike_neurons != 4) | (recording.spike_times_s < 1.0)
     np.savez(
-        tmp_path / "doubtful.npz",
+        tmp_path / "odd.npz",
         spike_times=np.append(recording.spike_times_s[kept], 25.0),
         spike_units=np.append(recording.spike_neurons[kept], 0),
         n_units=6,
         epoch_start=[0.0, 10.0],
         epoch_stop=[9.0, 20.0],
     )
-    infer(Inference(recording=tmp_path / "doubtful.npz", folder=tmp_path / "result"))
+    infer(Inference(recording=tmp_path / "odd.npz", folder=tmp_path / "result"))
     said = " | ".join(read_result(tmp_path / "result").warnings)
     for words in ("lie outside the epochs", "never fire", "fewer than 100", "1 gaps", "silent in"):
         assert words in said
@@ -231,7 +241,7 @@ def test_doubts_about_the_data_are_kept_with_the_result(quick, tmp_path):
         ({"bootstrap": 1, "block_s": 15.0}, "blocks of 15 s are too long"),
     ],
 )
-def test_settings_that_cannot_be_used_leave_nothing_behind(quick, inference, changes, sentence):
+def test_settings_that_cannot_be_used_leave_nothing_behind(inference, changes, sentence):
     with pytest.raises(InputError, match=sentence):
         infer(but(inference, **changes))
     assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
@@ -247,7 +257,7 @@ def test_settings_that_cannot_be_used_leave_nothing_behind(quick, inference, cha
         ({"epoch_start": np.arange(20.0), "epoch_stop": np.arange(20.0) + 0.01}, "too short"),
     ],
 )
-def test_a_recording_that_cannot_be_used_leaves_nothing_behind(quick, tmp_path, arrays, sentence):
+def test_a_recording_that_cannot_be_used_leaves_nothing_behind(tmp_path, arrays, sentence):
     recording = spikes(rate_hz=7.5)
     plain = {"spike_times": recording.spike_times_s, "spike_units": recording.spike_neurons}
     np.savez(tmp_path / "bad.npz", **{**plain, **arrays})
@@ -256,17 +266,24 @@ def test_a_recording_that_cannot_be_used_leaves_nothing_behind(quick, tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == ["bad.npz"]
 
 
-def test_an_error_of_the_fit_itself_leaves_nothing_behind(quick, inference, monkeypatch):
-    def refuse(self, X, **options):
-        raise InputError("these spikes cannot be fitted; record others")
+def failing(error):
+    """A model whose fit ends with an error."""
 
-    monkeypatch.setattr(SteppingCorrelation, "fit", refuse)
+    class Failing(SteppingCorrelation):
+        def fit(self, X, y=None, **options):
+            raise error
+
+    return Failing
+
+
+def test_an_error_of_the_fit_itself_leaves_nothing_behind(inference):
+    refuse = failing(InputError("these spikes cannot be fitted; record others"))
     with pytest.raises(InputError, match="cannot be fitted"):
-        infer(inference)
+        infer(inference, model=refuse)
     assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
 
 
-def test_a_result_is_replaced_only_when_forced_and_only_by_a_whole_one(quick, inference):
+def test_a_result_is_replaced_only_when_forced_and_only_by_a_whole_one(inference):
     infer(inference)
     before = contents(inference.folder)
     with pytest.raises(InputError, match="exists already"):
@@ -280,7 +297,7 @@ def test_a_result_is_replaced_only_when_forced_and_only_by_a_whole_one(quick, in
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_folder_that_is_no_result_is_never_replaced(quick, inference, force):
+def test_a_folder_that_is_no_result_is_never_replaced(inference, force):
     inference.folder.mkdir()
     (inference.folder / "thesis.tex").write_text("precious")
     with pytest.raises(InputError, match=r"exists already|not a result of spikeweft"):
@@ -288,32 +305,30 @@ def test_a_folder_that_is_no_result_is_never_replaced(quick, inference, force):
     assert contents(inference.folder) == {"thesis.tex": b"precious"}
 
 
-def test_a_result_needs_a_folder_to_lie_in(quick, inference, tmp_path):
+def test_a_result_needs_a_folder_to_lie_in(inference, tmp_path):
     with pytest.raises(InputError, match="no folder"):
         infer(but(inference, folder=tmp_path / "none" / "result"))
 
 
-def test_a_full_disk_is_one_sentence(quick, inference, monkeypatch):
-    def refuse(*_):
+def test_a_full_disk_is_one_sentence(inference):
+    def refuse(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(infer_module, "write_result", refuse)
     with pytest.raises(InputError, match="No space left on device"):
-        infer(inference)
+        infer(inference, build_page=refuse)
 
 
 @pytest.mark.parametrize("largest", [700, 2_000, 30_000])
-def test_a_file_that_grows_too_large_is_one_sentence(quick, inference, monkeypatch, largest):
+def test_a_file_that_grows_too_large_is_one_sentence(inference, largest):
     """The system refuses while it trains, or when the result is written; then there is room.
 
     What was reached before can be gone on from.
     """
-    monkeypatch.setattr(infer_module, "build_report", lambda _: "<p>" * 20_000)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
     try:
         with pytest.raises(InputError, match=r"result.* cannot be written to \(File too large\)"):
-            infer(inference)
+            infer(inference, build_page=lambda _: "<p>" * 20_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not inference.folder.exists()
@@ -322,22 +337,19 @@ def test_a_file_that_grows_too_large_is_one_sentence(quick, inference, monkeypat
     assert not partial_of(inference.folder).exists()
 
 
-def test_where_nothing_can_be_written_nothing_is_left(quick, inference):
+def test_where_nothing_can_be_written_nothing_is_left(inference):
     with pytest.raises(InputError, match=r"/proc.*(cannot be written to|no folder)"):
         infer(but(inference, folder=Path("/proc/result")))
 
 
-def test_a_recording_too_large_for_the_memory_is_one_sentence(quick, inference, monkeypatch):
-    def refuse(*_, **__):
-        raise MemoryError("unable to allocate 1 TiB")
-
-    monkeypatch.setattr(SteppingCorrelation, "fit", refuse)
-    with pytest.raises(InputError, match=r"memory does not suffice .* 1 TiB"):
-        infer(inference)
+def test_a_recording_too_large_for_the_memory_is_one_sentence(inference):
+    refuse = failing(MemoryError("unable to allocate 1 TiB"))
+    with pytest.raises(InputError, match=r"not enough memory .* 1 TiB"):
+        infer(inference, model=refuse)
     assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
 
 
-def test_times_that_are_not_in_seconds_are_refused(quick, tmp_path):
+def test_times_that_are_not_in_seconds_are_refused(tmp_path):
     recording = spikes()
     np.savez(
         tmp_path / "microseconds.npz",
@@ -348,7 +360,7 @@ def test_times_that_are_not_in_seconds_are_refused(quick, tmp_path):
         infer(Inference(recording=tmp_path / "microseconds.npz", folder=tmp_path / "result"))
 
 
-def test_a_network_that_cannot_be_built_is_found_before_the_fit(quick, tmp_path):
+def test_a_network_that_cannot_be_built_is_found_before_the_fit(tmp_path):
     network = lnp_ring()
     recording = simulate(network, 3.0, np.random.default_rng(0))
     metadata = {**network.connectivity.metadata, "n_neurons": "many"}
@@ -359,7 +371,7 @@ def test_a_network_that_cannot_be_built_is_found_before_the_fit(quick, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["ring.npz"]
 
 
-def test_every_file_of_a_result_can_be_read_by_others(quick, inference):
+def test_every_file_of_a_result_can_be_read_by_others(inference):
     before = os.umask(0o022)
     try:
         infer(inference)
@@ -371,7 +383,7 @@ def test_every_file_of_a_result_can_be_read_by_others(quick, inference):
 # ---- bootstraps
 
 
-def test_a_bootstrap_is_fitted_to_blocks_and_scored_on_the_same_spikes(quick, inference, tmp_path):
+def test_a_bootstrap_is_fitted_to_blocks_and_scored_on_the_same_spikes(inference, tmp_path):
     plain = infer(inference)
     drawn = infer(but(inference, folder=tmp_path / "drawn", bootstrap=1, block_s=1.0))
     assert len(SteppingCorrelation.seen.epochs_s) == 18
@@ -384,7 +396,7 @@ def test_a_bootstrap_is_fitted_to_blocks_and_scored_on_the_same_spikes(quick, in
 # ---- interruptions
 
 
-def test_two_inferences_do_not_share_a_folder(quick, inference):
+def test_two_inferences_do_not_share_a_folder(inference):
     def second(progress):
         if progress.step == 2:
             with pytest.raises(InputError, match="another process is at work"):
@@ -395,7 +407,7 @@ def test_two_inferences_do_not_share_a_folder(quick, inference):
 
 
 @pytest.mark.parametrize("step", [1, 3, N_STEPS])
-def test_an_interrupted_inference_goes_on_to_the_same_result(quick, inference, tmp_path, step):
+def test_an_interrupted_inference_goes_on_to_the_same_result(inference, tmp_path, step):
     whole = infer(but(inference, folder=tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):
         infer(inference, interrupt(step))
@@ -409,13 +421,13 @@ def test_an_interrupted_inference_goes_on_to_the_same_result(quick, inference, t
     assert "checkpoint.safetensors" not in contents(inference.folder)
 
 
-def test_resuming_with_nothing_to_resume_begins(quick, inference):
+def test_resuming_with_nothing_to_resume_begins(inference):
     infer(but(inference, resume=True))
     assert inference.folder.exists()
 
 
 @pytest.mark.parametrize("changes", [{"seed": 9}, {"n_hidden": 2}, {"minutes": 0.2}])
-def test_another_inference_is_not_resumed(quick, inference, changes):
+def test_another_inference_is_not_resumed(inference, changes):
     with pytest.raises(KeyboardInterrupt):
         infer(inference, interrupt(2))
     before = contents(partial_of(inference.folder))
@@ -424,7 +436,7 @@ def test_another_inference_is_not_resumed(quick, inference, changes):
     assert contents(partial_of(inference.folder)) == before
 
 
-def test_another_recording_is_not_resumed(quick, inference, recording_file):
+def test_another_recording_is_not_resumed(inference, recording_file):
     with pytest.raises(KeyboardInterrupt):
         infer(inference, interrupt(2))
     save_simulation(recording_file, spikes(rate_hz=20.0), ring_of(4), force=True)
@@ -433,7 +445,7 @@ def test_another_recording_is_not_resumed(quick, inference, recording_file):
 
 
 @pytest.mark.parametrize("name", ["checkpoint.safetensors", "run.json"])
-def test_a_corrupt_checkpoint_is_refused_and_left_alone(quick, inference, name):
+def test_a_corrupt_checkpoint_is_refused_and_left_alone(inference, name):
     with pytest.raises(KeyboardInterrupt):
         infer(inference, interrupt(2))
     partial = partial_of(inference.folder)
@@ -449,7 +461,7 @@ def test_a_corrupt_checkpoint_is_refused_and_left_alone(quick, inference, name):
     assert not partial.exists()
 
 
-def test_an_interruption_while_writing_loses_no_training(quick, inference, monkeypatch):
+def test_an_interruption_while_writing_loses_no_training(inference, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
@@ -458,10 +470,12 @@ def test_an_interruption_while_writing_loses_no_training(quick, inference, monke
         with pytest.raises(KeyboardInterrupt):
             infer(inference)
     steps = []
-    monkeypatch.setattr(
-        SteppingCorrelation, "advance", lambda self: steps.append(self.step) or None
-    )
-    infer(but(inference, resume=True))
+
+    class Noting(SteppingCorrelation):
+        def advance(self):
+            steps.append(self.step)
+
+    infer(but(inference, resume=True), model=Noting)
     assert steps == [N_STEPS]
 
 
@@ -497,7 +511,7 @@ def test_a_killed_inference_goes_on_to_the_same_result(tmp_path):
 # ---- afterwards
 
 
-def test_a_result_is_scored_against_any_truth_of_its_size(quick, inference, tmp_path):
+def test_a_result_is_scored_against_any_truth_of_its_size(inference, tmp_path):
     result = infer(inference)
     np.savez(tmp_path / "truth.npz", weights=ring_of(4).weights)
     errors = score(inference.folder, tmp_path / "truth.npz")
@@ -508,10 +522,10 @@ def test_a_result_is_scored_against_any_truth_of_its_size(quick, inference, tmp_
         score(inference.folder, tmp_path / "other.npz")
 
 
-def test_a_report_is_written_again(quick, inference):
+def test_a_report_is_written_again(inference):
     infer(inference)
     (inference.folder / "report.html").unlink()
     path = write_report(inference.folder)
-    assert path.read_text() == f"<p>{N_STEPS}"
+    assert path.read_text().startswith("<!doctype html>")
     with pytest.raises(InputError, match="no result folder"):
         write_report(inference.folder.parent / "none")

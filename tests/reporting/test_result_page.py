@@ -14,7 +14,7 @@ from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.evaluation.metrics import inference_error
-from spikeweft.reporting import result_figures as figures
+from spikeweft.reporting import page as page_module
 from spikeweft.reporting import result_page as builder
 from spikeweft.reporting.explorer import SCRIPT, explorer
 from spikeweft.reporting.result_page import build_report
@@ -202,7 +202,7 @@ def recorded_html():
 @pytest.fixture
 def unpainted(monkeypatch):
     """Figures are drawn but not painted, which takes most of the time."""
-    monkeypatch.setattr(figures.plots, "as_svg", lambda ax: "<svg/>")
+    monkeypatch.setattr(page_module, "as_svg", lambda ax: "<svg/>")
 
 
 @pytest.fixture
@@ -268,11 +268,11 @@ def test_an_unknown_circuit_is_said_to_be_unknown(recorded_html):
     assert "The orange line is the recorded direction" in text
 
 
-def test_pairs_that_never_meet_are_counted(recorded_html):
+def test_pairs_never_active_together_are_counted(recorded_html):
     error = recorded_result().connectivity.standard_error
     n_pairs = int(np.isinf(error[~np.eye(19, dtype=bool)]).sum())
     assert n_pairs > 0
-    assert f"For {n_pairs} pairs the data say nothing at all" in Page(recorded_html).text
+    assert f"For {n_pairs} pairs the data hold no information" in Page(recorded_html).text
 
 
 def test_text_from_files_is_shown_and_never_run():
@@ -338,15 +338,28 @@ def test_a_bare_result_still_makes_a_page(unpainted):
 
 
 @pytest.mark.parametrize(
-    ("metrics", "doubt"),
+    ("metrics", "warning"),
     [
         ({"bits_per_spike": -0.1}, "no better than constant rates"),
         ({"bits_per_spike": 0.5, "glm_bits_per_spike": 0.6}, "GLM predicts held-out spikes better"),
         ({"delta": 0.4, "glm_delta": 0.3}, "GLM's circuit is closer to the truth"),
     ],
 )
-def test_a_result_that_should_not_be_believed_says_so(unillustrated, metrics, doubt):
-    assert doubt in Page(build_report(replace(ring_result(12), metrics=metrics))).text
+def test_a_result_that_should_not_be_believed_says_so(unillustrated, metrics, warning):
+    assert warning in Page(build_report(replace(ring_result(12), metrics=metrics))).text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["speed", "yaw"], "Like the model, it was given speed, yaw."),
+        ([], "It was not given speed, yaw, which the model was."),
+    ],
+)
+def test_the_page_says_what_the_glm_was_given(unillustrated, given, said):
+    known = {"covariates": ["speed"], "rotated_by": "yaw", "glm_covariates": given}
+    assert said in build_report(replace(ring_result(), provenance=known))
+    assert "given" not in build_report(ring_result()).partition("Poisson GLM")[2][:300]
 
 
 def test_interchanged_excitation_and_inhibition_are_noticed(unillustrated):

@@ -1,4 +1,4 @@
-"""What a case is fitted to and scored by: spikes, truth, and how well any method could do."""
+"""What a case is fitted to and scored by: spikes, truth, and the limits of any method."""
 
 import io
 from dataclasses import dataclass

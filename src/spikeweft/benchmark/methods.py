@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, NamedTuple
 
 from spikeweft.errors import InputError
@@ -49,7 +49,7 @@ class Method:
         Raises
         ------
         InputError
-            Where there is no such class, or it cannot model hidden neurons but is asked to.
+            Where the class cannot be imported, or has no hidden neurons but is asked for some.
         """
         estimator = self._class()(**self.settings)
         known = estimator.get_params(deep=False)
@@ -59,9 +59,8 @@ class Method:
         return estimator.set_params(**{key: wanted[key] for key in wanted if key in known})
 
     def _class(self) -> type:
-        module, _, name = self.estimator.rpartition(".")
         try:
-            return getattr(import_module(module), name)
+            return resolve_name(self.estimator)
         except (ImportError, AttributeError) as error:
             raise InputError(
                 f"{self.name} cannot be imported ({error}); install what it needs"

@@ -1,17 +1,11 @@
 """Rows of a study's table, one per case, and the CSV file they are kept in."""
 
-import csv
-import io
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from spikeweft.errors import InputError
-from spikeweft.runtime.files import write_whole
-
-NAN = float("nan")
+from spikeweft.results import csv_table
+from spikeweft.results.csv_table import NAN, as_cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +82,7 @@ class Row:
     @property
     def key(self) -> tuple[str, ...]:
         """What tells one case from another."""
-        return tuple(_cell(getattr(self, name)) for name in KEY)
+        return tuple(as_cells({name: getattr(self, name) for name in KEY}).values())
 
     @property
     def fit(self) -> tuple[str, ...]:
@@ -105,49 +99,17 @@ class Row:
 KEY = tuple(field.name for field in fields(Row))[:10]
 
 
-_TYPES = {field.name: field.type for field in fields(Row)}
-
-
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a file; none where there is no file.
+    """Rows of a study's table; none where there is no file.
 
     Raises
     ------
     InputError
-        Where it is not such a file.
+        Where it is not such a table.
     """
-    if not path.exists():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            table = csv.DictReader(file, strict=True)
-            if table.fieldnames != list(_TYPES):
-                raise ValueError("its columns are others")
-            return [Row(**{name: _value(name, row[name]) for name in _TYPES}) for row in table]
-    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
-        raise InputError(
-            f"{path} is not a table that this version writes ({error}); move it away, or choose "
-            "another folder"
-        ) from error
+    return csv_table.read_rows(path, Row)
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write a file whole or not at all: a run that is killed loses no row."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(_TYPES), lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
-    write_whole(path, text.getvalue().encode())
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return str(value)
-
-
-def _value(name: str, cell: str) -> Any:
-    kind = _TYPES[name]
-    if kind is float:
-        return float(cell) if cell else NAN
-    return int(cell) if kind is int else cell
+    """Write a table whole or not at all: a run that is killed loses no row."""
+    csv_table.write_rows(path, rows, Row)

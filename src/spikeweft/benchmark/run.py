@@ -1,4 +1,4 @@
-"""The loop: one case after the other, one row each, kept as soon as it is there."""
+"""The loop of a study: one case after another, each row written as soon as it is made."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ from spikeweft.runtime.files import only_writer, write_whole
 from spikeweft.runtime.isolated_call import CallError, alone
 
 
-class Standing(NamedTuple):
-    """Where a run stands: at the start of a case, without its row, or at its end."""
+class StudyProgress(NamedTuple):
+    """How far a run is: at the start of a case, without its row, or at its end."""
 
     case: Case
     row: Row | None
@@ -33,24 +33,24 @@ def run(
     folder: Path,
     *,
     force: bool = False,
-    on_standing: Callable[[Standing], None] = lambda _: None,
+    on_progress: Callable[[StudyProgress], None] = lambda _: None,
 ) -> Path:
     """Fit and score the cases of one study that its table does not have yet.
 
-    Each case is a process of its own; its row goes to `folder/STUDY.csv` before the next one
+    Each case runs in its own process; its row goes to `folder/STUDY.csv` before the next one
     begins, its circuit to `folder/weights`. A case that fails becomes a row that says why, and is
-    tried again by the next run. Where another table of the study has the same fit, its scores are
-    this row's too. Cases that share their data follow each other best.
+    tried again by the next run. Where another table of the study has the same fit, its scores
+    are reused. Cases that share data should follow each other.
 
     Parameters
     ----------
     cases
         What to fit, of one study.
     folder
-        Where table and circuits go; it is made where it is not there.
+        Folder for table and circuits; made where it does not exist.
     force
-        Make the rows of these cases anew.
-    on_standing
+        Fit these cases again and replace their rows.
+    on_progress
         Called before and after each case.
 
     Returns
@@ -61,21 +61,21 @@ def run(
     Raises
     ------
     InputError
-        Where the folder or the table cannot be used, or another run is at work there.
+        Where the folder or the table cannot be used, or another run writes to it.
     """
     (study,) = {case.study for case in cases}
     busy = f"another benchmark is at work on {folder}; let it end, or choose another folder"
     with only_writer(_checked(folder) / "lock", busy):
-        return _run(cases, folder / f"{study}.csv", force=force, on_standing=on_standing)
+        return _run(cases, folder / f"{study}.csv", force=force, on_progress=on_progress)
 
 
 def weights_file(folder: Path, row: Row) -> Path:
-    """Where the circuit of a row is kept."""
+    """The file with the circuit of a row."""
     return folder / "weights" / f"{row.name}.npz"
 
 
 def _run(
-    cases: Sequence[Case], table: Path, *, force: bool, on_standing: Callable[[Standing], None]
+    cases: Sequence[Case], table: Path, *, force: bool, on_progress: Callable[[StudyProgress], None]
 ) -> Path:
     asked = {empty_row(case).key: case for case in cases}
     rows = [r for r in read_rows(table) if not (r.key in asked and (force or r.failed))]
@@ -86,14 +86,14 @@ def _run(
     data_of = lru_cache(maxsize=1)(_data_set)
     fits = {} if force else {row.fit: row for row in rows if not row.failed}
     for number, case in enumerate(missing, start=1 + len(asked) - len(missing)):
-        on_standing(Standing(case, None, number, len(asked)))
+        on_progress(StudyProgress(case, None, number, len(asked)))
         same = fits.get(empty_row(case).fit)
         row = _of_case(case, same, table.parent) if same else _row(case, data_of, table.parent)
         rows.append(row)
         if not row.failed:
             fits[row.fit] = row
         write_rows(table, rows)
-        on_standing(Standing(case, row, number, len(asked)))
+        on_progress(StudyProgress(case, row, number, len(asked)))
     return table
 
 
@@ -112,12 +112,12 @@ def _row(case: Case, data_of: Callable[[_Source], DataSet], folder: Path) -> Row
         scored = alone(fit_and_score, case, data)
     except CallError as error:
         return empty_row(case, failed=str(error))
-    _keep_circuit(weights_file(folder, scored.row), scored)
+    _write_circuit(weights_file(folder, scored.row), scored)
     return scored.row
 
 
 def _of_case(case: Case, same: Row, folder: Path) -> Row:
-    """The row of a case whose fit another table has; its circuit, where it was kept, as well."""
+    """The row of a case that another table has fitted, with its circuit where there is one."""
     row = replace(same, table=case.table, command=case.command)
     circuit = weights_file(folder, same)
     if circuit.exists():
@@ -131,7 +131,7 @@ def _data_set(source: _Source) -> DataSet:
     return alone(simulated, source.network, source.minutes, source.seed)
 
 
-def _keep_circuit(path: Path, scored: Scored) -> None:
+def _write_circuit(path: Path, scored: Scored) -> None:
     """Inferred and true weights, the scale between them, and the sample that figures show."""
     inferred, truth, sample = scored.inferred, scored.truth, scored.sample
     arrays = {

@@ -1,4 +1,4 @@
-"""One case: fit the method to the training spikes, then score what it says."""
+"""One case: the method is fitted to the training spikes and its circuit is scored."""
 
 import time
 from collections.abc import Mapping

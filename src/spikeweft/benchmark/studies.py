@@ -42,7 +42,7 @@ from spikeweft.simulation.ring_networks import (
 SEEDS = (100, 101, 102)
 
 
-"""Seeds that no development has looked at."""
+"""Seeds that were not used in development."""
 
 
 MINUTES = 8.0
@@ -78,16 +78,13 @@ HIDDEN_CONTROLS = (CIRCUIT_GNN, *PEERS)
 """Methods beside which hidden neurons are judged: none of these is given any."""
 
 
-SPYCON = "spycon_sim1917Cell1Block1_tiny.npz"
-
-
-"""A simulated network of 20 neurons by others, with its true edges (christiando/spycon)."""
-
-
 SPYCON_MINUTES = 30.0
 
 
 SPYCON_NEURONS = 20
+
+
+"""Of spycon_sim1917Cell1Block1_tiny.npz, a network that others simulated (christiando/spycon)."""
 
 
 _CHOOSES_MINUTES = ("paper", "wirings", "ablations")
@@ -172,7 +169,7 @@ def curves(seeds: Sequence[int] = SEEDS) -> list[Case]:
 def wirings(
     seeds: Sequence[int] = SEEDS, minutes: float = WIRING_MINUTES, spycon: Path | None = None
 ) -> list[Case]:
-    """Networks that are no rings: three random wirings, and that of a file where it is given.
+    """Networks other than rings: three random wirings, and that of a file where one is given.
 
     Raises
     ------
@@ -181,25 +178,25 @@ def wirings(
     """
     if spycon is not None and not spycon.is_file():
         raise InputError(f"there is no file {spycon}; check --spycon, or leave it out")
-    laws = {
+    rules = {
         "random symmetric": SymmetricWiring(),
         "random directed": DirectedWiring(),
         "excitatory/inhibitory": ExcitatoryInhibitoryWiring(),
     }
     simulated = [
-        _random(name, random_network(law, wiring_seed=seed), method, seed, minutes)
+        _random(name, random_network(rule, wiring_seed=seed), method, seed, minutes)
         for seed in seeds
-        for name, law in laws.items()
+        for name, rule in rules.items()
         for method in WITHOUT_DRIVE
     ]
     return [*simulated, *(_spycon(spycon, seeds[0]) if spycon is not None else ())]
 
 
 def ablations(seeds: Sequence[int] = SEEDS, minutes: float = MINUTES) -> list[Case]:
-    """CircuitGNN, whole and with one thing left out at a time, and the published model it is after.
+    """CircuitGNN, whole and with one ingredient left out at a time, and the published model.
 
-    Both rings. The published model differs in all at once, its wide messages included; a last line
-    is that model with narrow ones.
+    Both rings. The published model differs in all of them and has wide messages; the last line is
+    that model with narrow ones.
     """
     cases = [
         _ring("ablations", "1", "ring", neuron_model, ring, method)
@@ -230,15 +227,6 @@ def chosen(
             raise InputError(f"there is no {word} '{unknown[0]}' here; choose {', '.join(known)}")
         kept = [case for case in kept if not names or name_of(case) in names]
     return kept
-
-
-def spycon_beside_checkout() -> Path | None:
-    """The recorded network's file in the folder of shared data beside a checkout, if it is there.
-
-    It may not be redistributed, so the package does not hold it.
-    """
-    path = Path(__file__).resolve().parents[4] / "shared" / "data" / SPYCON
-    return path if path.is_file() else None
 
 
 def _with_seeds(cases: Sequence[Case], seeds: Sequence[int], minutes: float) -> list[Case]:
@@ -315,7 +303,7 @@ def _random(
 
 
 def _spycon(file: Path, seed: int) -> Iterator[Case]:
-    """There is one recording of it, so there is one seed."""
+    """Cases of the one recording; the seed is that of the methods alone."""
     for method in WITHOUT_DRIVE:
         yield Case(
             study="wirings",

@@ -3,19 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
 from spikeweft.check.findings import Checkup, Severity, counted, lasting
-
-_TEMPLATES = Environment(
-    loader=ChoiceLoader(
-        [PackageLoader("spikeweft", "check"), PackageLoader("spikeweft", "reporting")]
-    ),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+from spikeweft.reporting.page import render
 
 
 def build_page(checkup: Checkup) -> str:
@@ -23,7 +12,8 @@ def build_page(checkup: Checkup) -> str:
     facts = checkup.facts
     gravest_first = sorted(checkup.findings, key=lambda finding: -finding.severity)
     by_topic = {finding.topic: finding.numbers for finding in checkup.findings}
-    return _TEMPLATES.get_template("page.html.jinja").render(
+    return render(
+        "check/page.html.jinja",
         source=checkup.source,
         facts=[
             counted(facts["n_neurons"], "neuron"),

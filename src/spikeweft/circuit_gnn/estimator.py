@@ -21,7 +21,7 @@ from spikeweft.data.holdout import HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
-from spikeweft.estimator import SpikePredictor, check_enough_neurons
+from spikeweft.estimator import ResumablePredictor, check_enough_neurons
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
 
@@ -51,7 +51,7 @@ class CircuitModel:
     weights: Float[np.ndarray, "post pre"]
 
 
-class CircuitGNN(SpikePredictor):
+class CircuitGNN(ResumablePredictor):
     r"""Circuit inference by a graph network with narrow messages (after Yoon 2025).
 
     .. math::

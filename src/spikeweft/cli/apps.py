@@ -39,7 +39,7 @@ benchmark_app = App(
 
     Every fit is one row of `OUT_DIR/STUDY.csv`, with its scores, time, memory, versions, and the
     command that makes it again. What the table has is not fitted again, so a study that was
-    interrupted goes on when its command is repeated. The true wiring scores and does nothing else.
+    interrupted continues when its command is repeated. The true wiring is used for scoring alone.
     """,
 )
 

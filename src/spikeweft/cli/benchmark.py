@@ -12,7 +12,7 @@ from spikeweft.cli.printing import number
 
 if TYPE_CHECKING:
     from spikeweft.benchmark.rows import Row
-    from spikeweft.benchmark.run import Standing
+    from spikeweft.benchmark.run import StudyProgress
     from spikeweft.benchmark.studies import Case
 
 
@@ -36,15 +36,15 @@ def paper(
     out_dir
         Folder for table, circuits and figures.
     table
-        1 (no input), 2 (external drive), 3 (Profile II), or partial (hidden neurons); else all.
+        1 (no input), 2 (external drive), 3 (Profile II), partial (hidden neurons); all by default.
     seeds
         Networks' seeds.
     methods
-        Names of methods, as CircuitGNN PoissonGLM; else all.
+        Names of methods, as CircuitGNN PoissonGLM; all by default.
     minutes
         Length of each recording.
     force
-        Make rows that exist anew.
+        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
@@ -70,13 +70,13 @@ def curves(
     out_dir
         Folder for table, circuits and figures.
     table
-        strength or minutes; else both.
+        strength or minutes; both by default.
     seeds
         Networks' seeds.
     methods
-        Names of methods; else all.
+        Names of methods; all by default.
     force
-        Make rows that exist anew.
+        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
@@ -95,7 +95,7 @@ def wirings(
     spycon: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Networks that are no rings: random wiring, and a network that others simulated.
+    """Networks other than rings: random wiring, and a network that others simulated.
 
     Example: `spikeweft benchmark wirings results --spycon spycon_sim1917Cell1Block1_tiny.npz`
 
@@ -104,24 +104,24 @@ def wirings(
     out_dir
         Folder for table, circuits and figures.
     table
-        simulated or spycon; else both.
+        simulated or spycon; both by default.
     seeds
         Networks' seeds.
     methods
-        Names of methods; else all.
+        Names of methods; all by default.
     minutes
         Length of each simulated recording.
     spycon
-        The file of christiando/spycon; without it, it is looked for beside the checkout.
+        File of christiando/spycon, which may not be redistributed; without it, its network is left
+        out.
     force
-        Make rows that exist anew.
+        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
-    file = spycon or studies.spycon_beside_checkout()
-    if file is None:
-        print(f"no {studies.SPYCON} was found, so it is left out; name it with --spycon PATH")
-    _benchmark(studies.wirings(seeds, minutes, file), out_dir, table, methods, force=force)
+    if spycon is None:
+        print("the network of christiando/spycon is left out; name its file with --spycon FILE")
+    _benchmark(studies.wirings(seeds, minutes, spycon), out_dir, table, methods, force=force)
 
 
 @benchmark_app.command
@@ -135,7 +135,7 @@ def ablations(
     minutes: Annotated[float, Minutes] = 8.0,
     force: bool = False,
 ) -> None:
-    """What each part of CircuitGNN contributes: the method with one thing left out at a time.
+    """What each ingredient of CircuitGNN contributes: one is left out at a time.
 
     Example: `spikeweft benchmark ablations results --seeds 100`
 
@@ -144,15 +144,15 @@ def ablations(
     out_dir
         Folder for table, circuits and figures.
     table
-        Only 1, the two rings, so far.
+        1, the two rings: the only table so far.
     seeds
         Networks' seeds.
     methods
-        Names of variants; else all.
+        Names of variants; all by default.
     minutes
         Length of each recording.
     force
-        Make rows that exist anew.
+        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
@@ -161,7 +161,7 @@ def ablations(
 
 @benchmark_app.command
 def figures(out_dir: Path, /) -> None:
-    """Draw figures and print tables again, from what OUT_DIR holds; nothing is fitted.
+    """Draw the figures and print the tables of OUT_DIR again; nothing is fitted.
 
     Example: `spikeweft benchmark figures results`
 
@@ -170,7 +170,7 @@ def figures(out_dir: Path, /) -> None:
     out_dir
         Folder that the other benchmark commands filled.
     """
-    from spikeweft.benchmark.figures import circuits_gone, draw_figures
+    from spikeweft.benchmark.figures.draw import circuits_gone, draw_figures
     from spikeweft.benchmark.markdown_tables import folder_markdown
 
     print(folder_markdown(out_dir))
@@ -179,7 +179,7 @@ def figures(out_dir: Path, /) -> None:
     if gone := circuits_gone(out_dir):
         print(
             f"Matrices of some networks are not drawn, since {len(gone)} circuits are not in the "
-            f"folder, the first {gone[0].name}; fit them again with --force to see them."
+            f"folder, the first {gone[0].name}; repeat their fits with --force."
         )
 
 
@@ -191,20 +191,20 @@ def _benchmark(
     *,
     force: bool,
 ) -> None:
-    """Run the chosen cases with a line for each, then show all that the folder holds."""
+    """Run the chosen cases, printing a line for each, then show all tables and figures."""
     from spikeweft.benchmark.run import run
     from spikeweft.benchmark.studies import chosen
 
-    run(chosen(cases, tables, methods), out_dir, force=force, on_standing=_print_standing)
+    run(chosen(cases, tables, methods), out_dir, force=force, on_progress=_print_progress)
     figures(out_dir)
 
 
-def _print_standing(standing: "Standing") -> None:
-    case, row = standing.case, standing.row
+def _print_progress(progress: "StudyProgress") -> None:
+    case, row = progress.case, progress.row
     where = (case.table, case.setting, f"{case.neuron_model} neurons", f"seed {case.seed}")
     if case.n_hidden or case.table == "partial":
         where += (f"{case.n_observed} observed", f"{case.n_hidden} hidden")
-    place = f"{standing.number} of {standing.n_cases}: {case.method.name} on {', '.join(where)}"
+    place = f"{progress.number} of {progress.n_cases}: {case.method.name} on {', '.join(where)}"
     print(f"{place}: {_outcome(row)}" if row else place, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""`spikeweft check`: what a recording is fit for, before the hours are spent."""
+"""`spikeweft check`: what a recording is good for, before hours are spent on it."""
 
 import json
 import sys
@@ -29,22 +29,22 @@ def check(
     html_file: Annotated[Path | None, Parameter(name="--html")] = None,
     force: bool = False,
 ) -> None:
-    """Say what a recording is fit for, what is wrong with it, and what a fit will take.
+    """Say what a recording is good for, what is wrong with it, and how long a fit will take.
 
     Example: `spikeweft check recording.nwb --html check.html`
 
     It looks for silent and duplicate units, refractory violations, drift, gaps and synchrony, and
-    fits the first minutes quickly to foretell how far off the weights will be, how many minutes
-    would be needed for less, and the time and memory of the whole fit.
+    fits its start quickly to predict how far off the weights will be, how many minutes would be
+    needed for less, and the time and memory of the whole fit.
 
     Parameters
     ----------
     recording
         NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
     epochs
-        Look only at epochs with this name, such as "wake".
+        Use only epochs with this name, such as "wake".
     minutes
-        Look only at the first minutes.
+        Use only the first minutes.
     json_file
         Write all that was measured to this file.
     html_file
@@ -71,7 +71,7 @@ def check(
 
 def _check_new(path: Path, *, force: bool) -> None:
     if path.is_dir() or not path.absolute().parent.is_dir():
-        raise InputError(f"{path} cannot be written to; name a file in a folder that exists")
+        raise InputError(f"{path} cannot be written to; give a file in a folder that exists")
     if path.exists() and not force:
         raise InputError(f"{path} exists already; choose another name or use --force")
 

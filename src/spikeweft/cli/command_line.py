@@ -22,21 +22,33 @@ from spikeweft.cli.apps import app
 from spikeweft.errors import InputError
 
 _TO_GO_ON = {
-    "infer": "; run the same command with --resume to go on",
-    "benchmark": "; run the same command, without --force, to go on",
-    "heading": "; run the same command to go on",
-    "sweep": "; run the same command to go on",
+    "infer": "; run the same command with --resume to continue",
+    "benchmark": "; run the same command without --force to continue",
+    "heading": "; run the same command to continue",
+    "sweep": "; run the same command to continue",
 }
 
 
-def main(tokens: Sequence[str] | None = None) -> int:
-    """Run one command; 0 where it went well, 2 where the user has to change something."""
+def main(tokens: Sequence[str] | None = None, **given: object) -> int:
+    """Run one command and return its exit status.
+
+    It is 0 on success, 2 where the user has to change something, and 130 when interrupted.
+
+    Parameters
+    ----------
+    tokens
+        Words of the command line; those of this process where None.
+    given
+        Arguments of the command that are no options, by name.
+    """
     words = sys.argv[1:] if tokens is None else list(tokens)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # some terminals have no Δ
     try:
-        app(words, exit_on_error=False, print_error=False)
+        command, bound, not_parsed = app.parse_args(words, exit_on_error=False, print_error=False)
+        bound.arguments |= {name: given[name] for name in not_parsed if name in given}
+        command(*bound.args, **bound.kwargs)
     except (InputError, CycloptsError) as error:
         print(f"spikeweft: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

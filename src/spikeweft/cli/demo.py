@@ -1,9 +1,12 @@
-"""`spikeweft demo`: all other commands, one after the other, on a small network."""
+"""`spikeweft demo`: the other commands, one after another, on a small network."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 from spikeweft.cli.apps import app
 from spikeweft.cli.infer import run_inference
+from spikeweft.cli.options import GivenInPython
 from spikeweft.cli.report import report
 from spikeweft.cli.score import score
 from spikeweft.cli.simulate import ring
@@ -12,12 +15,18 @@ _DEMO_MINUTES = 2.0
 
 
 @app.command
-def demo(out_dir: Path = Path("demo"), /, *, force: bool = False) -> None:
+def demo(
+    out_dir: Path = Path("demo"),
+    /,
+    *,
+    force: bool = False,
+    infer_by: Annotated[Callable | None, GivenInPython] = None,
+) -> None:
     """Simulate a small network, infer its wiring from the spikes, and score the answer.
 
     Example: `spikeweft demo`
 
-    It runs the other commands one after the other, and shows each before it runs.
+    It runs the other commands one after another, and shows each before it runs.
 
     Parameters
     ----------
@@ -25,6 +34,8 @@ def demo(out_dir: Path = Path("demo"), /, *, force: bool = False) -> None:
         Folder to make; the simulated recording lies beside it, as OUT_DIR.npz.
     force
         Replace a demo that exists.
+    infer_by
+        Function that infers; `inference.run.infer` where None.
     """
     from spikeweft.inference.run import check_folder
     from spikeweft.inference.settings import Inference
@@ -36,7 +47,7 @@ def demo(out_dir: Path = Path("demo"), /, *, force: bool = False) -> None:
     print(f"$ spikeweft simulate ring {made} {options}")
     ring(made, neuron_model="lnp", minutes=_DEMO_MINUTES, seed=1, force=force)
     print(f"\n$ spikeweft infer {made} {out_dir}")
-    run_inference(inference)
+    run_inference(inference, infer_by)
     print(f"\n$ spikeweft score {out_dir} {made}")
     score(out_dir, made)
     print(f"\n$ spikeweft report {out_dir}")

@@ -1,6 +1,7 @@
-"""`spikeweft heading`: head-direction cells, their circuit, and controls that could say no."""
+"""`spikeweft heading`: head-direction cells, their circuit, and its controls."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Count
+from spikeweft.cli.options import Count, GivenInPython
 
 Counts = Parameter(validator=Number(gte=0), consume_multiple=True)
 
@@ -29,25 +30,26 @@ def heading(
     draws: Annotated[int, Count] = 19,
     seed: Annotated[int, Count] = 0,
     force: bool = False,
+    study_by: Annotated[Callable | None, GivenInPython] = None,
 ) -> None:
     """Infer the circuit of head-direction cells, beside what their tuning alone would show.
 
     Example: `spikeweft heading mouse.nwb heading --angle head-direction --n-hidden 0 10`
 
     Finds the head-direction cells, places them on a ring by preferred direction, and infers their
-    coupling with and without the direction as an input. A common input and a ring attractor make
-    the same picture; so every profile stands beside that of spikes drawn anew from tuning alone,
-    and of shuffled directions. OUT_DIR holds tables (CSV), figures, and `heading.html`, the page
-    to open first. Each step is kept: interrupted, the same command goes on.
+    coupling with and without the direction as an input. A common input and a ring attractor give
+    the same profile, so every profile is shown beside those of spikes drawn from tuning alone and
+    of shuffled directions. OUT_DIR holds tables (CSV), figures, and `heading.html`, the page
+    to open first. Each step is saved; after an interruption, the same command continues.
 
     Parameters
     ----------
     recording
         NWB file, saved pynapple TsGroup, or .npz, with the animal's direction among its covariates.
     out_dir
-        Folder to make, or to go on with.
+        Folder to make, or to continue in.
     angle
-        Name of the direction; without it, the only angle of the recording.
+        Name of the direction; by default the only angle of the recording.
     n_hidden
         Numbers of hidden neurons, a fit with and without the direction for each.
     epochs
@@ -56,18 +58,20 @@ def heading(
         Recordings of the same neurons in another state, such as sleep, on which the circuit is
         tested.
     draws
-        How often spikes are drawn anew from tuning alone for the fit that is judged, which knows
-        the direction and has the fewest hidden neurons. Fewer than 19 give no p value.
+        How often spikes are drawn from tuning alone for the fit that is judged, which is given the
+        direction and has the fewest hidden neurons. Fewer than 19 give no p value.
     seed
         The same seed on the same machine gives the same answer.
     force
         Start over.
+    study_by
+        Function that takes the steps of a study; `steps.run_study` where None.
     """
     from spikeweft.head_direction.page import write_study
     from spikeweft.head_direction.steps import run_study
-    from spikeweft.head_direction.study import HeadingStudy
+    from spikeweft.head_direction.study import HeadDirectionStudy
 
-    study = HeadingStudy(
+    study = HeadDirectionStudy(
         recording=recording,
         folder=out_dir,
         angle=angle,
@@ -77,7 +81,7 @@ def heading(
         draws=draws,
         seed=seed,
     )
-    findings = run_study(
+    findings = (study_by or run_study)(
         study, lambda stage: print(stage, file=sys.stderr, flush=True), force=force
     )
     page = write_study(findings)

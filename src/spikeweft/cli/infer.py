@@ -1,11 +1,12 @@
 """`spikeweft infer`: from a recording to a folder with the answer."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Count, Minutes, Names
+from spikeweft.cli.options import Count, GivenInPython, Minutes, Names
 from spikeweft.cli.printing import number, print_table
 from spikeweft.cli.progress import progress_display
 
@@ -30,8 +31,9 @@ def infer(
     block_s: Annotated[float, Minutes] = 10.0,
     resume: bool = False,
     force: bool = False,
+    infer_by: Annotated[Callable | None, GivenInPython] = None,
 ) -> None:
-    """Infer who drives whom from a recording, and write a folder with the answer.
+    """Infer which neurons drive which from a recording, and write the result to a folder.
 
     Example: `spikeweft infer recording.nwb result --hidden 10 --epochs wake`
 
@@ -40,22 +42,22 @@ def infer(
     open first. The last tenth of the recording only scores. Where the file holds the true wiring,
     the answer is scored against it too.
 
-    Until it is whole, the folder is called OUT_DIR.partial; interrupted, it can be resumed.
+    Until it is complete, the folder is called OUT_DIR.partial; an interrupted inference can be
+    resumed.
 
     Parameters
     ----------
     recording
         NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
     out_dir
-        Folder to make. Without it, the recording's name in the current folder.
+        Folder to make; by default in the current folder, named like the recording.
     hidden
-        Neurons the model may place between the recorded ones.
+        Hidden neurons that the model may place between the recorded ones.
     covariates
-        Names of what was recorded beside the spikes that enters every rate, such as a direction.
-        Couplings are then what is left when these are known. The GLM beside does not read them.
+        Names of recorded covariates that enter every rate, such as a direction. Couplings are then
+        what the covariates do not explain. The GLM is given the same.
     rotated_by
-        Name of a recorded angle that turns a ring's activity, as an external input does; the ring
-        is then read as driven by it.
+        Name of a recorded angle that rotates a ring's activity, as an external input does.
     seed
         The same seed on the same machine gives the same answer.
     epochs
@@ -63,13 +65,15 @@ def infer(
     minutes
         Use only the first minutes.
     bootstrap
-        Fit to blocks of the recording that are drawn at random, with this seed.
+        Fit to blocks of the recording that are drawn at random with this seed.
     block_s
-        About how many seconds such a block lasts.
+        Approximate length of such a block in seconds.
     resume
-        Go on with an inference that was interrupted, to the result it would have had.
+        Resume an interrupted inference, to the result it would have had.
     force
         Replace a result that exists, or start an interrupted inference over.
+    infer_by
+        Function that infers; `inference.run.infer` where None.
     """
     from spikeweft.inference.settings import Inference
 
@@ -87,16 +91,17 @@ def infer(
             block_s=block_s,
             resume=resume,
             force=force,
-        )
+        ),
+        infer_by,
     )
 
 
-def run_inference(inference: "Inference") -> None:
-    """Infer with a display of where it stands; then print doubts, scores, and what to open."""
+def run_inference(inference: "Inference", infer_by: Callable | None = None) -> None:
+    """Infer with a progress display; then print warnings, scores, and what to open."""
     from spikeweft.inference.run import infer
 
     with progress_display() as (on_progress, on_stage):
-        result = infer(inference, on_progress, on_stage)
+        result = (infer_by or infer)(inference, on_progress, on_stage)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     _print_scores(result)

@@ -1,4 +1,4 @@
-"""What options of several commands have in common: how a value is read, and what is refused."""
+"""How values of options are read and checked, for all commands."""
 
 from collections.abc import Sequence
 
@@ -26,6 +26,12 @@ Count = Parameter(converter=_whole_number, validator=Number(gte=0))
 
 
 Seeds = Parameter(validator=Number(gte=0), consume_multiple=True)
+
+
+GivenInPython = Parameter(parse=False)
+
+
+"""Not an option: a function that a caller of `main` may put in place of the default."""
 
 
 Names = Parameter(consume_multiple=True, show_default=False)

@@ -1,4 +1,4 @@
-"""Where a long fit stands: a bar on a terminal, lines in a file or a pipe."""
+"""Progress of a long fit: a bar on a terminal, lines in a file or a pipe."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @contextmanager
 def progress_display() -> Iterator[tuple[Callable[["Progress"], None], Callable[[str], None]]]:
-    """Two functions that show where an inference stands: after a step, and at a new stage."""
+    """Two functions that show the progress of an inference: after a step, and at a new stage."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -48,7 +48,7 @@ def progress_display() -> Iterator[tuple[Callable[["Progress"], None], Callable[
 
 
 def _progress_lines() -> tuple[Callable[["Progress"], None], Callable[[str], None]]:
-    """The same for a file or a pipe: a line for each new stage, and one now and then."""
+    """The same for a file or a pipe: a line for each new stage, and one every ten seconds."""
     last = {"stage": "", "shown": 0.0}
 
     def show(line: str) -> None:

@@ -1,4 +1,4 @@
-"""`spikeweft report`: the page of a result, again."""
+"""`spikeweft report`: the page of a result, written again."""
 
 from pathlib import Path
 

@@ -17,15 +17,15 @@ def reproduce(out_dir: Path, /, *, recording: Path | None = None) -> None:
 
     Example: `spikeweft reproduce result`
 
-    Nothing is written to OUT_DIR. The exit status is 0 where all is the same, 1 where not; then the
-    largest differences are shown, and where they are.
+    Nothing is written to OUT_DIR. The exit status is 0 where all is the same; otherwise it is 1 and
+    the largest differences are shown with their place.
 
     Parameters
     ----------
     out_dir
         Folder that `spikeweft infer` made, or one of the fits of a sweep.
     recording
-        Where its recording is now, if not where it was. Another recording is refused.
+        Where its recording is now, if it was moved. Another recording is refused.
     """
     from spikeweft.inference.reproduction import reproduce
 

@@ -11,11 +11,12 @@ from cyclopts.validators import Number
 
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import Count, Minutes, Names, Seeds
+from spikeweft.cli.printing import number
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
-    from spikeweft.inference.sweep.cluster import Crew
-    from spikeweft.inference.sweep.run import Standing
+    from spikeweft.inference.sweep.cluster import Cluster
+    from spikeweft.inference.sweep.run import SweepProgress
     from spikeweft.inference.sweep.table import Row
 
 
@@ -48,15 +49,14 @@ def sweep(
 
     Every fit is a result folder in `OUT_DIR/fits`, as `spikeweft infer` makes it, and a row of
     `OUT_DIR/sweep.csv`, with its settings, scores, costs, versions, machine, and the command that
-    makes it again. A sweep that was interrupted or killed goes on when its command is repeated: a
-    fit that is there is not made again. A fit that failed is a row that says why, and is tried
-    again by the next run.
+    makes it again. A sweep that was interrupted or killed continues when its command is repeated,
+    and makes no fit twice. A fit that failed is a row that says why; the next run tries it again.
 
-    With several numbers of hidden neurons it says which one held-out spikes prefer, and how far the
-    weights depend on it.
+    With several numbers of hidden neurons it says which one predicts held-out spikes best, and how
+    much the weights depend on it.
 
     It runs on this machine, unless `--scheduler` or `--slurm` name another place. Those machines
-    have to see recordings and OUT_DIR under the same paths.
+    must see recordings and OUT_DIR under the same paths.
 
     Parameters
     ----------
@@ -65,29 +65,29 @@ def sweep(
     seeds
         Seeds of the fits.
     hidden
-        Numbers of neurons that the model may place between the recorded ones.
+        Numbers of hidden neurons that the model may place between the recorded ones.
     minutes
-        Use only the first minutes, as many; else all.
+        Use only the first minutes; each number is a fit of its own. All by default.
     epochs
-        Names of epochs; each name is a fit of its own. Else all.
+        Names of epochs; each name is a fit of its own. All by default.
     bootstraps
         How many bootstraps to fit beside each recording: their spread tells how sure weights are.
     block_s
-        About how many seconds the blocks of a bootstrap last.
+        Approximate length of a bootstrap's blocks in seconds.
     workers
-        Processes on this machine, each with a fit on one thread; else one for each processor.
+        Processes on this machine, each with a fit on one thread; one for each processor by default.
     scheduler
         Address of a Dask scheduler that runs already, as tcp://node:8786.
     slurm
-        Submit jobs to Slurm, by dask-jobqueue; its configuration has what is not given here.
+        Submit jobs to Slurm by dask-jobqueue, whose configuration holds what is not given here.
     jobs
-        How many Slurm jobs; else one.
+        Number of Slurm jobs; one by default.
     queue
         Slurm's partition.
     account
         Slurm's account.
     cores
-        Processors of a job; as many fits run in it side by side.
+        Processors of a job, each of which makes one fit at a time.
     memory
         Memory of a job, as 16GB.
     walltime
@@ -121,9 +121,9 @@ def sweep(
         "interface": interface,
     }
     fits = planned(grid, fits_folder(folder))
-    crew = _crew(folder, workers, scheduler, asked, is_slurm=slurm)
-    rows = sweep(fits, folder, crew, _print_standing)
-    n_failed = sum(bool(row["failed"]) for row in rows)
+    cluster = _cluster(folder, workers, scheduler, asked, is_slurm=slurm)
+    rows = sweep(fits, folder, cluster, _print_progress)
+    n_failed = sum(bool(row.failed) for row in rows)
     print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
     _print_hidden_curves(rows, fits_folder(folder))
     if n_failed:
@@ -131,19 +131,19 @@ def sweep(
         raise SystemExit(1)
 
 
-def _crew(
+def _cluster(
     folder: Path,
     workers: int | None,
     scheduler: str | None,
     asked: Mapping[str, int | str | None],
     *,
     is_slurm: bool,
-) -> "AbstractContextManager[Crew]":
-    """The one place that the options name."""
+) -> "AbstractContextManager[Cluster]":
+    """The cluster that the options name."""
     from spikeweft.runtime.parallel import n_processors
 
     with needs_extra("dask"):
-        from spikeweft.inference.sweep.cluster import crew_at, local_crew, slurm_crew
+        from spikeweft.inference.sweep.cluster import cluster_at, local_cluster, slurm_cluster
     named = {"--workers": workers, "--scheduler": scheduler, "--slurm": is_slurm or None}
     places = [option for option, value in named.items() if value is not None]
     if len(places) > 1:
@@ -152,8 +152,8 @@ def _crew(
     if for_slurm and not is_slurm:
         raise InputError(f"{', '.join(for_slurm)} is for Slurm jobs; add --slurm, or leave it out")
     if is_slurm:
-        return slurm_crew(asked, folder / "slurm")
-    return local_crew(workers or n_processors()) if scheduler is None else crew_at(scheduler)
+        return slurm_cluster(asked, folder / "slurm")
+    return local_cluster(workers or n_processors()) if scheduler is None else cluster_at(scheduler)
 
 
 def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
@@ -164,11 +164,11 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
 
     for name, curve in hidden_curves(rows, fits).items():
         best = preferred(curve)
-        print(f"\n{name}: held-out spikes prefer {best.n_hidden} hidden neurons")
+        print(f"\n{name}: {best.n_hidden} hidden neurons predict held-out spikes best")
         if still_rises(curve):
             print(
                 "These are the most that were tried, and prediction still improves: try more, up "
-                "to as many as may be missing, before the weights are read"
+                "to as many as may be missing, before the weights are interpreted"
             )
         print("hidden  bits per spike  below the best     weights agree with fewer, between seeds")
         for point in curve:
@@ -182,13 +182,13 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
             )
 
 
-def _print_standing(standing: "Standing") -> None:
-    row = standing.row
-    outcome = f"failed: {row['failed']}" if row["failed"] else _scores(row)
-    place = f"{standing.n_done} of {standing.n_fits}: {row['fit']}"
+def _print_progress(progress: "SweepProgress") -> None:
+    row = progress.row
+    outcome = f"failed: {row.failed}" if row.failed else _scores(row)
+    place = f"{progress.n_done} of {progress.n_fits}: {row.fit}"
     print(f"{place}: {outcome}", file=sys.stderr, flush=True)
 
 
 def _scores(row: "Row") -> str:
-    known = f"Δ {row['delta'][:6]}, " if row["delta"] else ""
-    return f"{known}{row['bits_per_spike'][:6]} bits per spike, {float(row['seconds']):.0f} s"
+    known = "" if row.delta is None else f"Δ {number(row.delta)}, "
+    return f"{known}{number(row.bits_per_spike)} bits per spike, {row.seconds or 0.0:.0f} s"

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "regression": ["fit_regression"],
         "ring": ["ring_matrix", "ring_slots"],
         "steps": ["run_study"],
-        "study": ["Findings", "HeadingStudy"],
+        "study": ["Findings", "HeadDirectionStudy"],
         "surrogates": ["UncoupledNeurons", "wandering"],
         "tuning": ["TuningCurves", "tuning_curves"],
     },

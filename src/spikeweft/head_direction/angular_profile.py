@@ -1,8 +1,8 @@
 """The angular profile of a circuit, one number that says how ring-like it is, and its controls.
 
-Head-direction cells of a ring attractor would excite those that prefer like directions and inhibit
-those that prefer others. A common input produces the same picture. So a profile is evidence only
-as far as it exceeds what tuning alone produces, and what it shows when directions are shuffled.
+Head-direction cells of a ring attractor would excite those that prefer similar directions and
+inhibit the others. A common input gives the same profile. So a profile is evidence only as far as
+it exceeds that of tuning alone and that of shuffled directions.
 """
 
 from collections.abc import Callable, Sequence
@@ -63,8 +63,7 @@ class Profile:
     centre_rad
         Middle of each bin, in [-π, π).
     mean
-        Mean weight of the pairs in it, those that are known better counting more; NaN where there
-        are none.
+        Mean weight of the pairs in it, weighted by their certainty; NaN where there are none.
     n_pairs
         How many pairs it has.
     """
@@ -94,7 +93,7 @@ def profile(circuit: Connectivity, sound: Bool[np.ndarray, "post pre"] | None = 
 
 
 def contrast(circuit: Connectivity, sound: Bool[np.ndarray, "post pre"] | None = None) -> Contrast:
-    """Mean weight of pairs within 30° and from 30° to 120°, known ones counting more.
+    """Mean weight of pairs within 30° and from 30° to 120°, weighted by their certainty.
 
     NaN where the spikes inform no such pair.
 
@@ -123,9 +122,9 @@ def _mean_weight(circuit: Connectivity, pairs: Bool[np.ndarray, "post pre"]) -> 
 
 
 def known_as(control: Connectivity, circuit: Connectivity) -> Connectivity:
-    """A control, its weights looked at where another circuit's are known, and as much as there.
+    """A control with the standard errors of another circuit, so that both use the same pairs.
 
-    Where nothing is coupled, CircuitGNN may know no pair. Its weights are still its answer.
+    CircuitGNN may call no pair informed where nothing is coupled; its weights still count.
     """
     error = circuit.standard_error
     return replace(
@@ -136,7 +135,7 @@ def known_as(control: Connectivity, circuit: Connectivity) -> Connectivity:
 def usable_pairs(
     circuit: Connectivity, sound: Bool[np.ndarray, "post pre"] | None
 ) -> Bool[np.ndarray, "post pre"]:
-    """Pairs that the spikes inform, both of known direction, without sorting artefact."""
+    """Informed pairs of known directions without sorting artefact."""
     used = circuit.informed & np.isfinite(angular_difference(circuit))
     return used if sound is None else used & sound
 
@@ -150,10 +149,10 @@ def angular_difference(circuit: Connectivity) -> Float[np.ndarray, "post pre"]:
 
 
 def certainty(circuit: Connectivity) -> Float[np.ndarray, "post pre"]:
-    """How much each weight counts in a mean: less, the larger its standard error.
+    """Weight of each pair in a mean: the larger its standard error, the less it counts.
 
-    Weights differ among themselves, so one that is known exactly is no better than one known
-    about as well as half of them: 1 / (error² + median error²).
+    It is 1 / (error² + median error²), so that a pair known exactly counts at most about twice as
+    much as a typical one.
     """
     if circuit.standard_error is None:
         return np.ones(circuit.weights.shape)

@@ -1,4 +1,4 @@
-"""Head-direction cells: neurons that prefer a direction more than shifted spikes would."""
+"""Head-direction cells: neurons tuned to the direction more than their time-shifted spikes are."""
 
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ class HeadDirectionCells:
 def head_direction_cells(
     recording: Recording, angle: str, rng: np.random.Generator, n_shuffles: int = N_SHUFFLES
 ) -> HeadDirectionCells:
-    """Compare every neuron's vector length with those of its spikes, shifted around in time.
+    """Compare every neuron's vector length with those of its spikes shifted in time.
 
     All spikes of a neuron are shifted by the same time, circularly over the recorded time, which
     keeps their pattern and breaks its relation to the direction.
@@ -113,7 +113,7 @@ def shuffled_lengths(
 def _directions(
     recording: Recording, angle: str
 ) -> tuple[Int[np.ndarray, " sample"], Int[np.ndarray, " spike"]]:
-    """Direction's bin at every sample of the recorded time, and the sample next to each spike."""
+    """Direction bin of every sample of the recorded time, and the sample nearest to each spike."""
     covariate = recording.covariates[angle]
     inside = samples_inside(covariate, recording.epochs_s)
     times_s = covariate.times_s[inside]

@@ -53,7 +53,7 @@ def tuning_alone(
     rng: np.random.Generator,
     n_resampled: int = N_RESAMPLED,
 ) -> list[Connectivity]:
-    """Circuits inferred from spikes of neurons that follow direction and own past, uncoupled."""
+    """Circuits inferred from surrogates that follow the direction and their own past, uncoupled."""
     neurons = UncoupledNeurons.of(recording, angle, rng)
     return [infer(neurons.draw(rng)) for _ in range(n_resampled)]
 
@@ -75,28 +75,23 @@ def evidence(
     )
 
 
-def halves(recording: Recording, infer: Infer) -> tuple[Connectivity, Connectivity]:
-    """Circuits of the first and the second half of the recorded time, inferred apart."""
-    return infer(recording.between(0.0, 0.5)), infer(recording.between(0.5, 1.0))
-
-
 class LeftOut(NamedTuple):
-    """Weights of neurons that were left out, and what the others' profile predicts for them."""
+    """Weights of neurons that were left out, and their prediction from the others' profile."""
 
     predicted: Float[np.ndarray, " pair"]
     weight: Float[np.ndarray, " pair"]
 
     @property
     def correlation(self) -> float:
-        """Correlation of both."""
+        """Correlation of prediction and weight."""
         return correlation(self.predicted, self.weight)
 
 
 def leave_neurons_out(circuit: Connectivity, sound: Pairs | None = None) -> LeftOut:
     """Predict each neuron's weights from the angular profile of all others.
 
-    The prediction at an angular difference is a mean over pairs without the neuron, near ones
-    counting more (von Mises kernel, about 15° wide).
+    The prediction at an angular difference is a mean over pairs without the neuron, weighted by a
+    von Mises kernel about 15° wide.
     """
     post, pre = np.nonzero(usable_pairs(circuit, sound))
     difference = angular_difference(circuit)[post, pre]
@@ -113,7 +108,7 @@ def leave_neurons_out(circuit: Connectivity, sound: Pairs | None = None) -> Left
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
-    """How a fitted model predicts other data once its rates are brought to theirs."""
+    """How well a fitted model predicts other data once its rates are scaled to them."""
 
     score: PredictionScore
     rate_ratio: Float[np.ndarray, " neuron"]
@@ -122,8 +117,8 @@ class Calibrated:
 def score_elsewhere(model: SpikePredictor, other: Recording) -> Calibrated:
     """Bits per spike of the coupling on the second half of other data, over constant rates.
 
-    Neurons fire more or less in sleep. The first half of the data gives every neuron one factor
-    of its rate, and the null its mean rate; the couplings are those of the fit.
+    Rates differ in sleep. The first half of the data sets one factor on each neuron's rate, and the
+    mean rate of the null; the couplings are those of the fit.
 
     Raises
     ------
@@ -154,7 +149,7 @@ def score_elsewhere(model: SpikePredictor, other: Recording) -> Calibrated:
 def profile_agreement(
     one: Connectivity, other: Connectivity, sound: Bool[np.ndarray, "post pre"] | None = None
 ) -> float:
-    """Correlation of two circuits' mean profiles over the bins that both have."""
+    """Correlation of two circuits' mean profiles over the bins that both cover."""
     first, second = profile(one, sound).mean, profile(other, sound).mean
     both = np.isfinite(first) & np.isfinite(second)
     return correlation(first[both], second[both])

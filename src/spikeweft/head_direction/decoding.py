@@ -1,4 +1,4 @@
-"""Bayesian decoding of the direction: whether spikes and angle belong together at all."""
+"""Bayesian decoding of the direction, which shows whether spikes and angle belong together."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The animal's direction: which covariate of a recording it is, and where it was at any time."""
+"""The animal's direction: which covariate it is, and its angle in radians."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def find_angle(recording: Recording, name: str | None = None) -> str:
 
 
 def with_angle(recording: Recording, name: str) -> tuple[Recording, list[str]]:
-    """The recording where the direction is known, as an angle in radians; and what was changed.
+    """The recording where the direction is known, as an angle in radians, and what was changed.
 
     Epochs in which the direction was not sampled are left out. Degrees become radians.
 

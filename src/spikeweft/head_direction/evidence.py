@@ -1,4 +1,4 @@
-"""Every circuit of a study beside its controls, with numbers."""
+"""Every circuit of a study beside its controls, in numbers."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from spikeweft.head_direction.study import ERRORS_DEG, Findings
 
 
 class Judged(NamedTuple):
-    """A circuit, what it is called, and its evidence."""
+    """A circuit, its name, and its evidence."""
 
     model: str
     n_hidden: int
@@ -23,7 +23,7 @@ class Judged(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """How well a circuit agrees with another, or predicts its own neurons; and tuning alone."""
+    """Agreement of a circuit with another, or with left-out neurons, and that of tuning alone."""
 
     what: str
     value: float
@@ -41,18 +41,18 @@ def judged(findings: Findings) -> list[Judged]:
     rng = np.random.default_rng([findings.study.seed, 3])
     sound = findings.prepared.sound
     rows = [
-        (REGRESSION, 0, aware, circuit, findings.quick_uncoupled[aware])
-        for aware, circuit in findings.quick.items()
+        (REGRESSION, 0, direction_known, circuit, findings.quick_uncoupled[direction_known])
+        for direction_known, circuit in findings.quick.items()
     ]
     rows += [
-        (OURS, n, aware, fit.circuit, findings.uncoupled[n, aware])
-        for (n, aware), fit in findings.fits.items()
+        (OURS, n, direction_known, fit.circuit, findings.uncoupled[n, direction_known])
+        for (n, direction_known), fit in findings.fits.items()
     ]
     return [Judged(*row, evidence(row[3], row[4], sound, rng)) for row in rows]
 
 
-class Explained(NamedTuple):
-    """The contrast of uncoupled neurons that follow a direction off by so much."""
+class DirectionErrorContrast(NamedTuple):
+    """The contrast of surrogates that follow a direction with this error."""
 
     model: str
     error_deg: float
@@ -60,20 +60,22 @@ class Explained(NamedTuple):
     share_of_recorded: float
 
 
-def misled(findings: Findings) -> list[Explained]:
-    """What a sense of direction that differs from the recorded one would explain."""
+def direction_error_contrasts(findings: Findings) -> list[DirectionErrorContrast]:
+    """The contrasts that an error of the recorded direction alone would explain."""
     sound = findings.prepared.sound
     fit = findings.fits[min(findings.study.n_hidden), True].circuit
     rows = []
     for model, recorded, circuits in (
-        (REGRESSION, findings.quick[True], findings.misled.quick),
-        (OURS, fit, findings.misled.fitted),
+        (REGRESSION, findings.quick[True], findings.direction_error.quick),
+        (OURS, fit, findings.direction_error.fitted),
     ):
         whole = contrast(recorded, sound).value
         for error_deg, circuit in zip(ERRORS_DEG, circuits, strict=True):
             value = contrast(known_as(circuit, recorded), sound).value
             rows.append(
-                Explained(model, error_deg, value, value / whole if whole else float("nan"))
+                DirectionErrorContrast(
+                    model, error_deg, value, value / whole if whole else float("nan")
+                )
             )
     return rows
 
@@ -82,20 +84,24 @@ def repeats(findings: Findings) -> list[Repeat]:
     """Correlations between halves, with neurons left out, with other data, between methods."""
     sound = findings.prepared.sound
     rows = []
-    for aware in (False, True):
-        known = ", direction known" if aware else ""
-        drawn = findings.quick_uncoupled[aware]
+    for direction_known in (False, True):
+        known = ", direction known" if direction_known else ""
+        drawn = findings.quick_uncoupled[direction_known]
         rows.append(
             Repeat(
                 f"{REGRESSION}{known}: weights of the two halves",
-                agreement(findings.quick_halves[aware][0], findings.quick_halves[aware][1], sound),
+                agreement(
+                    findings.quick_halves[direction_known][0],
+                    findings.quick_halves[direction_known][1],
+                    sound,
+                ),
                 agreement(drawn[0], drawn[1], sound),
             )
         )
         rows.append(
             Repeat(
                 f"{REGRESSION}{known}: weights of neurons left out, from the others' profile",
-                leave_neurons_out(findings.quick[aware], sound).correlation,
+                leave_neurons_out(findings.quick[direction_known], sound).correlation,
                 float(np.mean([leave_neurons_out(c, sound).correlation for c in drawn])),
             )
         )

@@ -23,19 +23,19 @@ from spikeweft.reporting.plot_style import (
     INFERRED,
     MUTED,
     Axes,
-    Look,
+    Style,
     legend_beside,
     name_axes,
     panels,
 )
 
-_ALONE = Look(name="tuning alone, mean and range", colour=MUTED)
+_ALONE = Style(name="tuning alone, mean and range", colour=MUTED)
 
 
-_SHUFFLED = Look(name="directions shuffled", colour="#e69f00")
+_SHUFFLED = Style(name="directions shuffled", colour="#e69f00")
 
 
-_RECORDED = Look(name="recorded spikes", colour=GLM.colour)
+_RECORDED = Style(name="recorded spikes", colour=GLM.colour)
 
 
 _N_BARS = 41
@@ -50,16 +50,20 @@ _PROFILE = (
 )
 
 
-_KNOWN = Look(name="spikeweft, direction known", colour="#009e73")
+_KNOWN = Style(name="spikeweft, direction known", colour="#009e73")
 
 
-def profile_figure(rows: Iterable[Row], *, aware: bool) -> Axes:
+def profile_figure(rows: Iterable[Row], *, direction_known: bool) -> Axes:
     """Mean weight of CircuitGNN against angular difference, by number of hidden neurons.
 
     `rows` are those of `profiles.csv`, one per circuit and bin.
     """
-    shown = [row for row in rows if row["model"] == OURS and row["direction_known"] == aware]
-    return _profiles(shown, lambda row: f"{row['n_hidden']} hidden", _KNOWN if aware else INFERRED)
+    shown = [
+        row for row in rows if row["model"] == OURS and row["direction_known"] == direction_known
+    ]
+    return _profiles(
+        shown, lambda row: f"{row['n_hidden']} hidden", _KNOWN if direction_known else INFERRED
+    )
 
 
 def regression_figure(rows: Iterable[Row]) -> Axes:
@@ -68,14 +72,14 @@ def regression_figure(rows: Iterable[Row]) -> Axes:
     return _profiles(shown, lambda row: _direction(bool(row["direction_known"])), GLM)
 
 
-def _profiles(rows: Sequence[Row], title_of: Callable[[Row], str], look: Look) -> Axes:
+def _profiles(rows: Sequence[Row], title_of: Callable[[Row], str], style: Style) -> Axes:
     """A panel per circuit, each beside what tuning alone gives."""
     by_circuit = {title: list(own) for title, own in groupby(rows, title_of)}
-    axes = panels(list(by_circuit), width_in=11.0, height_in=3.1, share_y=look is not GLM)
+    axes = panels(list(by_circuit), width_in=11.0, height_in=3.1, share_y=style is not GLM)
     for own, ax in zip(by_circuit.values(), axes, strict=True):
         degrees, mean, alone, least, most = ([float(row[name]) for row in own] for name in _PROFILE)
         draw_range(degrees, alone, least, most, _ALONE, ax)
-        draw_range(degrees, mean, mean, mean, look, ax)
+        draw_range(degrees, mean, mean, mean, style, ax)
         ax.axhline(0.0, color=MUTED, lw=0.6, zorder=0)
         ax.set_xticks(range(-180, 181, 90))
         name_axes("pre − post direction (°)", "", ax)
@@ -84,7 +88,7 @@ def _profiles(rows: Sequence[Row], title_of: Callable[[Row], str], look: Look) -
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
-    """Least and largest value, with some room."""
+    """Least and largest value, with a margin."""
     low, high = min(values), max(values)
     room = 0.05 * (high - low) or 1e-9
     return low - room, high + room
@@ -125,9 +129,9 @@ def bits_figure(findings: Findings) -> Axes:
     axes = panels(titles, width_in=11.0, height_in=3.2, share_y=True)
     names = ("tuning + coupling + own history", "coupling + own history")
     order = neuron_order(findings.quick[True])
-    for ax, name, aware in zip(axes, names, (True, False), strict=True):
+    for ax, name, direction_known in zip(axes, names, (True, False), strict=True):
         ids = findings.prepared.recording.neuron_ids
-        ours = findings.fits[n, aware].bits
+        ours = findings.fits[n, direction_known].bits
         draw_bits_per_spike(ours, findings.regressions[name], None, order, ids, ax)
     return axes[0]
 
@@ -145,11 +149,14 @@ def ring_figure(findings: Findings) -> Axes:
 
 def _fewest_hidden(findings: Findings) -> list[Connectivity]:
     """Without and with the direction among the causes."""
-    return [findings.fits[min(findings.study.n_hidden), aware].circuit for aware in (False, True)]
+    return [
+        findings.fits[min(findings.study.n_hidden), direction_known].circuit
+        for direction_known in (False, True)
+    ]
 
 
 def _matrices(ours: Sequence[Connectivity]) -> Axes:
-    titles = [f"{OURS}, {_direction(aware)}" for aware in (False, True)]
+    titles = [f"{OURS}, {_direction(direction_known)}" for direction_known in (False, True)]
     axes = panels(titles, width_in=11.0, height_in=4.6)
     limit = weight_limit(*ours)
     for circuit, ax in zip(ours, axes, strict=True):

@@ -1,22 +1,19 @@
-"""The page of a study: what was found, beside the controls that could have said no."""
+"""The page of a study: its findings beside their controls."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from spikeweft.head_direction.angular_profile import Evidence
 from spikeweft.head_direction.evidence import (
     OURS,
     REGRESSION,
-    Explained,
+    DirectionErrorContrast,
     Judged,
     Repeat,
+    direction_error_contrasts,
     judged,
-    misled,
     repeats,
 )
 from spikeweft.head_direction.figures import (
@@ -29,44 +26,10 @@ from spikeweft.head_direction.figures import (
     weights_figure,
 )
 from spikeweft.head_direction.study import N_DRAWN, N_JUDGED, Findings
-from spikeweft.head_direction.tables import bits_by_model, profile_rows, write_tables
-from spikeweft.reporting.plot_style import Axes, as_svg, size_in, write_figure
+from spikeweft.head_direction.tables import Row, bits_by_model, profile_rows, write_tables
+from spikeweft.reporting.page import Figure, render
+from spikeweft.reporting.plot_style import Axes, write_figure
 from spikeweft.runtime.files import write_whole
-
-_PX_PER_INCH = 96
-
-
-_TEMPLATES = Environment(
-    loader=ChoiceLoader(
-        [PackageLoader("spikeweft", "head_direction"), PackageLoader("spikeweft", "reporting")]
-    ),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-class _Figure(NamedTuple):
-    name: str
-    title: str
-    caption: str
-    ax: Axes
-
-    @property
-    def source(self) -> str:
-        """The picture, in the page itself."""
-        return "data:image/svg+xml;base64," + base64.b64encode(as_svg(self.ax).encode()).decode()
-
-    @property
-    def width_px(self) -> int:
-        """Width on the page."""
-        return round(size_in(self.ax)[0] * _PX_PER_INCH)
-
-    @property
-    def height_px(self) -> int:
-        """Height on the page."""
-        return round(size_in(self.ax)[1] * _PX_PER_INCH)
 
 
 def write_study(findings: Findings) -> Path:
@@ -77,7 +40,7 @@ def write_study(findings: Findings) -> Path:
     folder = findings.study.folder / "figures"
     folder.mkdir(exist_ok=True)
     for figure in figures:
-        write_figure(figure.ax, folder / figure.name)
+        write_figure(figure.ax, folder / figure.anchor)
     page = findings.study.folder / "heading.html"
     write_whole(page, _page(findings, circuits, agreements, figures).encode())
     return page
@@ -87,10 +50,11 @@ def _page(
     findings: Findings,
     circuits: Sequence[Judged],
     agreements: Sequence[Repeat],
-    figures: Sequence[_Figure],
+    figures: Sequence[Figure],
 ) -> str:
     prepared = findings.prepared
-    return _TEMPLATES.get_template("page_of_heading.html.jinja").render(
+    return render(
+        "head_direction/page.html.jinja",
         source=findings.study.recording.name,
         facts=[
             f"{len(prepared.chosen)} head-direction cells of {prepared.whole.n_neurons} neurons",
@@ -98,18 +62,18 @@ def _page(
             f"direction decoded from held-out spikes with a median error of "
             f"{prepared.decoding.median_error_deg:.0f}°",
         ],
-        verdict=verdict(circuits, misled(findings)),
+        verdict=verdict(circuits, direction_error_contrasts(findings)),
         warnings=prepared.warnings,
         figures=figures,
         evidence=[_evidence_cells(row) for row in circuits],
-        misled=[
+        direction_errors=[
             (
                 row.model,
                 f"{row.error_deg:g}°",
                 _number(row.contrast),
                 _percent(row.share_of_recorded),
             )
-            for row in misled(findings)
+            for row in direction_error_contrasts(findings)
         ],
         repeats=[(row.what, _number(row.value), _number(row.tuning_alone)) for row in agreements],
         bits=[
@@ -120,8 +84,8 @@ def _page(
     )
 
 
-def verdict(circuits: Sequence[Judged], explained: Sequence[Explained]) -> str:
-    """What both models with the direction among their causes say, and what they cannot."""
+def verdict(circuits: Sequence[Judged], explained: Sequence[DirectionErrorContrast]) -> str:
+    """What both models with the direction among their causes show, and what they cannot."""
     judged_rows = [
         next(row for row in circuits if row.model == model and row.direction_known)
         for model in (OURS, REGRESSION)
@@ -129,9 +93,9 @@ def verdict(circuits: Sequence[Judged], explained: Sequence[Explained]) -> str:
     said = " ".join(_sentence(row) for row in judged_rows)
     worst = explained[-1]
     return (
-        f"With the direction among the causes: {said} This is no proof of connections: neurons "
-        f"without any, that follow a direction {worst.error_deg:g}° off the recorded one, would "
-        f"show {_percent(worst.share_of_recorded)} of the contrast of {worst.model}."
+        f"With the direction among the causes: {said} This does not prove connections: unconnected "
+        f"neurons that follow a direction {worst.error_deg:g}° off the recorded one would show "
+        f"{_percent(worst.share_of_recorded)} of the contrast of {worst.model}."
     )
 
 
@@ -139,12 +103,12 @@ def _sentence(row: Judged) -> str:
     """What one model says."""
     found = row.evidence
     if not np.isfinite(found.observed.value):
-        return f"{row.model} knows no weight, which is what it finds where nothing is coupled."
+        return f"{row.model} calls no weight informed, as it does where nothing is coupled."
     if len(found.tuning_alone) < N_JUDGED:
         return (
             f"{row.model}'s local less surround is {_number(found.observed.value)}, of which "
             f"tuning alone gives {_number(found.of_tuning_alone)}; {_draws(found)} of tuning alone "
-            f"cannot say whether it exceeds this by chance, {N_JUDGED} can."
+            f"cannot say whether it exceeds this by chance; {N_JUDGED} can."
         )
     exceeds = "exceeds" if found.holds else "does not exceed"
     return (
@@ -155,60 +119,37 @@ def _sentence(row: Judged) -> str:
     )
 
 
-def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
-    n_drawn = len(findings.quick_uncoupled[True])
+def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
     profiles = [row for circuit in circuits for row in profile_rows(circuit, findings)]
     return [
-        _Figure(
-            "profiles",
-            "Profiles by number of hidden neurons",
-            "Mean weight of CircuitGNN against the difference of preferred directions, as in "
-            "Figure 5 of Yoon (2025), there without controls. The model is not told the direction. "
-            "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
-            f"{N_DRAWN} draws. What lies within it is no evidence.",
-            profile_figure(profiles, aware=False),
-        ),
-        _Figure(
-            "profiles_known",
-            "Profiles beside a known direction",
-            "The same with the direction among the causes. Fewest hidden neurons: "
-            f"{findings.study.draws} draws; the others: {N_DRAWN}.",
-            profile_figure(profiles, aware=True),
-        ),
-        _Figure(
-            "profiles_regression",
-            "Profiles of the quick regression",
-            f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
-            "direction is among the causes, tuning alone leaves nothing.",
-            regression_figure(profiles),
-        ),
-        _Figure(
+        *_profile_figures(findings, profiles),
+        _figure(
             "evidence",
             "The contrast and its controls",
             "Mean weight of pairs within 30° less that of pairs from 30° to 120°.",
             evidence_figure(circuits),
         ),
-        _Figure(
+        _figure(
             "weights",
             "Weights",
-            "Row receives, column sends; red excites. Grey: nothing is known.",
+            "Row receives, column sends; red excites. Grey: not informed by the spikes.",
             weights_figure(findings),
         ),
-        _Figure(
+        _figure(
             "ring",
             "The full matrix of the ring",
             "The same weights, interpolated between the cells to 100 slots by preferred direction, "
             "as in Yoon (2025). Grey: less than half of the interpolation is known.",
             ring_figure(findings),
         ),
-        _Figure(
+        _figure(
             "bits",
             "Prediction",
             "Bits per spike on the last tenth, over each neuron's mean rate, beside the plain "
             "regression with the same causes (GLM).",
             bits_figure(findings),
         ),
-        _Figure(
+        _figure(
             "tuning",
             "Tuning",
             "Left: rate in each direction. Right: the Rayleigh vector of each neuron beside the "
@@ -216,6 +157,39 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[_Figure]:
             tuning_figure(findings),
         ),
     ]
+
+
+def _profile_figures(findings: Findings, profiles: Sequence[Row]) -> list[Figure]:
+    n_drawn = len(findings.quick_uncoupled[True])
+    return [
+        _figure(
+            "profiles",
+            "Profiles by number of hidden neurons",
+            "Mean weight of CircuitGNN against the difference of preferred directions, as in "
+            "Figure 5 of Yoon (2025), which has no controls. The model is not given the direction. "
+            "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
+            f"{N_DRAWN} draws. A profile within it is no evidence.",
+            profile_figure(profiles, direction_known=False),
+        ),
+        _figure(
+            "profiles_known",
+            "Profiles beside a known direction",
+            "The same with the direction among the causes. With the fewest hidden neurons: "
+            f"{findings.study.draws} draws; the others: {N_DRAWN}.",
+            profile_figure(profiles, direction_known=True),
+        ),
+        _figure(
+            "profiles_regression",
+            "Profiles of the quick regression",
+            f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
+            "direction is among the causes, tuning alone leaves nothing.",
+            regression_figure(profiles),
+        ),
+    ]
+
+
+def _figure(anchor: str, title: str, caption: str, ax: Axes) -> Figure:
+    return Figure(anchor=anchor, title=title, alt=title, caption=caption, ax=ax)
 
 
 def _evidence_cells(row: Judged) -> list[str]:

@@ -1,4 +1,4 @@
-"""Before any circuit: the direction, the cells that follow it, and what is doubtful about them."""
+"""Before any circuit: the direction, the cells tuned to it, and warnings about them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +48,7 @@ class Prepared:
     artefacts
         Pairs of them with a blind window.
     warnings
-        What a user should know.
+        What a user should know, one sentence each.
     """
 
     whole: Recording

@@ -1,8 +1,8 @@
-"""Plain Poisson regressions with the direction among the causes: yardsticks, and quick weights.
+"""Poisson regressions with the direction among the causes: baselines, and quick weights.
 
-The log rate of a neuron in a bin is a constant, plus the direction by circular harmonics, its own
-spikes, and all others' spikes, each through traces that forget with two time constants. Any of the
-three may be left out. A fit takes seconds, so that controls can be repeated many times.
+The log rate of a neuron in a bin is a constant, plus circular harmonics of the direction, plus
+exponential traces of its own and all others' spikes with two time constants. Each of the three
+causes can be left out. A fit takes seconds, so controls can be repeated many times.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ N_HARMONICS = 8
 UNSCORED_S = 0.1
 
 
-"""Start of each epoch that is neither fitted nor scored, because its past is not known."""
+"""Start of each epoch that is neither fitted nor scored, because its past is unknown."""
 
 
 _RIDGE = 1.0
@@ -48,10 +48,10 @@ _CHUNK = 16384
 _FLATTEST = 1e-6
 
 
-_FORGOTTEN = 1e-7
+_NEGLIGIBLE = 1e-7
 
 
-_N_TOGETHER = 120
+_N_DIRECTION_BINS = 120
 
 
 _INFORMATION_BINS = 15000
@@ -140,7 +140,7 @@ class Regression:
     def connectivity(self, design: Design) -> Connectivity:
         """Coupling of each pair: change of log rate times its duration, in seconds, per spike."""
         n = design.n_neurons
-        area_s = [BIN_S / (1 - forgetting(tau)) for tau in TAUS_S]
+        area_s = [BIN_S / (1 - decay_per_bin(tau)) for tau in TAUS_S]
         weights = np.zeros((n, n))
         variance = np.zeros((n, n))
         for k, a in enumerate(area_s):
@@ -200,16 +200,16 @@ def traces(
     starts = np.flatnonzero(np.diff(epoch, prepend=-1))
     summed = np.concatenate(
         [
-            lfilter([0.0, 1.0], [1.0, -forgetting(tau_s)], part, axis=0)
+            lfilter([0.0, 1.0], [1.0, -decay_per_bin(tau_s)], part, axis=0)
             for part in np.split(counts.astype(float), starts[1:])
         ]
     )
-    # What is all but forgotten would linger as denormal numbers, a hundredfold slower to use.
-    return np.where(summed > _FORGOTTEN, summed, 0.0)
+    # Values that have all but decayed would become denormal numbers, a hundred times slower.
+    return np.where(summed > _NEGLIGIBLE, summed, 0.0)
 
 
 def fit_regression(design: Design, causes: Causes) -> Regression:
-    """Fit all neurons by maximum likelihood, under a prior too weak to matter but for silence."""
+    """Fit all neurons by maximum likelihood, with a prior that only matters for silent neurons."""
     allowed = design.allowed(causes)
     scored = design.counts * (design.exposure_s > 0)[:, None]
     n_spikes, exposure_s = scored.sum(0).double(), float(design.exposure_s.sum())
@@ -235,19 +235,21 @@ def fit_regression(design: Design, causes: Causes) -> Regression:
 def _tuning_alone(
     design: Design, scored: Float32[Tensor, "time neuron"], start: Float[Tensor, "neuron column"]
 ) -> Float[Tensor, "neuron column"]:
-    """Coefficients of the direction alone, from bins of like direction put together: a start."""
+    """Coefficients of the direction alone, from bins pooled by direction, as a starting point."""
     n_traces = len(TAUS_S) * design.n_neurons
     phase = torch.atan2(design.columns[:, n_traces + N_HARMONICS], design.columns[:, n_traces])
-    index = ((phase / (2 * torch.pi) + 0.5) * _N_TOGETHER).long().clamp(max=_N_TOGETHER - 1)
-    centre = ((torch.arange(_N_TOGETHER) + 0.5) / _N_TOGETHER - 0.5) * 2 * torch.pi
+    index = (
+        ((phase / (2 * torch.pi) + 0.5) * _N_DIRECTION_BINS).long().clamp(max=_N_DIRECTION_BINS - 1)
+    )
+    centre = ((torch.arange(_N_DIRECTION_BINS) + 0.5) / _N_DIRECTION_BINS - 0.5) * 2 * torch.pi
     harmonics = covariate_columns(centre.numpy(), is_angle=True, n_harmonics=N_HARMONICS)
-    together = torch.zeros(_N_TOGETHER, scored.shape[1]).index_add_(0, index, scored)
-    exposure_s = torch.zeros(_N_TOGETHER).index_add_(0, index, design.exposure_s)
+    together = torch.zeros(_N_DIRECTION_BINS, scored.shape[1]).index_add_(0, index, scored)
+    exposure_s = torch.zeros(_N_DIRECTION_BINS).index_add_(0, index, design.exposure_s)
     columns = torch.cat(
-        [torch.zeros(_N_TOGETHER, n_traces), torch.from_numpy(harmonics).float()], dim=1
+        [torch.zeros(_N_DIRECTION_BINS, n_traces), torch.from_numpy(harmonics).float()], dim=1
     )
     few = Design(
-        columns=torch.cat([columns, torch.ones(_N_TOGETHER, 1)], dim=1),
+        columns=torch.cat([columns, torch.ones(_N_DIRECTION_BINS, 1)], dim=1),
         counts=together,
         exposure_s=exposure_s,
         recording=design.recording,
@@ -294,8 +296,8 @@ def _inverse_information(
 ) -> Float[Tensor, "neuron column column"]:
     """Inverse Fisher information of the allowed coefficients.
 
-    The mean of what the spikes show, at each of them, and of what the model at `point` expects,
-    from every so-manieth bin.
+    It is the mean of the observed information, at each spike, and of the information that the model
+    at `point` expects, at every n-th bin.
     """
     penalty = _penalty(allowed)
     every = max(1, len(scored) // _INFORMATION_BINS)
@@ -303,15 +305,15 @@ def _inverse_information(
     expected = design.exposure_s[::every, None] * (some @ point.float().T).exp() * every
 
     def of_neuron(neuron: int) -> Tensor:
-        kept = allowed[neuron]
+        used = allowed[neuron]
         fired = torch.nonzero(scored[:, neuron])[:, 0]
-        at = design.columns[fired][:, kept]
+        at = design.columns[fired][:, used]
         shown = at.T @ (scored[fired, neuron, None] * at)
-        part = some[:, kept]
+        part = some[:, used]
         information = (shown + part.T @ (expected[:, neuron, None] * part)).double() / 2
-        information += torch.diag(penalty[neuron, kept] + _FLATTEST)
-        inverse = torch.zeros(len(kept), len(kept), dtype=torch.float64)
-        inverse[torch.outer(kept, kept)] = torch.linalg.inv(information).flatten()
+        information += torch.diag(penalty[neuron, used] + _FLATTEST)
+        inverse = torch.zeros(len(used), len(used), dtype=torch.float64)
+        inverse[torch.outer(used, used)] = torch.linalg.inv(information).flatten()
         return inverse
 
     return torch.stack(side_by_side(of_neuron, range(design.n_neurons)))
@@ -328,6 +330,6 @@ def _chunks(design: Design) -> list[slice]:
     return [slice(i, min(i + _CHUNK, n)) for i in range(0, n, _CHUNK)]
 
 
-def forgetting(tau_s: float) -> float:
-    """Share of a trace that is left after a bin."""
+def decay_per_bin(tau_s: float) -> float:
+    """Factor by which a trace decays in one bin."""
     return float(np.exp(-BIN_S / tau_s))

@@ -1,4 +1,4 @@
-"""The ring on which a model places head-direction cells: a slot each, by preferred direction."""
+"""The ring of head-direction cells: each has a slot of its own by its preferred direction."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -13,7 +13,7 @@ from spikeweft.head_direction.angular_profile import usable_pairs
 def ring_slots(
     preferred_rad: Float[np.ndarray, " neuron"], n_slots: int = N_SLOTS
 ) -> Int[np.ndarray, " neuron"]:
-    """Slot of each neuron, its own, with the least total distance from preferred directions.
+    """One slot for each neuron, with the least total distance from the preferred directions.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def ring_slots(
 LEAST_SHARE = 0.5
 
 
-"""An interpolated weight is known where at least this share of it comes from known ones."""
+"""An interpolated weight is known where at least this share of it comes from known weights."""
 
 
 def ring_matrix(
@@ -46,7 +46,7 @@ def ring_matrix(
 ) -> Connectivity:
     """The full matrix of the ring, linear between the nearest cells in both directions (Yoon 2025).
 
-    A cell has no weight to itself, so near the diagonal nothing is known where cells are far apart.
+    A cell has no weight to itself, so weights near the diagonal are unknown where cells are sparse.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def ring_matrix(
     sound
         Pairs without sorting artefact; the others are not used.
     n_slots
-        Slots of the ring; a neuron of the answer each.
+        Slots of the ring, each a neuron of the returned circuit.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a study has found so far, step by step, in a folder: it can be taken up again."""
+"""Results of a study's steps in a folder, so that it can be resumed."""
 
 import io
 import json
@@ -17,13 +17,13 @@ from spikeweft.runtime.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """Arrays that take long to make, a file per step; a file that is there is not made again."""
+class StepCache:
+    """Arrays that take long to make, one file per step; a step with a file is not repeated."""
 
     folder: Path
 
     def arrays(self, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """The arrays of a step, made where the folder does not have them.
+        """The arrays of a step, made if the folder lacks them.
 
         Raises
         ------
@@ -44,7 +44,7 @@ class Kept:
     def circuits(
         self, name: str, make: Callable[[], Sequence[Connectivity]], of: Recording
     ) -> list[Connectivity]:
-        """Circuits of a step."""
+        """The circuits of a step, made if the folder lacks them."""
         arrays = self.arrays(name, lambda: pack_circuits(make()))
         return [
             Connectivity(
@@ -57,7 +57,7 @@ class Kept:
         ]
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """Note what the study is about, or refuse to go on with another's steps.
+        """Write the study's settings, or refuse a folder with the steps of another study.
 
         Raises
         ------
@@ -84,6 +84,6 @@ def pack_circuits(circuits: Sequence[Connectivity]) -> dict[str, np.ndarray]:
 
 
 def _errors(circuit: Connectivity) -> Float[np.ndarray, "post pre"]:
-    """Standard errors; one for all where a method gives none, so that all weights count alike."""
+    """Standard errors; 1 for all pairs where a method gives none, so that all count alike."""
     error = circuit.standard_error
     return np.ones(circuit.weights.shape) if error is None else error

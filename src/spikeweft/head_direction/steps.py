@@ -1,4 +1,4 @@
-"""The steps of a study, each kept as soon as it is done."""
+"""The steps of a study, each saved as soon as it is done."""
 
 import shutil
 from collections.abc import Callable
@@ -18,24 +18,52 @@ from spikeweft.estimator import SpikePredictor
 from spikeweft.head_direction.controls import N_RESAMPLED, coupling, score_elsewhere
 from spikeweft.head_direction.preparation import Prepared, prepare
 from spikeweft.head_direction.regression import design_of, fit_regression
-from spikeweft.head_direction.step_cache import Kept, pack_circuits
+from spikeweft.head_direction.step_cache import StepCache, pack_circuits
 from spikeweft.head_direction.study import (
     CAUSES,
     ERRORS_DEG,
+    DirectionErrorCircuits,
     Elsewhere,
     Findings,
     Fit,
-    HeadingStudy,
-    Misled,
+    HeadDirectionStudy,
 )
 from spikeweft.head_direction.surrogates import UncoupledNeurons
 from spikeweft.runtime.files import digest_of, only_writer, written_to
 
 
+def circuit_gnn(
+    study: HeadDirectionStudy, n_hidden: int, covariates: tuple[str, ...]
+) -> CircuitGNN:
+    """The model of a study, not yet fitted."""
+    return CircuitGNN(n_hidden=n_hidden, covariates=covariates, random_state=study.seed)
+
+
+BuildModel = Callable[[HeadDirectionStudy, int, tuple[str, ...]], SpikePredictor]
+
+
 def run_study(
-    study: HeadingStudy, on_stage: Callable[[str], None] = lambda _: None, *, force: bool = False
+    study: HeadDirectionStudy,
+    on_stage: Callable[[str], None] = lambda _: None,
+    *,
+    force: bool = False,
+    build_model: BuildModel = circuit_gnn,
+    n_resampled: int = N_RESAMPLED,
 ) -> Findings:
-    """Take all steps that the folder does not hold yet, in order of what they tell for their time.
+    """Take all steps that the folder does not hold yet, quick and informative ones first.
+
+    Parameters
+    ----------
+    study
+        What to study.
+    on_stage
+        Called with a few words at the start of each step.
+    force
+        Start over.
+    build_model
+        The method, from a number of hidden neurons and the covariates that it reads.
+    n_resampled
+        Uncoupled recordings to which the quick regression is fitted.
 
     Raises
     ------
@@ -53,20 +81,25 @@ def run_study(
         study.folder.mkdir(exist_ok=True)
     busy = f"another process is writing to {study.folder}; wait for it, or choose another folder"
     with only_writer(study.folder / "lock", busy):
-        steps = _Steps(study, prepared, on_stage)
-        return steps.take()
+        return _Steps(study, prepared, on_stage, build_model, n_resampled).take()
 
 
 class _Steps:
-    """The steps of a study."""
+    """The steps of a study, on data that its folder caches."""
 
     def __init__(
-        self, study: HeadingStudy, prepared: Prepared, on_stage: Callable[[str], None]
+        self,
+        study: HeadDirectionStudy,
+        prepared: Prepared,
+        on_stage: Callable[[str], None],
+        build_model: BuildModel,
+        n_resampled: int,
     ) -> None:
         self.study, self.prepared, self.on_stage = study, prepared, on_stage
+        self.build_model, self.n_resampled = build_model, n_resampled
         self.recording, self.angle = prepared.recording, prepared.angle
-        self.kept = Kept(folder=study.folder / "steps")
-        self.kept.begin(study.settings)
+        self.cache = StepCache(folder=study.folder / "steps")
+        self.cache.begin(study.settings)
         self._neurons: UncoupledNeurons | None = None
         self._of_all: SpikePredictor | None = None
 
@@ -74,16 +107,27 @@ class _Steps:
         """Take all steps."""
         regressions = self._regressions()
         both = (True, False)
-        quick = {aware: self._quick("quick", aware, self._whole)[0] for aware in both}
+        quick = {
+            direction_known: self._quick("quick", direction_known, self._whole)[0]
+            for direction_known in both
+        }
         quick_uncoupled = {
-            aware: self._quick("quick_uncoupled", aware, self._drawn) for aware in both
+            direction_known: self._quick("quick_uncoupled", direction_known, self._drawn)
+            for direction_known in both
         }
-        quick_halves = {aware: self._quick("quick_halves", aware, self._halves) for aware in both}
-        misled = self._quick("misled", True, self._misled)
+        quick_halves = {
+            direction_known: self._quick("quick_halves", direction_known, self._halves)
+            for direction_known in both
+        }
+        quick_direction_error = self._quick("direction_error", True, self._with_direction_errors)
         fits = {
-            (n, aware): self._fit(n, aware) for n in self.study.n_hidden for aware in (False, True)
+            (n, direction_known): self._fit(n, direction_known)
+            for n in self.study.n_hidden
+            for direction_known in (False, True)
         }
-        uncoupled = {(n, aware): self._uncoupled(n, aware) for n, aware in fits}
+        uncoupled = {
+            (n, direction_known): self._uncoupled(n, direction_known) for n, direction_known in fits
+        }
         return Findings(
             study=self.study,
             prepared=self.prepared,
@@ -91,7 +135,9 @@ class _Steps:
             quick=quick,
             quick_uncoupled=quick_uncoupled,
             quick_halves=quick_halves,
-            misled=Misled(misled, self._fitted_misled()),
+            direction_error=DirectionErrorCircuits(
+                quick_direction_error, self._fitted_to_direction_errors()
+            ),
             fits=fits,
             uncoupled=uncoupled,
             halves=self._fitted_halves(),
@@ -110,16 +156,16 @@ class _Steps:
                 for name, causes in CAUSES.items()
             }
 
-        return self.kept.arrays("regressions", make)
+        return self.cache.arrays("regressions", make)
 
     def _quick(
-        self, name: str, aware: bool, recordings: Callable[[], list[Recording]]
+        self, name: str, direction_known: bool, recordings: Callable[[], list[Recording]]
     ) -> list[Connectivity]:
-        """Coupling by regression of some recordings, with the direction where it is aware."""
-        self.on_stage(f"{name.replace('_', ', ')}{', direction known' if aware else ''}")
-        angle = self.angle if aware else None
-        return self.kept.circuits(
-            f"{name}_{'with' if aware else 'without'}_direction",
+        """Coupling in some recordings, by regression with or without the direction."""
+        self.on_stage(f"{name.replace('_', ', ')}{', direction known' if direction_known else ''}")
+        angle = self.angle if direction_known else None
+        return self.cache.circuits(
+            f"{name}_{'with' if direction_known else 'without'}_direction",
             lambda: [coupling(recording, angle) for recording in recordings()],
             self.recording,
         )
@@ -131,63 +177,67 @@ class _Steps:
         return [self.recording.between(0.0, 0.5), self.recording.between(0.5, 1.0)]
 
     def _drawn(self) -> list[Recording]:
-        return [self._draw(k) for k in range(N_RESAMPLED)]
+        return [self._draw(k) for k in range(self.n_resampled)]
 
     def _draw(self, k: int) -> Recording:
-        """The same uncoupled recording at every call."""
+        """The k-th uncoupled recording, the same at every call."""
         if self._neurons is None:
             self._neurons = UncoupledNeurons.of(
                 self.recording, self.angle, np.random.default_rng([self.study.seed, 2])
             )
         return self._neurons.draw(np.random.default_rng([self.study.seed, 1, k]))
 
-    def _misled(self) -> list[Recording]:
-        return [self._misled_by(k) for k in range(len(ERRORS_DEG))]
+    def _with_direction_errors(self) -> list[Recording]:
+        return [self._with_direction_error(k) for k in range(len(ERRORS_DEG))]
 
-    def _misled_by(self, k: int) -> Recording:
+    def _with_direction_error(self, k: int) -> Recording:
         rng = np.random.default_rng([self.study.seed, 4, k])
         error_rad = np.deg2rad(ERRORS_DEG[k])
-        return UncoupledNeurons.misled(self.recording, self.angle, error_rad, rng).draw(rng)
+        return UncoupledNeurons.with_direction_error(
+            self.recording, self.angle, error_rad, rng
+        ).draw(rng)
 
-    def _model(self, n_hidden: int, aware: bool) -> CircuitGNN:
-        return CircuitGNN(
-            n_hidden=n_hidden,
-            covariates=(self.angle,) if aware else (),
-            random_state=self.study.seed,
-        )
+    def _model(self, n_hidden: int, direction_known: bool) -> SpikePredictor:
+        return self.build_model(self.study, n_hidden, (self.angle,) if direction_known else ())
 
-    def _fit(self, n_hidden: int, aware: bool) -> Fit:
-        self.on_stage(_told(n_hidden, aware))
+    def _fit(self, n_hidden: int, direction_known: bool) -> Fit:
+        self.on_stage(_description(n_hidden, direction_known))
         training = self.recording.between(FITTED[0], VALIDATION[1])
         test = self.recording.between(*TEST)
 
         def make() -> dict[str, np.ndarray]:
-            model = self._model(n_hidden, aware).fit(training)
+            model = self._model(n_hidden, direction_known).fit(training)
             packed = pack_circuits([model.connectivity_])
             return {**packed, "bits": model.evaluate(test).per_neuron}
 
-        name = f"fit_{_named(n_hidden, aware)}"
-        bits = self.kept.arrays(name, make)["bits"]
-        return Fit(self.kept.circuits(name, list, self.recording)[0], bits)
+        name = f"fit_{_file_name(n_hidden, direction_known)}"
+        bits = self.cache.arrays(name, make)["bits"]
+        return Fit(self.cache.circuits(name, list, self.recording)[0], bits)
 
-    def _uncoupled(self, n_hidden: int, aware: bool) -> list[Connectivity]:
+    def _uncoupled(self, n_hidden: int, direction_known: bool) -> list[Connectivity]:
         circuits = []
-        for k in range(self.study.n_drawn(n_hidden, aware)):
-            self.on_stage(f"{_told(n_hidden, aware)}, on uncoupled spikes ({k + 1})")
-            circuits += self.kept.circuits(
-                f"uncoupled_{_named(n_hidden, aware)}_{k}",
-                lambda k=k: [self._model(n_hidden, aware).fit(self._draw(k)).connectivity_],
+        for k in range(self.study.n_drawn(n_hidden, direction_known)):
+            self.on_stage(
+                f"{_description(n_hidden, direction_known)}, on uncoupled spikes ({k + 1})"
+            )
+            circuits += self.cache.circuits(
+                f"uncoupled_{_file_name(n_hidden, direction_known)}_{k}",
+                lambda k=k: [
+                    self._model(n_hidden, direction_known).fit(self._draw(k)).connectivity_
+                ],
                 self.recording,
             )
         return circuits
 
-    def _fitted_misled(self) -> list[Connectivity]:
+    def _fitted_to_direction_errors(self) -> list[Connectivity]:
         circuits, fewest = [], min(self.study.n_hidden)
         for k, error in enumerate(ERRORS_DEG):
-            self.on_stage(f"CircuitGNN on cells misled by {error:g}°")
-            circuits += self.kept.circuits(
-                f"fit_misled_by_{error:g}",
-                lambda k=k: [self._model(fewest, True).fit(self._misled_by(k)).connectivity_],
+            self.on_stage(f"CircuitGNN on surrogates with a direction error of {error:g}°")
+            circuits += self.cache.circuits(
+                f"fit_direction_error_{error:g}",
+                lambda k=k: [
+                    self._model(fewest, True).fit(self._with_direction_error(k)).connectivity_
+                ],
                 self.recording,
             )
         return circuits
@@ -196,15 +246,17 @@ class _Steps:
         circuits = []
         for k in range(2):
             self.on_stage(f"CircuitGNN on half {k + 1}")
-            circuits += self.kept.circuits(
+            circuits += self.cache.circuits(
                 f"half_{k}",
-                lambda k=k: [self._model(0, aware=False).fit(self._halves()[k]).connectivity_],
+                lambda k=k: [
+                    self._model(0, direction_known=False).fit(self._halves()[k]).connectivity_
+                ],
                 self.recording,
             )
         return circuits
 
     def _elsewhere(self, path: Path) -> Elsewhere:
-        """The waking model on other data, and the regression's circuit of these."""
+        """The model of the recording on other data, and the regression's circuit of these."""
         self.on_stage(f"elsewhere: {path.name}")
 
         def make() -> dict[str, np.ndarray]:
@@ -213,13 +265,13 @@ class _Steps:
             return {**pack_circuits([coupling(other, None)]), "bits": bits}
 
         name = f"elsewhere_{digest_of(path)[:12]}"
-        bits = self.kept.arrays(name, make)["bits"]
-        return Elsewhere(path.stem, self.kept.circuits(name, list, self.recording)[0], bits)
+        bits = self.cache.arrays(name, make)["bits"]
+        return Elsewhere(path.stem, self.cache.circuits(name, list, self.recording)[0], bits)
 
     def _model_of_all(self) -> SpikePredictor:
-        """Without the direction, which is gone elsewhere; fitted once."""
+        """The model of the whole recording, without the direction; fitted once."""
         if self._of_all is None:
-            self._of_all = self._model(0, aware=False).fit(self.recording)
+            self._of_all = self._model(0, direction_known=False).fit(self.recording)
         return self._of_all
 
     def _same_cells(self, path: Path) -> Recording:
@@ -233,17 +285,17 @@ class _Steps:
         return replace(placed, preferred_angle_rad=self.recording.preferred_angle_rad)
 
 
-def _told(n_hidden: int, aware: bool) -> str:
-    """A model as the user reads of it."""
-    return f"CircuitGNN, {n_hidden} hidden{', direction known' if aware else ''}"
+def _description(n_hidden: int, direction_known: bool) -> str:
+    """A model as messages name it."""
+    return f"CircuitGNN, {n_hidden} hidden{', direction known' if direction_known else ''}"
 
 
-def _named(n_hidden: int, aware: bool) -> str:
-    """A model in the name of a file."""
-    return f"{n_hidden}_hidden_{'with' if aware else 'without'}_direction"
+def _file_name(n_hidden: int, direction_known: bool) -> str:
+    """A model as files name it."""
+    return f"{n_hidden}_hidden_{'with' if direction_known else 'without'}_direction"
 
 
-def _check(study: HeadingStudy) -> None:
+def _check(study: HeadDirectionStudy) -> None:
     if study.draws < 1:
         raise InputError(f"--draws {study.draws} leaves no control; give 1 or more")
     if not study.n_hidden or min(study.n_hidden) < 0:

@@ -1,4 +1,4 @@
-"""From a recording with head direction to a folder: circuits, their controls, tables, one page."""
+"""What a head-direction study asks for, and what it finds."""
 
 import shlex
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from spikeweft.runtime.files import digest_of
 N_DRAWN = 2
 
 
-"""Uncoupled recordings to which every CircuitGNN is fitted: enough to see what they amount to."""
+"""Uncoupled recordings to which every CircuitGNN is fitted, to see the size of their contrast."""
 
 
 N_JUDGED = 19
 
 
-"""Those to which the judged CircuitGNN is fitted: the least p value is then 1/20."""
+"""Uncoupled recordings for the CircuitGNN that is judged: its least p value is then 1/20."""
 
 
 ERRORS_DEG = (5.0, 10.0, 20.0)
 
 
-"""Errors of the direction that uncoupled neurons follow, for a control of their own."""
+"""Direction errors of the surrogates, rms."""
 
 
 CAUSES = {
@@ -43,15 +43,15 @@ CAUSES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadingStudy:
-    """What to study, and where to put it.
+class HeadDirectionStudy:
+    """What to study, and where to put the results.
 
     Attributes
     ----------
     recording
         File to read.
     folder
-        Folder to make; an unfinished one is taken up.
+        Folder to make; an unfinished one is resumed.
     angle
         Name of the direction; the only angle where None.
     n_hidden
@@ -78,7 +78,7 @@ class HeadingStudy:
 
     @property
     def command(self) -> str:
-        """The command line that asks for it."""
+        """The command line that makes this study."""
         words = [str(self.recording), str(self.folder)]
         words += ["--angle", self.angle] if self.angle is not None else []
         words += ["--epochs", self.epochs] if self.epochs is not None else []
@@ -87,13 +87,13 @@ class HeadingStudy:
         words += ["--elsewhere", *map(str, self.elsewhere)] if self.elsewhere else []
         return shlex.join(["spikeweft", "heading", *words])
 
-    def n_drawn(self, n_hidden: int, aware: bool) -> int:
+    def n_drawn(self, n_hidden: int, direction_known: bool) -> int:
         """How many uncoupled recordings the control of a fit has."""
-        return self.draws if aware and n_hidden == min(self.n_hidden) else N_DRAWN
+        return self.draws if direction_known and n_hidden == min(self.n_hidden) else N_DRAWN
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the result; files by their content."""
+        """All that decides the result; files by their content."""
         return {
             "recording": digest_of(self.recording),
             "angle": self.angle,
@@ -110,8 +110,8 @@ class Fit(NamedTuple):
     bits: Float[np.ndarray, " neuron"]
 
 
-class Misled(NamedTuple):
-    """Circuits of cells that follow another direction than the recorded one, by error."""
+class DirectionErrorCircuits(NamedTuple):
+    """Circuits of direction-error surrogates: by regression and by CircuitGNN, one per error."""
 
     quick: list[Connectivity]
     fitted: list[Connectivity]
@@ -136,12 +136,12 @@ class Findings:
     quick
         Coupling by regression, with and without the direction among the causes.
     quick_uncoupled
-        The same from spikes that tuning and own history alone produced, many times.
+        The same from many draws of spikes by tuning and own history alone.
     quick_halves
         The same from each half of the recording.
-    misled
-        Coupling, with the direction, from uncoupled spikes that follow a direction off by each of
-        `ERRORS_DEG`: by regression, and by CircuitGNN with the fewest hidden neurons.
+    direction_error
+        Coupling, with the direction, of surrogates whose direction has each of `ERRORS_DEG`: by
+        regression, and by CircuitGNN with the fewest hidden neurons.
     fits
         CircuitGNN by number of hidden neurons, with and without the direction.
     uncoupled
@@ -150,13 +150,13 @@ class Findings:
         CircuitGNN without the direction and hidden neurons, on each half.
     """
 
-    study: HeadingStudy
+    study: HeadDirectionStudy
     prepared: Prepared
     regressions: dict[str, Float[np.ndarray, " neuron"]]
     quick: dict[bool, Connectivity]
     quick_uncoupled: dict[bool, list[Connectivity]]
     quick_halves: dict[bool, list[Connectivity]]
-    misled: Misled
+    direction_error: DirectionErrorCircuits
     fits: dict[tuple[int, bool], Fit]
     uncoupled: dict[tuple[int, bool], list[Connectivity]]
     halves: list[Connectivity]

@@ -1,4 +1,4 @@
-"""What tuning alone produces: spikes drawn anew from the direction, without any coupling."""
+"""Surrogates: spikes drawn from the direction and own history, without any coupling."""
 
 from dataclasses import dataclass, replace
 from typing import Self, no_type_check
@@ -16,22 +16,21 @@ from spikeweft.head_direction.regression import (
     TAUS_S,
     Causes,
     Design,
+    decay_per_bin,
     design_of,
     fit_regression,
-    forgetting,
 )
-from spikeweft.head_direction.tuning import TuningCurves
 
 AHEAD_S = np.arange(-0.1, 0.11, 0.02)
 
 
-"""How far ahead of the recorded direction a neuron may be."""
+"""Delays of a neuron against the recorded direction that are tried."""
 
 
 WANDER_S = 1.0
 
 
-"""Correlation time of the error of a sense of direction."""
+"""Correlation time of a direction error."""
 
 
 _MOST_QUANTILE = 0.99
@@ -43,39 +42,27 @@ _RATE_MATCHES = 12
 _RATE_TOLERANCE = 0.15
 
 
-_CAREFUL = 0.5  # a bursting neuron answers to its constant more than in proportion
-
-
-def tuned_spikes(
-    recording: Recording, angle: str, curves: TuningCurves, rng: np.random.Generator
-) -> Recording:
-    """Spikes of inhomogeneous Poisson neurons at the rates that their tuning curves give."""
-    binned = recording.counts(BIN_S)
-    middle_s = binned.start_s + binned.exposure_s / 2
-    turn = np.mod(recording.covariates[angle].at(middle_s), 2 * np.pi) / (2 * np.pi)
-    n_directions = len(curves.centre_rad)
-    rate_hz = np.nan_to_num(curves.rate_hz)[(turn * n_directions).astype(np.int64) % n_directions]
-    return _as_spikes(recording, binned, rng.poisson(rate_hz * binned.exposure_s[:, None]), rng)
+_RATE_STEP = 0.5  # a bursting neuron answers to its constant more than in proportion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncoupledNeurons:
     """Neurons that follow the direction and their own past, and no other neuron.
 
-    They are drawn bin by bin, each neuron's own traces from its own new spikes. What its own past
-    adds is kept within what it added to the recorded spikes, or a bursting neuron would run away;
-    a constant then brings its mean rate to the recorded one.
+    Spikes are drawn bin by bin, each neuron's traces from its own new spikes. The effect of its own
+    past is limited to what it was for the recorded spikes, or a bursting neuron would run away;
+    a constant then matches its mean rate to the recorded one.
 
     Attributes
     ----------
     recording
-        What they stand for.
+        The recording that they imitate.
     tuned
         Log rate (Hz) of each neuron in each bin without its own past.
     own
         Change of log rate per unit of each own trace.
     most
-        The most that a neuron's own past may add.
+        Upper limit of the effect of a neuron's own past.
     """
 
     recording: Recording
@@ -87,9 +74,9 @@ class UncoupledNeurons:
     def of(cls, recording: Recording, angle: str, rng: np.random.Generator) -> Self:
         """Fit the direction and own spikes to a recording, and match its rates.
 
-        Each neuron follows the direction of the moment, from 0.1 s before to 0.1 s after, that
-        explains it best: clocks differ, and cells anticipate. The model does not know of it, so
-        what it makes of such delays is in the control too.
+        Each neuron follows the direction at the delay, from -0.1 s to 0.1 s, that explains its
+        spikes best: clocks differ, and cells anticipate. The model does not know these delays, so
+        the control includes their effect on it.
         """
         best = np.full(recording.n_neurons, -np.inf)
         neurons: Self | None = None
@@ -104,18 +91,18 @@ class UncoupledNeurons:
         return neurons._at_recorded_rates(rng)
 
     @classmethod
-    def misled(
+    def with_direction_error(
         cls, recording: Recording, angle: str, error_rad: float, rng: np.random.Generator
     ) -> Self:
-        """Neurons that follow a direction which wanders about the recorded one.
+        """Surrogates that follow a direction which wanders about the recorded one.
 
-        A sense of direction that is not the head's is a common input that nobody recorded, and
-        looks like coupling.
+        An error of the recorded direction is a common input that nobody recorded, and looks like
+        coupling.
         """
         fitted = fit_regression(design_of(recording, angle), Causes(others_spikes=False))
         sensed = wandering(recording.covariates[angle], error_rad, rng)
-        misled = replace(recording, covariates={**recording.covariates, angle: sensed})
-        neurons = cls._following(design_of(misled, angle), fitted.coefficients)
+        sensing = replace(recording, covariates={**recording.covariates, angle: sensed})
+        neurons = cls._following(design_of(sensing, angle), fitted.coefficients)
         return replace(neurons, recording=recording)._at_recorded_rates(rng)
 
     @classmethod
@@ -132,7 +119,7 @@ class UncoupledNeurons:
         )
 
     def _replaced(self, other: Self, which: Bool[np.ndarray, " neuron"]) -> Self:
-        """These neurons, but some of them as in another set."""
+        """These neurons, some of them replaced by those of another set."""
         return replace(
             self,
             tuned=np.where(which, other.tuned, self.tuned),
@@ -147,15 +134,15 @@ class UncoupledNeurons:
 
     def _counts(self, binned: SpikeCounts, rng: np.random.Generator) -> np.ndarray:
         counts = np.zeros(binned.counts.shape, np.int64)
-        kept = np.array([forgetting(tau_s) for tau_s in TAUS_S])
-        _draw(self.tuned, self.own, self.most, kept, binned.exposure_s, binned.epoch, rng, counts)
+        decay = np.array([decay_per_bin(tau_s) for tau_s in TAUS_S])
+        _draw(self.tuned, self.own, self.most, decay, binned.exposure_s, binned.epoch, rng, counts)
         return counts
 
     def _at_recorded_rates(self, rng: np.random.Generator) -> Self:
-        """Move each neuron's constant; one that still runs away follows the direction alone."""
+        """Match each neuron's mean rate; one that still runs away follows the direction alone."""
         neurons = self
         for _ in range(_RATE_MATCHES):
-            neurons = neurons._nearer(neurons._rate_ratio(rng) ** _CAREFUL)
+            neurons = neurons._nearer(neurons._rate_ratio(rng) ** _RATE_STEP)
         tame = np.abs(np.log(neurons._rate_ratio(rng))) < _RATE_TOLERANCE
         neurons = replace(neurons, own=neurons.own * tame)
         return neurons._nearer(np.where(tame, 1.0, neurons._rate_ratio(rng)))
@@ -170,11 +157,11 @@ class UncoupledNeurons:
 
 
 def wandering(angle: Covariate, error_rad: float, rng: np.random.Generator) -> Covariate:
-    """A direction that strays from another by this much, rms, within `WANDER_S` at a time."""
+    """A direction with an error of this size, rms, whose correlation time is `WANDER_S`."""
     step_s = float(np.median(np.diff(angle.times_s)))
-    kept = float(np.exp(-step_s / WANDER_S))
-    noise = error_rad * np.sqrt(1 - kept**2) * rng.standard_normal(len(angle.values))
-    strayed = angle.values + lfilter([1.0], [1.0, -kept], noise)
+    decay = float(np.exp(-step_s / WANDER_S))
+    noise = error_rad * np.sqrt(1 - decay**2) * rng.standard_normal(len(angle.values))
+    strayed = angle.values + lfilter([1.0], [1.0, -decay], noise)
     return replace(angle, values=np.mod(strayed, 2 * np.pi))
 
 
@@ -184,7 +171,7 @@ def _as_spikes(
     counts: Int[np.ndarray, "time neuron"],
     rng: np.random.Generator,
 ) -> Recording:
-    """Put the spikes at random ticks of their bins."""
+    """Spikes at random times of their bins, on the recording's grid."""
     bin_, neuron = np.nonzero(counts)
     n = counts[bin_, neuron]
     bin_, neuron = np.repeat(bin_, n), np.repeat(neuron, n)
@@ -198,17 +185,17 @@ def _as_spikes(
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _draw(tuned, own, most, kept, exposure_s, epoch, rng, counts):
+def _draw(tuned, own, most, decay, exposure_s, epoch, rng, counts):
     n_times, n_neurons = counts.shape
-    trace = np.zeros((len(kept), n_neurons))
+    trace = np.zeros((len(decay), n_neurons))
     for t in range(n_times):
         if t > 0 and epoch[t] != epoch[t - 1]:
             trace[:] = 0.0
         for i in range(n_neurons):
             added = 0.0
-            for k in range(len(kept)):
+            for k in range(len(decay)):
                 added += own[k, i] * trace[k, i]
             n = rng.poisson(np.exp(tuned[t, i] + min(added, most[i])) * exposure_s[t])
             counts[t, i] = n
-            for k in range(len(kept)):
-                trace[k, i] = trace[k, i] * kept[k] + n
+            for k in range(len(decay)):
+                trace[k, i] = trace[k, i] * decay[k] + n

@@ -1,19 +1,15 @@
-"""The tables of a study, as CSV files that say what made them."""
+"""The tables of a study, as CSV files with their provenance."""
 
-import csv
-import io
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
 from spikeweft.head_direction.angular_profile import known_as, profile, usable_pairs
-from spikeweft.head_direction.evidence import OURS, Judged, Repeat, misled
+from spikeweft.head_direction.evidence import OURS, Judged, Repeat, direction_error_contrasts
 from spikeweft.head_direction.study import Findings
-from spikeweft.runtime.files import write_whole
+from spikeweft.results.csv_table import as_cells, write_cells
 from spikeweft.runtime.provenance import machine
 
 Row = Mapping[str, str | int | float | bool]
@@ -21,7 +17,7 @@ Row = Mapping[str, str | int | float | bool]
 
 def write_tables(
     findings: Findings, circuits: Sequence[Judged], agreements: Sequence[Repeat]
-) -> list[Path]:
+) -> None:
     """Write all tables into the study's folder, each whole or not at all."""
     made = {
         "cells": list(cell_rows(findings)),
@@ -30,7 +26,7 @@ def write_tables(
         "evidence": [evidence_row(row) for row in circuits],
         "profiles": [row for circuit in circuits for row in profile_rows(circuit, findings)],
         "weights": [row for circuit in circuits for row in weight_rows(circuit, findings)],
-        "misled": [row._asdict() for row in misled(findings)],
+        "direction_error": [row._asdict() for row in direction_error_contrasts(findings)],
         "repeats": [row._asdict() for row in agreements],
     }
     provenance = {
@@ -39,11 +35,10 @@ def write_tables(
         "date": datetime.now(UTC).date().isoformat(),
         "command": findings.study.command,
     }
-    return [
-        _write(findings.study.folder / f"{name}.csv", rows, provenance)
-        for name, rows in made.items()
-        if rows
-    ]
+    for name, rows in made.items():
+        if rows:
+            cells = [as_cells({**row, **provenance}) for row in rows]
+            write_cells(findings.study.folder / f"{name}.csv", cells)
 
 
 def cell_rows(findings: Findings) -> Iterator[Row]:
@@ -64,7 +59,7 @@ def cell_rows(findings: Findings) -> Iterator[Row]:
 
 
 def artefact_rows(findings: Findings) -> Iterator[Row]:
-    """Pairs with a blind window."""
+    """Pairs of neurons with a sorting artefact."""
     names = findings.prepared.recording.neuron_ids
     for artefact in findings.prepared.artefacts:
         first, second = artefact.neurons
@@ -88,8 +83,8 @@ def bits_rows(findings: Findings) -> Iterator[Row]:
 def bits_by_model(findings: Findings) -> dict[str, np.ndarray]:
     """Bits per spike of the regressions, then of CircuitGNN."""
     ours = {
-        f"{OURS}, {n} hidden{', direction known' if aware else ''}": fit.bits
-        for (n, aware), fit in findings.fits.items()
+        f"{OURS}, {n} hidden{', direction known' if direction_known else ''}": fit.bits
+        for (n, direction_known), fit in findings.fits.items()
     }
     return {**findings.regressions, **ours}
 
@@ -142,6 +137,8 @@ def weight_rows(row: Judged, findings: Findings) -> Iterator[Row]:
     """Every weight, and whether it is part of the profile."""
     used = usable_pairs(row.circuit, findings.prepared.sound)
     names, error = row.circuit.neuron_ids, row.circuit.standard_error
+    known = np.full(used.shape, np.nan) if error is None else error
+    error = np.where(np.isfinite(known), known, np.nan)
     for post, pre in np.argwhere(row.circuit.off_diagonal):
         yield {
             "model": row.model,
@@ -150,21 +147,6 @@ def weight_rows(row: Judged, findings: Findings) -> Iterator[Row]:
             "post": names[post],
             "pre": names[pre],
             "weight": float(row.circuit.weights[post, pre]),
-            "standard_error": float("nan") if error is None else float(error[post, pre]),
+            "standard_error": float(error[post, pre]),
             "in_profile": bool(used[post, pre]),
         }
-
-
-def _write(path: Path, rows: Sequence[Row], provenance: Mapping[str, str]) -> Path:
-    text = io.StringIO()
-    table = csv.DictWriter(text, [*rows[0], *provenance], lineterminator="\n")
-    table.writeheader()
-    table.writerows({k: _cell(v) for k, v in {**row, **provenance}.items()} for row in rows)
-    write_whole(path, text.getvalue().encode())
-    return path
-
-
-def _cell(value: str | int | float | bool) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else ""
-    return str(value)

@@ -1,4 +1,4 @@
-"""Tuning to the animal's direction: rate in each direction, and how much it prefers one."""
+"""Tuning to the animal's direction: firing rate in each direction, and its mean vector."""
 
 from dataclasses import dataclass
 
@@ -57,8 +57,8 @@ def tuning_curves(
 ) -> TuningCurves:
     """Tuning curves of all neurons by pynapple, smoothed by a boxcar of `BOXCAR_DEG`.
 
-    Spikes and time are smoothed, then divided, so that a direction that was hardly visited does
-    not weigh as much as others.
+    Spikes and time are smoothed before they are divided, so that directions hardly visited do not
+    count as much as others.
     """
     counted = tuning_counts(recording, angle, n_directions)
     occupancy_s = np.asarray(counted.attrs["occupancy"]) / counted.attrs["fs"]

@@ -1,4 +1,4 @@
-"""A result made again from its own provenance, and compared with what it was."""
+"""A result is made again from its provenance, and the two are compared bit by bit."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.errors import InputError
 from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
@@ -17,7 +18,7 @@ from spikeweft.runtime.training_loop import Progress
 
 
 class Difference(NamedTuple):
-    """Where an array differs from what it was.
+    """How an array of the repeated result differs from the first one.
 
     Attributes
     ----------
@@ -41,7 +42,7 @@ class Difference(NamedTuple):
 
 
 class Reproduction(NamedTuple):
-    """What came of making a result again.
+    """The outcome of making a result again.
 
     Attributes
     ----------
@@ -50,7 +51,7 @@ class Reproduction(NamedTuple):
     differences
         One for each array that is not the same bit by bit.
     changes
-        What else is different, as "numpy": ("2.3.0", "2.4.1"), then and now.
+        Versions and machine that changed, such as "numpy": ("2.3.0", "2.4.1").
     """
 
     compared: tuple[str, ...]
@@ -59,7 +60,7 @@ class Reproduction(NamedTuple):
 
     @property
     def is_same(self) -> bool:
-        """Whether all is the same, bit by bit."""
+        """Whether all arrays are the same bit by bit."""
         return not self.differences
 
 
@@ -72,14 +73,14 @@ def reproduce(
     """Make a result again, with its own settings and from its own recording, and compare.
 
     Weights and standard errors, the GLM's weights, and all that the model learned are compared bit
-    by bit. The result itself is not touched.
+    by bit. The result itself is left as it is.
 
     Parameters
     ----------
     folder
         The result.
     recording
-        Where its recording is now; where it was, if not given.
+        Where its recording is now; by default, where it was.
     on_progress, on_stage
         As in `infer.infer`.
 
@@ -92,7 +93,8 @@ def reproduce(
     found = _recording(before.provenance, Path(folder), recording)
     with tempfile.TemporaryDirectory(prefix="spikeweft-") as place:
         asked = _inference(before.provenance, Path(folder), found, Path(place) / "again")
-        again = infer(asked, on_progress, on_stage)
+        glm = PoissonGLM(covariates=tuple(before.provenance.get("glm_covariates", ())))
+        again = infer(asked, on_progress, on_stage, baseline=glm, build_page=lambda _: "")
     was, now = _arrays(before), _arrays(again)
     names = tuple(dict.fromkeys([*was, *now]))
     nothing = np.zeros(0)
@@ -129,7 +131,7 @@ def difference(name: str, was: np.ndarray, now: np.ndarray, result: Result) -> D
 
 
 def _bits(array: np.ndarray) -> np.ndarray:
-    """Whole numbers in the place of floating ones, for NaN equals nothing and 0 equals -0."""
+    """Floating-point numbers as integers, since NaN does not equal itself and 0 equals -0."""
     if array.dtype.kind != "f":
         return array
     return np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}").reshape(array.shape)
@@ -160,15 +162,17 @@ def _arrays(result: Result) -> dict[str, np.ndarray]:
 def _recording(provenance: Mapping[str, Any], folder: Path, recording: str | Path | None) -> Path:
     """The recording that the result was made from, and no other."""
     if recording is None and "recording_path" not in provenance:
-        raise InputError(f"{folder} does not say where its recording is; name it with --recording")
+        raise InputError(
+            f"{folder} does not say where its recording is; give its path with --recording"
+        )
     path = Path(provenance["recording_path"] if recording is None else recording)
     if not path.is_file():
-        raise InputError(f"the recording {path} is not there; say with --recording where it is now")
+        raise InputError(f"the recording {path} does not exist; give its new path with --recording")
     digest, wanted = digest_of(path), _known(provenance, "sha256", folder)
     if digest != wanted:
         raise InputError(
             f"the recording {path} is not the one that {folder} was made from (its SHA-256 begins "
-            f"with {digest[:8]}, not {str(wanted)[:8]}); say with --recording where that one is"
+            f"with {digest[:8]}, not {str(wanted)[:8]}); give the path of that one with --recording"
         )
     return path
 
@@ -196,13 +200,13 @@ def _inference(
 def _known(provenance: Mapping[str, Any], key: str, folder: Path) -> Any:
     if key not in provenance:
         raise InputError(
-            f"the provenance of {folder} does not tell its {key}, so it cannot be made again"
+            f"the provenance of {folder} has no {key}, so the result cannot be made again"
         )
     return provenance[key]
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Versions and machine that are not what they were."""
+    """Versions and machine that changed."""
     then = {**before.get("versions", {}), "machine": before.get("machine", "unknown")}
     today = {**now.get("versions", {}), "machine": now.get("machine", "unknown")}
     return {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
@@ -16,10 +16,11 @@ from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.readers.load import load_truth
 from spikeweft.errors import InputError
+from spikeweft.estimator import ResumablePredictor, SpikePredictor
 from spikeweft.evaluation.metrics import InferenceError, inference_error
-from spikeweft.inference.scores import doubts, scores_of
+from spikeweft.inference.scores import scores_of, warnings_of
 from spikeweft.inference.settings import Inference
-from spikeweft.inference.train_test import parts_of, sample
+from spikeweft.inference.train_test import Parts, parts_of, sample
 from spikeweft.reporting.result_page import build_report
 from spikeweft.results.result import Result, read_result, write_result
 from spikeweft.results.unfinished_folder import CHECKPOINT, check_place, made_whole
@@ -32,11 +33,15 @@ def infer(
     inference: Inference,
     on_progress: Callable[[Progress], None] | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
+    *,
+    model: ResumablePredictor | None = None,
+    baseline: SpikePredictor | None = None,
+    build_page: Callable[[Result], str] = build_report,
 ) -> Result:
-    """Infer the circuit of a recording and write it, beside a GLM's and all scores, to a folder.
+    """Infer the circuit of a recording; write it with a baseline's and all scores to a folder.
 
-    The first 90 % of the recorded time are for fitting, which holds out a part of them itself; the
-    last 10 % are for scoring alone. The true circuit, where the file holds it, only scores.
+    The first 90 % of the recorded time are fitted, and the fit itself holds out a part of them; the
+    last 10 % only score. So does the true circuit, where the file holds it.
 
     Parameters
     ----------
@@ -45,67 +50,91 @@ def infer(
     on_progress
         Called after each step of training, with the past ones too where training is resumed.
     on_stage
-        Called with a few words when something else begins that takes time, after training.
+        Called with a few words at the start of each slow step after training.
+    model
+        The method, not yet fitted; `CircuitGNN` with the inference's settings where None.
+    baseline
+        What the model is compared with, not yet fitted; where None, `PoissonGLM` with all
+        covariates that the model reads.
+    build_page
+        Writes `report.html`.
 
     Raises
     ------
     InputError
-        Where the input or the folder cannot be used. What is wrong with the input is found before
-        anything is written.
+        Where the input or the folder cannot be used; a bad input is found before anything is
+        written.
     """
     inference.check()
-    folder = check_folder(inference)
+    check_folder(inference)
+    glm = PoissonGLM(covariates=inference.all_covariates) if baseline is None else baseline
+    methods = _Methods(_circuit_gnn(inference) if model is None else model, glm)
     try:
-        return _infer(inference, folder, on_progress, on_stage)
+        return _infer(inference, methods, build_page, on_progress, on_stage)
     except MemoryError as error:
         raise InputError(
-            f"the memory does not suffice to infer from {inference.recording} ({error}); use only "
-            "its first --minutes, or a machine with more"
+            f"not enough memory to infer from {inference.recording} ({error}); use only its first "
+            "--minutes, or a machine with more"
         ) from error
 
 
-def _infer(
-    inference: Inference,
-    folder: Path,
-    on_progress: Callable[[Progress], None] | None,
-    on_stage: Callable[[str], None],
-) -> Result:
-    started = time.perf_counter()
-    model = CircuitGNN(
+def _circuit_gnn(inference: Inference) -> CircuitGNN:
+    return CircuitGNN(
         n_hidden=inference.n_hidden,
         covariates=inference.covariates,
         rotated_by=inference.rotated_by,
         random_state=inference.seed,
     )
-    glm = PoissonGLM()
-    data = parts_of(inference, max(model.history_window_s, glm.history_window_s))
+
+
+class _Methods(NamedTuple):
+    model: ResumablePredictor
+    baseline: SpikePredictor
+
+
+def _infer(
+    inference: Inference,
+    methods: _Methods,
+    build_page: Callable[[Result], str],
+    on_progress: Callable[[Progress], None] | None,
+    on_stage: Callable[[str], None],
+) -> Result:
+    started = time.perf_counter()
+    model, baseline = methods
+    data = parts_of(inference, max(method.history_window_s for method in methods))
     model.check_recording(data.training)
-    settings = inference.settings()
-    # One thread for linear algebra, for its sums depend on how many there are.
+    folder, settings = Path(os.path.abspath(inference.folder)), inference.settings()
+    # One thread for linear algebra, because its sums depend on the number of threads.
     with threadpool_limits(1), made_whole(folder, settings, force=inference.force) as partial:
         fit_started = time.perf_counter()
         model.fit(data.training, checkpoint=partial / CHECKPOINT, on_progress=on_progress)
         before_resuming = _seconds_before(model.history_, time.perf_counter() - fit_started)
         on_stage("fitting a Poisson GLM to compare with")
-        glm.fit(data.training)
+        baseline.fit(data.training)
         on_stage("scoring")
-        result = Result(
-            connectivity=model.connectivity_,
-            glm=glm.connectivity_,
-            truth=data.truth,
-            metrics=scores_of(data, model, glm),
-            history=list(model.history_),
-            sample=sample(data),
-            warnings=doubts(data, model.connectivity_),
-            provenance=_provenance(settings, inference),
-            model_arrays=model.model_arrays(),
-            model_settings=model.model_settings(),
-        )
+        provenance = {**_provenance(settings, inference), "glm_covariates": _covariates(baseline)}
+        result = _result(data, methods, provenance)
         result = _with_costs(result, time.perf_counter() - started + before_resuming)
         on_stage("writing the result")
         write_result(partial, result)
-        write_whole(partial / "report.html", build_report(result).encode())
+        write_whole(partial / "report.html", build_page(result).encode())
     return result
+
+
+def _result(data: Parts, methods: _Methods, provenance: dict[str, Any]) -> Result:
+    model, baseline = methods
+    return Result(
+        connectivity=model.connectivity_,
+        glm=baseline.connectivity_,
+        truth=data.truth,
+        metrics=scores_of(data, model, baseline),
+        history=list(model.history_),
+        sample=sample(data),
+        warnings=warnings_of(data, model.connectivity_),
+        provenance=provenance,
+        model_arrays=model.model_arrays(),
+        model_settings=model.model_settings(),
+    )
 
 
 def score(folder: str | Path, truth: str | Path) -> dict[str, InferenceError]:
@@ -139,6 +168,10 @@ def write_report(folder: str | Path, beside: Sequence[str | Path] = ()) -> Path:
     path = Path(folder) / "report.html"
     write_whole(path, page.encode())
     return path
+
+
+def _covariates(baseline: SpikePredictor) -> list[str]:
+    return list(baseline.get_params(deep=False).get("covariates", ()))
 
 
 def _with_costs(result: Result, seconds: float) -> Result:

@@ -1,4 +1,4 @@
-"""The scores of an inferred circuit, beside a GLM's, and the doubts that go with them."""
+"""The scores of an inferred circuit, beside a GLM's, and the warnings that go with them."""
 
 from typing import Any
 
@@ -71,8 +71,8 @@ def _errors(
     }
 
 
-def doubts(data: Parts, circuit: Connectivity) -> list[str]:
-    """What a reader of the result should know first, one sentence each."""
+def warnings_of(data: Parts, circuit: Connectivity) -> list[str]:
+    """What a reader of the result should know first, in one sentence each."""
     own = data.recording.warnings()
     return [*data.warnings, *own, *_test_warnings(data.test), *_hidden_warnings(circuit)]
 

@@ -1,4 +1,4 @@
-"""What is inferred from, how, and where the result goes."""
+"""The settings of one inference."""
 
 import shlex
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Inference:
     covariates
         Names of the recording's covariates that enter every rate.
     rotated_by
-        Name of the covariate, an angle, that turns the circuit's ring, as an external input does.
+        Name of the covariate, an angle, that rotates the circuit's ring, as an external input does.
     seed
         Seed of all random numbers.
     epochs
@@ -37,13 +37,13 @@ class Inference:
     minutes
         Use only the first minutes of recorded time; all where None.
     bootstrap
-        Fit to blocks of the recording drawn with replacement, as `bootstrap.resampled` does, by the
-        random numbers of this seed; to the recording itself where None. Scores are of the same last
-        part in any case, from which no block is drawn.
+        Seed of a bootstrap: the model is fitted to blocks of the recording that are drawn with
+        replacement (`bootstrap.resampled`); to the recording itself where None. The last part, on
+        which it is scored, stays as it is.
     block_s
-        About how long a block is.
+        Approximate length of a block.
     resume
-        Take up an inference that was interrupted, if there is one.
+        Resume an interrupted inference, if there is one.
     force
         Replace a result that exists, once the new one is whole, or start an interrupted one over.
     """
@@ -63,7 +63,7 @@ class Inference:
 
     @property
     def command(self) -> str:
-        """The command line that asks for it."""
+        """The command line that makes this inference."""
         options = {
             "--hidden": self.n_hidden,
             "--covariates": self.covariates,
@@ -80,8 +80,14 @@ class Inference:
             words += [option, *map(str, values)] if values and value is not None else []
         return shlex.join(["spikeweft", "infer", *words])
 
+    @property
+    def all_covariates(self) -> tuple[str, ...]:
+        """Names of all covariates that the model reads, in whatever way."""
+        rotating = () if self.rotated_by is None else (self.rotated_by,)
+        return tuple(dict.fromkeys((*self.covariates, *rotating)))
+
     def settings(self) -> dict[str, Any]:
-        """What decides the result: an interrupted inference goes on only with the same."""
+        """All that decides the result; an interrupted inference resumes only with the same."""
         return {
             "recording": self.recording.name,
             "sha256": digest_of(self.recording),
@@ -116,5 +122,5 @@ class Inference:
             )
         if self.resume and self.force:
             raise InputError(
-                "--resume goes on with an interrupted inference and --force starts over; give one"
+                "--resume continues an interrupted inference and --force starts over; give one"
             )

@@ -33,9 +33,9 @@ _LONGEST_S = 1e6
 
 
 class Parts(NamedTuple):
-    """What one inference sees: all that is used, what is fitted, what scores, and the truth.
+    """All that is used of a recording, the parts that are fitted and that score, and the truth.
 
-    The network is there where all of it was recorded.
+    The network is known where all of it was recorded.
     """
 
     recording: Recording
@@ -94,7 +94,7 @@ def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
 
 
 def _split(recording: Recording, history_window_s: float) -> tuple[Recording, Recording]:
-    """The parts for fitting and for scoring; what the first one tells is all the model knows."""
+    """The parts for fitting and for scoring; preferred directions come from the first alone."""
     training, test = split(recording, TEST_FRACTION)
     if any(len(scored_epochs(part, history_window_s)) == 0 for part in (training, test)):
         raise InputError(
@@ -115,7 +115,7 @@ def _split(recording: Recording, history_window_s: float) -> tuple[Recording, Re
 
 
 def _drawn(training: Recording, inference: Inference, history_window_s: float) -> Recording:
-    """A bootstrap's recording; what is held out of it is drawn from what is held out."""
+    """A bootstrap of the training part, whose held-out part is drawn from the held-out part."""
     shortest_s = _SHORTEST_BLOCK * history_window_s
     if not shortest_s <= inference.block_s < np.inf:
         raise InputError(

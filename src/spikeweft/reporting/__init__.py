@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "INK",
             "ORACLE",
             "TRUTH",
-            "Look",
+            "Style",
             "as_svg",
             "legend_beside",
             "name_axes",

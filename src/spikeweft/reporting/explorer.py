@@ -1,4 +1,4 @@
-"""The circuit to look around in: what the page's script draws, reorders and reads out."""
+"""The interactive circuit: what the page's script draws, reorders and reads out."""
 
 import hashlib
 from base64 import b64encode
@@ -51,7 +51,7 @@ class Explorer:
     data
         Neurons, their orders and the circuits, as JSON can hold it.
     note
-        What is left out since the page would become too large, or nothing.
+        What is left out because the page would become too large, or nothing.
     """
 
     data: dict[str, Any]
@@ -59,7 +59,7 @@ class Explorer:
 
 
 def explorer(view: View, beside: Mapping[str, View]) -> Explorer | None:
-    """The circuits that fit into the page, ours first; None where not even ours does.
+    """The circuits that fit into the page, the result's first; None where not even that does.
 
     Circuits of other results, by the names to show them under, come next.
 

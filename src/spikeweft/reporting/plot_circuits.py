@@ -16,7 +16,7 @@ from spikeweft.reporting.plot_style import (
     INK,
     MUTED,
     NO_DATA,
-    Look,
+    Style,
     figure_of,
     legend,
     mark_neurons,
@@ -26,7 +26,7 @@ from spikeweft.reporting.plot_style import (
 _WEIGHT_COLOURS = "RdBu_r"
 
 
-"""Red excites, blue inhibits: told apart under every common colour-vision deficiency."""
+"""Red excites, blue inhibits: distinct under every common colour-vision deficiency."""
 
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -39,7 +39,7 @@ _MANY_ERRORS = 10.0
 def draw_weights(circuit: Connectivity, order: NeuronOrder, ax: Axes, limit: float) -> Axes:
     """Weight matrix, row receives, column sends; colours saturate at ±`limit`.
 
-    The diagonal, and pairs of which the data say nothing (no finite standard error), are grey.
+    The diagonal and pairs that the data do not inform (no finite standard error) are grey.
     """
     weights = np.where(circuit.informed, circuit.weights, np.nan)
     neurons = order.neurons
@@ -125,7 +125,7 @@ def angular_profile(circuit: Connectivity) -> AngularProfile:
 
 
 @styled
-def draw_profile(circuit: Connectivity, look: Look, ax: Axes) -> Axes:
+def draw_profile(circuit: Connectivity, style: Style, ax: Axes) -> Axes:
     """Weight against angular difference: pairs of neurons, and their mean ± sd."""
     profile = angular_profile(circuit)
     mean, sd = profile.mean, profile.sd
@@ -134,27 +134,27 @@ def draw_profile(circuit: Connectivity, look: Look, ax: Axes) -> Axes:
         np.rad2deg(profile.difference_rad),
         profile.weight,
         s=5 if len(profile.weight) < 5000 else 2,
-        color=look.colour,
+        color=style.colour,
         alpha=0.35 if len(profile.weight) < 5000 else 0.06,
         linewidths=0,
         rasterized=True,
     )
-    ax.fill_between(degrees, mean - sd, mean + sd, color=look.colour, alpha=0.22, lw=0)
-    ax.plot(degrees, mean, color=look.colour, ls=look.line, label=f"{look.name}, mean ± sd")
+    ax.fill_between(degrees, mean - sd, mean + sd, color=style.colour, alpha=0.22, lw=0)
+    ax.plot(degrees, mean, color=style.colour, ls=style.line, label=f"{style.name}, mean ± sd")
     return _finish_profile(ax)
 
 
 @styled
-def draw_mean_profile(circuit: Connectivity, look: Look, ax: Axes) -> Axes:
+def draw_mean_profile(circuit: Connectivity, style: Style, ax: Axes) -> Axes:
     """Mean weight against angular difference, as a line to compare with."""
     profile = angular_profile(circuit)
     ax.plot(
         np.rad2deg(profile.centre_rad),
         profile.mean,
-        color=look.colour,
-        ls=look.line,
+        color=style.colour,
+        ls=style.line,
         lw=1.3,
-        label=look.name,
+        label=style.name,
     )
     return _finish_profile(ax)
 
@@ -177,16 +177,16 @@ def label_weights(ax: Axes, name: str) -> Axes:
 
 
 @styled
-def draw_weights_with_errors(circuit: Connectivity, look: Look, ax: Axes) -> Axes:
+def draw_weights_with_errors(circuit: Connectivity, style: Style, ax: Axes) -> Axes:
     """All weights in ascending order, with ± 1 standard error around each."""
     weight, error = _weights_and_errors(circuit)
     order = np.argsort(weight)
     share = np.linspace(0.0, 100.0, len(weight))
     low, high = weight - error, weight + error
     ax.fill_between(
-        share, low[order], high[order], color=look.colour, alpha=0.25, lw=0, rasterized=True
+        share, low[order], high[order], color=style.colour, alpha=0.25, lw=0, rasterized=True
     )
-    ax.plot(share, weight[order], color=look.colour)
+    ax.plot(share, weight[order], color=style.colour)
     ax.axhline(0.0, color=MUTED, lw=0.6, zorder=0)
     ax.set_xlim(0, 100)
     ax.set_xlabel("share of pairs (%)")
@@ -200,7 +200,7 @@ def share_beyond(circuit: Connectivity, n_errors: float) -> float:
 
 
 @styled
-def draw_weight_significance(circuit: Connectivity, look: Look, ax: Axes) -> Axes:
+def draw_weight_significance(circuit: Connectivity, style: Style, ax: Axes) -> Axes:
     """Histogram of weight / standard error, beside what noise alone would give.
 
     Weights beyond ten standard errors are counted at the edges, in words.
@@ -209,7 +209,7 @@ def draw_weight_significance(circuit: Connectivity, look: Look, ax: Axes) -> Axe
     ratio = weight / error
     edges = np.linspace(-_MANY_ERRORS, _MANY_ERRORS, 81)
     share = np.full(len(ratio), 1.0 / (len(ratio) * (edges[1] - edges[0])))
-    ax.hist(ratio, edges.tolist(), weights=share, color=look.colour, alpha=0.55, label=look.name)
+    ax.hist(ratio, edges.tolist(), weights=share, color=style.colour, alpha=0.55, label=style.name)
     x = np.linspace(-_MANY_ERRORS, _MANY_ERRORS, 401)
     ax.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), color=INK, lw=1.2, label="noise alone")
     for side, align, beyond in (

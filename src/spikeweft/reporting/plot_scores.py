@@ -14,7 +14,7 @@ from spikeweft.reporting.plot_style import (
     INK,
     ORACLE,
     RULE,
-    Look,
+    Style,
     legend,
     mark_neurons,
     plain_number,
@@ -24,38 +24,38 @@ from spikeweft.reporting.plot_style import (
 
 @styled
 def draw_scores(
-    scores: Sequence[Sequence[float]], looks: Sequence[Look], name: str, ax: Axes
+    scores: Sequence[Sequence[float]], styles: Sequence[Style], name: str, ax: Axes
 ) -> Axes:
     """A bar per method to the mean over its fits, and a dot per fit; the first is on top."""
-    for place, values, look in zip(_places(looks), scores, looks, strict=True):
+    for place, values, style in zip(_places(styles), scores, styles, strict=True):
         if np.isfinite(values).any():
-            ax.barh(place, np.nanmean(values), height=0.62, color=look.colour, alpha=0.55, lw=0)
+            ax.barh(place, np.nanmean(values), height=0.62, color=style.colour, alpha=0.55, lw=0)
             ax.plot(values, np.full(len(values), place), "o", color=INK, ms=2.6, mew=0)
     ax.set_xlim(left=0.0)
-    return _finish_methods(looks, name, ax)
+    return _finish_methods(styles, name, ax)
 
 
 @styled
 def draw_score_dots(
-    scores: Sequence[Sequence[float]], looks: Sequence[Look], name: str, ax: Axes
+    scores: Sequence[Sequence[float]], styles: Sequence[Style], name: str, ax: Axes
 ) -> Axes:
     """A dot per fit, for scores whose differences are small beside their size."""
-    for place, values, look in zip(_places(looks), scores, looks, strict=True):
+    for place, values, style in zip(_places(styles), scores, styles, strict=True):
         ax.axhline(place, color=RULE, lw=0.6, zorder=0)
         ax.plot(
-            values, np.full(len(values), place), "o", color=look.colour, ms=5.5, mew=0, alpha=0.8
+            values, np.full(len(values), place), "o", color=style.colour, ms=5.5, mew=0, alpha=0.8
         )
-    return _finish_methods(looks, name, ax)
+    return _finish_methods(styles, name, ax)
 
 
-def _places(looks: Sequence[Look]) -> Int[np.ndarray, " method"]:
-    return -np.arange(len(looks))
+def _places(styles: Sequence[Style]) -> Int[np.ndarray, " method"]:
+    return -np.arange(len(styles))
 
 
-def _finish_methods(looks: Sequence[Look], name: str, ax: Axes) -> Axes:
-    ax.set_yticks(_places(looks), [look.name for look in looks])
+def _finish_methods(styles: Sequence[Style], name: str, ax: Axes) -> Axes:
+    ax.set_yticks(_places(styles), [style.name for style in styles])
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(0.6 - len(looks), 0.6)
+    ax.set_ylim(0.6 - len(styles), 0.6)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(plain_number)
     ax.set_xlabel(name)
@@ -63,20 +63,20 @@ def _finish_methods(looks: Sequence[Look], name: str, ax: Axes) -> Axes:
 
 
 @styled
-def draw_limit(value: float, look: Look, ax: Axes) -> Axes:
+def draw_limit(value: float, style: Style, ax: Axes) -> Axes:
     """An upright line at a value, named above the axes."""
-    ax.axvline(value, color=look.colour, ls=look.line, lw=1.2, label=look.name, zorder=0)
+    ax.axvline(value, color=style.colour, ls=style.line, lw=1.2, label=style.name, zorder=0)
     legend(ax)
     return ax
 
 
 @styled
 def draw_against(
-    x: Sequence[float], scores: Sequence[Sequence[float]], look: Look, ax: Axes
+    x: Sequence[float], scores: Sequence[Sequence[float]], style: Style, ax: Axes
 ) -> Axes:
     """A line through the means at each x, and the range of the fits around it."""
     mean, low, high = ([float(f(values)) for values in scores] for f in (np.mean, min, max))
-    return draw_range(x, mean, low, high, look, ax)
+    return draw_range(x, mean, low, high, style, ax)
 
 
 @styled
@@ -85,19 +85,19 @@ def draw_range(
     mean: Sequence[float],
     low: Sequence[float],
     high: Sequence[float],
-    look: Look,
+    style: Style,
     ax: Axes,
 ) -> Axes:
     """A line through the means at each x, and a band from the lowest to the highest."""
-    ax.fill_between(x, low, high, color=look.colour, alpha=0.18, lw=0)
-    ax.plot(x, mean, color=look.colour, ls=look.line, marker="o", ms=3.6, mew=0, label=look.name)
+    ax.fill_between(x, low, high, color=style.colour, alpha=0.18, lw=0)
+    ax.plot(x, mean, color=style.colour, ls=style.line, marker="o", ms=3.6, mew=0, label=style.name)
     return ax
 
 
 @styled
-def draw_fits(x: Sequence[float], y: Sequence[float], look: Look, marker: str, ax: Axes) -> Axes:
+def draw_fits(x: Sequence[float], y: Sequence[float], style: Style, marker: str, ax: Axes) -> Axes:
     """A mark per fit: one of its scores or settings against another."""
-    ax.plot(x, y, marker, color=look.colour, ms=4.6, mew=0, alpha=0.75, label=look.name)
+    ax.plot(x, y, marker, color=style.colour, ms=4.6, mew=0, alpha=0.75, label=style.name)
     return ax
 
 

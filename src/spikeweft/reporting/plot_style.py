@@ -1,4 +1,4 @@
-"""Plots: each draws one thing into an axes, `(data, ax) -> ax`; only this file knows matplotlib."""
+"""What all plots share: colours, styles, panels and files; a plot is `(data, ax) -> ax`."""
 
 import io
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ _STYLE = {
 styled = style.context(["default", _STYLE])
 
 
-"""The house style, whatever the user's own settings, and only while a function of ours runs."""
+"""The house style while one of these functions runs, whatever the user's own settings."""
 
 
 FEW_NEURONS = 25
@@ -62,24 +62,24 @@ FEW_NEURONS = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """How one method is shown, everywhere alike."""
+class Style:
+    """How one method is drawn in every figure."""
 
     name: str
     colour: str
     line: str | tuple[int, tuple[float, float]] = "-"
 
 
-INFERRED = Look(name="spikeweft", colour="#0072b2")
+INFERRED = Style(name="spikeweft", colour="#0072b2")
 
 
-GLM = Look(name="GLM", colour="#d55e00")
+GLM = Style(name="GLM", colour="#d55e00")
 
 
-TRUTH = Look(name="truth", colour=INK, line=(0, (4.0, 1.6)))
+TRUTH = Style(name="truth", colour=INK, line=(0, (4.0, 1.6)))
 
 
-ORACLE = Look(name="oracle", colour=INK, line=(0, (1.0, 1.2)))
+ORACLE = Style(name="oracle", colour=INK, line=(0, (1.0, 1.2)))
 
 
 @styled

@@ -1,12 +1,9 @@
 """The figures of the report: each a picture, what it shows in words, and what to look for."""
 
-from base64 import b64encode
-from dataclasses import dataclass
-
 import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.reporting import plot_style as plots
+from spikeweft.reporting.page import Figure
 from spikeweft.reporting.plot_circuits import (
     draw_colour_scale,
     draw_mean_profile,
@@ -20,27 +17,10 @@ from spikeweft.reporting.plot_circuits import (
 )
 from spikeweft.reporting.plot_scores import draw_bits_per_spike
 from spikeweft.reporting.plot_spikes import draw_direction, draw_held_out, draw_loss, draw_raster
-from spikeweft.reporting.plot_style import FEW_NEURONS, GLM, INFERRED, TRUTH, Axes, Look, panels
+from spikeweft.reporting.plot_style import FEW_NEURONS, GLM, INFERRED, TRUTH, Style, panels
 from spikeweft.reporting.result_view import View
 
-_PX_PER_IN = 96
-
-
 _FULL_WIDTH_IN = 11.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A picture with its heading, its text alternative and its caption."""
-
-    anchor: str
-    title: str
-    alt: str
-    caption: str
-    width_px: int
-    height_px: int
-    source: str
-    """The picture itself as a data URI."""
 
 
 def figures(view: View) -> list[Figure]:
@@ -50,7 +30,7 @@ def figures(view: View) -> list[Figure]:
 
 
 def raster(view: View) -> Figure:
-    """Some seconds of spikes, with the animal's direction where it was recorded."""
+    """A few seconds of spikes, with the animal's direction where it was recorded."""
     sample, order = view.result.sample, view.order
     row_in = 0.16 if sample.n_neurons <= FEW_NEURONS else 0.034
     height_in = float(np.clip(0.7 + sample.n_neurons * row_in, 2.4, 5.2))
@@ -64,8 +44,8 @@ def raster(view: View) -> Figure:
     if view.direction is not None:
         draw_direction(view.direction, sample, order, ax)
         caption += " The orange line is the recorded direction; spikes should gather around it."
-    return _figure(
-        ax,
+    return Figure(
+        ax=ax,
         anchor="spikes",
         title="The spikes",
         alt=f"Spike raster of {sample.n_neurons} neurons over {sample.duration_s:.3g} seconds.",
@@ -77,7 +57,7 @@ def matrices(view: View) -> Figure:
     """Weight matrices side by side: the truth and the GLM beside the inferred one, where known."""
     shown = _circuits(view)
     width_in, height_in = {1: (5.6, 4.6), 2: (9.4, 4.4), 3: (_FULL_WIDTH_IN, 3.7)}[len(shown)]
-    axes = panels([look.name for look, _ in shown], width_in=width_in, height_in=height_in)
+    axes = panels([style.name for style, _ in shown], width_in=width_in, height_in=height_in)
     limits = [weight_limit(view.truth or circuit) for _, circuit in shown]
     for (_, circuit), limit, ax in zip(shown, limits, axes, strict=True):
         draw_weights(circuit, view.order, ax, limit)
@@ -87,9 +67,9 @@ def matrices(view: View) -> Figure:
         ax.set_ylabel("")
     if view.truth is not None:
         draw_colour_scale(axes)
-    names = ", ".join(look.name for look, _ in shown)
-    return _figure(
-        axes[0],
+    names = ", ".join(style.name for style, _ in shown)
+    return Figure(
+        ax=axes[0],
         anchor="circuit",
         title="The circuit",
         alt=f"Weight matrices, row receives and column sends: {names}.",
@@ -97,9 +77,9 @@ def matrices(view: View) -> Figure:
     )
 
 
-def _circuits(view: View) -> list[tuple[Look, Connectivity]]:
+def _circuits(view: View) -> list[tuple[Style, Connectivity]]:
     circuits = ((TRUTH, view.truth), (INFERRED, view.inferred), (GLM, view.glm))
-    return [(look, circuit) for look, circuit in circuits if circuit is not None]
+    return [(style, circuit) for style, circuit in circuits if circuit is not None]
 
 
 def _matrices_caption(view: View, limits: list[float]) -> str:
@@ -134,22 +114,22 @@ def profile(view: View) -> Figure | None:
     """Weight against angular difference, for the inferred circuit and for the GLM's."""
     if view.order.angle_rad is None:
         return None
-    shown = [(look, circuit) for look, circuit in _circuits(view) if look is not TRUTH]
+    shown = [(style, circuit) for style, circuit in _circuits(view) if style is not TRUTH]
     axes = panels(
-        [look.name for look, _ in shown],
+        [style.name for style, _ in shown],
         width_in=_FULL_WIDTH_IN if len(shown) > 1 else 6.6,
         height_in=3.5,
         share_y=view.truth is not None,
     )
-    for (look, circuit), ax in zip(shown, axes, strict=True):
-        draw_profile(circuit, look, ax)
+    for (style, circuit), ax in zip(shown, axes, strict=True):
+        draw_profile(circuit, style, ax)
         if view.truth is not None:
             draw_mean_profile(view.truth, TRUTH, ax)
     for ax in axes if view.truth is None else axes[:1]:
         label_weights(ax, "weight" if view.truth is None else "weight × α")
-    names = " and ".join(look.name for look, _ in shown)
-    return _figure(
-        axes[0],
+    names = " and ".join(style.name for style, _ in shown)
+    return Figure(
+        ax=axes[0],
         anchor="profile",
         title="Weight against preferred direction",
         alt=f"Weights against the difference of sender's and receiver's direction: {names}.",
@@ -194,8 +174,8 @@ def bits(view: View) -> Figure | None:
         text += f" spikeweft is above the GLM for {better} of {scored} neurons."
     if oracle is not None:
         text += " No honest model lies above the oracle on average; single neurons may, by chance."
-    return _figure(
-        ax,
+    return Figure(
+        ax=ax,
         anchor="bits",
         title="Bits per spike of each neuron",
         alt="Held-out bits per spike of each neuron.",
@@ -211,8 +191,8 @@ def errors(view: View) -> Figure | None:
     draw_weights_with_errors(view.inferred, INFERRED, axes[0])
     draw_weight_significance(view.inferred, INFERRED, axes[1])
     far = share_beyond(view.inferred, 2.0)
-    return _figure(
-        axes[0],
+    return Figure(
+        ax=axes[0],
         anchor="errors",
         title="How sure the weights are",
         alt="Weights in ascending order with standard errors, and their ratio's histogram.",
@@ -231,8 +211,8 @@ def training(view: View) -> Figure | None:
     axes = panels(["", ""], width_in=_FULL_WIDTH_IN, height_in=2.9)
     draw_loss(history, axes[0])
     draw_held_out(history, axes[1])
-    return _figure(
-        axes[0],
+    return Figure(
+        ax=axes[0],
         anchor="training",
         title="Training",
         alt=f"Loss and held-out bits per spike over {len(history)} steps of training.",
@@ -244,17 +224,4 @@ def training(view: View) -> Figure | None:
 
 def _uninformed(view: View) -> str:
     n = view.n_uninformed_pairs
-    return f", or a pair the data say nothing about ({n:,} of them)" if n else ""
-
-
-def _figure(ax: Axes, *, anchor: str, title: str, alt: str, caption: str) -> Figure:
-    width_in, height_in = plots.size_in(ax)
-    return Figure(
-        anchor=anchor,
-        title=title,
-        alt=alt,
-        caption=caption,
-        width_px=round(width_in * _PX_PER_IN),
-        height_px=round(height_in * _PX_PER_IN),
-        source="data:image/svg+xml;base64," + b64encode(plots.as_svg(ax).encode()).decode(),
-    )
+    return f", or a pair that the data do not inform ({n:,} of them)" if n else ""

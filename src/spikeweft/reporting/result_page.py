@@ -6,20 +6,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spikeweft.reporting.explorer import SCRIPT, SCRIPT_HASH, explorer
+from spikeweft.reporting.page import render
 from spikeweft.reporting.result_figures import figures
 from spikeweft.reporting.result_view import View, flat
 from spikeweft.results.result import Result
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("spikeweft", "reporting"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +41,12 @@ def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType
         Where a result beside is of other neurons.
     """
     view = View.of(result)
-    return _TEMPLATES.get_template("page.html.jinja").render(
+    return render(
+        "reporting/page.html.jinja",
         title=f"Inferred circuit of {view.inferred.n_neurons} neurons",
         source=str(result.provenance.get("recording", "")),
         facts=_facts(view),
-        warnings=[*result.warnings, *_doubts(view)],
+        warnings=[*result.warnings, *_warnings(view)],
         headlines=_headlines(view),
         figures=figures(view),
         explorer=explorer(view, {name: View.of(other) for name, other in beside.items()}),
@@ -78,30 +71,30 @@ def _facts(view: View) -> list[str]:
     return facts
 
 
-def _doubts(view: View) -> list[str]:
-    """Reasons for doubt that show in the result itself."""
+def _warnings(view: View) -> list[str]:
+    """Warnings that follow from the result itself."""
     bits, glm = view.number("bits_per_spike"), view.number("glm_bits_per_spike")
-    doubts = []
+    warnings = []
     if bits is not None and bits <= 0:
-        doubts.append(
+        warnings.append(
             "The model predicts held-out spikes no better than constant rates do; the circuit "
             "below means nothing."
         )
     if bits is not None and glm is not None and glm > bits:
-        doubts.append(
+        warnings.append(
             f"The GLM predicts held-out spikes better ({glm:.3f} against {bits:.3f} bits per "
             "spike); look at its circuit too."
         )
     delta, glm_delta = view.number("delta"), view.number("glm_delta")
     if delta is not None and glm_delta is not None and glm_delta < delta:
-        doubts.append(
+        warnings.append(
             f"The GLM's circuit is closer to the truth (Δ {glm_delta:.3f} against {delta:.3f})."
         )
     if view.scale < 0:
-        doubts.append(
+        warnings.append(
             "Excitation and inhibition are interchanged against the truth: α is negative."
         )
-    return doubts
+    return warnings
 
 
 def _headlines(view: View) -> list[Headline]:
@@ -138,8 +131,8 @@ def _bits(view: View) -> Headline | None:
     return Headline(
         label="Bits per spike",
         value=f"{bits:.3f}",
-        meaning="What the model knows about each held-out spike beyond its neuron's mean rate; "
-        "0 is nothing. Mean over neurons.",
+        meaning="Information of the model about each held-out spike beyond its neuron's mean rate; "
+        "0 is none. Mean over neurons.",
     )
 
 
@@ -147,7 +140,7 @@ def _oracle(view: View) -> Headline | None:
     oracle, bits = view.number("oracle_bits_per_spike"), view.number("bits_per_spike")
     if oracle is None:
         return None
-    meaning = "Bits per spike of the simulation's own rates: the most that any model can know."
+    meaning = "Bits per spike of the simulation's own rates: the most that any model can reach."
     if bits is not None and oracle > 0:
         meaning += f" spikeweft reaches {100 * bits / oracle:.1f} % of it."
     return Headline(label="Oracle", value=f"{oracle:.3f}", meaning=meaning)
@@ -158,6 +151,7 @@ def _glm(view: View) -> Headline | None:
     meaning = (
         "Bits per spike of the field's standard, a GLM with coupling filters, on the same spikes."
     )
+    meaning += _covariates_of_glm(view.result.provenance)
     if delta is not None:
         meaning += f" Its inference error is Δ\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{delta:.3f}."
     if glm is None:
@@ -165,13 +159,25 @@ def _glm(view: View) -> Headline | None:
     return Headline(label="Poisson GLM", value=f"{glm:.3f}", meaning=meaning)
 
 
+def _covariates_of_glm(provenance: Mapping[str, Any]) -> str:
+    """A sentence on what the GLM was given beside the spikes, where the model was given any."""
+    rotating = [provenance["rotated_by"]] if provenance.get("rotated_by") else []
+    of_model = [*provenance.get("covariates", ()), *rotating]
+    if not of_model:
+        return ""
+    given = provenance.get("glm_covariates", ())
+    if set(of_model) <= set(given):
+        return f" Like the model, it was given {', '.join(given)}."
+    return f" It was not given {', '.join(dict.fromkeys(of_model))}, which the model was."
+
+
 def _limits(view: View) -> list[tuple[str, str]]:
     """What the page cannot tell, and why."""
     n_pairs = view.n_uninformed_pairs
-    unmet = (
-        f"For {n_pairs:,} pairs the data say nothing at all; they are grey."
+    unknown = (
+        f"For {n_pairs:,} pairs the data hold no information; they are grey."
         if n_pairs
-        else "Their weights are whatever the model's structure fills in."
+        else "Their weights come from the model's structure alone."
     )
     limits = [
         (
@@ -185,9 +191,9 @@ def _limits(view: View) -> list[tuple[str, str]]:
             "between them, however good the prediction is.",
         ),
         (
-            "Anything about pairs that never meet.",
+            "Anything about pairs never active together.",
             "If one neuron is never active around the other's spikes, the data do not determine "
-            f"the weight between them. {unmet}",
+            f"the weight between them. {unknown}",
         ),
         (
             "That a good prediction is a right circuit.",

@@ -1,4 +1,4 @@
-"""What the report's figures and texts are made from: a result, read leniently and put in order."""
+"""What the report's figures and texts are made from: a result, with missing metrics allowed."""
 
 import math
 from collections.abc import Mapping
@@ -96,7 +96,7 @@ class View:
 
     @property
     def n_uninformed_pairs(self) -> int:
-        """Pairs of neurons that the data say nothing about."""
+        """Pairs of neurons about which the data hold no information."""
         return int(self.inferred.off_diagonal.sum() - self.inferred.informed.sum())
 
 

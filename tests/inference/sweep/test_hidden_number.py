@@ -8,7 +8,7 @@ import pytest
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.inference.sweep.hidden_number import hidden_curves, preferred, still_rises
-from spikeweft.inference.sweep.table import bare_row
+from spikeweft.inference.sweep.table import Row
 from spikeweft.results.result import Result, write_result
 from spikeweft.runtime.training_loop import Progress
 
@@ -41,7 +41,7 @@ def sweep_of(tmp_path):
             (tmp_path / name).mkdir()
             write_result(tmp_path / name, result(bits, weights))
             known = {"recording": "a", "recording_path": "a", **cells}
-            rows.append(bare_row(fit=name, n_hidden=n_hidden, seed=seed, **known))
+            rows.append(Row(fit=name, n_hidden=n_hidden, seed=seed, **known))
         return rows
 
     return write
@@ -108,8 +108,8 @@ def test_recordings_are_compared_with_themselves_only(sweep_of, tmp_path):
 
 def test_bootstraps_and_failed_fits_take_no_part(sweep_of, tmp_path):
     rows = sweep_of((0, 0, np.ones(N), WEIGHTS), (5, 0, np.ones(N), WEIGHTS))
-    assert hidden_curves([rows[0], {**rows[1], "failed": "no memory"}], tmp_path) == {}
-    assert hidden_curves([rows[0], {**rows[1], "bootstrap": "3"}], tmp_path) == {}
+    assert hidden_curves([rows[0], replace(rows[1], failed="no memory")], tmp_path) == {}
+    assert hidden_curves([rows[0], replace(rows[1], bootstrap=0)], tmp_path) == {}
 
 
 def test_pairs_that_one_fit_does_not_inform_are_left_out(sweep_of, tmp_path):
@@ -118,6 +118,6 @@ def test_pairs_that_one_fit_does_not_inform_are_left_out(sweep_of, tmp_path):
     rows = sweep_of((0, 0, np.ones(N), WEIGHTS), (5, 0, np.ones(N), odd))
     uncertain = result(np.ones(N), odd)
     circuit = replace(uncertain.connectivity, standard_error=error)
-    write_result(tmp_path / rows[1]["fit"], replace(uncertain, connectivity=circuit))
+    write_result(tmp_path / rows[1].fit, replace(uncertain, connectivity=circuit))
     (curve,) = hidden_curves(rows, tmp_path).values()
     assert curve[1].agreement == pytest.approx(1.0)

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import WorkerPlugin
 
 from spikeweft.cli import main
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.inference.settings import Inference
-from spikeweft.inference.sweep.cluster import crew_at, local_crew, slurm_crew
+from spikeweft.inference.sweep.cluster import cluster_at, local_cluster, slurm_cluster
 from spikeweft.inference.sweep.grid import Grid, planned
 from spikeweft.inference.sweep.run import fits_folder, sweep
 from spikeweft.inference.sweep.table import read_rows
@@ -29,17 +28,6 @@ from spikeweft.runtime.training_loop import Progress
 
 KILLS, WAITS, FAILS = 13, 7, 99
 """Seeds of quick fits that kill their worker, wait to be killed with it, or fail at first."""
-
-
-class Quick(WorkerPlugin):
-    """Puts `quick_infer` in the place of the real one, in each process that makes fits."""
-
-    name = "quick"
-
-    def setup(self, worker):
-        import spikeweft.inference.sweep.worker
-
-        spikeweft.inference.sweep.worker.infer = quick_infer
 
 
 def quick_infer(inference):
@@ -76,12 +64,11 @@ def quick_result(inference: Inference) -> Result:
 
 
 @pytest.fixture(scope="module")
-def crew():
+def cluster():
     """Two workers on this machine, whose fits take no time."""
-    with local_crew(2) as crew:
-        crew.client.register_plugin(Quick())
-        crew.client.wait_for_workers(2)
-        yield nullcontext(crew)
+    with local_cluster(2) as cluster:
+        cluster.client.wait_for_workers(2)
+        yield nullcontext(cluster)
 
 
 @pytest.fixture
@@ -106,93 +93,98 @@ def starts(folder) -> Counter:
 # ---- what is made
 
 
-def test_every_fit_is_made_once_and_has_a_row(crew, recording, tmp_path):
+def test_every_fit_is_made_once_and_has_a_row(cluster, recording, tmp_path):
     folder = tmp_path / "out"
-    rows = sweep(fits(recording, folder, 0, 1, 2, 3), folder, crew)
-    assert [row["seed"] for row in rows] == ["0", "1", "2", "3"]
-    assert {row["delta"] for row in rows} == {"0.25"}
-    again = sweep(fits(recording, folder, 0, 1, 2, 3, 4), folder, crew)
+    rows = sweep(fits(recording, folder, 0, 1, 2, 3), folder, cluster, make=quick_infer)
+    assert [row.seed for row in rows] == [0, 1, 2, 3]
+    assert {row.delta for row in rows} == {0.25}
+    again = sweep(fits(recording, folder, 0, 1, 2, 3, 4), folder, cluster, make=quick_infer)
     assert again[:4] == rows
     assert starts(folder) == dict.fromkeys(range(5), 1)
     assert read_rows(folder / "sweep.csv") == again
 
 
-def test_the_table_keeps_fits_of_earlier_sweeps(crew, recording, tmp_path):
+def test_the_table_keeps_fits_of_earlier_sweeps(cluster, recording, tmp_path):
     folder = tmp_path / "out"
-    sweep(fits(recording, folder, 0), folder, crew)
-    assert len(sweep(fits(recording, folder, 1), folder, crew)) == 1
-    assert [row["seed"] for row in read_rows(folder / "sweep.csv")] == ["0", "1"]
+    sweep(fits(recording, folder, 0), folder, cluster, make=quick_infer)
+    assert len(sweep(fits(recording, folder, 1), folder, cluster, make=quick_infer)) == 1
+    assert [row.seed for row in read_rows(folder / "sweep.csv")] == [0, 1]
 
 
-def test_a_fit_that_failed_says_why_and_is_tried_again(crew, recording, tmp_path):
+def test_a_fit_that_failed_says_why_and_is_tried_again(cluster, recording, tmp_path):
     folder = tmp_path / "out"
-    good, bad = sweep(fits(recording, folder, 0, FAILS), folder, crew)
-    assert (good["failed"], bad["failed"]) == ("", "these spikes cannot be fitted; record others")
+    good, bad = sweep(fits(recording, folder, 0, FAILS), folder, cluster, make=quick_infer)
+    assert (good.failed, bad.failed) == (None, "these spikes cannot be fitted; record others")
     assert read_rows(folder / "sweep.csv")[1] == bad
     (folder / "killed").touch()
-    assert [row["failed"] for row in sweep(fits(recording, folder, 0, FAILS), folder, crew)] == [
-        "",
-        "",
-    ]
+    assert [
+        row.failed
+        for row in sweep(fits(recording, folder, 0, FAILS), folder, cluster, make=quick_infer)
+    ] == [None, None]
     assert starts(folder) == {0: 1, FAILS: 2}
 
 
-def test_two_sweeps_do_not_share_a_folder(crew, recording, tmp_path):
+def test_two_sweeps_do_not_share_a_folder(cluster, recording, tmp_path):
     folder = tmp_path / "out"
 
     def second(_):
         with pytest.raises(InputError, match="another sweep is at work"):
-            sweep(fits(recording, folder, 1), folder, crew)
+            sweep(fits(recording, folder, 1), folder, cluster, make=quick_infer)
 
-    sweep(fits(recording, folder, 0), folder, crew, second)
+    sweep(fits(recording, folder, 0), folder, cluster, second, make=quick_infer)
 
 
-def test_workers_have_one_thread_each(crew):
+def test_workers_have_one_thread_each(cluster):
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-    client = crew.enter_result.client
+    client = cluster.enter_result.client
     client.wait_for_workers(2)  # one was killed by a test before, and another takes its place
     environments = client.run(lambda: [os.environ[name] for name in names])
     assert list(environments.values()) == [["1"] * 3] * 2
     assert set(client.nthreads().values()) == {1}
 
 
-def test_a_scheduler_that_runs_already_serves_as_well(crew, recording, tmp_path):
+def test_a_scheduler_that_runs_already_serves_as_well(cluster, recording, tmp_path):
     folder = tmp_path / "out"
-    same_workers = crew_at(crew.enter_result.client.scheduler.address)
-    (row,) = sweep(fits(recording, folder, 0), folder, same_workers)
-    assert row["failed"] == ""
+    same_workers = cluster_at(cluster.enter_result.client.scheduler.address)
+    (row,) = sweep(fits(recording, folder, 0), folder, same_workers, make=quick_infer)
+    assert row.failed is None
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
     monkeypatch.setattr("spikeweft.inference.sweep.cluster._CONNECT_S", 1)
-    with pytest.raises(InputError, match="no Dask scheduler answers"), crew_at("tcp://127.0.0.1:9"):
+    with (
+        pytest.raises(InputError, match="no Dask scheduler answers"),
+        cluster_at("tcp://127.0.0.1:9"),
+    ):
         pass
 
 
 # ---- what goes wrong
 
 
-def test_a_killed_worker_costs_only_the_fit_it_was_making(crew, recording, tmp_path):
+def test_a_killed_worker_costs_only_the_fit_it_was_making(cluster, recording, tmp_path):
     folder = tmp_path / "out"
 
-    def kill_who_waits(standing):
+    def kill_who_waits(progress):
         """Once another fit has its row."""
-        while standing.n_done == 1 and not (folder / "killed").exists():
+        while progress.n_done == 1 and not (folder / "killed").exists():
             begun = dict(line.split() for line in (folder / "starts").read_text().splitlines())
             if str(WAITS) in begun:
                 os.kill(int(begun[str(WAITS)]), signal.SIGKILL)
                 (folder / "killed").touch()
 
-    rows = sweep(fits(recording, folder, WAITS, 0, 1, 2), folder, crew, kill_who_waits)
-    assert [row["failed"] for row in rows] == ["", "", "", ""]
+    rows = sweep(
+        fits(recording, folder, WAITS, 0, 1, 2), folder, cluster, kill_who_waits, make=quick_infer
+    )
+    assert [row.failed for row in rows] == [None] * 4
     assert starts(folder) == {WAITS: 2, 0: 1, 1: 1, 2: 1}
 
 
-def test_a_fit_that_kills_its_worker_fails_and_takes_no_other_with_it(crew, recording, tmp_path):
+def test_a_fit_that_kills_its_worker_fails_and_takes_no_other_with_it(cluster, recording, tmp_path):
     folder = tmp_path / "out"
-    rows = sweep(fits(recording, folder, KILLS, *range(6)), folder, crew)
-    assert "killed again and again" in rows[0]["failed"]
-    assert [row["failed"] for row in rows[1:]] == [""] * 6
+    rows = sweep(fits(recording, folder, KILLS, *range(6)), folder, cluster, make=quick_infer)
+    assert "killed again and again" in rows[0].failed
+    assert [row.failed for row in rows[1:]] == [None] * 6
     order = [int(line.split()[0]) for line in (folder / "starts").read_text().splitlines()]
     # Twice among others and twice alone, less where a dying worker took one that it had not begun.
     assert 2 <= order.count(KILLS) <= 4
@@ -246,12 +238,12 @@ def test_a_killed_sweep_goes_on_and_an_interrupted_one_is_quiet(recording, tmp_p
         assert "Traceback" not in said
         assert before.items() <= finished(folder).items()
         if process.returncode == 130:
-            assert said.strip().endswith("run the same command to go on")
+            assert said.strip().endswith("run the same command to continue")
     rows = read_rows(folder / "sweep.csv")
-    assert [row["failed"] for row in rows] == [""] * 4
+    assert [row.failed for row in rows] == [None] * 4
     for row in rows:
-        result = read_result(fits_folder(folder) / row["fit"])
-        assert str(result.provenance["seed"]) == row["seed"]
+        result = read_result(fits_folder(folder) / row.fit)
+        assert result.provenance["seed"] == row.seed
 
 
 def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, monkeypatch):
@@ -269,15 +261,20 @@ def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, mo
     asked = dict.fromkeys(("jobs", "account", "interface"))
     asked |= {"cores": 1, "memory": "2GB", "queue": "short", "walltime": "00:10:00"}
 
-    def end_first_job(standing):
+    def end_first_job(progress):
         jobs = (tmp_path / "jobs").read_text().split()
         if len(jobs) == 1:
             os.killpg(int(jobs[0]), signal.SIGKILL)
 
-    with slurm_crew(asked, folder / "slurm") as crew:
-        crew.client.register_plugin(Quick())
-        rows = sweep(fits(recording, folder, 0, 1), folder, nullcontext(crew), end_first_job)
-    assert [row["failed"] for row in rows] == ["", ""]
+    with slurm_cluster(asked, folder / "slurm") as cluster:
+        rows = sweep(
+            fits(recording, folder, 0, 1),
+            folder,
+            nullcontext(cluster),
+            end_first_job,
+            make=quick_infer,
+        )
+    assert [row.failed for row in rows] == [None, None]
     script = (tmp_path / "job.sh").read_text()
     for line in ("#SBATCH -p short", "#SBATCH -t 00:10:00", "export OMP_NUM_THREADS=1"):
         assert line in script
@@ -325,6 +322,6 @@ def test_the_preferred_number_of_hidden_neurons_is_printed(recording, tmp_path, 
     words = ("sweep", str(recording), str(tmp_path / "out"), "--hidden", "0", "1")
     assert main([*words, "--workers", "1"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"three.npz: held-out spikes prefer [01] hidden neurons\n", printed)
-    assert ("prediction still improves" in printed) == ("prefer 1 hidden" in printed)
+    assert re.search(r"three.npz: [01] hidden neurons predict held-out spikes best\n", printed)
+    assert ("prediction still improves" in printed) == ("npz: 1 hidden" in printed)
     assert re.search(r"\n +0 +-?\d\.\d{4} +\d\.\d{4} ± \d\.\d{4} +– +–\n +1 ", printed)

@@ -185,7 +185,12 @@ class PoissonGLM(BinnedGLM):
             weights=weights,
             neuron_ids=X.neuron_ids,
             angle_rad=X.preferred_angle_rad,
-            metadata={"method": "Poisson GLM", "bin_s": self.bin_s_, "ridge": self.ridge_},
+            metadata={
+                "method": "Poisson GLM",
+                "bin_s": self.bin_s_,
+                "ridge": self.ridge_,
+                **({"covariates": ", ".join(self.covariates)} if self.covariates else {}),
+            },
         )
 
     def _design(self, X: Recording) -> Design:

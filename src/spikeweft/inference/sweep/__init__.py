@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "cluster": ["crew_at", "local_crew", "slurm_crew"],
+        "cluster": ["cluster_at", "local_cluster", "slurm_cluster"],
         "grid": ["Grid"],
         "hidden_number": ["HiddenPoint", "hidden_curves"],
         "run": ["sweep"],

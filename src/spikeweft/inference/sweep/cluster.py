@@ -1,4 +1,4 @@
-"""Who makes the fits: processes on this machine, a Dask scheduler's workers, or Slurm jobs."""
+"""Where fits are made: processes on this machine, a Dask scheduler's workers, or Slurm jobs."""
 
 import asyncio
 import logging
@@ -29,16 +29,16 @@ _CONNECT_S = 60
 _LOST_S = 90.0
 
 
-class Crew(NamedTuple):
-    """A cluster at work."""
+class Cluster(NamedTuple):
+    """A cluster that makes fits."""
 
     client: Client
     keep_up: Callable[[], None]
-    """To be called now and then: replaces workers that the cluster will not replace itself."""
+    """Replaces workers that the cluster does not replace itself; to be called regularly."""
 
 
 @contextmanager
-def local_crew(n_workers: int) -> Iterator[Crew]:
+def local_cluster(n_workers: int) -> Iterator[Cluster]:
     """Processes on this machine, which end with this one."""
     with (
         _configured(),
@@ -54,14 +54,14 @@ def local_crew(n_workers: int) -> Iterator[Crew]:
     ):
         cluster.sync(_leave_interrupts_to_us)
         cluster.scale(n_workers)
-        yield Crew(client, lambda: None)
+        yield Cluster(client, lambda: None)
 
 
 @contextmanager
-def crew_at(scheduler: str) -> Iterator[Crew]:
+def cluster_at(scheduler: str) -> Iterator[Cluster]:
     """The workers of a scheduler that runs already, as "tcp://node:8786".
 
-    They have to see recordings and results under the same paths, and to know spikeweft.
+    They must see recordings and results under the same paths and have spikeweft installed.
 
     Raises
     ------
@@ -77,12 +77,12 @@ def crew_at(scheduler: str) -> Iterator[Crew]:
                 "tcp://node:8786"
             ) from error
         with client:
-            yield Crew(client, lambda: None)
+            yield Cluster(client, lambda: None)
 
 
 @contextmanager
-def slurm_crew(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Crew]:
-    """Jobs submitted to Slurm, replaced when lost, and cancelled in the end.
+def slurm_cluster(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Cluster]:
+    """Jobs submitted to Slurm, replaced when lost, and cancelled at the end.
 
     Parameters
     ----------
@@ -96,12 +96,14 @@ def slurm_crew(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Cr
     Raises
     ------
     InputError
-        Where there is no Slurm, or it is asked for something that cannot be.
+        Where there is no Slurm, or an option is not valid.
     """
     from dask_jobqueue import SLURMCluster
 
     if shutil.which("sbatch") is None:
-        raise InputError("there is no 'sbatch' on this machine; run this where Slurm is")
+        raise InputError(
+            "there is no 'sbatch' on this machine; run the sweep where Slurm is installed"
+        )
     options: dict[str, Any] = {name: asked[name] for name in asked if name != "jobs"}
     with _configured():
         try:
@@ -122,11 +124,11 @@ def slurm_crew(asked: Mapping[str, int | str | None], logs: Path) -> Iterator[Cr
             cluster.sync(_leave_interrupts_to_us)
             n_jobs = int(asked["jobs"] or 1)
             cluster.scale(jobs=n_jobs)
-            yield Crew(client, _Replacement(cluster, n_jobs))
+            yield Cluster(client, _Replacement(cluster, n_jobs))
 
 
 class _Replacement:
-    """Submits jobs again that had workers and have none any more: their time was up."""
+    """Submits jobs again whose workers are gone because their time was up."""
 
     def __init__(self, cluster: Any, n_jobs: int) -> None:
         self.cluster, self.n_jobs = cluster, n_jobs
@@ -146,13 +148,13 @@ class _Replacement:
 
 
 def _is_of(worker: str, job: str) -> bool:
-    """Whether the worker belongs to the job: several workers of one job have a number more."""
+    """Whether a worker belongs to a job; several workers of one job have a number appended."""
     return worker == job or worker.startswith(f"{job}-")
 
 
 @contextmanager
 def _configured() -> Iterator[None]:
-    """Dask as it has to be here: quiet, one thread for a fit, and no fit that kills for ever."""
+    """Dask made quiet, with one thread a fit and no endless repeats of a fit that kills workers."""
     quiet = logging.getLogger("distributed")
     level, environment = quiet.level, dict(os.environ)
     settings = {
@@ -167,7 +169,7 @@ def _configured() -> Iterator[None]:
             yield
     finally:
         quiet.setLevel(level)
-        # Dask sets what workers inherit in this process, where it is none of its business.
+        # Dask sets what workers inherit in this process too, so it is put back.
         for name in _INHERITED:
             if name in environment:
                 os.environ[name] = environment[name]
@@ -176,7 +178,7 @@ def _configured() -> Iterator[None]:
 
 
 async def _leave_interrupts_to_us() -> None:
-    """Let Ctrl-C interrupt this process only: it ends the workers itself, without their cries.
+    """Let Ctrl-C interrupt this process only: it ends the workers itself, without tracebacks.
 
     Processes inherit what is blocked in the thread that starts them. Python's tracker of resources
     unblocks interrupts when it is started, so that comes first.

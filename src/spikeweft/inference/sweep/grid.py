@@ -1,4 +1,4 @@
-"""Which fits a sweep consists of: every combination of what was asked for."""
+"""The fits of a sweep: every combination of settings."""
 
 import hashlib
 import itertools
@@ -14,18 +14,18 @@ from spikeweft.runtime.files import digest_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """The values of each setting of `infer.Inference`; all combinations are fitted.
+    """The values of each setting of `Inference`; all combinations are fitted.
 
     Attributes
     ----------
     recordings
         Files to read.
     n_hidden, seeds, epochs, minutes
-        As in `infer.Inference`; None among epochs or minutes means all.
+        As in `Inference`; None among epochs or minutes means all.
     n_bootstraps
         How many bootstraps to fit beside each recording itself; their seeds count from 1.
     block_s
-        About how long the blocks of a bootstrap are.
+        Approximate length of a bootstrap's blocks.
     """
 
     recordings: tuple[Path, ...]
@@ -38,10 +38,9 @@ class Grid:
 
 
 def planned(grid: Grid, folder: Path) -> list[Inference]:
-    """The fits, each with a folder of its own in `folder`, named by all that decides it.
+    """The fits, each with its own folder in `folder`, named by all that decides the fit.
 
-    The content of a recording is a part of the name: fits of a file that was changed since are
-    other fits.
+    The name depends on the recording's content: when the file changes, its fits are others.
 
     Raises
     ------

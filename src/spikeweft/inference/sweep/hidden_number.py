@@ -14,8 +14,6 @@ from spikeweft.evaluation.metrics import agreement
 from spikeweft.inference.sweep.table import Row
 from spikeweft.results.result import Result, read_result
 
-_SAME_DATA = ("recording_path", "epochs", "minutes")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenPoint:
@@ -46,7 +44,7 @@ class HiddenPoint:
 
 
 def hidden_curves(rows: Iterable[Row], fits: Path) -> dict[str, list[HiddenPoint]]:
-    """The curve of every recording that was fitted with several numbers of hidden neurons.
+    """The points of every recording that was fitted with several numbers of hidden neurons.
 
     Parameters
     ----------
@@ -55,15 +53,16 @@ def hidden_curves(rows: Iterable[Row], fits: Path) -> dict[str, list[HiddenPoint
     fits
         Folder of the fits.
     """
-    by_data: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    by_data: dict[tuple[str | float | None, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        if not row["failed"] and not row["bootstrap"]:
-            by_data[tuple(row[name] for name in _SAME_DATA)].append(row)
+        if not row.failed and row.bootstrap is None:
+            by_data[row.recording_path, row.epochs, row.minutes].append(row)
     curves = {}
     for same in by_data.values():
-        if len({row["n_hidden"] for row in same}) > 1:
-            epochs, minutes = same[0]["epochs"], same[0]["minutes"]
-            parts = (same[0]["recording"], epochs, minutes and f"{minutes} minutes")
+        if len({row.n_hidden for row in same}) > 1:
+            first = same[0]
+            minutes = None if first.minutes is None else f"{first.minutes:g} minutes"
+            parts = (first.recording, first.epochs, minutes)
             curves[", ".join(part for part in parts if part)] = _curve(same, fits)
     return curves
 
@@ -71,23 +70,23 @@ def hidden_curves(rows: Iterable[Row], fits: Path) -> dict[str, list[HiddenPoint
 def preferred(curve: Sequence[HiddenPoint]) -> HiddenPoint:
     """The number of hidden neurons with which held-out spikes are predicted best.
 
-    Fewer, where the same. In simulated networks of which a part is observed, it was the number with
-    the least error too, as long as the number of missing neurons was among those to choose from;
-    short of it prediction goes on to improve where the error does not
-    (`benchmarks/hidden_choice.py`). The truth takes no part in the choice.
+    The smaller number on a tie. In simulated networks of which a part is observed, it also had the
+    least error, as long as the number of missing neurons was among those tried; with fewer,
+    prediction keeps improving where the error does not (`benchmarks/hidden_choice.py`). The truth
+    has no part in the choice.
     """
     return max(curve, key=lambda point: point.bits_per_spike)
 
 
 def still_rises(curve: Sequence[HiddenPoint]) -> bool:
-    """Whether the most hidden neurons that were tried are preferred, so that more may be better."""
+    """Whether the largest number that was tried is preferred, so that more may be better."""
     return preferred(curve).n_hidden == max(point.n_hidden for point in curve)
 
 
 def _curve(rows: Sequence[Row], fits: Path) -> list[HiddenPoint]:
-    results: dict[int, dict[str, Result]] = defaultdict(dict)
+    results: dict[int, dict[int | None, Result]] = defaultdict(dict)
     for row in rows:
-        results[int(row["n_hidden"])][row["seed"]] = read_result(fits / row["fit"])
+        results[row.n_hidden or 0][row.seed] = read_result(fits / row.fit)
     numbers = sorted(results)
     bits = _bits_of_scored(results)
     best = max(numbers, key=lambda n: bits[n].mean())
@@ -111,7 +110,7 @@ def _curve(rows: Sequence[Row], fits: Path) -> list[HiddenPoint]:
 
 
 def _bits_of_scored(
-    results: Mapping[int, Mapping[str, Result]],
+    results: Mapping[int, Mapping[int | None, Result]],
 ) -> dict[int, Float[np.ndarray, " neuron"]]:
     """Means over fits, of the neurons that have a score in all of them: they fired."""
     bits = {

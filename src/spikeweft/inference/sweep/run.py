@@ -1,28 +1,30 @@
-"""The loop: every fit that is not there goes to a worker that is free, until all have a row."""
+"""The loop of a sweep: each missing fit goes to a free worker, until all have a row."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from distributed import Future, wait
+from distributed import Client, Future, wait
 from distributed.client import FuturesCancelledError
 from distributed.scheduler import KilledWorker
 
 from spikeweft.errors import InputError
+from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
-from spikeweft.inference.sweep.cluster import Crew
-from spikeweft.inference.sweep.table import Row, bare_row, failed_row, read_rows, row_of, write_rows
+from spikeweft.inference.sweep.cluster import Cluster
+from spikeweft.inference.sweep.table import Row, failed_row, read_rows, row_of, write_rows
 from spikeweft.inference.sweep.worker import fit, sentence
 from spikeweft.runtime.files import only_writer, written_to
 
 _POLL_S = 1.0
 
 
-class Standing(NamedTuple):
-    """Where a sweep stands once one more fit has a row."""
+class SweepProgress(NamedTuple):
+    """How far a sweep is when one more fit has its row."""
 
     row: Row
     n_done: int
@@ -30,33 +32,36 @@ class Standing(NamedTuple):
 
 
 def fits_folder(folder: Path) -> Path:
-    """Where the folders of a sweep's fits lie."""
+    """The folder that holds the fits of a sweep."""
     return folder / "fits"
 
 
 def sweep(
     planned: Sequence[Inference],
     folder: Path,
-    crew: AbstractContextManager[Crew],
-    on_standing: Callable[[Standing], None] = lambda _: None,
+    cluster: AbstractContextManager[Cluster],
+    on_progress: Callable[[SweepProgress], None] = lambda _: None,
+    make: Callable[[Inference], object] = infer,
 ) -> list[Row]:
-    """Make the fits that are not there yet, and write `folder/sweep.csv`.
+    """Make the fits that are missing, and write `folder/sweep.csv`.
 
-    Each fit is a result folder in `folder/fits`; a fit that is there is not made again, one that
-    was interrupted goes on where it was. A fit that fails, or with which worker after worker dies,
-    becomes a row that says why, and is tried again by the next run. The table also keeps the rows
-    of fits in `folder` that are not among these.
+    Each fit is a result folder in `folder/fits`; one that exists is not repeated, and one that was
+    interrupted is resumed. A fit that fails, or that kills one worker after another, becomes a row
+    that says why, and the next run tries it again. The table keeps the rows of other fits in
+    `folder`.
 
     Parameters
     ----------
     planned
         The fits, as `plan.planned` gives them for `fits_folder(folder)`.
     folder
-        Where table and fits go; it is made where it is not there.
-    crew
-        Who makes them; it is called only where something is to be made.
-    on_standing
+        Folder for table and fits; made where it does not exist.
+    cluster
+        Where the fits are made; entered only where one is missing.
+    on_progress
         Called when a fit has its row.
+    make
+        Makes one fit on a worker; `infer` unless another function stands in for it.
 
     Returns
     -------
@@ -66,7 +71,7 @@ def sweep(
     Raises
     ------
     InputError
-        Where the folder cannot be used, another process is at work on it, or the cluster is gone.
+        Where the folder cannot be used, another process writes to it, or the cluster is lost.
     """
     with written_to(folder):
         fits_folder(folder).mkdir(parents=True, exist_ok=True)
@@ -74,27 +79,29 @@ def sweep(
     with only_writer(folder / "lock", busy):
         table = _Table(folder, planned)
         table.write()
-        asked = [inference.folder.name for inference in planned]
         missing = [fit for fit in planned if not table.has(fit.folder.name)]
-        n_before = len(planned) - len(missing)
+        n_done = len(planned) - len(missing)
         if missing:
-            with crew as at_work, closing(_made(missing, at_work)) as rows, table.kept():
-                for number, row in enumerate(rows, start=n_before + 1):
+            with (
+                cluster as started,
+                closing(_made(missing, started, make)) as rows,
+                table.filling(),
+            ):
+                for row in rows:
                     table.add(row)
-                    on_standing(Standing(row, number, len(planned)))
-        return [table.rows[name] for name in asked]
+                    n_done += 1
+                    on_progress(SweepProgress(row, n_done, len(planned)))
+        return [table.rows[inference.folder.name] for inference in planned]
 
 
 class _Table:
-    """The rows by fit, and when they were written last."""
+    """The rows by fit, and when they were last written."""
 
     def __init__(self, folder: Path, planned: Sequence[Inference]) -> None:
         self.path = folder / "sweep.csv"
         asked = {inference.folder.name for inference in planned}
         self.rows = {
-            row["fit"]: row
-            for row in read_rows(self.path)
-            if row["failed"] and row["fit"] not in asked
+            row.fit: row for row in read_rows(self.path) if row.failed and row.fit not in asked
         }
         for path in fits_folder(folder).iterdir():
             if path.is_dir() and path.suffix not in (".partial", ".replaced"):
@@ -102,18 +109,18 @@ class _Table:
         self.written = -_POLL_S
 
     def has(self, fit: str) -> bool:
-        """Whether the fit is there."""
-        return fit in self.rows and not self.rows[fit]["failed"]
+        """Whether the fit has been made."""
+        return fit in self.rows and not self.rows[fit].failed
 
     def add(self, row: Row) -> None:
-        """Take a row; the file follows at most once a second, for tables may be long."""
-        self.rows[row["fit"]] = row
+        """Add a row; the file is written at most once a second, since tables may be long."""
+        self.rows[row.fit] = row
         if time.monotonic() - self.written >= _POLL_S:
             self.write()
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Write the file in the end, whatever happens."""
+    def filling(self) -> Iterator[None]:
+        """Write the file at the end, whatever happens."""
         try:
             yield
         finally:
@@ -128,25 +135,28 @@ def _row_of(folder: Path) -> Row:
     try:
         return row_of(folder)
     except InputError as error:
-        return bare_row(fit=folder.name, failed=str(error))
+        return Row(fit=folder.name, failed=str(error))
 
 
-def _made(missing: Sequence[Inference], crew: Crew) -> Generator[Row, None, None]:
-    """Rows in the order in which they come.
+def _made(
+    missing: Sequence[Inference], cluster: Cluster, make: Callable[[Inference], object]
+) -> Generator[Row, None, None]:
+    """Rows in the order in which the fits end.
 
-    There are never more fits under way than workers. Who was on a worker that died with another's
-    fit is not to blame for it, so the suspects are tried again in the end, one by one.
+    There are never more fits under way than workers. A fit can die with a worker that another fit
+    killed, so all suspects are repeated at the end, one by one.
     """
     waiting, suspects = deque(missing), deque[Inference]()
     under_way: dict[Future, Inference] = {}
+    begin = partial(_begin, under_way, cluster.client, make)
     try:
         while waiting or suspects or under_way:
-            crew.keep_up()
-            for _ in range(min(len(waiting), len(crew.client.nthreads()) - len(under_way))):
-                _begin(waiting.popleft(), under_way, crew)
+            cluster.keep_up()
+            for _ in range(min(len(waiting), len(cluster.client.nthreads()) - len(under_way))):
+                begin(waiting.popleft(), "fit")
             if suspects and not (waiting or under_way):
-                _begin(suspects.popleft(), under_way, crew, key="alone")
-            for future in _ended(under_way, crew):
+                begin(suspects.popleft(), "alone")
+            for future in _ended(under_way, cluster):
                 inference = under_way.pop(future)
                 if future.status == "cancelled":  # the cluster forgot it
                     waiting.append(inference)
@@ -156,33 +166,37 @@ def _made(missing: Sequence[Inference], crew: Crew) -> Generator[Row, None, None
                     yield _row(future, inference)
     except OSError as error:
         raise InputError(
-            f"the cluster cannot be reached any more ({sentence(error)}); run the same command to "
-            "go on"
+            f"the cluster can no longer be reached ({sentence(error)}); run the same command to "
+            "continue"
         ) from error
     finally:
         with suppress(OSError):  # the cluster may be what went wrong
-            crew.client.cancel(list(under_way))
+            cluster.client.cancel(list(under_way))
 
 
 def _begin(
-    inference: Inference, under_way: dict[Future, Inference], crew: Crew, key: str = "fit"
+    under_way: dict[Future, Inference],
+    client: Client,
+    make: Callable[[Inference], object],
+    inference: Inference,
+    key: str,
 ) -> None:
-    future = crew.client.submit(fit, inference, key=f"{key}-{inference.folder}")
+    future = client.submit(fit, inference, make, key=f"{key}-{inference.folder}")
     under_way[future] = inference
 
 
-def _ended(under_way: Mapping[Future, Inference], crew: Crew) -> list[Future]:
+def _ended(under_way: Mapping[Future, Inference], cluster: Cluster) -> list[Future]:
     if not under_way:
         time.sleep(_POLL_S)
         return []
     none_yet = suppress(TimeoutError, FuturesCancelledError)  # or one that was forgotten
-    with crew.client.as_current(), none_yet:
+    with cluster.client.as_current(), none_yet:
         wait(list(under_way), timeout=_POLL_S, return_when="FIRST_COMPLETED")
     return [future for future in under_way if future.status != "pending"]
 
 
 def _is_suspect(future: Future) -> bool:
-    """Whether workers died with the fit, which was not alone then."""
+    """Whether workers died with the fit while others were under way."""
     is_killed = future.status == "error" and isinstance(future.exception(), KilledWorker)
     return is_killed and not str(future.key).startswith("alone")
 
@@ -192,6 +206,6 @@ def _row(future: Future, inference: Inference) -> Row:
         return future.result()
     error = future.exception()
     if isinstance(error, KilledWorker):
-        why = "its process was killed again and again, most likely for want of memory"
+        why = "its process was killed again and again, probably for lack of memory"
         return failed_row(inference, why)
     return failed_row(inference, sentence(error))

@@ -1,6 +1,7 @@
 """One fit of a sweep, as a worker makes it."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
@@ -14,16 +15,16 @@ from spikeweft.runtime.parallel import on_one_thread
 _one_at_a_time = threading.Lock()
 
 
-def fit(inference: Inference) -> Row:
-    """Make the fit, unless it is there, from where it was interrupted, and give its row.
+def fit(inference: Inference, make: Callable[[Inference], object] = infer) -> Row:
+    """Make the fit unless it exists, resuming an interrupted one, and return its row.
 
-    It keeps to one thread, and a process makes one fit at a time, so that as many workers as there
+    A fit uses one thread, and a process makes one fit at a time, so that as many workers as there
     are processors do not wait for each other.
     """
     with _one_at_a_time, on_one_thread(), threadpool_limits(1):
         try:
             if not inference.folder.exists():
-                _made(inference)
+                _make(inference, make)
             return row_of(inference.folder)
         except Exception as error:  # whatever it is, the other fits go on
             return failed_row(inference, sentence(error))
@@ -35,8 +36,8 @@ def sentence(error: BaseException) -> str:
     return words if isinstance(error, InputError) else f"{type(error).__name__}: {words}"
 
 
-def _made(inference: Inference) -> None:
+def _make(inference: Inference, make: Callable[[Inference], object]) -> None:
     try:
-        infer(replace(inference, resume=True))
-    except CannotResumeError:  # damaged, or begun by another version: nobody is there to ask
-        infer(replace(inference, force=True))
+        make(replace(inference, resume=True))
+    except CannotResumeError:  # damaged, or of another version, and no user is there to ask
+        make(replace(inference, force=True))
