@@ -8,7 +8,7 @@ the other rows are made. All run on one thread.
 The first rows are spikeweft alone: rates at all published recurrent strengths, growth with neurons
 and with minutes. Each other row is one simulator and spikeweft on the same network, in turns in the
 same process; a time is the fastest of its turns. Compilation is apart: the time of the first call,
-with no compiled code cached. What is compared is alike: the law of the neurons and the order within
+with no compiled code cached. What is compared is alike: the neurons' model and the order within
 a step are the same, and so are rate, number of bumps (the wave number along the ring at which
 counts in tenths of a second have most power) and the part of the power that is theirs, but for
 chance.
@@ -78,16 +78,16 @@ def spikeweft(network: Network, duration_s: float) -> Run:
 
 
 def numpy_loop(network: Network, duration_s: float) -> Run:
-    """The plain loop over steps, with the same law, once the bumps have formed."""
-    law, trace, rng = network.neuron, np.zeros(network.n_neurons), np.random.default_rng(SEED)
+    """The plain loop over steps, with the same neurons, once the bumps have formed."""
+    neuron, trace, rng = network.neuron, np.zeros(network.n_neurons), np.random.default_rng(SEED)
     steps = [round(seconds / network.time_step_s) for seconds in (BURN_IN_S, duration_s)]
-    law.spikes(network.synapses, trace, steps[0], network.decay, rng)
-    common = (network.synapses, trace, steps[1], network.decay, law.threshold - law.bias)
+    neuron.spikes(network.synapses, trace, steps[0], network.decay, rng)
+    common = (network.synapses, trace, steps[1], network.decay, neuron.threshold - neuron.bias)
     start = time.perf_counter()
-    if isinstance(law, LNPNeuron):
-        spikes = lnp_spikes_plain(*common, law.gain, rng)
+    if isinstance(neuron, LNPNeuron):
+        spikes = lnp_spikes_plain(*common, neuron.gain, rng)
     else:
-        noise = (law.bias * law.noise_sd, law.noise_fraction)
+        noise = (neuron.bias * neuron.noise_sd, neuron.noise_fraction)
         spikes = threshold_spikes_plain(*common, *noise, rng)
     seconds = time.perf_counter() - start
     times_s = spikes.steps * network.time_step_s
@@ -143,10 +143,10 @@ def _brian_network(brian2: Any, network: Network) -> tuple[Any, Any]:
     """The network with g the drive: threshold first, then decay, then the new spikes."""
     brian2.defaultclock.dt = network.time_step_s * brian2.second
     brian2.seed(SEED)
-    law, decay = network.neuron, "dg/dt = -g / tau : 1"
-    names = {"tau": network.tau_s * brian2.second, "critical": law.threshold - law.bias}
-    if isinstance(law, LNPNeuron):
-        names["gain"] = law.gain
+    neuron, decay = network.neuron, "dg/dt = -g / tau : 1"
+    names = {"tau": network.tau_s * brian2.second, "critical": neuron.threshold - neuron.bias}
+    if isinstance(neuron, LNPNeuron):
+        names["gain"] = neuron.gain
         cells = brian2.NeuronGroup(
             network.n_neurons,
             f"{decay}\nn : integer",
@@ -156,12 +156,12 @@ def _brian_network(brian2: Any, network: Network) -> tuple[Any, Any]:
         )
         cells.run_regularly("n = poisson(gain * clip(g - critical, 0, inf))", when="start")
     else:
-        names |= {"sd": law.bias * law.noise_sd, "fraction": law.noise_fraction}
+        names |= {"sd": neuron.bias * neuron.noise_sd, "fraction": neuron.noise_fraction}
         fires = "g + sd * randn() * int(rand() < fraction) > critical"
         cells = brian2.NeuronGroup(
             network.n_neurons, decay, threshold=fires, method="euler", namespace=names
         )
-    poisson = isinstance(law, LNPNeuron)
+    poisson = isinstance(neuron, LNPNeuron)
     arrives = "g_post += w * n_pre" if poisson else "g_post += w"
     synapses = brian2.Synapses(cells, cells, "w : 1", on_pre=arrives)
     synapses.connect()

@@ -52,11 +52,11 @@ def bump_strength(network, seed=0):
 
 @pytest.mark.parametrize("noise_fraction", [0.0668, DENSE_NOISE])
 def test_threshold_kernel_makes_the_spikes_of_its_plain_twin(noise_fraction):
-    law = (0.99, -2.65e-4, 3e-4, noise_fraction)
+    parameters = (0.99, -2.65e-4, 3e-4, noise_fraction)
     traces = np.zeros((2, 100))
     synapses = threshold_ring().synapses
-    fast = threshold_spikes(synapses, traces[0], 3000, *law, np.random.default_rng(1))
-    plain = threshold_spikes_plain(synapses, traces[1], 3000, *law, np.random.default_rng(1))
+    fast = threshold_spikes(synapses, traces[0], 3000, *parameters, np.random.default_rng(1))
+    plain = threshold_spikes_plain(synapses, traces[1], 3000, *parameters, np.random.default_rng(1))
     assert len(fast.steps) > 1000
     np.testing.assert_array_equal(fast.steps, plain.steps)
     np.testing.assert_array_equal(fast.neurons, plain.neurons)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,38 @@ from spikeweft.cli.apps import app
 from spikeweft.cli.options import Count, GivenInPython
 
 Counts = Parameter(validator=Number(gte=0), consume_multiple=True)
-
-
 Files = Parameter(consume_multiple=True, show_default=False)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class HeadingOptions:
+    """What to study.
+
+    Attributes
+    ----------
+    angle
+        Name of the direction; by default the only angle of the recording.
+    n_hidden
+        Numbers of hidden neurons, a fit with and without the direction for each.
+    epochs
+        Use only epochs with this name, such as "wake".
+    elsewhere
+        Recordings of the same neurons in another state, such as sleep, on which the circuit is
+        tested.
+    draws
+        How often spikes are drawn from tuning alone for the fit that is judged, which is given the
+        direction and has the fewest hidden neurons. Fewer than 19 give no p value.
+    seed
+        The same seed on the same machine gives the same answer.
+    """
+
+    angle: str | None = None
+    n_hidden: Annotated[tuple[int, ...], Counts] = (0, 5, 10, 20)
+    epochs: str | None = None
+    elsewhere: Annotated[tuple[Path, ...], Files] = ()
+    draws: Annotated[int, Count] = 19
+    seed: Annotated[int, Count] = 0
 
 
 @app.command(usage="Usage: spikeweft heading RECORDING OUT_DIR [OPTIONS]")
@@ -23,12 +53,7 @@ def heading(
     out_dir: Path,
     /,
     *,
-    angle: str | None = None,
-    n_hidden: Annotated[tuple[int, ...], Counts] = (0, 5, 10, 20),
-    epochs: str | None = None,
-    elsewhere: Annotated[tuple[Path, ...], Files] = (),
-    draws: Annotated[int, Count] = 19,
-    seed: Annotated[int, Count] = 0,
+    options: HeadingOptions = HeadingOptions(),
     force: bool = False,
     study_by: Annotated[Callable | None, GivenInPython] = None,
 ) -> None:
@@ -48,20 +73,6 @@ def heading(
         NWB file, saved pynapple TsGroup, or .npz, with the animal's direction among its covariates.
     out_dir
         Folder to make, or to continue in.
-    angle
-        Name of the direction; by default the only angle of the recording.
-    n_hidden
-        Numbers of hidden neurons, a fit with and without the direction for each.
-    epochs
-        Use only epochs with this name, such as "wake".
-    elsewhere
-        Recordings of the same neurons in another state, such as sleep, on which the circuit is
-        tested.
-    draws
-        How often spikes are drawn from tuning alone for the fit that is judged, which is given the
-        direction and has the fewest hidden neurons. Fewer than 19 give no p value.
-    seed
-        The same seed on the same machine gives the same answer.
     force
         Start over.
     study_by
@@ -71,20 +82,13 @@ def heading(
     from spikeweft.head_direction.steps import run_study
     from spikeweft.head_direction.study import HeadDirectionStudy
 
-    study = HeadDirectionStudy(
-        recording=recording,
-        folder=out_dir,
-        angle=angle,
-        n_hidden=n_hidden,
-        epochs=epochs,
-        elsewhere=elsewhere,
-        draws=draws,
-        seed=seed,
-    )
-    findings = (study_by or run_study)(
-        study, lambda stage: print(stage, file=sys.stderr, flush=True), force=force
-    )
+    study = HeadDirectionStudy(recording=recording, folder=out_dir, **vars(options))
+    findings = (study_by or run_study)(study, _print_stage, force=force)
     page = write_study(findings)
     for warning in findings.prepared.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"open {page}")
+
+
+def _print_stage(stage: str) -> None:
+    print(stage, file=sys.stderr, flush=True)

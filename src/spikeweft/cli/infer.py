@@ -2,8 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import Count, GivenInPython, Minutes, Names
@@ -15,43 +18,14 @@ if TYPE_CHECKING:
     from spikeweft.results.result import Result
 
 
-@app.command(usage="Usage: spikeweft infer RECORDING [OUT_DIR] [OPTIONS]")
-def infer(
-    recording: Path,
-    out_dir: Path | None = None,
-    /,
-    *,
-    hidden: Annotated[int, Count] = 0,
-    covariates: Annotated[tuple[str, ...], Names] = (),
-    rotated_by: str | None = None,
-    seed: Annotated[int, Count] = 0,
-    epochs: str | None = None,
-    minutes: Annotated[float | None, Minutes] = None,
-    bootstrap: Annotated[int | None, Count] = None,
-    block_s: Annotated[float, Minutes] = 10.0,
-    resume: bool = False,
-    force: bool = False,
-    infer_by: Annotated[Callable | None, GivenInPython] = None,
-) -> None:
-    """Infer which neurons drive which from a recording, and write the result to a folder.
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class InferOptions:
+    """How to infer.
 
-    Example: `spikeweft infer recording.nwb result --hidden 10 --epochs wake`
-
-    The folder holds `connectivity.nc` (weights[post, pre]; positive excites), `metrics.json`,
-    `history.csv`, the model (`model.safetensors`, `model.json`) and `report.html`, the page to
-    open first. The last tenth of the recording only scores. Where the file holds the true wiring,
-    the answer is scored against it too.
-
-    Until it is complete, the folder is called OUT_DIR.partial; an interrupted inference can be
-    resumed.
-
-    Parameters
+    Attributes
     ----------
-    recording
-        NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
-    out_dir
-        Folder to make; by default in the current folder, named like the recording.
-    hidden
+    n_hidden
         Hidden neurons that the model may place between the recorded ones.
     covariates
         Names of recorded covariates that enter every rate, such as a direction. Couplings are then
@@ -72,28 +46,54 @@ def infer(
         Resume an interrupted inference, to the result it would have had.
     force
         Replace a result that exists, or start an interrupted inference over.
+    """
+
+    n_hidden: Annotated[int, Count, Parameter(name="--hidden")] = 0
+    covariates: Annotated[tuple[str, ...], Names] = ()
+    rotated_by: str | None = None
+    seed: Annotated[int, Count] = 0
+    epochs: str | None = None
+    minutes: Annotated[float | None, Minutes] = None
+    bootstrap: Annotated[int | None, Count] = None
+    block_s: Annotated[float, Minutes] = 10.0
+    resume: bool = False
+    force: bool = False
+
+
+@app.command(usage="Usage: spikeweft infer RECORDING [OUT_DIR] [OPTIONS]")
+def infer(
+    recording: Path,
+    out_dir: Path | None = None,
+    /,
+    *,
+    options: InferOptions = InferOptions(),
+    infer_by: Annotated[Callable | None, GivenInPython] = None,
+) -> None:
+    """Infer which neurons drive which from a recording, and write the result to a folder.
+
+    Example: `spikeweft infer recording.nwb result --hidden 10 --epochs wake`
+
+    The folder holds `connectivity.nc` (weights[post, pre]; positive excites), `metrics.json`,
+    `history.csv`, the model (`model.safetensors`, `model.json`) and `report.html`, the page to
+    open first. The last tenth of the recording only scores. Where the file holds the true wiring,
+    the answer is scored against it too.
+
+    Until it is complete, the folder is called OUT_DIR.partial; an interrupted inference can be
+    resumed.
+
+    Parameters
+    ----------
+    recording
+        NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
+    out_dir
+        Folder to make; by default in the current folder, named like the recording.
     infer_by
         Function that infers; `inference.run.infer` where None.
     """
     from spikeweft.inference.settings import Inference
 
-    run_inference(
-        Inference(
-            recording=recording,
-            folder=Path(recording.stem) if out_dir is None else out_dir,
-            n_hidden=hidden,
-            covariates=covariates,
-            rotated_by=rotated_by,
-            seed=seed,
-            epochs=epochs,
-            minutes=minutes,
-            bootstrap=bootstrap,
-            block_s=block_s,
-            resume=resume,
-            force=force,
-        ),
-        infer_by,
-    )
+    folder = Path(recording.stem) if out_dir is None else out_dir
+    run_inference(Inference(recording=recording, folder=folder, **vars(options)), infer_by)
 
 
 def run_inference(inference: "Inference", infer_by: Callable | None = None) -> None:

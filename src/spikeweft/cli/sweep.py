@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,33 +16,101 @@ from spikeweft.cli.printing import number
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
+    from spikeweft.inference.settings import Inference
     from spikeweft.inference.sweep.cluster import Cluster
     from spikeweft.inference.sweep.run import SweepProgress
     from spikeweft.inference.sweep.table import Row
 
-
 AtLeastOne = Parameter(validator=Number(gte=1))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class GridOptions:
+    """What to fit.
+
+    Attributes
+    ----------
+    seeds
+        Seeds of the fits.
+    n_hidden
+        Numbers of hidden neurons that the model may place between the recorded ones.
+    minutes
+        Use only the first minutes; each number is a fit of its own. All by default.
+    epochs
+        Names of epochs; each name is a fit of its own. All by default.
+    n_bootstraps
+        How many bootstraps to fit beside each recording: their spread shows how sure weights are.
+    block_s
+        Approximate length of a bootstrap's blocks in seconds.
+    """
+
+    seeds: Annotated[tuple[int, ...], Seeds] = (0,)
+    n_hidden: Annotated[tuple[int, ...], Seeds, Parameter(name="--hidden")] = (0,)
+    minutes: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = ()
+    epochs: Annotated[tuple[str, ...], Names] = ()
+    n_bootstraps: Annotated[int, Count, Parameter(name="--bootstraps")] = 0
+    block_s: Annotated[float, Minutes] = 10.0
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions:
+    """Where to fit.
+
+    Attributes
+    ----------
+    workers
+        Processes on this machine, each with a fit on one thread; one for each processor by default.
+    scheduler
+        Address of a Dask scheduler that runs already, as tcp://node:8786.
+    slurm
+        Submit jobs to Slurm by dask-jobqueue, whose configuration holds what is not given here.
+    """
+
+    workers: Annotated[int | None, AtLeastOne] = None
+    scheduler: str | None = None
+    slurm: bool = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SlurmOptions:
+    """What to ask of Slurm.
+
+    Attributes
+    ----------
+    jobs
+        Number of Slurm jobs; one by default.
+    queue
+        Slurm's partition.
+    account
+        Slurm's account.
+    cores
+        Processors of a job, each of which makes one fit at a time.
+    memory
+        Memory of a job, as 16GB.
+    walltime
+        Longest time of a job, as 04:00:00. When it is over the job is submitted again.
+    interface
+        Network interface by which jobs reach this machine, as ib0.
+    """
+
+    jobs: Annotated[int | None, AtLeastOne] = None
+    queue: str | None = None
+    account: str | None = None
+    cores: Annotated[int | None, AtLeastOne] = None
+    memory: str | None = None
+    walltime: str | None = None
+    interface: str | None = None
 
 
 @app.command(usage="Usage: spikeweft sweep RECORDING... OUT_DIR [OPTIONS]")
 def sweep(
     *paths: Path,
-    seeds: Annotated[tuple[int, ...], Seeds] = (0,),
-    hidden: Annotated[tuple[int, ...], Seeds] = (0,),
-    minutes: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (),
-    epochs: Annotated[tuple[str, ...], Names] = (),
-    bootstraps: Annotated[int, Count] = 0,
-    block_s: Annotated[float, Minutes] = 10.0,
-    workers: Annotated[int | None, AtLeastOne] = None,
-    scheduler: str | None = None,
-    slurm: bool = False,
-    jobs: Annotated[int | None, AtLeastOne] = None,
-    queue: str | None = None,
-    account: str | None = None,
-    cores: Annotated[int | None, AtLeastOne] = None,
-    memory: str | None = None,
-    walltime: str | None = None,
-    interface: str | None = None,
+    grid: GridOptions = GridOptions(),
+    place: PlaceOptions = PlaceOptions(),
+    slurm_jobs: SlurmOptions = SlurmOptions(),
 ) -> None:
     """Fit every combination of seeds and settings to recordings, on one machine or on many.
 
@@ -62,67 +131,15 @@ def sweep(
     ----------
     paths
         Recordings, as `spikeweft infer` reads them, and last the folder for table and fits.
-    seeds
-        Seeds of the fits.
-    hidden
-        Numbers of hidden neurons that the model may place between the recorded ones.
-    minutes
-        Use only the first minutes; each number is a fit of its own. All by default.
-    epochs
-        Names of epochs; each name is a fit of its own. All by default.
-    bootstraps
-        How many bootstraps to fit beside each recording: their spread tells how sure weights are.
-    block_s
-        Approximate length of a bootstrap's blocks in seconds.
-    workers
-        Processes on this machine, each with a fit on one thread; one for each processor by default.
-    scheduler
-        Address of a Dask scheduler that runs already, as tcp://node:8786.
-    slurm
-        Submit jobs to Slurm by dask-jobqueue, whose configuration holds what is not given here.
-    jobs
-        Number of Slurm jobs; one by default.
-    queue
-        Slurm's partition.
-    account
-        Slurm's account.
-    cores
-        Processors of a job, each of which makes one fit at a time.
-    memory
-        Memory of a job, as 16GB.
-    walltime
-        Longest time of a job, as 04:00:00. When it is over the job is submitted again.
-    interface
-        Network interface by which jobs reach this machine, as ib0.
     """
     with needs_extra("dask"):
-        from spikeweft.inference.sweep.grid import Grid, planned
         from spikeweft.inference.sweep.run import fits_folder, sweep
 
     if len(paths) < 2:
         raise InputError("give one or more recordings, and last the folder for the results")
     *recordings, folder = paths
-    grid = Grid(
-        recordings=tuple(recordings),
-        n_hidden=hidden,
-        seeds=seeds,
-        epochs=epochs or (None,),
-        minutes=minutes or (None,),
-        n_bootstraps=bootstraps,
-        block_s=block_s,
-    )
-    asked = {
-        "jobs": jobs,
-        "queue": queue,
-        "account": account,
-        "cores": cores,
-        "memory": memory,
-        "walltime": walltime,
-        "interface": interface,
-    }
-    fits = planned(grid, fits_folder(folder))
-    cluster = _cluster(folder, workers, scheduler, asked, is_slurm=slurm)
-    rows = sweep(fits, folder, cluster, _print_progress)
+    fits = _planned(tuple(recordings), folder, grid)
+    rows = sweep(fits, folder, _cluster(folder, place, vars(slurm_jobs)), _print_progress)
     n_failed = sum(bool(row.failed) for row in rows)
     print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
     _print_hidden_curves(rows, fits_folder(folder))
@@ -131,29 +148,34 @@ def sweep(
         raise SystemExit(1)
 
 
+def _planned(recordings: tuple[Path, ...], folder: Path, options: GridOptions) -> "list[Inference]":
+    from spikeweft.inference.sweep.grid import Grid, planned
+    from spikeweft.inference.sweep.run import fits_folder
+
+    epochs, minutes = options.epochs or (None,), options.minutes or (None,)
+    grid = replace(Grid(recordings=recordings, **vars(options)), epochs=epochs, minutes=minutes)
+    return planned(grid, fits_folder(folder))
+
+
 def _cluster(
-    folder: Path,
-    workers: int | None,
-    scheduler: str | None,
-    asked: Mapping[str, int | str | None],
-    *,
-    is_slurm: bool,
+    folder: Path, place: PlaceOptions, asked: Mapping[str, int | str | None]
 ) -> "AbstractContextManager[Cluster]":
     """The cluster that the options name."""
     from spikeweft.runtime.parallel import n_processors
 
     with needs_extra("dask"):
         from spikeweft.inference.sweep.cluster import cluster_at, local_cluster, slurm_cluster
-    named = {"--workers": workers, "--scheduler": scheduler, "--slurm": is_slurm or None}
-    places = [option for option, value in named.items() if value is not None]
+    places = [f"--{name}" for name, value in vars(place).items() if value not in (None, False)]
     if len(places) > 1:
         raise InputError(f"{' and '.join(places)} name different places to run; give one of them")
     for_slurm = [f"--{name}" for name, value in asked.items() if value is not None]
-    if for_slurm and not is_slurm:
+    if for_slurm and not place.slurm:
         raise InputError(f"{', '.join(for_slurm)} is for Slurm jobs; add --slurm, or leave it out")
-    if is_slurm:
+    if place.slurm:
         return slurm_cluster(asked, folder / "slurm")
-    return local_cluster(workers or n_processors()) if scheduler is None else cluster_at(scheduler)
+    if place.scheduler is not None:
+        return cluster_at(place.scheduler)
+    return local_cluster(place.workers or n_processors())
 
 
 def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:

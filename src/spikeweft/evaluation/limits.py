@@ -21,7 +21,7 @@ _MAX_NEURONS = 200
 
 
 @runtime_checkable
-class SpikeLaw(Protocol):
+class SpikingNeuron(Protocol):
     """How a neuron turns its synaptic drive into spikes."""
 
     def spikes_per_step(
@@ -42,7 +42,7 @@ class KnownNetwork(Protocol):
     """What the limits need of a network; those of `spikeweft.simulation` have it."""
 
     @property
-    def neuron(self) -> SpikeLaw:
+    def neuron(self) -> SpikingNeuron:
         """How a drive becomes spikes."""
         ...
 
