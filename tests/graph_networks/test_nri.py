@@ -56,6 +56,7 @@ def history():
     return torch.from_numpy(counts).float()
 
 
+@pytest.mark.slow
 def test_a_neuron_that_is_followed_excites_its_follower(fitted):
     weights = fitted.connectivity_.weights
     strongest = np.unravel_index(np.argmax(np.abs(weights)), weights.shape)
@@ -63,6 +64,7 @@ def test_a_neuron_that_is_followed_excites_its_follower(fitted):
     assert weights[1, 0] > 0.5
 
 
+@pytest.mark.slow
 def test_a_pair_without_a_connection_has_no_edge(fitted):
     edge = fitted.edge_probability_.sum(-1)
     assert edge[1, 0] > 0.9

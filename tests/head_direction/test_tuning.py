@@ -137,6 +137,7 @@ def test_every_neuron_has_a_slot_of_its_own_near_its_direction():
     assert np.abs(off).max() < 2.1 * 2 * np.pi / 100
 
 
+@pytest.mark.slow
 def test_a_real_animal_has_nineteen_head_direction_cells(shared_data):
     from spikeweft.data.readers.load import load
 

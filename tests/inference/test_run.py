@@ -479,6 +479,7 @@ def test_an_interruption_while_writing_loses_no_training(inference, monkeypatch)
     assert steps == [N_STEPS]
 
 
+@pytest.mark.slow
 def test_a_killed_inference_goes_on_to_the_same_result(tmp_path):
     """The real model, stopped without warning while it trains, in a process of its own."""
     network = replace(lnp_ring(), n_neurons=40)

@@ -1,7 +1,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -81,7 +81,6 @@ def test_relabelling_the_neurons_keeps_their_order_around_the_circle():
         lambda n: arrays(float, (n, n), elements=st.floats(-1e3, 1e3, allow_subnormal=False))
     )
 )
-@settings(max_examples=40, deadline=None)
 def test_every_circuit_has_an_order_with_each_neuron_once(weights):
     order = circular_order(weights)
     assert sorted(order) == list(range(len(weights)))

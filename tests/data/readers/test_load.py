@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeweft.data.connectivity import Connectivity
@@ -63,6 +63,7 @@ def add_series(nwb, name, values, unit, **options):
 # ---- NWB
 
 
+@pytest.mark.slow
 def test_head_direction_cells_come_with_their_epochs_and_directions(shared_data):
     loaded = load(shared_data / "Mouse12-120806.nwb")
     recording = loaded.recording
@@ -75,6 +76,7 @@ def test_head_direction_cells_come_with_their_epochs_and_directions(shared_data)
     assert loaded.warnings == ()
 
 
+@pytest.mark.slow
 def test_epochs_are_chosen_by_their_name(shared_data):
     path = shared_data / "Mouse12-120806.nwb"
     wake = load(path, epochs="wake").recording
@@ -83,6 +85,7 @@ def test_epochs_are_chosen_by_their_name(shared_data):
         load(path, epochs="sleep")
 
 
+@pytest.mark.slow
 def test_preferred_directions_are_those_published_with_the_data(shared_data):
     recording = load(shared_data / "Mouse12-120806.nwb").recording
     found = preferred_directions(recording, recording.covariates["head-direction"])
@@ -368,6 +371,7 @@ def test_missing_samples_of_a_covariate_are_left_out(tmp_path):
     assert load(tmp_path / "some.npz").recording.covariates["drive"].times_s.tolist() == [0.0]
 
 
+@pytest.mark.slow
 def test_an_npz_with_other_names_is_refused_by_name(shared_data):
     path = shared_data / "spycon_sim1917Cell1Block1_tiny.npz"
     with pytest.raises(InputError, match=r"'times', 'ids', .* not 'spike_times', 'spike_units'"):
@@ -425,12 +429,6 @@ def test_a_missing_file_is_refused(tmp_path):
         load_truth(tmp_path / "none.npz")
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 @given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_npz_is_refused_or_read_whole(tmp_path, place, byte, cut):
     recording, truth = simulated()
