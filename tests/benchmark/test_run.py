@@ -376,9 +376,8 @@ def all_cases(tmp_path_factory):
 
 
 def test_no_case_is_listed_twice(all_cases):
-    keys = [empty_row(each).key for each in all_cases]
-    assert len(set(keys)) == len(keys)
-    assert len({empty_row(each).name for each in all_cases}) == len(keys)
+    rows = [empty_row(each) for each in all_cases]
+    assert len({row.key for row in rows}) == len({row.name for row in rows}) == len(rows)
 
 
 def test_cases_on_the_same_spikes_follow_each_other(all_cases):
