@@ -84,7 +84,7 @@ class Slow(CircuitEstimator):
 
 
 def method(estimator):
-    return Method(name=estimator.__name__, estimator=f"{__name__}.{estimator.__name__}")
+    return Method(name=estimator.__name__, estimator=f"{estimator.__module__}.{estimator.__name__}")
 
 
 def case(estimator=CoincidenceCounter, **changes):
