@@ -27,6 +27,7 @@ test: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -m "slow or hypothesis"
 
+# Both, each test once.
 test-all: $(VENV)/.installed-dev
 	$(PYTEST)
 
