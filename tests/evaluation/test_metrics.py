@@ -11,6 +11,7 @@ from spikeweft.evaluation.metrics import (
     bits_per_spike,
     inference_error,
     is_ring,
+    precision_recall_area,
     ring_average,
     ring_profile,
 )
@@ -181,3 +182,13 @@ def test_a_neuron_that_first_fires_in_the_test_part_cannot_be_scored():
     assert np.isnan(score.per_neuron).all()
     assert np.isnan(score.mean)
     assert np.isnan(score.pooled)
+
+
+def test_the_precision_recall_area_is_one_for_the_truth_and_the_share_for_a_guess():
+    rng = np.random.default_rng(0)
+    connected = rng.random((60, 60)) < 0.2
+    truth = Connectivity(weights=connected * rng.standard_normal((60, 60)))
+    guess = Connectivity(weights=rng.standard_normal((60, 60)))
+    assert precision_recall_area(truth, truth) == pytest.approx(1.0)
+    assert precision_recall_area(guess, truth) == pytest.approx(0.2, abs=0.03)
+    assert np.isnan(precision_recall_area(guess, guess))
