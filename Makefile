@@ -8,16 +8,28 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
 	echo $$python && break; done)
 
-.PHONY: demo test lint docs distribution clean
+.PHONY: demo test test-slow test-all lint docs distribution clean
 
 demo: $(VENV)/.installed
 	$(BIN)/spikeweft demo demo --force
 	@echo
 	@echo "The report is $(CURDIR)/demo/report.html; open it in a browser."
 
-# Two workers: most tests keep one core busy, and each worker needs 1.7 GB.
+# Two workers: most tests keep one core busy. A file stays with one worker, so what its tests share
+# is fitted once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Before every commit: whatever takes little time, with types and shapes checked on every call.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(PYTEST) -m "not slow"
+
+# What `make test` leaves out, and property tests with many examples.
+test-slow: $(VENV)/.installed-dev
+	$(PYTEST) -m "slow or hypothesis"
+
+# Both, each test once.
+test-all: $(VENV)/.installed-dev
+	$(PYTEST)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import pytest
 from beartype import beartype
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 # Before PyTorch is imported: where processors are shared, threads that split small tensors between
@@ -21,7 +22,27 @@ def check_types(function):
     return beartype(function)
 
 
-install_import_hook("spikeweft", "tests.conftest.check_types")
+for profile, n_examples in (("quick", 15), ("full", 100)):
+    settings.register_profile(
+        profile,
+        max_examples=n_examples,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Types and shapes are checked on every call, except where only slow tests run.
+
+    There the checks would take a third of the time. Property tests get many examples, except in the
+    quick tier.
+    """
+    tests = config.option.markexpr
+    settings.load_profile("quick" if tests == "not slow" else "full")
+    if not tests.startswith("slow"):
+        install_import_hook("spikeweft", "tests.conftest.check_types")
+
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -73,6 +73,7 @@ def test_tables_show_the_results_that_were_measured(page):
     assert TABLE["filled"](text) == text
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs_as_it_stands(tmp_path):
     network = replace(lnp_ring(), n_neurons=6)
     recording = simulate(network, 10.0, np.random.default_rng(0))

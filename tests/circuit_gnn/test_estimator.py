@@ -137,6 +137,7 @@ def test_a_weight_is_the_change_of_the_log_rate_after_a_spike():
     assert abs(circuit.weights[0, 1]) < 3 * circuit.standard_error[0, 1]
 
 
+@pytest.mark.slow
 def test_the_synaptic_time_constant_is_found():
     """To within a step of the ladder."""
     tau_s = 0.03
@@ -193,7 +194,11 @@ def fit_with_interruptions(X, checkpoint, settings, every):
 @pytest.mark.usefixtures("short_learning")
 @pytest.mark.parametrize(
     ("settings", "worth_nats"),
-    [({"tau_s": None}, 10.0), ({"tau_s": 0.01, "n_hidden": 2}, 10.0), ({"tau_s": 0.01}, -1e9)],
+    [
+        pytest.param({"tau_s": None}, 10.0, marks=pytest.mark.slow),
+        ({"tau_s": 0.01, "n_hidden": 2}, 10.0),
+        pytest.param({"tau_s": 0.01}, -1e9, marks=pytest.mark.slow),
+    ],
     ids=["unknown time constant", "hidden neurons", "structured weights"],
 )
 def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(
@@ -252,6 +257,7 @@ def tuned(turning_hz):
     )
 
 
+@pytest.mark.slow
 def test_a_covariate_explains_what_looks_like_a_circuit():
     """Neurons that share a tuning seem connected until the direction is known."""
     X = tuned(0.7)
@@ -305,6 +311,7 @@ def rotated(driven):
     return CircuitGNN(tau_s=0.01, rotated_by="drive").fit(driven[0])
 
 
+@pytest.mark.slow
 def test_held_out_spikes_find_how_an_input_rotates_the_circuit(driven, rotated):
     """The simulated gain is one; with the input, the wiring that is rotated is found."""
     assert 0.7 <= rotated.model_.inputs.rotation.gain <= 1.4
@@ -317,6 +324,7 @@ def test_held_out_spikes_find_how_an_input_rotates_the_circuit(driven, rotated):
     assert deltas[0] < 0.5 * deltas[1]
 
 
+@pytest.mark.slow
 def test_hidden_neurons_let_a_rotation_be_found_where_half_of_the_ring_is_missing(driven):
     """Without them the input turns half of the columns to where no neuron is."""
     whole = simulate(ring(1.5), 40.0, np.random.default_rng(0))
@@ -332,6 +340,7 @@ def test_hidden_neurons_let_a_rotation_be_found_where_half_of_the_ring_is_missin
     assert joined.connectivity_.metadata["held_out_nats_gained_by_hidden_neurons"] > 100.0
 
 
+@pytest.mark.slow
 def test_an_input_that_does_not_rotate_the_circuit_is_not_made_to():
     X = simulate(ring(0.0), 20.0, np.random.default_rng(1))
     times_s = np.arange(0.0, 20.0, 1e-3)
@@ -342,6 +351,7 @@ def test_an_input_that_does_not_rotate_the_circuit_is_not_made_to():
     assert fit.model_.inputs.rotation.gain == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_hidden", [0, 2])
 def test_a_rotated_model_is_saved_with_its_rotation(driven, rotated, n_hidden):
     X = driven[1]
@@ -360,6 +370,7 @@ def test_a_rotated_model_is_saved_with_its_rotation(driven, rotated, n_hidden):
     assert frozen.sum() < fit.log_likelihood(X).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_learning")
 def test_a_rotated_fit_that_was_interrupted_ends_as_one_that_was_not(driven, tmp_path):
     X, settings = driven[1].between(0.0, 0.6), {"tau_s": 0.01, "rotated_by": "drive"}
@@ -377,6 +388,7 @@ def test_without_preferred_directions_there_is_no_ring_to_rotate(driven):
 # -- what can be known --
 
 
+@pytest.mark.slow
 def test_a_pair_that_is_never_active_together_is_not_identifiable(driven, rotated):
     """Opposite neurons of a ring with one bump are never active when the other might fire."""
     n = 24

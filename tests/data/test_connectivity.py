@@ -3,19 +3,13 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
 
-few = settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 weights = hnp.arrays(float, st.integers(1, 5).map(lambda n: (n, n)), elements=st.floats(-1e6, 1e6))
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
 metadata = st.dictionaries(
@@ -25,7 +19,6 @@ metadata = st.dictionaries(
 )
 
 
-@few
 @given(st.data(), weights, metadata)
 def test_a_circuit_survives_being_kept_in_a_file(tmp_path, data, weights, metadata):
     n = len(weights)
@@ -60,7 +53,6 @@ def test_a_file_with_its_dims_interchanged_is_read_by_name():
     assert np.array_equal(Connectivity.from_xarray(turned).weights, circuit.weights)
 
 
-@few
 @given(weights, st.integers(0, 2**32 - 1))
 def test_relabelling_the_neurons_relabels_the_circuit(weights, seed):
     circuit = Connectivity(weights=weights)

@@ -104,6 +104,7 @@ def test_scikit_learns_own_splits_work_too(samples):
     assert np.all(np.isfinite(scores))
 
 
+@pytest.mark.slow
 def test_the_number_of_hidden_neurons_is_searched(monkeypatch):
     monkeypatch.setattr(structure_rounds, "LEARNING_STEPS", 10)
     monkeypatch.setattr(network_fit, "IMITATION_STEPS", 10)

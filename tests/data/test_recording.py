@@ -1,13 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import CONTINUOUS_RESOLUTION_S, Recording, time_resolution
 from spikeweft.errors import InputError
-
-few = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 @pytest.fixture
@@ -46,7 +44,6 @@ def recording_of(recipe) -> Recording:
     )
 
 
-@few
 @given(recipes, st.floats(1e-3, 0.4))
 def test_no_spike_is_lost_or_made_by_binning(recipe, bin_s):
     recording = recording_of(recipe)
@@ -54,7 +51,6 @@ def test_no_spike_is_lost_or_made_by_binning(recipe, bin_s):
     assert np.array_equal(binned.counts.sum(axis=0), recording.n_spikes)
 
 
-@few
 @given(recipes, st.floats(1e-3, 0.4))
 def test_bins_cover_the_recorded_time_once_and_never_cross_a_gap(recipe, bin_s):
     recording = recording_of(recipe)
@@ -65,7 +61,6 @@ def test_bins_cover_the_recorded_time_once_and_never_cross_a_gap(recipe, bin_s):
     assert np.all(stop <= recording.epochs_s[binned.epoch, 1] + 1e-9)
 
 
-@few
 @given(recipes, st.floats(0.001, 0.999))
 def test_two_parts_of_a_recording_hold_every_spike_once(recipe, cut):
     recording = recording_of(recipe)
@@ -77,7 +72,6 @@ def test_two_parts_of_a_recording_hold_every_spike_once(recipe, cut):
     assert sum(part.duration_s for part in parts) == pytest.approx(recording.duration_s)
 
 
-@few
 @given(recipes, st.floats(-5.0, 40.0), st.floats(0.1, 20.0))
 def test_restricting_keeps_exactly_the_spikes_inside(recipe, start_s, length_s):
     recording = recording_of(recipe)
@@ -95,7 +89,6 @@ def test_restricting_keeps_exactly_the_spikes_inside(recipe, start_s, length_s):
     assert np.array_equal(recording.restrict(window).spike_times_s, times[inside])
 
 
-@few
 @given(recipes, st.randoms())
 def test_relabelled_neurons_keep_their_spikes(recipe, random):
     recording = recording_of(recipe)

@@ -2,13 +2,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 
-few = settings(max_examples=40, deadline=None, derandomize=True)
 gaps = st.lists(st.floats(0.1, 50.0), min_size=2, max_size=12).filter(
     lambda edges: len(edges) % 2 == 0
 )
@@ -26,7 +25,6 @@ def split(recording) -> list[Recording]:
     return [recording.between(a, b) for a, b in pairwise(edges)]
 
 
-@few
 @given(gaps)
 def test_a_split_uses_every_spike_once_and_in_order(gaps):
     recording = recording_with_gaps(gaps)
@@ -38,7 +36,6 @@ def test_a_split_uses_every_spike_once_and_in_order(gaps):
     assert durations == pytest.approx([0.8, 0.1, 0.1])
 
 
-@few
 @given(gaps)
 def test_no_part_of_a_split_shares_time_with_another(gaps):
     train, validation, test = split(recording_with_gaps(gaps))
@@ -46,7 +43,6 @@ def test_no_part_of_a_split_shares_time_with_another(gaps):
     assert validation.epochs_s[-1, 1] <= test.epochs_s[0, 0]
 
 
-@few
 @given(gaps, st.floats(0.0, 5.0))
 def test_no_history_window_reaches_out_of_its_epoch(gaps, history_window_s):
     recording = recording_with_gaps(gaps)

@@ -71,6 +71,7 @@ def test_the_oracle_expects_as_many_spikes_as_occur(network):
         assert abs(surplus) < 4 * np.sqrt(expected[inside].sum() + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "bits"), [(threshold_ring(), 1.30), (lnp_ring(), 1.09)])
 def test_oracle_bits_per_spike_are_those_measured_before(network, bits):
     recording = simulate(network, 60.0, np.random.default_rng(3))
@@ -106,6 +107,7 @@ def test_no_history_crosses_a_gap_and_the_first_window_of_an_epoch_is_not_scored
     np.testing.assert_allclose(both, alone[0] + alone[1])
 
 
+@pytest.mark.slow
 def test_information_at_the_spikes_is_the_information_over_time():
     network = replace(SMALL, wiring=DirectedWiring(weight_sd=2e-4))
     recording = simulate(network, 30.0, np.random.default_rng(7))
@@ -130,6 +132,7 @@ def test_knowing_the_symmetry_lowers_the_bound():
     assert directed / 2 < symmetric < directed
 
 
+@pytest.mark.slow
 def test_the_bound_is_the_scatter_of_an_efficient_estimate():
     """One Newton step from the truth, on the score of the log-likelihood, scatters as the bound."""
     network = replace(SMALL, wiring=DirectedWiring(weight_sd=2e-4))

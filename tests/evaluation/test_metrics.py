@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.linalg import circulant
@@ -11,11 +11,11 @@ from spikeweft.evaluation.metrics import (
     bits_per_spike,
     inference_error,
     is_ring,
+    precision_recall_area,
     ring_average,
     ring_profile,
 )
 
-few = settings(max_examples=50, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(3, 12)
 
@@ -28,7 +28,6 @@ def any_circuit(seed: int, n: int) -> Connectivity:
     return Connectivity(weights=np.random.default_rng([seed, 1]).normal(size=(n, n)))
 
 
-@few
 @given(seeds, sizes, st.floats(1e-3, 1e3))
 def test_the_true_circuit_at_any_scale_has_no_error(seed, n, scale):
     truth = ring(seed, n)
@@ -37,7 +36,6 @@ def test_the_true_circuit_at_any_scale_has_no_error(seed, n, scale):
         assert part == pytest.approx(0.0, abs=1e-12)
 
 
-@few
 @given(seeds, sizes, st.floats(1e-3, 1e3))
 def test_the_error_does_not_depend_on_the_unit_of_the_weights(seed, n, scale):
     truth, answer = ring(seed, n), any_circuit(seed, n)
@@ -48,7 +46,6 @@ def test_the_error_does_not_depend_on_the_unit_of_the_weights(seed, n, scale):
     assert scaled.scale * scale == pytest.approx(error.scale)
 
 
-@few
 @given(seeds, sizes)
 def test_the_error_is_made_of_bias_and_variance(seed, n):
     error = inference_error(any_circuit(seed, n), ring(seed, n))
@@ -57,7 +54,6 @@ def test_the_error_is_made_of_bias_and_variance(seed, n):
     assert 0.0 <= error.delta <= 1.0 + 1e-12
 
 
-@few
 @given(seeds, sizes)
 def test_a_rotation_invariant_answer_errs_by_bias_alone(seed, n):
     error = inference_error(ring(seed + 1, n), ring(seed, n))
@@ -65,7 +61,6 @@ def test_a_rotation_invariant_answer_errs_by_bias_alone(seed, n):
     assert error.bias == pytest.approx(error.delta)
 
 
-@few
 @given(seeds, sizes)
 def test_relabelling_the_neurons_of_both_circuits_changes_no_error(seed, n):
     truth, answer = any_circuit(seed + 1, n), any_circuit(seed, n)
@@ -74,7 +69,6 @@ def test_relabelling_the_neurons_of_both_circuits_changes_no_error(seed, n):
     assert relabelled.delta == pytest.approx(inference_error(answer, truth).delta)
 
 
-@few
 @given(seeds, sizes)
 def test_the_diagonal_is_never_scored(seed, n):
     truth, answer = ring(seed, n), any_circuit(seed, n)
@@ -88,7 +82,6 @@ def test_excitation_taken_for_inhibition_shows_in_the_sign_of_the_scale():
     assert error.scale == pytest.approx(-0.5)
 
 
-@few
 @given(seeds, sizes)
 def test_pairs_that_do_not_count_may_have_any_weight(seed, n):
     """Those the data do not inform: the error over the others is that of the others alone."""
@@ -103,7 +96,6 @@ def test_pairs_that_do_not_count_may_have_any_weight(seed, n):
     assert found.delta == pytest.approx(0.0, abs=1e-12)
 
 
-@few
 @given(seeds, sizes)
 def test_over_all_pairs_the_error_is_the_error(seed, n):
     """Its parts are of whole rings, so they are not given where pairs are named."""
@@ -157,7 +149,6 @@ spike_counts = hnp.arrays(np.int64, 4, elements=st.integers(1, 1000))
 rates = hnp.arrays(float, 4, elements=st.floats(0.1, 100.0))
 
 
-@few
 @given(spike_counts, rates)
 def test_the_null_gains_no_bits(n_spikes, rate_hz):
     log_likelihood = n_spikes * np.log(rate_hz) - rate_hz * 60.0
@@ -166,7 +157,6 @@ def test_the_null_gains_no_bits(n_spikes, rate_hz):
     assert score.pooled == pytest.approx(0.0, abs=1e-9)
 
 
-@few
 @given(spike_counts, rates, st.floats(0.1, 5.0))
 def test_a_bit_per_spike_is_a_doubled_likelihood_per_spike(n_spikes, rate_hz, bits):
     log_likelihood = n_spikes * np.log(rate_hz) - rate_hz * 60.0 + n_spikes * bits * np.log(2)
@@ -192,3 +182,13 @@ def test_a_neuron_that_first_fires_in_the_test_part_cannot_be_scored():
     assert np.isnan(score.per_neuron).all()
     assert np.isnan(score.mean)
     assert np.isnan(score.pooled)
+
+
+def test_the_precision_recall_area_is_one_for_the_truth_and_the_share_for_a_guess():
+    rng = np.random.default_rng(0)
+    connected = rng.random((60, 60)) < 0.2
+    truth = Connectivity(weights=connected * rng.standard_normal((60, 60)))
+    guess = Connectivity(weights=rng.standard_normal((60, 60)))
+    assert precision_recall_area(truth, truth) == pytest.approx(1.0)
+    assert precision_recall_area(guess, truth) == pytest.approx(0.2, abs=0.03)
+    assert np.isnan(precision_recall_area(guess, guess))

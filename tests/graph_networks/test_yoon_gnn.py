@@ -64,6 +64,7 @@ def test_a_fit_answers_with_a_circuit_and_its_history(recording, fitted):
     assert [progress.step for progress in fitted.history_] == [1]
 
 
+@pytest.mark.slow
 def test_neurons_that_follow_each_other_excite_each_other(monkeypatch):
     """Positive means excites, though nothing in the loss says so."""
     monkeypatch.setattr(yoon_training, "BATCHES_PER_EPOCH", 400)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.ring_geometry import slot_angles
 from spikeweft.errors import InputError
-from spikeweft.head_direction.ring import ring_matrix
+from spikeweft.head_direction.ring import ring_matrix, ring_slots
 
 QUARTERS = np.array([0.0, 0.5, 1.0, 1.5]) * np.pi
 
@@ -50,3 +51,11 @@ def test_a_cell_without_direction_is_refused():
         ring_matrix(circuit)
     with pytest.raises(InputError, match="preferred direction"):
         ring_matrix(replace(circuit, angle_rad=np.array([0.0, 1.0, 2.0, np.nan])))
+
+
+def test_every_neuron_has_a_slot_of_its_own_near_its_direction():
+    preferred = np.array([0.0, 0.001, 0.002, 3.0, 6.28])
+    slots = ring_slots(preferred)
+    assert len(set(slots.tolist())) == 5
+    off = np.angle(np.exp(1j * (slot_angles(slots) - preferred)))
+    assert np.abs(off).max() < 2.1 * 2 * np.pi / 100

@@ -85,12 +85,14 @@ def test_a_result_is_made_again_bit_by_bit(result):
     assert contents(result) == before
 
 
+@pytest.mark.slow
 def test_a_bootstrap_is_made_again_too(tmp_path):
     recording = four_neurons(tmp_path / "long.npz", 20.0)
     infer(recording=recording, folder=tmp_path / "drawn", bootstrap=3, block_s=1.0)
     assert reproduce(tmp_path / "drawn").is_same
 
 
+@pytest.mark.slow
 def test_what_was_recorded_beside_the_spikes_is_read_again(tmp_path):
     """The model has a column for it, which made again is the same."""
     loaded = load(four_neurons(tmp_path / "four.npz", 6.0)).recording
@@ -135,6 +137,7 @@ def test_the_recording_has_to_be_the_same(result, recording, capsys):
         reproduce(result, moved)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit(result, recording, tmp_path, monkeypatch):
     """Three processors for the pieces of the work, and two threads in every library."""
     before = torch.get_num_threads()
@@ -152,6 +155,7 @@ def test_the_number_of_threads_changes_no_bit(result, recording, tmp_path, monke
         assert many[name] == one[name]
 
 
+@pytest.mark.slow
 def test_a_process_that_keeps_to_one_thread_finds_the_same(result, recording, tmp_path):
     with threads.on_one_thread(), threadpool_limits(1):
         infer(recording=recording, folder=tmp_path / "alone", seed=2)

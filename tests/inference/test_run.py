@@ -2,10 +2,6 @@ import hashlib
 import json
 import os
 import resource
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -477,35 +473,6 @@ def test_an_interruption_while_writing_loses_no_training(inference, monkeypatch)
 
     infer(but(inference, resume=True), model=Noting)
     assert steps == [N_STEPS]
-
-
-def test_a_killed_inference_goes_on_to_the_same_result(tmp_path):
-    """The real model, stopped without warning while it trains, in a process of its own."""
-    network = replace(lnp_ring(), n_neurons=40)
-    recording = simulate(network, 20.0, np.random.default_rng(0))
-    save_simulation(tmp_path / "ring.npz", recording, network.connectivity)
-
-    def start(*words):
-        code = "from spikeweft.cli import main; raise SystemExit(main())"
-        return subprocess.Popen(
-            [sys.executable, "-c", code, "infer", "ring.npz", *words],
-            cwd=tmp_path,
-            stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-
-    assert start("whole").wait() == 0
-    process = start("killed")
-    while not (tmp_path / "killed.partial" / "checkpoint.safetensors").exists():
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
-    assert not (tmp_path / "killed").exists()
-    assert start("killed", "--resume").wait() == 0
-    whole, resumed = contents(tmp_path / "whole"), contents(tmp_path / "killed")
-    for name in ("connectivity.nc", "model.safetensors", "model.json", "glm.nc"):
-        assert resumed[name] == whole[name]
 
 
 # ---- afterwards

@@ -399,6 +399,7 @@ def chromium(tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_browser_shows_the_page_without_a_complaint(html, chromium, tmp_path):
     page = tmp_path / "report.html"
@@ -410,6 +411,7 @@ def test_a_browser_shows_the_page_without_a_complaint(html, chromium, tmp_path):
     assert picture.stat().st_size > 0.1 * MEGABYTE
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_request_for_a_foreign_file_would_be_noticed(ring_html, chromium, tmp_path):
     page = tmp_path / "report.html"
@@ -438,6 +440,7 @@ canvas.dispatchEvent(new PointerEvent("pointermove", {
 """
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_weight_is_read_out_under_the_pointer(chromium, tmp_path):
     result = ring_result(12)
@@ -453,6 +456,7 @@ def test_a_weight_is_read_out_under_the_pointer(chromium, tmp_path):
     assert error_read == pytest.approx(error, rel=6e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_neurons_are_reordered_and_the_pair_stays_in_its_place(chromium, tmp_path):
     order = np.roll(np.arange(12), 5)
@@ -472,6 +476,7 @@ def test_neurons_are_reordered_and_the_pair_stays_in_its_place(chromium, tmp_pat
     assert said.startswith(f"from {names[1]} to {names[0]}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_lets_its_own_script_run_and_no_other(ring_html, chromium, tmp_path):
     page = tmp_path / "report.html"
@@ -481,6 +486,7 @@ def test_the_page_lets_its_own_script_run_and_no_other(ring_html, chromium, tmp_
     assert "Content Security Policy" in log
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_malicious_name_is_read_out_as_text(chromium, tmp_path):
     result = ring_result(4)
@@ -524,6 +530,7 @@ def test_circuits_that_would_make_the_page_too_large_are_left_out(monkeypatch):
     assert not Page(build_report(ring_result(12))).all("canvas")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_two_results_are_compared_side_by_side(chromium, tmp_path):
     result = replace(ring_result(12), truth=None)

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeweft.data.connectivity import Connectivity
@@ -228,9 +228,6 @@ def test_nothing_pickled_is_ever_loaded(result, tmp_path):
     where=st.floats(0.0, 1.0, exclude_max=True),
     byte=st.integers(0, 255),
     cut=st.booleans(),
-)
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_damage_anywhere_is_read_or_refused_but_never_crashes(tmp_path, name, where, byte, cut):
     if not (tmp_path / name).exists():

@@ -2,7 +2,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeweft.errors import InputError
@@ -80,12 +80,6 @@ def test_an_unfinished_write_leaves_the_last_checkpoint(tmp_path):
     assert len(history) == 8
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 @given(where=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_checkpoint_is_refused_or_unharmed(tmp_path, where, byte, cut):
     path = tmp_path / "checkpoint.safetensors"

@@ -18,9 +18,10 @@ N_LAGS = 20
 STRENGTH = 1e-4
 EPOCHS_S = np.array([[0.0, 30.0], [40.0, 70.0]])
 
-pytestmark = pytest.mark.filterwarnings(
-    "default", "ignore:Converting .d. to numpy"
-)  # of its libraries
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default", "ignore:Converting .d. to numpy"),  # of its libraries
+]
 
 
 @pytest.fixture(scope="module")

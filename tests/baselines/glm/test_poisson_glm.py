@@ -163,6 +163,7 @@ def test_scikit_learn_finds_the_same_optimum(recording, monkeypatch):
         np.testing.assert_allclose(model.coupling_filters_[neuron].T, filters, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of its libraries
 def test_nemos_finds_the_same_coefficients_and_no_higher_likelihood(monkeypatch):
     """Ten neurons' penalised likelihood, written out here for both from the same design."""

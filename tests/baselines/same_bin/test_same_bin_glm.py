@@ -92,6 +92,7 @@ def test_one_neuron_that_varies_is_no_circuit(counts):
     assert not SameBinGLM().fit_counts(as_binned(silent)).connectivity_.weights.any()
 
 
+@pytest.mark.slow
 def test_the_published_bias_is_found_on_the_strong_ring(shared_data):
     lines = (shared_data / "das_fiete_2020_errors.csv").read_text().splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))

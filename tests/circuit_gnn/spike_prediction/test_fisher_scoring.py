@@ -130,6 +130,7 @@ def test_a_general_optimiser_finds_the_same_maximum(traces, link):
     assert np.all(np.abs(fit.values[neuron, :N] - best.x[:N]) < 0.1 * error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scoring", [SpikesOnlyScoring(), DiagonalScoring()], ids=["spikes", "diagonal"]
 )

@@ -1,9 +1,14 @@
-"""Files that crash the library which reads them."""
+"""NWB files, and files that crash the library which reads them."""
+
+import datetime
+import warnings
 
 import h5py
 import numpy as np
 import pytest
+from tests.data.readers.conftest import TRAINS
 
+from spikeweft.data.preferred_directions import preferred_directions
 from spikeweft.data.readers import nwb as hdf5
 from spikeweft.data.readers.load import load
 from spikeweft.errors import InputError
@@ -39,3 +44,188 @@ def test_what_raises_is_left_to_those_who_read(path):
     hdf5.check_survivable(path)
     with pytest.raises(InputError, match="cannot be read"):
         load(path)
+
+
+@pytest.fixture
+def write_nwb(tmp_path):
+    """Write an NWB file with these spike trains and whatever else `add` puts into it."""
+    pynwb = pytest.importorskip("pynwb")
+
+    def write(trains=TRAINS, add=lambda nwb: None, **columns):
+        nwb = pynwb.NWBFile(
+            session_description="made by a test",
+            identifier="test",
+            session_start_time=datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC),
+        )
+        for train in trains:
+            nwb.add_unit(spike_times=train, **columns)
+        add(nwb)
+        path = tmp_path / "made.nwb"
+        with warnings.catch_warnings(), pynwb.NWBHDF5IO(path=path, mode="w") as file:
+            warnings.simplefilter("ignore")
+            file.write(nwb)
+        return path
+
+    return write
+
+
+def add_epochs(nwb):
+    nwb.add_epoch(0.0, 1.0, ["wake", "maze"])
+    nwb.add_epoch(2.0, 3.0, ["sleep"])
+    nwb.add_epoch(4.0, 10.0, ["wake"])
+
+
+def add_series(nwb, name, values, unit, **options):
+    import pynwb
+
+    times = np.arange(len(values)) * 0.1
+    nwb.add_acquisition(
+        pynwb.TimeSeries(name=name, data=values, timestamps=times, unit=unit, **options)
+    )
+
+
+@pytest.mark.slow
+def test_head_direction_cells_come_with_their_epochs_and_directions(shared_data):
+    loaded = load(shared_data / "Mouse12-120806.nwb")
+    recording = loaded.recording
+    assert recording.n_neurons == 19
+    assert len(recording.epochs_s) == 113
+    assert len(recording.spike_times_s) == 169_119
+    assert recording.time_resolution_s == 0.01
+    assert recording.covariates["head-direction"].is_angle
+    assert loaded.truth is None
+    assert loaded.warnings == ()
+
+
+@pytest.mark.slow
+def test_epochs_are_chosen_by_their_name(shared_data):
+    path = shared_data / "Mouse12-120806.nwb"
+    wake = load(path, epochs="wake").recording
+    assert np.array_equal(wake.epochs_s, load(path).recording.epochs_s)
+    with pytest.raises(InputError, match=r"no epochs 'sleep'; choose from 'epochs', 'wake'"):
+        load(path, epochs="sleep")
+
+
+@pytest.mark.slow
+def test_preferred_directions_are_those_published_with_the_data(shared_data):
+    recording = load(shared_data / "Mouse12-120806.nwb").recording
+    found = preferred_directions(recording, recording.covariates["head-direction"])
+    with np.load(shared_data / "hd_mouse12_120806.npz") as arrays:
+        published = arrays["preferred_direction_source"]
+    apart = np.angle(np.exp(1j * (found - published)))
+    assert np.all(np.abs(apart) < np.deg2rad(20))
+
+
+def test_a_table_of_epochs_leaves_no_spike_of_a_gap(write_nwb):
+    loaded = load(write_nwb(add=add_epochs))
+    assert loaded.recording.epochs_s.tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 10.0]]
+    assert loaded.recording.n_spikes.tolist() == [3, 2, 0]
+    assert loaded.warnings == ("1 of 6 spikes lie outside the epochs and are left out",)
+
+
+@pytest.mark.parametrize(
+    ("label", "epochs"),
+    [
+        ("wake", [[0.0, 1.0], [4.0, 10.0]]),
+        ("maze", [[0.0, 1.0]]),
+        ("epochs", [[0.0, 1.0], [2.0, 3.0], [4.0, 10.0]]),
+    ],
+)
+def test_any_tag_or_table_names_epochs(write_nwb, label, epochs):
+    loaded = load(write_nwb(add=add_epochs), epochs=label)
+    assert loaded.recording.epochs_s.tolist() == epochs
+
+
+def test_any_text_column_of_any_table_of_intervals_names_epochs(write_nwb):
+    def add(nwb):
+        nwb.add_trial_column("condition", "light or dark")
+        nwb.add_trial(start_time=0.0, stop_time=2.0, condition="dark")
+        nwb.add_trial(start_time=2.0, stop_time=5.0, condition="dark")
+        nwb.add_trial(start_time=6.0, stop_time=10.0, condition="light")
+
+    path = write_nwb(add=add)
+    assert load(path, epochs="dark").recording.epochs_s.tolist() == [[0.0, 5.0]]
+    assert load(path).recording.epochs_s[0, 0] == 0.5  # trials are not epochs unless asked for
+
+
+def test_overlapping_epochs_become_one(write_nwb):
+    def add(nwb):
+        nwb.add_epoch(0.0, 6.0, ["session"])
+        nwb.add_epoch(1.0, 2.0, ["cue"])
+        nwb.add_epoch(5.0, 9.5, ["session"])
+
+    assert load(write_nwb(add=add)).recording.epochs_s.tolist() == [[0.0, 9.5]]
+
+
+def test_a_recording_is_the_time_in_which_all_units_were_observed(write_nwb):
+    path = write_nwb(obs_intervals=np.array([[0.0, 2.0], [4.0, 8.0]]))
+    loaded = load(path)
+    assert loaded.recording.epochs_s.tolist() == [[0.0, 2.0], [4.0, 8.0]]
+    assert loaded.recording.n_spikes.tolist() == [2, 2, 0]
+    assert "2 of 6 spikes lie outside" in loaded.warnings[0]
+
+
+def test_without_epochs_the_spikes_span_the_recording(write_nwb):
+    recording = load(write_nwb()).recording
+    assert recording.n_spikes.tolist() == [4, 2, 0]
+    assert recording.epochs_s[0] == pytest.approx([0.5, 9.0])
+
+
+def test_units_keep_their_ids(write_nwb):
+    def add(nwb):
+        nwb.add_unit(spike_times=np.array([1.0, 2.0]), id=40)
+
+    assert load(write_nwb(add=add)).recording.neuron_ids == ("0", "1", "2", "40")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "top", "is_angle"),
+    [
+        ("a", "radians", 6.2, True),
+        ("head direction", "unknown", 6.2, True),
+        ("a", "radians", 60.0, False),
+        ("speed", "m/s", 6.2, False),
+    ],
+)
+def test_an_angle_is_known_by_its_name_or_unit_and_its_range(write_nwb, name, unit, top, is_angle):
+    values = np.linspace(0.1, top, 90)
+    path = write_nwb(add=lambda nwb: add_series(nwb, name, values, unit))
+    covariate = load(path).recording.covariates[name]
+    assert covariate.is_angle == is_angle
+    assert covariate.values == pytest.approx(values)
+
+
+def test_covariates_are_in_their_unit_and_without_missing_samples(write_nwb):
+    values = np.array([1.0, np.nan, 3.0])
+    path = write_nwb(add=lambda nwb: add_series(nwb, "speed", values, "m/s", conversion=0.01))
+    covariate = load(path).recording.covariates["speed"]
+    assert covariate.times_s == pytest.approx([0.0, 0.2])
+    assert covariate.values == pytest.approx([0.01, 0.03])
+
+
+@pytest.mark.parametrize(
+    ("trains", "sentence"),
+    [
+        ((), "has no units"),
+        ((np.array([]), np.array([])), "hold no spikes"),
+        ((np.array([0.5, np.nan]), np.array([1.0])), "1 spike times in .* are not finite"),
+        ((np.array([0.5, np.inf]), np.array([1.0])), "1 spike times in .* are not finite"),
+    ],
+)
+def test_an_nwb_file_without_usable_spikes_is_refused(write_nwb, trains, sentence):
+    with pytest.raises(InputError, match=sentence):
+        load(write_nwb(trains))
+
+
+def test_an_nwb_file_whose_epochs_hold_no_spike_is_refused(write_nwb):
+    path = write_nwb(add=lambda nwb: nwb.add_epoch(100.0, 200.0, ["late"]))
+    with pytest.raises(InputError, match="no spike lies inside the epochs"):
+        load(path)
+
+
+def test_an_hdf5_file_that_is_no_nwb_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "other.nwb", "w") as file:
+        file["spike_times"] = np.arange(3.0)
+    with pytest.raises(InputError, match="cannot be read"):
+        load(tmp_path / "other.nwb")

@@ -93,6 +93,7 @@ def starts(folder) -> Counter:
 # ---- what is made
 
 
+@pytest.mark.slow
 def test_every_fit_is_made_once_and_has_a_row(cluster, recording, tmp_path):
     folder = tmp_path / "out"
     rows = sweep(fits(recording, folder, 0, 1, 2, 3), folder, cluster, make=quick_infer)
@@ -104,6 +105,7 @@ def test_every_fit_is_made_once_and_has_a_row(cluster, recording, tmp_path):
     assert read_rows(folder / "sweep.csv") == again
 
 
+@pytest.mark.slow
 def test_the_table_keeps_fits_of_earlier_sweeps(cluster, recording, tmp_path):
     folder = tmp_path / "out"
     sweep(fits(recording, folder, 0), folder, cluster, make=quick_infer)
@@ -111,6 +113,7 @@ def test_the_table_keeps_fits_of_earlier_sweeps(cluster, recording, tmp_path):
     assert [row.seed for row in read_rows(folder / "sweep.csv")] == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_fit_that_failed_says_why_and_is_tried_again(cluster, recording, tmp_path):
     folder = tmp_path / "out"
     good, bad = sweep(fits(recording, folder, 0, FAILS), folder, cluster, make=quick_infer)
@@ -124,6 +127,7 @@ def test_a_fit_that_failed_says_why_and_is_tried_again(cluster, recording, tmp_p
     assert starts(folder) == {0: 1, FAILS: 2}
 
 
+@pytest.mark.slow
 def test_two_sweeps_do_not_share_a_folder(cluster, recording, tmp_path):
     folder = tmp_path / "out"
 
@@ -134,6 +138,7 @@ def test_two_sweeps_do_not_share_a_folder(cluster, recording, tmp_path):
     sweep(fits(recording, folder, 0), folder, cluster, second, make=quick_infer)
 
 
+@pytest.mark.slow
 def test_workers_have_one_thread_each(cluster):
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     client = cluster.enter_result.client
@@ -143,6 +148,7 @@ def test_workers_have_one_thread_each(cluster):
     assert set(client.nthreads().values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_runs_already_serves_as_well(cluster, recording, tmp_path):
     folder = tmp_path / "out"
     same_workers = cluster_at(cluster.enter_result.client.scheduler.address)
@@ -150,6 +156,7 @@ def test_a_scheduler_that_runs_already_serves_as_well(cluster, recording, tmp_pa
     assert row.failed is None
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
     monkeypatch.setattr("spikeweft.inference.sweep.cluster._CONNECT_S", 1)
     with (
@@ -162,6 +169,7 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
 # ---- what goes wrong
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_only_the_fit_it_was_making(cluster, recording, tmp_path):
     folder = tmp_path / "out"
 
@@ -180,6 +188,7 @@ def test_a_killed_worker_costs_only_the_fit_it_was_making(cluster, recording, tm
     assert starts(folder) == {WAITS: 2, 0: 1, 1: 1, 2: 1}
 
 
+@pytest.mark.slow
 def test_a_fit_that_kills_its_worker_fails_and_takes_no_other_with_it(cluster, recording, tmp_path):
     folder = tmp_path / "out"
     rows = sweep(fits(recording, folder, KILLS, *range(6)), folder, cluster, make=quick_infer)
@@ -217,6 +226,7 @@ def finished(folder) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_and_an_interrupted_one_is_quiet(recording, tmp_path):
     folder = tmp_path / "out"
     words = (recording, folder, "--seeds", "0", "1", "2", "3", "--workers")
@@ -246,6 +256,7 @@ def test_a_killed_sweep_goes_on_and_an_interrupted_one_is_quiet(recording, tmp_p
         assert result.provenance["seed"] == row.seed
 
 
+@pytest.mark.slow
 def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, monkeypatch):
     """A stand-in for Slurm, which starts a job at once, and ends it when it is cancelled."""
     write_program(
@@ -318,6 +329,7 @@ def test_what_cannot_be_done_is_one_sentence(words, sentence, recording, tmp_pat
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_preferred_number_of_hidden_neurons_is_printed(recording, tmp_path, capsys):
     words = ("sweep", str(recording), str(tmp_path / "out"), "--hidden", "0", "1")
     assert main([*words, "--workers", "1"]) == 0

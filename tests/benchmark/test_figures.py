@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import pytest
+from tests.benchmark.conftest import Broken, CoincidenceCounter, PatternOnly, case
+
+from spikeweft.benchmark.figures.draw import circuits_gone, draw_figures
+from spikeweft.benchmark.figures.stored_circuits import stored
+from spikeweft.benchmark.rows import read_rows, write_rows
+from spikeweft.benchmark.run import run, weights_file
+from spikeweft.cli import main
+from spikeweft.evaluation.metrics import inference_error
+
+
+def test_figures_are_drawn_from_what_the_folder_holds(tmp_path, here):
+    partial = {"table": "partial", "setting": "Profile II"}
+    run(
+        [
+            *(case(e, seed=s) for s in (1, 2) for e in (CoincidenceCounter, PatternOnly, Broken)),
+            *(case(n_observed=n, seed=1, **partial) for n in (7, 12)),
+        ],
+        tmp_path,
+    )
+    run([case(study="curves", table="minutes", minutes=m) for m in (0.1, 0.2)], tmp_path)
+    run([case(e, study="ablations") for e in (CoincidenceCounter, PatternOnly)], tmp_path)
+    rows = read_rows(tmp_path / "paper.csv")
+    rows = [replace(r, oracle_bits_per_spike_pooled=1.0) for r in rows]
+    rows += [replace(r, n_hidden=3) for r in rows if r.table == "partial"]
+    write_rows(tmp_path / "paper.csv", rows)
+    names = {path.name for path in draw_figures(tmp_path)}
+    for name in (
+        "scores_paper_1_ring",
+        "circuits_paper_1_ring_LNP",
+        "partial_none_hidden",
+        "partial_CoincidenceCounter",
+        "delta_against_minutes",
+        "ablations",
+        "bits_against_delta",
+    ):
+        assert {f"{name}.svg", f"{name}.png"} <= names
+        assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 1000
+
+
+def test_without_its_circuits_a_table_is_drawn_all_the_same(tmp_path, here, capsys):
+    run([case(e) for e in (CoincidenceCounter, PatternOnly)], tmp_path)
+    assert circuits_gone(tmp_path) == []
+    lost = weights_file(tmp_path, read_rows(tmp_path / "paper.csv")[1])
+    lost.unlink()
+    assert circuits_gone(tmp_path) == [lost]
+    assert {path.stem for path in draw_figures(tmp_path)} == {"scores_paper_1_ring"}
+    assert main(["benchmark", "figures", str(tmp_path)]) == 0
+    assert f"1 circuits are not in the folder, the first {lost.name};" in capsys.readouterr().out
+
+
+def test_the_circuit_of_a_row_is_kept_in_the_unit_of_the_truth(tmp_path, here):
+    table = run([case()], tmp_path)
+    kept = stored(tmp_path, read_rows(table)[0])
+    assert inference_error(kept.inferred, kept.truth).scale == pytest.approx(1.0, rel=1e-5)
+    assert inference_error(kept.inferred, kept.truth).delta == pytest.approx(
+        read_rows(table)[0].delta, rel=1e-4
+    )

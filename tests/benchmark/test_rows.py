@@ -1,0 +1,15 @@
+import numpy as np
+from tests.benchmark.conftest import row
+
+from spikeweft.benchmark.rows import read_rows, write_rows
+
+
+def test_a_row_is_read_as_it_was_written(tmp_path):
+    rows = [row(delta=0.25, cramer_rao_delta=np.inf, structure='a "b", c'), row(failed="é\tno")]
+    write_rows(tmp_path / "paper.csv", rows)
+    again = read_rows(tmp_path / "paper.csv")
+    write_rows(tmp_path / "again.csv", again)
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "paper.csv").read_bytes()
+    assert again[0].delta == 0.25
+    assert np.isnan(again[1].delta)
+    assert again[0].structure == rows[0].structure

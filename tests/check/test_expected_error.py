@@ -1,0 +1,53 @@
+"""What an inference can hope for."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.check.conftest import RING
+
+from spikeweft.check import expected_error as power
+from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
+from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.holdout import FITTED_FRACTION
+from spikeweft.evaluation.metrics import inference_error
+
+
+def test_a_neuron_that_never_fires_makes_no_other_weight_less_sure(ring, quick):
+    with_silent = replace(ring, n_neurons=13, neuron_ids=(), preferred_angle_rad=None)
+    also = power.pilot(with_silent, np.random.default_rng(0), lambda stage: None)
+    n_spikes = float(len(ring.spike_times_s))
+    assert also.delta(n_spikes) == pytest.approx(quick.delta(n_spikes), rel=0.05)
+    among_all = quick.share_identifiable(n_spikes) * 12 * 11 / (13 * 12)
+    assert also.share_identifiable(n_spikes) == pytest.approx(among_all, abs=0.02)
+
+
+def test_the_expected_error_is_the_measured_one(ring, quick):
+    """Free weights of a longer recording, fitted as the quick fit is, against the truth."""
+    part = ring.between(0.0, FITTED_FRACTION)
+    traces = synaptic_traces(
+        part, tau_s=quick.tau_s, history_window_s=0.1, rng=np.random.default_rng(1)
+    )
+    scoring, fit = FisherScoring(), evaluate(traces, quick.fit.parameters.with_careful_steps())
+    for _ in range(3):
+        fit = scoring.step(traces, scoring.step(traces, scoring.joint_step(traces, fit)))
+    measured = inference_error(Connectivity(weights=fit.values[:, :12]), RING.connectivity).delta
+    expected = power.expected_error(ring, quick).numbers["expected_delta"]
+    assert measured / 1.5 < expected < 1.5 * measured
+
+
+def test_more_spikes_leave_a_smaller_error(quick):
+    few, many = 1e6, 4e6
+    assert quick.delta(many) == pytest.approx(quick.delta(few) / 2, rel=0.05)
+    assert quick.delta(quick.spikes_for(0.05)) == pytest.approx(0.05, rel=0.02)
+    assert quick.spikes_for(1e-9) == math.inf
+
+
+def test_large_circuits_are_judged_by_some_of_their_neurons(ring, monkeypatch):
+    monkeypatch.setattr(power, "LARGEST_PILOT", 5)
+    quick = power.pilot(ring, np.random.default_rng(0), lambda stage: None)
+    assert quick.n_neurons == 5
+    assert "From 5 of the neurons" in power.expected_error(ring, quick).summary

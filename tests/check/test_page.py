@@ -1,0 +1,29 @@
+from spikeweft.check.findings import Checkup, Finding, Severity
+from spikeweft.check.page import build_page, verdict
+
+
+def checkup_of():
+    numbers = {
+        "expected_delta": 0.3,
+        "minutes_needed": {"0.1": None},
+        "seconds": 100.0,
+        "memory_mb": 500.0,
+        "available_memory_mb": 900.0,
+    }
+    findings = [
+        Finding(topic="expected error", severity=Severity.NOTE, summary="s", numbers=numbers),
+        Finding(topic="time and memory", severity=Severity.FINE, summary="s", numbers=numbers),
+        Finding(topic="<b>", severity=Severity.PROBLEM, summary="<script>", remedy="Do."),
+    ]
+    facts = {"n_neurons": 2, "n_spikes": 10, "duration_s": 60.0, "n_epochs": 1}
+    return Checkup(source="<i>.npz", facts=facts, findings=findings)
+
+
+def test_the_page_says_the_gravest_first_and_loads_nothing():
+    page = build_page(checkup_of())
+    assert page.index("&lt;b&gt;") < page.index("expected error")
+    assert "<script" not in page
+    assert "<i>" not in page
+    assert "http:" not in page.replace("http-equiv", "")
+    assert "src=" not in page
+    assert verdict(checkup_of()) == "1 problem, 1 note; 1 questions answered well."

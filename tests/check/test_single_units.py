@@ -1,0 +1,57 @@
+"""Each neuron for itself."""
+
+import numpy as np
+import pytest
+from tests.check.conftest import DURATION_S, recorded
+
+from spikeweft.check import recorded_time as clock
+from spikeweft.check import single_units as neurons
+from spikeweft.check.findings import Severity
+
+
+def test_silent_neurons_are_counted(sound):
+    finding = neurons.firing(recorded([*sound, np.empty(0), np.empty(0)]))
+    assert finding.numbers["n_silent"] == 2
+    assert "6, 7" in finding.summary
+    assert finding.severity is Severity.NOTE
+    assert neurons.firing(recorded([*sound, *[np.empty(0)] * 4])).severity is Severity.WARNING
+
+
+def test_a_neuron_that_is_silent_where_the_result_is_scored_is_named(sound):
+    early = sound[0][sound[0] < 0.8 * DURATION_S]
+    finding = neurons.firing(recorded([early, *sound[1:]]))
+    assert finding.numbers["n_silent_where_scored"] == 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.4])
+def test_the_share_of_foreign_spikes_is_measured(share, rng, sound):
+    rate_hz = 20.0 * share / (1 - share) + 1e-9
+    foreign = rng.uniform(0.0, DURATION_S, rng.poisson(rate_hz * DURATION_S))
+    recording = recorded([np.concatenate([sound[0], foreign]), *sound[1:]])
+    assert neurons.foreign_share(recording)[0] == pytest.approx(share, abs=0.06)
+    assert neurons.refractory_period(recording).numbers["n_contaminated"] == (share > 0)
+
+
+def test_a_poisson_process_is_all_foreign(rng):
+    recording = recorded([rng.uniform(0, DURATION_S, 8000) for _ in range(2)])
+    assert np.all(neurons.foreign_share(recording) > 0.7)
+
+
+def test_coarse_times_hide_the_refractory_period(sound):
+    recording = recorded([np.floor(times / 0.01) * 0.01 for times in sound])
+    assert recording.time_resolution_s == 0.01
+    assert np.all(np.isnan(neurons.foreign_share(recording)))
+    assert neurons.refractory_period(recording).severity is Severity.NOTE
+    assert clock.time_resolution(recording).severity is Severity.WARNING
+
+
+def test_a_rate_that_drifts_is_named(rng, sound):
+    kept = rng.uniform(size=len(sound[2])) < np.linspace(1.0, 0.3, len(sound[2]))
+    finding = neurons.stationarity(recorded([*sound[:2], sound[2][kept], *sound[3:]]))
+    assert finding.numbers["n_drifting"] == 1
+    assert ": 2." in finding.summary
+
+
+def test_a_rate_that_only_fluctuates_does_not_drift(rng, sound):
+    tuned = sound[0][np.sin(2 * np.pi * sound[0] / 3.0) > 0]
+    assert neurons.stationarity(recorded([tuned, *sound[1:]])).severity is Severity.FINE
