@@ -15,7 +15,7 @@ import tables
 from spikeweft.baselines.factorisation.seqnmf import SeqNMF
 from spikeweft.baselines.factorisation.tca import TCA
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import lnp_ring, profile_ii_lnp_ring
 

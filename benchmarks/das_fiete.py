@@ -31,7 +31,7 @@ from spikeweft.baselines.same_bin.ising import Ising
 from spikeweft.baselines.same_bin.same_bin_counts import whole_bins
 from spikeweft.baselines.same_bin.same_bin_glm import SameBinGLM
 from spikeweft.data.spike_counts import SpikeCounts
-from spikeweft.evaluation.metrics import inference_error, ring_average
+from spikeweft.evaluation.circuit_error import inference_error, ring_average
 from spikeweft.results.csv_table import read_cells, write_cells
 from spikeweft.runtime.provenance import machine
 from spikeweft.simulation.networks import simulate

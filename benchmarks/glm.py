@@ -10,7 +10,7 @@ import numpy as np
 import tables
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.runtime.parallel import n_processors
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import lnp_ring, threshold_ring

@@ -19,7 +19,7 @@ from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.recording import Recording
 from spikeweft.estimator import SpikePredictor
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.runtime.parallel import n_processors
 from spikeweft.runtime.training_loop import Progress
 from spikeweft.simulation.networks import simulate

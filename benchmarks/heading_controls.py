@@ -35,8 +35,8 @@ from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.head_direction.angular_profile import contrast, known_as, profile
 from spikeweft.head_direction.controls import coupling, evidence, leave_neurons_out, tuning_alone
-from spikeweft.head_direction.surrogates import wandering
-from spikeweft.head_direction.tuning import tuning_curves
+from spikeweft.head_direction.tuning.curves import tuning_curves
+from spikeweft.head_direction.tuning.surrogates import wandering
 from spikeweft.results.csv_table import as_cells, read_cells, write_cells
 from spikeweft.runtime.provenance import machine
 from spikeweft.simulation.head_direction_cells import unconnected_population

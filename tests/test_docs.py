@@ -46,12 +46,12 @@ def packages():
 
 
 def own_names():
-    """Packages whose names are not offered one package up already."""
+    """Packages that offer names, and not those that are offered one package up already."""
+    offered = {name: {*import_module(name).__all__} for name in packages()}
     return {
         name
-        for name in packages()
-        if name.count(".") == 1
-        or not {*import_module(name).__all__} & {*import_module(name.rpartition(".")[0]).__all__}
+        for name, names in offered.items()
+        if names and (name.count(".") == 1 or not names & offered[name.rpartition(".")[0]])
     }
 
 

@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "data.readers.load": ["load"],
         "data.recording": ["Recording"],
         "errors": ["InputError"],
-        "evaluation.metrics": ["inference_error"],
+        "evaluation.circuit_error": ["inference_error"],
         "graph_networks.yoon_gnn": ["YoonGNN"],
         "reporting.result_page": ["build_report"],
         "results.result": ["read_result"],

@@ -17,7 +17,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import PredictionScore, bits_per_spike
+from spikeweft.evaluation.prediction import PredictionScore, bits_per_spike
 from spikeweft.runtime.training_loop import Progress
 
 

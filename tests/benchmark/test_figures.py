@@ -8,7 +8,7 @@ from spikeweft.benchmark.figures.stored_circuits import stored
 from spikeweft.benchmark.rows import read_rows, write_rows
 from spikeweft.benchmark.run import run, weights_file
 from spikeweft.cli import main
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 
 
 def test_figures_are_drawn_from_what_the_folder_holds(tmp_path, here):

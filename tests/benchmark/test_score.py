@@ -5,7 +5,7 @@ import pytest
 from tests.benchmark.conftest import FITS, PatternOnly, case
 
 from spikeweft.benchmark.score import fit_and_score
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 
 
 def test_truth_only_scores(ring_data):

@@ -13,7 +13,7 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
 from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import FITTED_FRACTION
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 
 
 def test_a_neuron_that_never_fires_makes_no_other_weight_less_sure(ring, quick):

@@ -12,7 +12,7 @@ from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.neurons import LNPNeuron
 from spikeweft.simulation.partial_observation import observe

@@ -135,7 +135,7 @@ def test_a_report_is_written_again(ring_file, elsewhere, capsys):
 
 
 def test_the_demo_shows_every_command_it_runs(elsewhere, capsys, monkeypatch):
-    monkeypatch.setattr("spikeweft.cli.demo._DEMO_MINUTES", 0.05)
+    monkeypatch.setattr("spikeweft.cli.commands.demo._DEMO_MINUTES", 0.05)
     assert main(["demo"]) == 0
     printed = capsys.readouterr().out
     for words in ("simulate ring", "infer demo.npz demo", "score demo demo.npz", "report"):

@@ -10,7 +10,7 @@ from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import bits_per_spike
+from spikeweft.evaluation.prediction import bits_per_spike
 from spikeweft.graph_networks import binned_prediction, yoon_gnn, yoon_training
 from spikeweft.graph_networks.yoon_gnn import YoonGNN
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikeweft.data.ring_geometry import hidden_angles, ring_interpolation
+from spikeweft.data.directions import hidden_angles, ring_interpolation
 from spikeweft.graph_networks.yoon_model import (
     N_SNAPSHOTS,
     CircuitModel,

@@ -7,7 +7,7 @@ import pytest
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import agreement
+from spikeweft.evaluation.circuit_agreement import agreement
 from spikeweft.head_direction.angular_profile import contrast, permuted_contrasts, profile
 from spikeweft.head_direction.controls import (
     coupling,
@@ -17,8 +17,8 @@ from spikeweft.head_direction.controls import (
     tuning_alone,
 )
 from spikeweft.head_direction.regression import Causes, design_of, fit_regression, traces
-from spikeweft.head_direction.surrogates import UncoupledNeurons, wandering
-from spikeweft.head_direction.tuning import tuning_curves
+from spikeweft.head_direction.tuning.curves import tuning_curves
+from spikeweft.head_direction.tuning.surrogates import UncoupledNeurons, wandering
 from spikeweft.simulation.head_direction_cells import unconnected_population
 
 N = 12

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.ring_geometry import slot_angles
+from spikeweft.data.directions import slot_angles
 from spikeweft.errors import InputError
 from spikeweft.head_direction.ring import ring_matrix, ring_slots
 

@@ -14,7 +14,7 @@ import spikeweft.results.unfinished_folder as partial_module
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.inference.run import score, write_report
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import read_result

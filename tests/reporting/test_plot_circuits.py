@@ -3,7 +3,7 @@ import pytest
 from tests.reporting.conftest import in_order, one_axes
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.evaluation.metrics import ring_profile
+from spikeweft.evaluation.circuit_error import ring_profile
 from spikeweft.reporting.plot_circuits import (
     angular_profile,
     draw_weight_significance,

@@ -13,7 +13,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.reporting import page as page_module
 from spikeweft.reporting import result_page as builder
 from spikeweft.reporting.explorer import SCRIPT, explorer

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikeweft.evaluation.metrics import is_ring
+from spikeweft.evaluation.circuit_error import is_ring
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import (
     PUBLISHED_THRESHOLDS,

@@ -11,8 +11,9 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import TEST_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.evaluation.limits import cramer_rao_delta, fisher_information, oracle_bits_per_spike
-from spikeweft.evaluation.metrics import PredictionScore
+from spikeweft.evaluation.cramer_rao import cramer_rao_delta, fisher_information
+from spikeweft.evaluation.oracle import oracle_bits_per_spike
+from spikeweft.evaluation.prediction import PredictionScore
 from spikeweft.simulation.networks import Network, simulate
 
 

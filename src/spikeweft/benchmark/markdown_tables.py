@@ -12,7 +12,6 @@ from spikeweft.errors import InputError
 
 STUDIES = ("paper", "curves", "wirings", "ablations")
 
-
 Cells = dict[str, str]
 
 
@@ -37,15 +36,12 @@ _SCORES = (
     _Column("GiB", "peak_memory_mb", 1, factor=1 / 1024),
 )
 
-
 _VARIED = {
     "recurrent strength": "recurrent_strength",
     "minutes recorded": "minutes",
     "observed": "n_observed",
     "hidden": "n_hidden",
 }
-
-
 """What tells lines of one table apart, beside the method, where it differs between them."""
 
 

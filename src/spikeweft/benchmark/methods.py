@@ -14,13 +14,9 @@ if TYPE_CHECKING:
 _CIRCUIT_GNN = "spikeweft.circuit_gnn.estimator.CircuitGNN"
 _ABLATIONS = "spikeweft.circuit_gnn.ablations"
 
-
 _YOON_GNN = "spikeweft.graph_networks.yoon_gnn.YoonGNN"
 
-
 _YOON_EPOCHS = 10
-
-
 """Epochs of the published model, of 200 batches each: what fits into about five minutes. Its
 held-out likelihood changes little after the second."""
 
@@ -69,24 +65,18 @@ class Method:
 
 CIRCUIT_GNN = Method(name="CircuitGNN", estimator=_CIRCUIT_GNN)
 
-
 CIRCUIT_GNN_DRIVE = Method(
     name="CircuitGNN+drive", estimator=_CIRCUIT_GNN, settings={"rotated_by": "drive"}
 )
 
-
 YOON_GNN = Method(name="YoonGNN", estimator=_YOON_GNN, settings={"n_epochs": _YOON_EPOCHS})
-
 
 YOON_GNN_NARROW = Method(
     name="YoonGNN, narrow messages",
     estimator=_YOON_GNN,
     settings={"n_epochs": _YOON_EPOCHS, "message_width": 1},
 )
-
-
 """The published model where a message is one number, as it is in `CircuitGNN`."""
-
 
 YOON_GNN_DRIVE = Method(
     name="YoonGNN+drive",
@@ -94,48 +84,37 @@ YOON_GNN_DRIVE = Method(
     settings={"n_epochs": _YOON_EPOCHS, "drive": "drive"},
 )
 
-
 POISSON_GLM = Method(name="PoissonGLM", estimator="spikeweft.baselines.glm.poisson_glm.PoissonGLM")
-
 
 SAME_BIN_GLM = Method(
     name="SameBinGLM", estimator="spikeweft.baselines.same_bin.same_bin_glm.SameBinGLM"
 )
 
-
 SHARED_FILTER_GLM = Method(
     name="SharedFilterGLM", estimator="spikeweft.baselines.glm.shared_filter_glm.SharedFilterGLM"
 )
 
-
 ISING = Method(name="Ising", estimator="spikeweft.baselines.same_bin.ising.Ising")
-
 
 LOGISTIC = Method(
     name="LogisticRegressionL1",
     estimator="spikeweft.baselines.same_bin.logistic_regression.LogisticRegressionL1",
 )
 
-
 INVERSE_COVARIANCE = Method(
     name="InverseCovariance",
     estimator="spikeweft.baselines.same_bin.inverse_covariance.InverseCovariance",
 )
 
-
 CROSS_CORRELOGRAM = Method(
     name="CrossCorrelogram", estimator="spikeweft.baselines.cross_correlogram.CrossCorrelogram"
 )
 
-
 TCA = Method(name="TCA", estimator="spikeweft.baselines.factorisation.tca.TCA")
-
 
 SEQ_NMF = Method(name="SeqNMF", estimator="spikeweft.baselines.factorisation.seqnmf.SeqNMF")
 
-
 NRI = Method(name="NRI", estimator="spikeweft.graph_networks.nri.NRI")
-
 
 PEERS: tuple[Method, ...] = (
     POISSON_GLM,
@@ -150,26 +129,17 @@ PEERS: tuple[Method, ...] = (
     NRI,
 )
 
-
 WITHOUT_DRIVE: tuple[Method, ...] = (CIRCUIT_GNN, YOON_GNN, *PEERS)
-
-
 """Methods for networks that no external input drives."""
 
-
 WITH_DRIVE: tuple[Method, ...] = (CIRCUIT_GNN_DRIVE, CIRCUIT_GNN, YOON_GNN_DRIVE, *PEERS)
-
-
 """Methods for driven networks: ours with and without reading the input, to see what that adds."""
-
 
 MIXED_COLUMNS = Method(
     name="CircuitGNN+drive, mixed columns",
     estimator=f"{_ABLATIONS}.WithoutHiddenCircuit",
     settings={"rotated_by": "drive"},
 )
-
-
 """What hidden neurons are compared with: as many parameters, and no circuit behind them."""
 
 

@@ -14,7 +14,7 @@ from spikeweft.benchmark.rows import Row, read_rows, write_rows
 from spikeweft.benchmark.score import Scored, empty_row, fit_and_score
 from spikeweft.benchmark.studies import Case
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.runtime.files import only_writer, write_whole
 from spikeweft.runtime.isolated_call import CallError, alone
 

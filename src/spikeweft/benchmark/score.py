@@ -15,7 +15,8 @@ from spikeweft.benchmark.studies import Case
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.estimator import SpikePredictor
-from spikeweft.evaluation.metrics import inference_error, precision_recall_area
+from spikeweft.evaluation.circuit_agreement import precision_recall_area
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.runtime.memory import peak_memory_mb
 from spikeweft.runtime.provenance import machine, versions
 from spikeweft.simulation.partial_observation import observe

@@ -40,52 +40,31 @@ from spikeweft.simulation.ring_networks import (
 )
 
 SEEDS = (100, 101, 102)
-
-
 """Seeds that were not used in development."""
-
 
 MINUTES = 8.0
 
-
 WIRING_MINUTES = 4.0
-
 
 LENGTHS_MINUTES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
-
 DRIVES_NEURONS = (2.0, 1.0)
-
-
 """Amplitudes of the external drive of Table 2, which the paper does not give."""
-
 
 N_OBSERVED = (60, 80, 100)
 
-
 N_HIDDEN = (0, 5, 10, 20)
 
-
 HIDDEN_METHODS = (CIRCUIT_GNN_DRIVE, YOON_GNN_DRIVE)
-
-
 """Methods that are given hidden neurons: those of Table 3 that have any."""
 
-
 HIDDEN_CONTROLS = (CIRCUIT_GNN, *PEERS)
-
-
 """Methods beside which hidden neurons are judged: none of these is given any."""
-
 
 SPYCON_MINUTES = 30.0
 
-
 SPYCON_NEURONS = 20
-
-
 """Of spycon_sim1917Cell1Block1_tiny.npz, a network that others simulated (christiando/spycon)."""
-
 
 _CHOOSES_MINUTES = ("paper", "wirings", "ablations")
 

@@ -23,7 +23,6 @@ app = App(
     """,
 )
 
-
 simulate_app = App(name="simulate", help="Make recordings of networks whose wiring is known.")
 
 

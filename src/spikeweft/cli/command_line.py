@@ -6,7 +6,8 @@ from io import TextIOWrapper
 
 from cyclopts import CycloptsError
 
-from spikeweft.cli import (  # noqa: F401 - each registers its command
+from spikeweft.cli.apps import app
+from spikeweft.cli.commands import (  # noqa: F401 - each registers its command
     benchmark,
     check,
     demo,
@@ -18,7 +19,6 @@ from spikeweft.cli import (  # noqa: F401 - each registers its command
     simulate,
     sweep,
 )
-from spikeweft.cli.apps import app
 from spikeweft.errors import InputError
 
 _TO_GO_ON = {

@@ -21,17 +21,11 @@ def _whole_number(_: type, tokens: Sequence[Token]) -> int:
 
 Minutes = Parameter(validator=_finite_and_positive)
 
-
 Count = Parameter(converter=_whole_number, validator=Number(gte=0))
-
 
 Seeds = Parameter(validator=Number(gte=0), consume_multiple=True)
 
-
 GivenInPython = Parameter(parse=False)
-
-
 """Not an option: a function that a caller of `main` may put in place of the default."""
-
 
 Names = Parameter(consume_multiple=True, show_default=False)

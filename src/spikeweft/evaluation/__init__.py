@@ -5,19 +5,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "limits": [
-            "KnownNetwork",
-            "cramer_rao_delta",
-            "cramer_rao_delta_directed",
-            "oracle_bits_per_spike",
-        ],
-        "metrics": [
-            "InferenceError",
-            "PredictionScore",
-            "bits_per_spike",
-            "inference_error",
-            "precision_recall_area",
-            "ring_profile",
-        ],
+        "circuit_agreement": ["agreement", "correlation", "precision_recall_area"],
+        "circuit_error": ["InferenceError", "inference_error", "ring_profile"],
+        "cramer_rao": ["cramer_rao_delta", "cramer_rao_delta_directed"],
+        "known_network": ["KnownNetwork"],
+        "oracle": ["oracle_bits_per_spike"],
+        "prediction": ["PredictionScore", "bits_per_spike"],
     },
 )

@@ -14,7 +14,7 @@ from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
-from spikeweft.evaluation.metrics import bits_per_spike
+from spikeweft.evaluation.prediction import bits_per_spike
 from spikeweft.graph_networks.binned_history import BinnedHistory, rebin
 
 BIN_S = 1e-3

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.directions import hidden_angles, ring_interpolation
 from spikeweft.data.recording import Recording
-from spikeweft.data.ring_geometry import hidden_angles, ring_interpolation
 from spikeweft.estimator import check_enough_neurons
 from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.binned_prediction import (

@@ -6,17 +6,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "angular_profile": ["Contrast", "Profile", "contrast", "profile"],
-        "cells": ["HeadDirectionCells", "head_direction_cells"],
-        "decoding": ["Decoding", "decode_direction"],
-        "direction": ["find_angle", "with_angle"],
         "figures": ["profile_figure"],
         "page": ["write_study"],
-        "preparation": ["Prepared", "prepare"],
         "regression": ["fit_regression"],
         "ring": ["ring_matrix", "ring_slots"],
         "steps": ["run_study"],
         "study": ["Findings", "HeadDirectionStudy"],
-        "surrogates": ["UncoupledNeurons", "wandering"],
-        "tuning": ["TuningCurves", "tuning_curves"],
     },
 )

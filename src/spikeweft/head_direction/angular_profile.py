@@ -16,28 +16,16 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
 
 LOCAL_DEG = 30.0
-
-
 """Pairs closer than this are local."""
 
-
 SURROUND_DEG = 120.0
-
-
 """Pairs from `LOCAL_DEG` to here are the surround."""
 
-
 BIN_DEG = 15.0
-
-
 """Width of a bin of the mean profile."""
 
-
 FALSE_ALARM = 0.05
-
-
 """Chance of evidence where there is no coupling."""
-
 
 N_PERMUTATIONS = 1000
 

@@ -12,7 +12,8 @@ from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
-from spikeweft.evaluation.metrics import Pairs, PredictionScore, bits_per_spike, correlation
+from spikeweft.evaluation.circuit_agreement import Pairs, correlation
+from spikeweft.evaluation.prediction import PredictionScore, bits_per_spike
 from spikeweft.head_direction.angular_profile import (
     Contrast,
     Evidence,
@@ -25,16 +26,12 @@ from spikeweft.head_direction.angular_profile import (
     usable_pairs,
 )
 from spikeweft.head_direction.regression import Causes, design_of, fit_regression
-from spikeweft.head_direction.surrogates import UncoupledNeurons
+from spikeweft.head_direction.tuning.surrogates import UncoupledNeurons
 
 N_RESAMPLED = 39
-
-
 """Times that spikes are drawn from tuning alone; the least p value is then 1/40."""
 
-
 _KERNEL_RAD = np.deg2rad(15.0)
-
 
 Infer = Callable[[Recording], Connectivity]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.evaluation.metrics import agreement
+from spikeweft.evaluation.circuit_agreement import agreement
 from spikeweft.head_direction.angular_profile import Evidence, contrast, known_as
 from spikeweft.head_direction.controls import evidence, leave_neurons_out, profile_agreement
 from spikeweft.head_direction.study import ERRORS_DEG, Findings
@@ -31,7 +31,6 @@ class Repeat(NamedTuple):
 
 
 REGRESSION = "Poisson regression"
-
 
 OURS = "CircuitGNN"
 

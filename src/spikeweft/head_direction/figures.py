@@ -31,15 +31,11 @@ from spikeweft.reporting.plot_style import (
 
 _ALONE = Style(name="tuning alone, mean and range", colour=MUTED)
 
-
 _SHUFFLED = Style(name="directions shuffled", colour="#e69f00")
-
 
 _RECORDED = Style(name="recorded spikes", colour=GLM.colour)
 
-
 _N_BARS = 41
-
 
 _PROFILE = (
     "difference_deg",
@@ -48,7 +44,6 @@ _PROFILE = (
     "tuning_alone_least",
     "tuning_alone_most",
 )
-
 
 _KNOWN = Style(name="spikeweft, direction known", colour="#009e73")
 

@@ -18,41 +18,28 @@ from spikeweft.baselines.glm.batched_lbfgs import minimise_each
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import covariate_columns
 from spikeweft.data.recording import Recording
-from spikeweft.evaluation.metrics import PredictionScore, bits_per_spike
+from spikeweft.evaluation.prediction import PredictionScore, bits_per_spike
 from spikeweft.runtime.parallel import side_by_side
 
 BIN_S = 0.01
 
-
 TAUS_S = (0.02, 0.1)
-
-
 """Time constants of the traces."""
-
 
 N_HARMONICS = 8
 
-
 UNSCORED_S = 0.1
-
-
 """Start of each epoch that is neither fitted nor scored, because its past is unknown."""
-
 
 _RIDGE = 1.0
 
-
 _CHUNK = 16384
-
 
 _FLATTEST = 1e-6
 
-
 _NEGLIGIBLE = 1e-7
 
-
 _N_DIRECTION_BINS = 120
-
 
 _INFORMATION_BINS = 15000
 

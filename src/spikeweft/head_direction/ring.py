@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.ring_geometry import N_SLOTS, interpolation, slot_angles
+from spikeweft.data.directions import N_SLOTS, interpolation, slot_angles
 from spikeweft.errors import InputError
 from spikeweft.head_direction.angular_profile import usable_pairs
 
@@ -34,8 +34,6 @@ def ring_slots(
 
 
 LEAST_SHARE = 0.5
-
-
 """An interpolated weight is known where at least this share of it comes from known weights."""
 
 

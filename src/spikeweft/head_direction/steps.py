@@ -16,7 +16,6 @@ from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
 from spikeweft.head_direction.controls import N_RESAMPLED, coupling, score_elsewhere
-from spikeweft.head_direction.preparation import Prepared, prepare
 from spikeweft.head_direction.regression import design_of, fit_regression
 from spikeweft.head_direction.step_cache import StepCache, pack_circuits
 from spikeweft.head_direction.study import (
@@ -28,7 +27,8 @@ from spikeweft.head_direction.study import (
     Fit,
     HeadDirectionStudy,
 )
-from spikeweft.head_direction.surrogates import UncoupledNeurons
+from spikeweft.head_direction.tuning.preparation import Prepared, prepare
+from spikeweft.head_direction.tuning.surrogates import UncoupledNeurons
 from spikeweft.runtime.files import digest_of, only_writer, written_to
 
 

@@ -9,27 +9,18 @@ import numpy as np
 from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.head_direction.preparation import Prepared
 from spikeweft.head_direction.regression import Causes
+from spikeweft.head_direction.tuning.preparation import Prepared
 from spikeweft.runtime.files import digest_of
 
 N_DRAWN = 2
-
-
 """Uncoupled recordings to which every CircuitGNN is fitted, to see the size of their contrast."""
 
-
 N_JUDGED = 19
-
-
 """Uncoupled recordings for the CircuitGNN that is judged: its least p value is then 1/20."""
 
-
 ERRORS_DEG = (5.0, 10.0, 20.0)
-
-
 """Direction errors of the surrogates, rms."""
-
 
 CAUSES = {
     "tuning": Causes(own_spikes=False, others_spikes=False),
@@ -37,8 +28,6 @@ CAUSES = {
     "coupling + own history": Causes(direction=False),
     "tuning + coupling + own history": Causes(),
 }
-
-
 """The regressions that spikeweft is compared with."""
 
 

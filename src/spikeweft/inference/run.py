@@ -17,7 +17,7 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.readers.load import load_truth
 from spikeweft.errors import InputError
 from spikeweft.estimator import ResumablePredictor, SpikePredictor
-from spikeweft.evaluation.metrics import InferenceError, inference_error
+from spikeweft.evaluation.circuit_error import InferenceError, inference_error
 from spikeweft.inference.scores import scores_of, warnings_of
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.train_test import Parts, parts_of, sample

@@ -8,8 +8,9 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import TEST_FRACTION
 from spikeweft.data.recording import Recording
 from spikeweft.estimator import SpikePredictor
-from spikeweft.evaluation.limits import oracle_bits_per_spike
-from spikeweft.evaluation.metrics import PredictionScore, inference_error
+from spikeweft.evaluation.circuit_error import inference_error
+from spikeweft.evaluation.oracle import oracle_bits_per_spike
+from spikeweft.evaluation.prediction import PredictionScore
 from spikeweft.inference.train_test import Parts
 
 

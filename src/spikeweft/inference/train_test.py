@@ -8,26 +8,23 @@ import numpy as np
 
 from spikeweft.data.bootstrap import resampled
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.directions import preferred_directions
 from spikeweft.data.holdout import TEST_FRACTION, VALIDATION_FRACTION, split
-from spikeweft.data.preferred_directions import preferred_directions
 from spikeweft.data.readers.load import load
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import check_enough_neurons
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.inference.settings import Inference
 from spikeweft.simulation.networks import Network
 from spikeweft.simulation.storage import network_from_metadata
 
 _SAMPLE_SPIKES = 4000
 
-
 _SAMPLE_S = (1.0, 60.0)
 
-
 _SHORTEST_BLOCK = 10
-
 
 _LONGEST_S = 1e6
 

@@ -19,26 +19,15 @@ from spikeweft.reporting.plot_style import GLM, INFERRED, TRUTH
 from spikeweft.reporting.result_view import View
 
 SCRIPT = files("spikeweft.reporting").joinpath("explorer.js").read_text(encoding="utf-8")
-
-
 """The script of the page: it reads its data from the page, and nothing from elsewhere."""
 
-
 SCRIPT_HASH = b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-
-
 """What the page's policy lets run: this script and no other."""
 
-
 _LARGEST_BYTES = 3_000_000
-
-
 """Of all matrices as text, so that the page stays a file one can send around."""
 
-
 _MOST_TO_CLUSTER = 500
-
-
 """Neurons whose best order of clusters is found at once."""
 
 

@@ -9,7 +9,6 @@ from spikeweft.reporting.plot_style import Axes, as_svg, size_in
 
 _PX_PER_IN = 96
 
-
 _TEMPLATES = Environment(
     loader=PackageLoader("spikeweft", ""),
     autoescape=True,

@@ -24,13 +24,9 @@ from spikeweft.reporting.plot_style import (
 )
 
 _WEIGHT_COLOURS = "RdBu_r"
-
-
 """Red excites, blue inhibits: distinct under every common colour-vision deficiency."""
 
-
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
 
 _MANY_ERRORS = 10.0
 

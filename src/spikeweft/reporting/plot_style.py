@@ -16,7 +16,6 @@ from spikeweft.reporting.ordering import NeuronOrder
 
 INK, MUTED, RULE, WASH, NO_DATA = "#1c252c", "#5a6670", "#d5dbe0", "#f0f2f4", "#b9c1c8"
 
-
 _STYLE = {
     "figure.facecolor": "white",
     "figure.constrained_layout.h_pad": 0.04,
@@ -48,16 +47,10 @@ _STYLE = {
     "svg.hashsalt": "spikeweft",
 }
 
-
 styled = style.context(["default", _STYLE])
-
-
 """The house style while one of these functions runs, whatever the user's own settings."""
 
-
 FEW_NEURONS = 25
-
-
 """Up to this many neurons, each is named on an axis."""
 
 
@@ -72,12 +65,9 @@ class Style:
 
 INFERRED = Style(name="spikeweft", colour="#0072b2")
 
-
 GLM = Style(name="GLM", colour="#d55e00")
 
-
 TRUTH = Style(name="truth", colour=INK, line=(0, (4.0, 1.6)))
-
 
 ORACLE = Style(name="oracle", colour=INK, line=(0, (1.0, 1.2)))
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.reporting.ordering import NeuronOrder, neuron_order
 from spikeweft.results.result import Result
 

@@ -9,7 +9,7 @@ from spikeweft.baselines.glm import poisson_regression as glm
 from spikeweft.baselines.glm.shared_filter_glm import SharedFilterGLM
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.evaluation.metrics import ring_profile
+from spikeweft.evaluation.circuit_error import ring_profile
 
 BIN_S = 0.001
 N_LAGS = 20

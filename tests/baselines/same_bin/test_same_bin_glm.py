@@ -10,7 +10,7 @@ from sklearn.linear_model import PoissonRegressor
 from spikeweft.baselines.same_bin.same_bin_counts import Snapshots
 from spikeweft.baselines.same_bin.same_bin_glm import SameBinGLM, factor_of, log_likelihood
 from spikeweft.data.spike_counts import SpikeCounts
-from spikeweft.evaluation.metrics import inference_error
+from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import threshold_ring
 

@@ -9,8 +9,8 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
+from spikeweft.data.directions import interpolation, ring_places
 from spikeweft.data.recording import Recording
-from spikeweft.data.ring_geometry import interpolation, ring_places
 
 TAU_S = 0.01
 LINK = Link(1.0, np.log(50.0))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.data.readers.conftest import TRAINS
 
-from spikeweft.data.preferred_directions import preferred_directions
+from spikeweft.data.directions import preferred_directions
 from spikeweft.data.readers import nwb as hdf5
 from spikeweft.data.readers.load import load
 from spikeweft.errors import InputError

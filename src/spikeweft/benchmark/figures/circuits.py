@@ -19,14 +19,9 @@ from spikeweft.reporting.plot_spikes import draw_raster
 from spikeweft.reporting.plot_style import TRUTH, Axes, legend_beside, name_axes, panels
 
 _SHOWN = ("CircuitGNN+drive", "CircuitGNN", "PoissonGLM")
-
-
 """Methods whose matrices are shown."""
 
-
 _PROFILED = (*_SHOWN, "SharedFilterGLM", "TCA", "SeqNMF")
-
-
 """Methods whose mean profiles are shown: those of the paper."""
 
 

@@ -16,8 +16,6 @@ from spikeweft.benchmark.run import weights_file
 from spikeweft.reporting.plot_style import Axes, write_figure
 
 _PREDICTABLE_BITS = 0.1
-
-
 """Oracles below it leave next to nothing to predict, of which a share says little."""
 
 

@@ -18,10 +18,7 @@ from spikeweft.reporting.plot_style import Axes, Style, legend_beside, panels, s
 
 _BY_OBSERVED = ("#e69f00", "#56b4e9", "#0072b2")
 
-
 _HIDDEN_PEERS = {"PoissonGLM": "D", "CircuitGNN": "s", "CircuitGNN+drive, mixed columns": "X"}
-
-
 """What hidden neurons are compared with, and its markers."""
 
 

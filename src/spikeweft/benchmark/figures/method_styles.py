@@ -23,10 +23,7 @@ STYLES = {
         Style(name="NRI", colour="#b0324f"),
     )
 }
-
-
 """Every method in the same colour everywhere."""
-
 
 ABLATION_STYLES = {
     ablation.method.name: Style(

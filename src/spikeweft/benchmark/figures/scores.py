@@ -15,12 +15,8 @@ from spikeweft.reporting.plot_style import ORACLE, Axes, panels, scale_axes
 
 _SHORT_BOUND = replace(BOUND, name="Cramér-Rao bound")
 
-
 _LEAST_BITS = 1e-4
-
-
 """Distances from the oracle below it are shown as if they were it: chance of the test part."""
-
 
 _DECADES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 

@@ -18,7 +18,7 @@ from spikeweft.circuit_gnn.fitting.stage import (
 )
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons, Places
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
-from spikeweft.data.ring_geometry import ring_places
+from spikeweft.data.directions import ring_places
 
 _NAME = "hidden neurons"
 _CAREFUL = 1e-2

@@ -22,7 +22,7 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape, NetworkTrainer
 from spikeweft.data.recording import Recording
-from spikeweft.evaluation.metrics import bits_per_spike
+from spikeweft.evaluation.prediction import bits_per_spike
 from spikeweft.runtime.flat_arrays import same
 
 SPIKES_TO_EXPLORE = 3000

@@ -14,7 +14,7 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_placement import (
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.traces import Traces
-from spikeweft.data.ring_geometry import interpolation
+from spikeweft.data.directions import interpolation
 
 _ROUNDING_S = 1e-7
 

@@ -19,12 +19,9 @@ from spikeweft.errors import InputError
 
 _ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
 
-
 _INHERITED = {"MALLOC_TRIM_THRESHOLD_": 65536, **_ONE_THREAD}
 
-
 _CONNECT_S = 60
-
 
 _LOST_S = 90.0
 

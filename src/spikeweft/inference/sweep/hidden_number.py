@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.evaluation.metrics import agreement
+from spikeweft.evaluation.circuit_agreement import agreement
 from spikeweft.inference.sweep.table import Row
 from spikeweft.results.result import Result, read_result
 

@@ -7,8 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.head_direction.direction import samples_inside
-from spikeweft.head_direction.tuning import (
+from spikeweft.head_direction.tuning.curves import (
     N_DIRECTIONS,
     TuningCurves,
     mean_vector,
@@ -16,19 +15,14 @@ from spikeweft.head_direction.tuning import (
     smoothed_rates,
     tuning_curves,
 )
+from spikeweft.head_direction.tuning.direction import samples_inside
 
 N_SHUFFLES = 1000
 
-
 PERCENTILE = 99.0
-
-
 """Percentile of the shuffled vector lengths that a head-direction cell exceeds."""
 
-
 LEAST_SHIFT_S = 20.0
-
-
 """Shifts by less leave spikes near their direction, as heads turn slowly."""
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from tests.head_direction.conftest import PREFERRED, walk
 
-from spikeweft.head_direction.cells import head_direction_cells
-from spikeweft.head_direction.decoding import decode_direction
-from spikeweft.head_direction.direction import find_angle
+from spikeweft.head_direction.tuning.cells import head_direction_cells
+from spikeweft.head_direction.tuning.decoding import decode_direction
+from spikeweft.head_direction.tuning.direction import find_angle
 
 
 def test_tuned_neurons_are_head_direction_cells_and_others_are_not(recording):

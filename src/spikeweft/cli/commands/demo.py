@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.infer import run_inference
+from spikeweft.cli.commands.infer import run_inference
+from spikeweft.cli.commands.report import report
+from spikeweft.cli.commands.score import score
+from spikeweft.cli.commands.simulate import ring
 from spikeweft.cli.options import GivenInPython
-from spikeweft.cli.report import report
-from spikeweft.cli.score import score
-from spikeweft.cli.simulate import ring
 
 _DEMO_MINUTES = 2.0
 

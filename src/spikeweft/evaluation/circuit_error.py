@@ -1,10 +1,9 @@
-"""Scores: how far an inferred circuit is from the true one, and how well spikes are predicted."""
+"""How far an inferred circuit is from the true one: Δ, and the mean profile of a ring."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from sklearn.metrics import average_precision_score
+from jaxtyping import Bool, Float
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
@@ -122,74 +121,3 @@ def _least_absolute_scale(answer: np.ndarray, truth: np.ndarray) -> float:
     order = np.argsort(ratio)
     cumulative = np.cumsum(weight[used][order])
     return float(ratio[order][np.searchsorted(cumulative, cumulative[-1] / 2)])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PredictionScore:
-    """Bits per spike that a model gains over a neuron's constant rate (Yoon 2025, L_bps).
-
-    The likelihood is that of the spike times themselves, Σ log λ(t_spike) - ∫λ dt, at the
-    recording's own resolution. A model with bins predicts a rate that is constant within a bin,
-    so all models are scored by the same rule. The null is the neuron's mean rate in the data
-    that the model was trained on.
-    """
-
-    per_neuron: Float[np.ndarray, " neuron"]
-    """Gain of each neuron; NaN where it fired no spike."""
-
-    pooled: float
-    """Gain of all neurons together over all their spikes."""
-
-    @property
-    def mean(self) -> float:
-        """Mean over the neurons that fired; the paper's figure."""
-        fired = np.isfinite(self.per_neuron)
-        return float(self.per_neuron[fired].mean()) if fired.any() else float("nan")
-
-
-def bits_per_spike(
-    log_likelihood: Float[np.ndarray, " neuron"],
-    n_spikes: Int[np.ndarray, " neuron"],
-    exposure_s: float,
-    null_rate_hz: Float[np.ndarray, " neuron"],
-) -> PredictionScore:
-    """Score of a model from its log-likelihood in nats (rates in Hz) on `n_spikes` spikes."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spike_term = np.where(n_spikes > 0, n_spikes * np.log(null_rate_hz), 0.0)
-        gain = (log_likelihood - (spike_term - null_rate_hz * exposure_s)) / np.log(2)
-        per_neuron = np.where((n_spikes > 0) & np.isfinite(gain), gain / n_spikes, np.nan)
-    scored = np.isfinite(per_neuron)
-    total = int(n_spikes[scored].sum())
-    pooled = float(gain[scored].sum() / total) if total else float("nan")
-    return PredictionScore(per_neuron=per_neuron, pooled=pooled)
-
-
-def precision_recall_area(inferred: Connectivity, true: Connectivity) -> float:
-    """Area under the precision-recall curve of |weight| as a sign of a connection.
-
-    The average precision over all ordered pairs of different neurons; NaN where all or none are
-    connected.
-    """
-    pairs = true.off_diagonal
-    connected = true.weights[pairs] != 0
-    if connected.all() or not connected.any():
-        return float("nan")
-    return float(average_precision_score(connected, np.abs(inferred.weights[pairs])))
-
-
-Pairs = Bool[np.ndarray, "post pre"]
-
-
-def agreement(one: Connectivity, other: Connectivity, sound: Pairs | None = None) -> float:
-    """Correlation of the weights of two circuits over the pairs that the data of both inform."""
-    used = one.informed & other.informed
-    if sound is not None:
-        used &= sound
-    return correlation(one.weights[used], other.weights[used])
-
-
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson correlation; NaN of fewer than three values, or of constants."""
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return float("nan")
-    return float(np.corrcoef(one, other)[0, 1])

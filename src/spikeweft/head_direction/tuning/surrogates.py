@@ -22,25 +22,16 @@ from spikeweft.head_direction.regression import (
 )
 
 AHEAD_S = np.arange(-0.1, 0.11, 0.02)
-
-
 """Delays of a neuron against the recorded direction that are tried."""
 
-
 WANDER_S = 1.0
-
-
 """Correlation time of a direction error."""
-
 
 _MOST_QUANTILE = 0.99
 
-
 _RATE_MATCHES = 12
 
-
 _RATE_TOLERANCE = 0.15
-
 
 _RATE_STEP = 0.5  # a bursting neuron answers to its constant more than in proportion
 

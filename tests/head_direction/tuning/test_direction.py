@@ -5,7 +5,7 @@ import pytest
 
 from spikeweft.data.covariate import Covariate
 from spikeweft.errors import InputError
-from spikeweft.head_direction.direction import find_angle, with_angle
+from spikeweft.head_direction.tuning.direction import find_angle, with_angle
 
 
 def test_the_only_angle_is_found_whatever_its_name(recording):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikeweft.head_direction.tuning import boxcar, tuning_curves
+from spikeweft.head_direction.tuning.curves import boxcar, tuning_curves
 
 
 def test_the_smoothing_window_is_fourteen_and_a_half_degrees_wide():

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from spikeweft.data.holdout import TEST_FRACTION, split
 from spikeweft.data.readers.pynapple_objects import to_pynapple
 from spikeweft.data.recording import Recording
-from spikeweft.head_direction.tuning import N_DIRECTIONS, sampling_hz
+from spikeweft.head_direction.tuning.curves import N_DIRECTIONS, sampling_hz
 
 BIN_S = 0.1
 

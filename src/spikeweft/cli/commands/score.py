@@ -7,7 +7,7 @@ from spikeweft.cli.apps import app
 from spikeweft.cli.printing import number, print_table
 
 if TYPE_CHECKING:
-    from spikeweft.evaluation.metrics import InferenceError
+    from spikeweft.evaluation.circuit_error import InferenceError
 
 
 @app.command

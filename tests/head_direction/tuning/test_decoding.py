@@ -1,7 +1,7 @@
 import numpy as np
 from tests.head_direction.conftest import walk
 
-from spikeweft.head_direction.decoding import decode_direction
+from spikeweft.head_direction.tuning.decoding import decode_direction
 
 
 def test_the_direction_can_be_read_from_held_out_spikes(recording):

@@ -11,14 +11,9 @@ from spikeweft.data.readers.pynapple_objects import to_pynapple
 from spikeweft.data.recording import Recording
 
 N_DIRECTIONS = 120
-
-
 """Directions of a tuning curve, 3° each."""
 
-
 BOXCAR_DEG = 14.5
-
-
 """Width of the running mean over a tuning curve."""
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int
 
+from spikeweft.data.directions import slot_angles
 from spikeweft.data.readers.load import load
 from spikeweft.data.recording import Recording
-from spikeweft.data.ring_geometry import slot_angles
 from spikeweft.data.sorting_artefacts import (
     SortingArtefact,
     describe_artefacts,
@@ -16,14 +16,12 @@ from spikeweft.data.sorting_artefacts import (
     sound_pairs,
 )
 from spikeweft.errors import InputError
-from spikeweft.head_direction.cells import HeadDirectionCells, head_direction_cells
-from spikeweft.head_direction.decoding import Decoding, decode_direction
-from spikeweft.head_direction.direction import find_angle, with_angle
 from spikeweft.head_direction.ring import ring_slots
+from spikeweft.head_direction.tuning.cells import HeadDirectionCells, head_direction_cells
+from spikeweft.head_direction.tuning.decoding import Decoding, decode_direction
+from spikeweft.head_direction.tuning.direction import find_angle, with_angle
 
 FEWEST_CELLS = 5
-
-
 """Head-direction cells that a profile needs."""
 
 
