@@ -80,7 +80,7 @@ def short_intervals(
     neurons, times = recording.spike_neurons[order], recording.spike_times_s[order]
     lags = np.rint(np.diff(times) / recording.time_resolution_s)
     short = (np.diff(neurons) == 0) & (lags <= n_lags)
-    span_s = (n_lags + 0.5) * recording.time_resolution_s  # two spikes of one tick have no order
+    span_s = (n_lags + 0.5) * recording.time_resolution_s  # spikes of one time step have no order
     return np.bincount(neurons[1:][short], minlength=recording.n_neurons), span_s
 
 

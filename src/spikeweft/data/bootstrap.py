@@ -59,9 +59,9 @@ def resampled(
 def _one_after_the_other(whole: Recording, blocks: Sequence[Recording]) -> Recording:
     moved, start_s = [], float(whole.epochs_s[0, 0])
     for block in blocks:
-        # By whole ticks, so that spikes of one tick stay in one tick.
-        ticks = np.ceil((start_s - block.epochs_s[0, 0]) / whole.time_resolution_s)
-        moved.append(_moved(block, float(ticks * whole.time_resolution_s)))
+        # By whole time steps, so that spikes of one step stay together.
+        n_steps = np.ceil((start_s - block.epochs_s[0, 0]) / whole.time_resolution_s)
+        moved.append(_moved(block, float(n_steps * whole.time_resolution_s)))
         start_s = float(moved[-1].epochs_s[-1, 1]) + _GAP_S
     return replace(
         whole,

@@ -166,10 +166,10 @@ def _as_spikes(
     bin_, neuron = np.nonzero(counts)
     n = counts[bin_, neuron]
     bin_, neuron = np.repeat(bin_, n), np.repeat(neuron, n)
-    n_ticks = np.maximum(np.rint(binned.exposure_s[bin_] / recording.time_resolution_s), 1)
-    tick = np.floor(rng.random(len(bin_)) * n_ticks)
-    width_s = binned.exposure_s[bin_] / n_ticks
-    times_s: Float[np.ndarray, " spike"] = binned.start_s[bin_] + (tick + 0.5) * width_s
+    n_steps = np.maximum(np.rint(binned.exposure_s[bin_] / recording.time_resolution_s), 1)
+    step = np.floor(rng.random(len(bin_)) * n_steps)
+    width_s = binned.exposure_s[bin_] / n_steps
+    times_s: Float[np.ndarray, " spike"] = binned.start_s[bin_] + (step + 0.5) * width_s
     order = np.argsort(times_s, kind="stable")
     return replace(recording, spike_times_s=times_s[order], spike_neurons=neuron[order])
 

@@ -1,9 +1,10 @@
 """The loop of a sweep: each missing fit goes to a free worker, until all have a row."""
 
+import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -53,7 +54,7 @@ def sweep(
     Parameters
     ----------
     planned
-        The fits, as `plan.planned` gives them for `fits_folder(folder)`.
+        The fits, as `grid.planned` gives them for `fits_folder(folder)`.
     folder
         Folder for table and fits; made where it does not exist.
     cluster
@@ -77,20 +78,13 @@ def sweep(
         fits_folder(folder).mkdir(parents=True, exist_ok=True)
     busy = f"another sweep is at work on {folder}; let it end, or choose another folder"
     with only_writer(folder / "lock", busy):
-        table = _Table(folder, planned)
+        table, n = _Table(folder, planned), len(planned)
         table.write()
         missing = [fit for fit in planned if not table.has(fit.folder.name)]
-        n_done = len(planned) - len(missing)
         if missing:
-            with (
-                cluster as started,
-                closing(_made(missing, started, make)) as rows,
-                table.filling(),
-            ):
-                for row in rows:
-                    table.add(row)
-                    n_done += 1
-                    on_progress(SweepProgress(row, n_done, len(planned)))
+            n_done = itertools.count(n - len(missing) + 1)
+            with cluster as started, closing(_made(missing, started, make)) as rows:
+                table.fill(rows, lambda row: on_progress(SweepProgress(row, next(n_done), n)))
         return [table.rows[inference.folder.name] for inference in planned]
 
 
@@ -112,17 +106,17 @@ class _Table:
         """Whether the fit has been made."""
         return fit in self.rows and not self.rows[fit].failed
 
-    def add(self, row: Row) -> None:
-        """Add a row; the file is written at most once a second, since tables may be long."""
-        self.rows[row.fit] = row
-        if time.monotonic() - self.written >= _POLL_S:
-            self.write()
+    def fill(self, rows: Iterable[Row], on_row: Callable[[Row], None]) -> None:
+        """Add rows as they come; the file is written at the end, whatever happens.
 
-    @contextmanager
-    def filling(self) -> Iterator[None]:
-        """Write the file at the end, whatever happens."""
+        Before, it is written at most once a second, since tables may be long.
+        """
         try:
-            yield
+            for row in rows:
+                self.rows[row.fit] = row
+                if time.monotonic() - self.written >= _POLL_S:
+                    self.write()
+                on_row(row)
         finally:
             self.write()
 
