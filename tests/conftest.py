@@ -49,11 +49,10 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 def learn_shortly(patch: pytest.MonkeyPatch) -> None:
     """Few steps for every network, where a test does not ask how good it is."""
-    from spikeweft.circuit_gnn.fitting import structure_rounds
     from spikeweft.circuit_gnn.structure_learning import network_fit
 
     patch.setattr(network_fit, "IMITATION_STEPS", 50)
-    patch.setattr(structure_rounds, "LEARNING_STEPS", 50)
+    patch.setattr(network_fit, "LEARNING_STEPS", 50)
 
 
 @pytest.fixture

@@ -55,6 +55,14 @@ def own_names():
     }
 
 
+def links_of(page):
+    return re.findall(r"\]\((?!https?:)([^)#\s]+)\)", text_of(page))
+
+
+def cells_of(page):
+    return re.findall(r"```\{code-cell\} ipython3\n(.*?)```", text_of(page), re.DOTALL)
+
+
 def is_there(name):
     """Whether a dotted name below spikeweft is a module, or something in one."""
     words = name.split(".")
@@ -118,7 +126,7 @@ def test_what_the_method_page_says_computes_an_equation_is_there():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_tutorials_use_public_names_only(page):
-    for cell in re.findall(r"```\{code-cell\} ipython3\n(.*?)```", text_of(page), re.DOTALL):
+    for cell in cells_of(page):
         found = re.findall(r"^from (spikeweft[\w.]*) import (\([^)]*\)|.*)$", cell, re.MULTILINE)
         for package, names in found:
             offered = import_module(package)
@@ -144,15 +152,21 @@ def test_a_command_that_is_none_would_be_found():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_between_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?:)([^)#\s]+)\)", text_of(page)):
+    for target in links_of(page):
         assert (page.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_python_of_a_page_compiles(page):
-    for cell in re.findall(r"```\{code-cell\} ipython3\n(.*?)```", text_of(page), re.DOTALL):
+    for cell in cells_of(page):
         code = "\n".join(line for line in cell.splitlines() if not re.match(r"!|%%|:tags:", line))
         compile(code, page.name, "exec")
+
+
+def test_links_and_cells_are_found_where_they_are():
+    """Otherwise the two tests before this one check nothing."""
+    assert sum(len(links_of(page)) for page in PAGES) > 20
+    assert sum(len(cells_of(page)) for page in PAGES) > 20
 
 
 def test_what_the_build_needs_is_an_extra():

@@ -6,7 +6,7 @@ import pytest
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
-from spikeweft.circuit_gnn.fitting import fit_state, structure_rounds
+from spikeweft.circuit_gnn.fitting import fit_state
 from spikeweft.circuit_gnn.fitting.hyperparameter_search import TAUS_S
 from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.data.covariate import Covariate
@@ -26,7 +26,7 @@ N = 8
 def short_descents():
     """Fewer steps for the pair networks, which so few neurons do not need."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structure_rounds, "LEARNING_STEPS", 50)
+        patch.setattr(network_fit, "LEARNING_STEPS", 50)
         patch.setattr(network_fit, "IMITATION_STEPS", 50)
         yield
 

@@ -8,7 +8,6 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_sco
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
-from spikeweft.circuit_gnn.fitting import structure_rounds
 from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.data.cross_validation import BlockedSplit, IndexableRecording
 from spikeweft.data.recording import Recording
@@ -106,7 +105,7 @@ def test_scikit_learns_own_splits_work_too(samples):
 
 @pytest.mark.slow
 def test_the_number_of_hidden_neurons_is_searched(monkeypatch):
-    monkeypatch.setattr(structure_rounds, "LEARNING_STEPS", 10)
+    monkeypatch.setattr(network_fit, "LEARNING_STEPS", 10)
     monkeypatch.setattr(network_fit, "IMITATION_STEPS", 10)
     samples = IndexableRecording.of(recording(duration_s=20.0, n_neurons=4))
     search = GridSearchCV(

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from spikeweft.data.directions import hidden_angles, ring_interpolation
+from spikeweft.graph_networks.hidden_placement import hidden_angles, ring_interpolation
 from spikeweft.graph_networks.yoon_model import (
     N_SNAPSHOTS,
-    CircuitModel,
+    YoonModel,
     effect_of_a_spike,
     poisson_loss,
 )
@@ -15,7 +15,7 @@ RING = 2 * np.pi * np.arange(N) / N
 
 
 def build(*, n_hidden=0, drive=False, seed=0, **settings):
-    return CircuitModel(
+    return YoonModel(
         kernel_bins=20,
         stride_bins=2,
         history_bins=24,

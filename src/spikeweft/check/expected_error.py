@@ -94,7 +94,7 @@ class Pilot:
         """Variance of each weight between neurons that fire, from so many times more data."""
         fires = self.fit.derivatives.n_spikes > 0
         information = self.fit.derivatives.information
-        prior = self.fit.curvature - information
+        prior = self.fit.posterior_precision - information
         with threadpool_limits(1):
             covariance = np.linalg.inv((times_more * information + prior)[fires])
         return np.einsum("iff->if", covariance)[self._pairs[fires]]

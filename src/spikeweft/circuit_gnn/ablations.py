@@ -19,7 +19,7 @@ from spikeweft.circuit_gnn.structure_learning.pair_network import (
     Embedding,
     PairModel,
     perceptron,
-    through,
+    perceptron_output,
 )
 from spikeweft.circuit_gnn.structure_learning.quadratic_form import (
     ConditionalOptimum,
@@ -112,10 +112,10 @@ class ConcatenationNetwork(PairModel):
         self, post: Float32[Tensor, "pair dimension"], pre: Float32[Tensor, "pair dimension"]
     ) -> Float32[Tensor, " pair"]:
         """Weight of each pair."""
-        one_way = through(self.layers, torch.cat([post, pre], dim=1))
+        one_way = perceptron_output(self.layers, torch.cat([post, pre], dim=1))
         if self.directed:
             return one_way
-        return (one_way + through(self.layers, torch.cat([pre, post], dim=1))) / 2
+        return (one_way + perceptron_output(self.layers, torch.cat([pre, post], dim=1))) / 2
 
 
 class ConcatenationTrainer(NetworkTrainer):
@@ -248,7 +248,7 @@ class WithoutLearnedLink(CircuitGNN):
 class SpikesOnlyScoring(FisherScoring):
     """Steps divide by the information of spikes that came."""
 
-    def curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
+    def step_curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
         """What the spikes alone show of the curvature, and the prior's precision."""
         return estimate.with_prior(estimate.derivatives.fisher.copy())
 
@@ -268,9 +268,9 @@ class WithoutExpectedInformation(CircuitGNN):
 class DiagonalScoring(FisherScoring):
     """Steps scale every parameter on its own."""
 
-    def curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
+    def step_curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
         """The diagonal of the curvature."""
-        curved = super().curvature(estimate)
+        curved = super().step_curvature(estimate)
         return curved * np.eye(curved.shape[1])
 
 

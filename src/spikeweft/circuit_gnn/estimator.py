@@ -1,6 +1,5 @@
 """The method of this package: structure and spike prediction learned together."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from spikeweft.runtime.training_loop import Progress, train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitModel:
+class FittedCircuitGNN:
     """A fitted model: all that it takes to predict spikes.
 
     Attributes
@@ -40,8 +39,8 @@ class CircuitModel:
         Synaptic time constant, rotation and hidden neurons.
     null_rate_hz
         Mean rate of each neuron in the data it was fitted on.
-    weights
-        Those of the reported circuit, between observed neurons.
+    weights, standard_error, angle_rad
+        The reported circuit, of observed neurons, as in `Connectivity`.
     """
 
     neuron_parameters: Float[np.ndarray, "neuron feature"]
@@ -49,6 +48,20 @@ class CircuitModel:
     inputs: SynapticInputs
     null_rate_hz: Float[np.ndarray, " neuron"]
     weights: Float[np.ndarray, "post pre"]
+    standard_error: Float[np.ndarray, "post pre"]
+    angle_rad: Float[np.ndarray, " neuron"] | None
+
+    def connectivity(
+        self, neuron_ids: tuple[str, ...], metadata: Mapping[str, str | int | float]
+    ) -> Connectivity:
+        """The reported circuit, with names and metadata."""
+        return Connectivity(
+            weights=self.weights,
+            neuron_ids=neuron_ids,
+            standard_error=self.standard_error,
+            angle_rad=self.angle_rad,
+            metadata=metadata,
+        )
 
 
 class CircuitGNN(ResumablePredictor):
@@ -78,7 +91,8 @@ class CircuitGNN(ResumablePredictor):
     history_window_s
         Start of each epoch that is not scored, because its past is not known.
     n_hidden
-        Hidden neurons, placed into the gaps of the ring of observed ones.
+        Hidden neurons, placed between observed ones: on the ring where every preferred direction is
+        known, else between neurons that the inferred circuit makes neighbours.
     covariates
         Names of the recording's covariates that enter every rate, an angle by 8 harmonics.
     rotated_by
@@ -89,7 +103,7 @@ class CircuitGNN(ResumablePredictor):
     """
 
     problem_class = Problem
-    model_: CircuitModel
+    model_: FittedCircuitGNN
 
     def __init__(
         self,
@@ -180,9 +194,9 @@ class CircuitGNN(ResumablePredictor):
         names = tuple(given.pop("neuron_ids"))
         given["covariates"] = tuple(given["covariates"])
         estimator = cls(**given)
-        estimator.model_ = from_arrays(CircuitModel, arrays)
+        estimator.model_ = from_arrays(FittedCircuitGNN, arrays)
         estimator.null_rate_hz_ = estimator.model_.null_rate_hz
-        estimator.connectivity_ = Connectivity(weights=estimator.model_.weights, neuron_ids=names)
+        estimator.connectivity_ = estimator.model_.connectivity(names, {})
         return estimator
 
     def _traces(self, X: Recording, history_window_s: float) -> CircuitTraces:
@@ -205,14 +219,8 @@ class CircuitGNN(ResumablePredictor):
         return {**self.get_params(), "covariates": list(self.covariates)}
 
     def _checkpoint_settings(self, X: Recording) -> dict[str, Any]:
-        spikes = hashlib.sha256()
-        for array in (X.spike_times_s, X.spike_neurons, X.epochs_s):
-            spikes.update(np.ascontiguousarray(array).tobytes())
-        return {
-            **self._plain_settings(),
-            "estimator": type(self).__name__,
-            "recording": spikes.hexdigest(),
-        }
+        name = type(self).__name__
+        return {**self._plain_settings(), "estimator": name, "recording": X.digest()}
 
     def check_recording(self, X: Recording) -> None:
         """Refuse settings that cannot be used, or not with this recording.
@@ -234,28 +242,24 @@ class CircuitGNN(ResumablePredictor):
             raise InputError(f"the recording has no covariate '{missing[0]}'; it has: {known}")
 
     def _take_result(self, X: Recording, circuit: CircuitFit) -> None:
-        estimate, inputs, training = circuit.estimate, circuit.found.inputs, circuit.training
+        estimate, training = circuit.estimate, circuit.training
         n = X.n_neurons
         unit = mean_slope(training, estimate.values, estimate.link)
         fired = training.n_spikes > 0
         known = fired[:, None] & fired[None, :] & ~np.eye(n, dtype=bool)
         variance = estimate.weight_variance[:, :n]
         informed = known & (estimate.determined[:, :n] > 0.5)
-        self.null_rate_hz_ = X.rate_hz
-        self.connectivity_ = Connectivity(
-            weights=np.where(known, estimate.values[:, :n] * unit, 0.0),
-            neuron_ids=X.neuron_ids,
-            standard_error=np.where(informed, np.sqrt(variance) * unit, np.inf),
-            angle_rad=X.preferred_angle_rad,
-            metadata=self._metadata(circuit),
-        )
-        self.model_ = CircuitModel(
+        self.model_ = FittedCircuitGNN(
             neuron_parameters=estimate.values,
             link=estimate.link,
-            inputs=inputs,
+            inputs=circuit.found.inputs,
             null_rate_hz=X.rate_hz,
-            weights=self.connectivity_.weights,
+            weights=np.where(known, estimate.values[:, :n] * unit, 0.0),
+            standard_error=np.where(informed, np.sqrt(variance) * unit, np.inf),
+            angle_rad=X.preferred_angle_rad,
         )
+        self.null_rate_hz_ = X.rate_hz
+        self.connectivity_ = self.model_.connectivity(X.neuron_ids, self._metadata(circuit))
 
     def _metadata(self, circuit: CircuitFit) -> dict[str, str | float]:
         link, inputs, gain = circuit.estimate.link, circuit.found.inputs, circuit.hidden_gain_nats

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "bootstrap": ["resampled"],
         "connectivity": ["Connectivity"],
-        "covariate": ["Covariate"],
+        "covariate": ["Covariate", "covariate_columns"],
         "cross_validation": ["BlockedSplit", "IndexableRecording"],
         "holdout": ["TEST_FRACTION", "VALIDATION_FRACTION"],
         "readers.assemble": ["LoadedRecording"],

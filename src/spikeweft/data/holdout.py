@@ -23,8 +23,8 @@ FITTED, VALIDATION, TEST = (0.0, 0.8), (0.8, 0.9), (0.9, 1.0)
 """The three parts, from fraction to fraction of the recorded time."""
 
 HISTORY_WINDOW_S = 0.1
-"""Spikes that a prediction sees, and so the start of each epoch that is not scored. Methods that
-were published with another window say so in their settings."""
+"""Start of each epoch that is not scored; models in bins look back this far. Methods that were
+published with another window say so in their settings."""
 
 
 def split(recording: Recording, late: float) -> tuple[Recording, Recording]:

@@ -1,5 +1,6 @@
 """A recording: spike trains of neurons observed together, the epochs they cover, and covariates."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -139,6 +140,20 @@ class Recording:
         """Spike times in whole steps of the time resolution since the first spike."""
         since_first_s = self.spike_times_s - self.spike_times_s[0]
         return np.rint(since_first_s / self.time_resolution_s).astype(np.int64)
+
+    def digest(self) -> str:
+        """SHA-256 of all that the recording holds, covariates and directions too."""
+        digest = hashlib.sha256(f"{self.n_neurons} {self.time_resolution_s!r}".encode())
+        arrays = [self.spike_times_s, self.spike_neurons, self.epochs_s]
+        if self.preferred_angle_rad is not None:
+            arrays.append(self.preferred_angle_rad)
+        for name, covariate in sorted(self.covariates.items()):
+            digest.update(f"{name} {covariate.is_angle}".encode())
+            arrays += [covariate.times_s, covariate.values]
+        for array in arrays:
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def restrict(self, epochs_s: np.ndarray) -> Self:
         """The part of the recording inside the given epochs.

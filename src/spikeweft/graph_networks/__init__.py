@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "nri": ["NRI"],
         "nri_model": ["RelationalModel"],
         "yoon_gnn": ["YoonGNN"],
-        "yoon_model": ["CircuitModel"],
+        "yoon_model": ["MessagePassing", "SpikePrediction", "StructureLearning", "YoonModel"],
     },
 )

@@ -1,6 +1,5 @@
 """The published method (Yoon, NeurIPS 2025), trained as published: the honest comparison."""
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,7 +11,6 @@ import torch
 from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.directions import hidden_angles, ring_interpolation
 from spikeweft.data.recording import Recording
 from spikeweft.estimator import check_enough_neurons
 from spikeweft.graph_networks.binned_history import BinnedHistory
@@ -24,7 +22,8 @@ from spikeweft.graph_networks.binned_prediction import (
     LogCounts,
     as_tensors,
 )
-from spikeweft.graph_networks.yoon_model import N_HIDDEN_UNITS, CircuitModel, effect_of_a_spike
+from spikeweft.graph_networks.hidden_placement import hidden_angles, ring_interpolation
+from spikeweft.graph_networks.yoon_model import N_HIDDEN_UNITS, YoonModel, effect_of_a_spike
 from spikeweft.graph_networks.yoon_training import (
     TrainingSettings,
     YoonFit,
@@ -38,7 +37,7 @@ from spikeweft.runtime.training_loop import Progress, train
 class YoonGNN(BinnedPredictor):
     r"""Circuit inference by a graph neural network that learns to predict spikes (Yoon 2025).
 
-    The model is `CircuitModel`, the loss Poisson, the optimiser Adam with an exponentially
+    The model is `YoonModel`, the loss Poisson, the optimiser Adam with an exponentially
     decaying step size; training stops early by the likelihood of held-out spikes. Sizes and rates
     that the paper does not give are module constants marked "chosen".
 
@@ -213,11 +212,11 @@ class YoonGNN(BinnedPredictor):
 
     def _build(
         self, angle_rad: Float[np.ndarray, " neuron"] | None, n_neurons: int, mean_rate_hz: float
-    ) -> CircuitModel:
+    ) -> YoonModel:
         interpolation = np.zeros((0, n_neurons))
         if angle_rad is not None:
             interpolation = ring_interpolation(hidden_angles(angle_rad, self.n_hidden), angle_rad)
-        return CircuitModel(
+        return YoonModel(
             kernel_bins=self._n_bins(2 * self.tau_s),
             stride_bins=self._n_bins(0.2 * self.tau_s),
             history_bins=self._n_bins(self.history_window_s),
@@ -241,10 +240,7 @@ class YoonGNN(BinnedPredictor):
 
     def _identity(self, X: Recording) -> dict[str, Any]:
         """Settings and data that a checkpoint belongs to."""
-        data = hashlib.sha256()
-        for array in (X.spike_times_s, X.spike_neurons, X.epochs_s):
-            data.update(np.ascontiguousarray(array).tobytes())
-        return {"estimator": type(self).__name__, **self.get_params(), "data": data.hexdigest()}
+        return {"estimator": type(self).__name__, **self.get_params(), "data": X.digest()}
 
     def _weights_in_nats(self, bins: BinnedHistory) -> Float[np.ndarray, "post pre"]:
         """The graph among observed neurons, in units of what a spike does (least squares)."""

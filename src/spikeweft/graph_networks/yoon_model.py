@@ -212,7 +212,7 @@ class SpikePrediction(nn.Module):
         return self.decoder(updated).view(-1, n_observed)
 
 
-class CircuitModel(nn.Module):
+class YoonModel(nn.Module):
     """Both modules over one set of observed neurons and, where wanted, hidden ones.
 
     Parameters
@@ -284,7 +284,7 @@ def poisson_loss(
 
 @torch.no_grad()
 def effect_of_a_spike(
-    model: CircuitModel,
+    model: YoonModel,
     history: Float[Tensor, "batch lag neuron"],
     graph: Float[Tensor, "node node"],
     presynaptic: Int[Tensor, " batch"],

@@ -18,7 +18,7 @@ from spikeweft.graph_networks.binned_prediction import (
     as_tensors,
     held_out_bits,
 )
-from spikeweft.graph_networks.yoon_model import N_SNAPSHOTS, CircuitModel, poisson_loss
+from spikeweft.graph_networks.yoon_model import N_SNAPSHOTS, YoonModel, poisson_loss
 from spikeweft.runtime.training_loop import Progress
 
 LEARNING_RATE = 5e-4
@@ -48,7 +48,7 @@ class YoonFit:
     def __init__(
         self,
         settings: TrainingSettings,
-        model: CircuitModel,
+        model: YoonModel,
         training: BinnedHistory,
         held_out: BinnedHistory,
         null_rate_hz: Float[np.ndarray, " neuron"],
@@ -138,7 +138,7 @@ class YoonFit:
 
 
 def log_counts(
-    model: CircuitModel, graph: Float32[Tensor, "node node"], bins: BinnedHistory
+    model: YoonModel, graph: Float32[Tensor, "node node"], bins: BinnedHistory
 ) -> LogCounts:
     """Predictions of a model in these bins, over a graph."""
     model.eval()

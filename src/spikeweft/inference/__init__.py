@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "train_test": ["Parts", "parts_of"],
         "reproduction": ["Reproduction", "reproduce"],
         "run": ["infer", "score", "write_report"],
         "settings": ["Inference"],

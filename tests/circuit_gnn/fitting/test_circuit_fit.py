@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from spikeweft.circuit_gnn.fitting import structure_rounds
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.fit_state import FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
@@ -18,7 +17,7 @@ N = 10
 @pytest.fixture(autouse=True, scope="module")
 def short_descents():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structure_rounds, "LEARNING_STEPS", 25)
+        patch.setattr(network_fit, "LEARNING_STEPS", 25)
         patch.setattr(network_fit, "IMITATION_STEPS", 25)
         yield
 

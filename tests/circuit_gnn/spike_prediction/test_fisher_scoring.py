@@ -103,7 +103,7 @@ def test_the_noted_derivatives_are_those_of_the_noted_parameters(traces):
 def test_at_the_maximum_likelihood_and_prior_are_in_balance(traces, rectified):
     """No direction is left in which a neuron would gain: a Newton step promises nothing."""
     slope = rectified.derivatives.gradient - rectified.prior_gradient
-    step = np.linalg.solve(rectified.curvature, slope[:, :, None])[..., 0]
+    step = np.linalg.solve(rectified.posterior_precision, slope[:, :, None])[..., 0]
     assert np.einsum("if,if->i", slope, step).max() < 0.02
 
 
@@ -143,20 +143,20 @@ def test_what_steps_divide_by_changes_the_way_and_not_the_maximum(traces, rectif
 
 
 def test_the_diagonal_separates_no_parameter_from_another(rectified):
-    whole, diagonal = SCORING.curvature(rectified), DiagonalScoring().curvature(rectified)
+    whole, diagonal = SCORING.step_curvature(rectified), DiagonalScoring().step_curvature(rectified)
     np.testing.assert_array_equal(np.einsum("iff->if", diagonal), np.einsum("iff->if", whole))
     assert np.count_nonzero(diagonal) == diagonal.shape[0] * diagonal.shape[1]
 
 
 def test_the_curvature_of_spikes_does_not_know_what_is_expected(rectified):
     """Twice its information is the sum of both where the model is right: here, nearly."""
-    spikes, whole = SpikesOnlyScoring().curvature(rectified), SCORING.curvature(rectified)
+    spikes, whole = SpikesOnlyScoring().step_curvature(rectified), SCORING.step_curvature(rectified)
     bare = replace(
         rectified,
         derivatives=replace(rectified.derivatives, expected=0 * rectified.derivatives.expected),
     )
-    np.testing.assert_array_equal(SpikesOnlyScoring().curvature(bare), spikes)
-    assert np.all(SCORING.curvature(bare)[:, 0, 0] < whole[:, 0, 0])
+    np.testing.assert_array_equal(SpikesOnlyScoring().step_curvature(bare), spikes)
+    assert np.all(SCORING.step_curvature(bare)[:, 0, 0] < whole[:, 0, 0])
 
 
 def test_the_exponential_link_is_one_and_stays_one(traces):
@@ -232,14 +232,14 @@ def test_what_all_weights_of_a_neuron_share_has_no_prior(rectified):
         np.sum(rectified.prior_gradient, axis=1, where=weights), 0.0, atol=1e-9
     )
     one = np.where(weights, 1.0, 0.0)
-    prior = rectified.curvature - rectified.derivatives.information
+    prior = rectified.posterior_precision - rectified.derivatives.information
     np.testing.assert_allclose(np.einsum("ifg,ig->if", prior, one), 0.0, atol=1e-9)
 
 
 def test_the_prior_gradient_is_the_slope_of_the_penalty_and_the_curvature_its_second(rectified):
     """But for the bias, which is only held lightly where it steps."""
     rng = np.random.default_rng(0)
-    prior = rectified.curvature - rectified.derivatives.information
+    prior = rectified.posterior_precision - rectified.derivatives.information
     away = rng.normal(size=rectified.values.shape)
     away[:, -1] = 0.0
     moved = [replace(rectified, values=rectified.values + s * away) for s in (1e-3, -1e-3)]

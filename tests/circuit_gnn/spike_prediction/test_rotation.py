@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons
 from spikeweft.circuit_gnn.spike_prediction.link import Link
@@ -262,7 +263,7 @@ def test_hidden_neurons_rotate_with_the_circuit(recording):
     still = traces_of(some, replace(rotation(observed), gain=0.0))
     np.testing.assert_array_equal(at_place[:, observed], still.at_times[:, :8])
     drive = traces.at_times[:, :N] @ hidden.weights.T + hidden.bias
-    rate = np.minimum(hidden.link.rate_hz_of(drive), 500.0)
+    rate = np.minimum(hidden.link.rate_hz(torch.from_numpy(drive)).numpy(), 500.0)
     kept = np.exp(-np.diff(traces.times_s) / 0.01)[:, None]
     expected = at_place[:-1, places] * kept + 0.01 * rate[:-1] * (1.0 - kept)
     np.testing.assert_allclose(at_place[1:, places], expected, rtol=1e-4)

@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "circuit_fit": ["CircuitFit"],
+        "circuit_fit": ["CircuitFit", "stages_of"],
         "fit_state": ["Candidate", "FitState"],
         "hyperparameter_search": ["GAINS", "TAUS_S"],
         "problem": ["DIMENSIONS", "Problem"],

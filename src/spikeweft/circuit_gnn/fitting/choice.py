@@ -11,14 +11,14 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.stage import Acts, Stage
+from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence
 
 _UNKNOWN = 0.05
 
 
 def choice_stages() -> list[Stage]:
     """Structured or free weights, whichever predicts held-out spikes better."""
-    return [Acts("choice", (_choose_weights, _continue_edge))]
+    return [StepSequence("choice", (_choose_weights, _fill_uninformed_weights))]
 
 
 def _choose_weights(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
@@ -28,7 +28,7 @@ def _choose_weights(problem: Problem, state: FitState) -> FitState:  # noqa: ARG
     return replace(state, current=chosen)
 
 
-def _continue_edge(problem: Problem, state: FitState) -> FitState:
+def _fill_uninformed_weights(problem: Problem, state: FitState) -> FitState:
     """Set structured weights of which spikes say nothing to those of which they say little.
 
     There the network extrapolates at will; the mean of the same neuron's weights at the edge of

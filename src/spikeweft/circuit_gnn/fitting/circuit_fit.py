@@ -23,8 +23,8 @@ from spikeweft.circuit_gnn.fitting.hidden_neurons_stage import hidden_stages
 from spikeweft.circuit_gnn.fitting.hyperparameter_search import first_state, search_stages
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.stage import (
-    Acts,
     Stage,
+    StepSequence,
     joint_step,
     keep_free,
     prior_step,
@@ -43,7 +43,7 @@ def stages_of(problem: Problem) -> list[Stage]:
     free = (_take_all_data, *(*some_steps, joint_step) * 3, *some_steps, keep_free)
     return [
         *search_stages(problem),
-        Acts("free weights", free),
+        StepSequence("free weights", free),
         *hidden_stages(problem),
         *structure_stages(problem),
         *choice_stages(),

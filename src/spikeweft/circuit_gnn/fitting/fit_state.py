@@ -42,7 +42,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeConstantSearch:
-    """Where the walk along the ladder of time constants stands."""
+    """How far the search through `TAUS_S` has come."""
 
     direction: int = 1
     """Towards longer (1) or shorter (-1) ones; 0 once it has ended."""

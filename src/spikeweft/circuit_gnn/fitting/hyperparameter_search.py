@@ -17,7 +17,7 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.stage import Acts, Stage, prior_step, scoring_step
+from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, prior_step, scoring_step
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
@@ -45,20 +45,24 @@ _SHARPER = 1.5
 def search_stages(problem: Problem) -> list[Stage]:
     """From each power of the link, free weights and its sharpness; from the first, all else too."""
     _, *further = problem.link_starts
-    stages: list[Stage] = [Acts(_NAME, (scoring_step, scoring_step, scoring_step, prior_step) * 3)]
+    stages: list[Stage] = [
+        StepSequence(_NAME, (scoring_step, scoring_step, scoring_step, prior_step) * 3)
+    ]
     stages += [*_shared_input_stages(problem), SharpnessStage()]
     for power in further:
-        start = Acts(_NAME, (partial(_start_again, power=power),))
-        steps = Acts(_NAME, (prior_step, scoring_step, scoring_step, scoring_step) * 3)
+        start = StepSequence(_NAME, (partial(_start_again, power=power),))
+        steps = StepSequence(_NAME, (prior_step, scoring_step, scoring_step, scoring_step) * 3)
         stages += [start, steps, SharpnessStage()]
-    return [*stages, Acts(_NAME, (_choose_power,))]
+    return [*stages, StepSequence(_NAME, (_choose_power,))]
 
 
 def _shared_input_stages(problem: Problem) -> list[Stage]:
     """How an input rotates the circuit, and the time constant; both where asked for."""
     stages: list[Stage] = []
     if problem.settings.rotated_by is not None:
-        stages.append(Acts("rotation", tuple(partial(try_gain, gain=gain) for gain in GAINS)))
+        stages.append(
+            StepSequence("rotation", tuple(partial(try_gain, gain=gain) for gain in GAINS))
+        )
     if problem.settings.tau_s is None:
         stages.append(TimeConstantStage(problem.recording.time_resolution_s))
     if problem.settings.rotated_by is not None:

@@ -126,7 +126,7 @@ class Problem:
         return self._moved(candidate, estimate)
 
     def sharpened(self, candidate: Candidate, factor: float) -> Candidate:
-        """The candidate with a sharper link."""
+        """The candidate with a sharper link, or a softer one where the factor is below one."""
         parameters = self.scoring.sharpened(candidate.parameters, factor)
         return replace(candidate, parameters=parameters, held_out=None)
 

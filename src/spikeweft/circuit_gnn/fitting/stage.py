@@ -7,8 +7,8 @@ from dataclasses import replace
 from spikeweft.circuit_gnn.fitting.fit_state import FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
 
-Act = Callable[[Problem, FitState], FitState]
-"""One step of a fit."""
+Step = Callable[[Problem, FitState], FitState]
+"""One step of a fit: the state after it."""
 
 
 class Stage(ABC):
@@ -34,15 +34,15 @@ class Stage(ABC):
         """The state after one more step."""
 
 
-class Acts(Stage):
-    """One act after another."""
+class StepSequence(Stage):
+    """One step after another."""
 
-    def __init__(self, name: str, acts: tuple[Act, ...]) -> None:
-        self.name, self.acts, self.n_steps = name, acts, len(acts)
+    def __init__(self, name: str, steps: tuple[Step, ...]) -> None:
+        self.name, self.steps, self.n_steps = name, steps, len(steps)
 
     def advance(self, problem: Problem, state: FitState) -> FitState:
-        """The state after the next act."""
-        return self.acts[state.step](problem, state)
+        """The state after the next step."""
+        return self.steps[state.step](problem, state)
 
 
 def scoring_step(problem: Problem, state: FitState) -> FitState:

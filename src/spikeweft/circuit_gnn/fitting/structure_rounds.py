@@ -23,10 +23,9 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.stage import Acts, Stage, joint_step, scoring_step
+from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, joint_step, scoring_step
 from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
-    LEARNING_STEPS,
     FreeWeights,
     NetworkShape,
     StructureFit,
@@ -44,7 +43,7 @@ _WORTH_THREADS = 40
 _ENSEMBLE_NATS = 15.0
 _EXTRA_DIMENSIONS = (0, -1, 2)
 _SLIGHTLY_SHARPER = 1.4
-_VERY_CAREFUL = 1e-6
+_NEARLY_UNDAMPED = 1e-6
 
 
 def structure_stages(problem: Problem) -> list[Stage]:
@@ -53,24 +52,24 @@ def structure_stages(problem: Problem) -> list[Stage]:
     if problem.network_shapes(directed=False):
         tries = tuple(partial(_try_shapes, directed=directed) for directed in (False, True))
         choices = tuple(partial(_choose_shape, damping=d) for d in problem.link_dampings)
-        stages.append(Acts("structure", (*tries, *choices)))
+        stages.append(StepSequence("structure", (*tries, *choices)))
     for k, n_networks in enumerate(problem.networks_per_round):
-        acts = (
+        steps = (
             partial(_learn, k=k, n_networks=n_networks),
             *(scoring_step, joint_step) * 3,
             *(_sharpen_or_soften, _sharpen_or_soften),
             scoring_step,
             _keep_structured,
         )
-        stages.append(StructureRound(f"structure {k + 1}", acts))
+        stages.append(StructureRound(f"structure {k + 1}", steps))
     return stages
 
 
-class StructureRound(Acts):
+class StructureRound(StepSequence):
     """A round for structured weights; none where no structure predicts better."""
 
     def is_done(self, state: FitState) -> bool:
-        """Whether its acts are done, or there is no structure."""
+        """Whether its steps are done, or there is no structure."""
         return state.shape is None or super().is_done(state)
 
 
@@ -86,7 +85,7 @@ def fit_networks(
     def learn(member: tuple[int, NetworkShape]) -> StructureFit:
         seed, shape = member
         rng = torch.Generator().manual_seed(1000 * problem.settings.seed + seed)
-        return problem.trainer(structure, shape, rng).train(LEARNING_STEPS)
+        return problem.trainer(structure, shape, rng).train()
 
     members = enumerate(shapes, first_seed)
     if problem.recording.n_neurons < _WORTH_THREADS:
@@ -133,7 +132,7 @@ def _adopt(
     parameters = replace(estimate.parameters, values=values, link=link, weights_fixed=True)
     return replace(
         candidate,
-        parameters=parameters.with_careful_steps(_VERY_CAREFUL),
+        parameters=parameters.with_careful_steps(_NEARLY_UNDAMPED),
         inputs=inputs,
         held_out=None,
     )

@@ -5,8 +5,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "hidden_placement": ["mixtures_between"],
         "fisher_scoring": ["FisherScoring"],
-        "hidden_neurons": ["HiddenNeurons"],
+        "hidden_neurons": ["HiddenNeurons", "mean_field_traces"],
         "likelihood": [
             "LikelihoodDerivatives",
             "likelihood_derivatives",
@@ -14,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "rate_hz",
         ],
         "link": ["Link"],
-        "model_inputs": ["CircuitTraces"],
+        "model_inputs": ["CircuitTraces", "SynapticInputs"],
         "neuron_parameters": ["Estimate", "NeuronParameters"],
         "rotation": ["Rotation", "ring_layout"],
         "settings": ["FitSettings"],

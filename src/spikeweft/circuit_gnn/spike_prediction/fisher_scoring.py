@@ -53,7 +53,10 @@ class FisherScoring:
         return replace(trial, link_radius=min(2 * estimate.link_radius, _LARGEST_LINK_STEP))
 
     def sharpened(self, parameters: NeuronParameters, factor: float) -> NeuronParameters:
-        """Bend the softplus more sharply relative to the drive, leaving high rates as they are."""
+        """Bend the softplus more sharply relative to the drive, or less by a factor below one.
+
+        High rates stay as they are.
+        """
         link = parameters.link
         changed = replace(
             parameters,
@@ -63,13 +66,13 @@ class FisherScoring:
         )
         return changed.with_careful_steps()
 
-    def curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
+    def step_curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
         """What a step divides the slope by: both Fisher informations, and the prior's precision.
 
         Their sum, not their mean: where the model expects spikes and there are none, only one of
         them knows of any curvature.
         """
-        return estimate.curvature + estimate.derivatives.information
+        return estimate.posterior_precision + estimate.derivatives.information
 
     def _joint_change(
         self, estimate: Estimate
@@ -87,7 +90,7 @@ class FisherScoring:
         self, estimate: Estimate, right: Float[np.ndarray, "neuron feature"]
     ) -> Float[np.ndarray, "neuron feature"]:
         """Apply the inverse of the damped curvature of each neuron."""
-        curved = self.curvature(estimate)
+        curved = self.step_curvature(estimate)
         diagonal = np.einsum("iff->if", curved)
         diagonal += estimate.damping[:, None] * (diagonal + 1e-3)
         if estimate.weights_fixed:

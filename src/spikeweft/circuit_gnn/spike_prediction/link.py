@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
@@ -27,10 +26,6 @@ class Link(NamedTuple):
     def rate_hz(self, drive: Tensor) -> Tensor:
         """Rate at each drive."""
         return self.from_softplus(softplus_of(drive))
-
-    def rate_hz_of(self, drive: np.ndarray) -> np.ndarray:
-        """Rate at each drive, for arrays."""
-        return self.rate_hz(torch.from_numpy(drive)).numpy()
 
     def from_softplus(self, softplus: Tensor) -> Tensor:
         """Rate in Hz at each softplus of the drive."""

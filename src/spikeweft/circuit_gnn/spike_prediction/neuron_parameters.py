@@ -143,8 +143,8 @@ class Estimate(NeuronParameters):
         return float(self.derivatives.log_likelihood.sum())
 
     @property
-    def curvature(self) -> Float[np.ndarray, "neuron feature feature"]:
-        """Fisher information of each neuron's parameters and the precision of their prior."""
+    def posterior_precision(self) -> Float[np.ndarray, "neuron feature feature"]:
+        """Fisher information of each neuron's parameters plus the precision of their prior."""
         return self.with_prior(self.derivatives.information)
 
     @property
@@ -154,7 +154,7 @@ class Estimate(NeuronParameters):
         It is infinite for a neuron that never fires, or is never active together with another:
         nothing informs its weights, and a prior around their own mean leaves that mean open.
         """
-        covariance, singular = torch.linalg.inv_ex(torch.from_numpy(self.curvature))
+        covariance, singular = torch.linalg.inv_ex(torch.from_numpy(self.posterior_precision))
         informed = (self.derivatives.n_spikes > 0) & (singular.numpy() == 0)
         variance = np.einsum("iff->if", covariance.numpy())[:, : self.n_sources]
         return np.where(informed[:, None], variance, np.inf)

@@ -12,11 +12,9 @@ import numba
 import numpy as np
 from jaxtyping import Float, Int
 
+from spikeweft.data.directions import N_SLOTS
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-
-SLOTS = 100
-"""Places on the ring where the observed neurons alone are not evenly spaced (Yoon 2025)."""
 
 _ON_PLACE = 1e-3
 """Distance, in places, up to which a neuron is right on a place."""
@@ -108,7 +106,8 @@ def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndar
     """Place of every neuron on the ring, and how many places there are.
 
     As few places as have every neuron right on one, so that a ring of which some neurons are
-    missing keeps its spacing; else as many as neurons if these are about evenly spaced, or `SLOTS`.
+    missing keeps its spacing; else as many as neurons if these are about evenly spaced, or
+    `N_SLOTS`.
 
     Raises
     ------
@@ -122,16 +121,16 @@ def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndar
         )
     turns = np.mod(angle_rad, 2 * np.pi) / (2 * np.pi)
     apart = turns - turns[0]
-    sizes = range(len(turns), SLOTS)
+    sizes = range(len(turns), N_SLOTS)
     exact = [n for n in sizes if np.abs(apart * n - np.rint(apart * n)).max() < _ON_PLACE]
-    for n_places in (*exact[:1], len(turns), SLOTS):
+    for n_places in (*exact[:1], len(turns), N_SLOTS):
         place = turns * n_places
         # A ring that begins half-way between two places is rounded to one side throughout.
         nearest = np.floor(place + 0.5 + 1e-6).astype(np.int64) % n_places
         if len(np.unique(nearest)) == len(nearest):
             return nearest, n_places
     raise InputError(
-        f"some of the {len(angle_rad)} neurons prefer the same one of {SLOTS} directions, so the "
+        f"some of the {len(angle_rad)} neurons prefer the same one of {N_SLOTS} directions, so the "
         "circuit cannot be rotated from neuron to neuron; let the input enter as a covariate"
     )
 

@@ -7,6 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "network_fit": ["NetworkShape", "NetworkTrainer", "StructureFit", "StructureProblem"],
         "pair_network": ["Embedding", "PairNetwork", "spectral_embedding"],
-        "quadratic_form": ["QuadraticLikelihood", "WeightLikelihood"],
+        "quadratic_form": ["ConditionalOptimum", "QuadraticLikelihood", "WeightLikelihood"],
     },
 )

@@ -92,11 +92,9 @@ class NetworkShape(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructureFit:
-    """Weights that a pair network has learned, and what it takes to make them again."""
+    """Weights that a pair network has learned."""
 
     weights: Float[np.ndarray, "post pre"]
-    embedding: Embedding
-    network: dict[str, np.ndarray]
     held_out_nats: float
     """Rise of the held-out negative log-likelihood over the linearisation point."""
 
@@ -124,10 +122,10 @@ class NetworkTrainer:
         receiver = start.receiver.clone().requires_grad_()
         sender = start.sender.clone().requires_grad_() if shape.directed else receiver
         self._embedding = Embedding(receiver, sender)
-        self._best = _Best(float("inf"), {}, self._embedding)
+        self._best: StructureFit | None = None
 
-    def train(self, n_steps: int) -> StructureFit:
-        """Imitate, then descend the likelihood in so many steps; the best network that was met."""
+    def train(self) -> StructureFit:
+        """Imitate, then descend the likelihood; the best network on the way."""
         free, n_pairs = self.problem.free, self.problem.free.weights.numel()
         likelihood = self.likelihood()
 
@@ -142,15 +140,11 @@ class NetworkTrainer:
             nats = likelihood.nats(now - free.weights) + free.penalty(now)
             return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
 
-        def keep_if_better() -> None:
-            with torch.no_grad():
-                change = self.others.given(self._weights() - free.weights)
-            self._keep_if_better(float(self.problem.held_out.nats(change)))
-
         _descend(self._learned, imitation, IMITATION_STEPS)
-        keep_if_better()
-        _descend(self._learned, loss, n_steps, keep_if_better)
-        return self._result()
+        self._keep_if_better()
+        _descend(self._learned, loss, LEARNING_STEPS, self._keep_if_better)
+        assert self._best is not None
+        return self._best
 
     # -- what is learned, from where, by which loss --
 
@@ -178,32 +172,20 @@ class NetworkTrainer:
 
     def _weights(self) -> Float64[Tensor, "post pre"]:
         """The weights that observed neurons now receive."""
-        return self._all_weights(self._embedding)[: len(self.problem.free.weights)]
+        return self._all_weights()[: len(self.problem.free.weights)]
 
-    def _all_weights(self, embedding: Embedding) -> Float64[Tensor, "post pre"]:
-        return self.network(*embedding.with_hidden(self._mix)).double() * self.unit
+    def _all_weights(self) -> Float64[Tensor, "post pre"]:
+        return self.network(*self._embedding.with_hidden(self._mix)).double() * self.unit
 
-    def _keep_if_better(self, held_out_nats: float) -> None:
-        """Keep what has been learned so far if held-out spikes are no likelier under any other."""
-        if not self._best.network or held_out_nats < self._best.nats:
-            state = self.network.state_dict()
-            network = {name: value.numpy().copy() for name, value in state.items()}
-            self._best = _Best(held_out_nats, network, self._embedding.copied())
-
-    def _result(self) -> StructureFit:
-        nats, network, embedding = self._best
-        self.network.load_state_dict({k: torch.from_numpy(v) for k, v in network.items()})
+    def _keep_if_better(self) -> None:
+        """Keep the weights unless held-out spikes are as likely under earlier ones."""
+        free = self.problem.free.weights
         with torch.no_grad():
-            weights = self._all_weights(embedding).numpy()
-        return StructureFit(
-            weights=weights, embedding=embedding, network=network, held_out_nats=nats
-        )
-
-
-class _Best(NamedTuple):
-    nats: float
-    network: dict[str, np.ndarray]
-    embedding: Embedding
+            weights = self._all_weights()
+            change = self.others.given(weights[: len(free)] - free)
+        nats = float(self.problem.held_out.nats(change))
+        if self._best is None or nats < self._best.held_out_nats:
+            self._best = StructureFit(weights=weights.numpy(), held_out_nats=nats)
 
 
 def _descend(

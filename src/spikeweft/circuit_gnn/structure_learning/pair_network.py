@@ -1,7 +1,7 @@
 """Pair models: where neurons are placed, and the weight of a pair from the places of its neurons.
 
-Places start from the leading eigenvectors of the free weights; a network on symmetric features of
-two places gives the weight.
+Places start from the leading eigenvectors of the free weights; a network on features of two
+places gives the weight.
 """
 
 from abc import ABC, abstractmethod
@@ -28,13 +28,6 @@ class Embedding(NamedTuple):
         if self.sender is self.receiver:
             return Embedding(receiver, receiver)
         return Embedding(receiver, torch.cat([self.sender, mix @ self.sender]))
-
-    def copied(self) -> "Embedding":
-        """The same places as they are now, which learning does not move."""
-        receiver = self.receiver.detach().clone()
-        if self.sender is self.receiver:
-            return Embedding(receiver, receiver)
-        return Embedding(receiver, self.sender.detach().clone())
 
 
 def spectral_embedding(
@@ -117,7 +110,7 @@ class PairNetwork(PairModel):
     ) -> Float32[Tensor, " pair"]:
         """Weight of each pair."""
         features = [post, pre] if self.directed else [post + pre, (post - pre) ** 2]
-        return through(self.layers, torch.cat([*features, post * pre], dim=1))
+        return perceptron_output(self.layers, torch.cat([*features, post * pre], dim=1))
 
 
 def perceptron(n_features: int, rng: torch.Generator) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
@@ -130,7 +123,7 @@ def perceptron(n_features: int, rng: torch.Generator) -> tuple[nn.Linear, nn.Lin
     return layers
 
 
-def through(
+def perceptron_output(
     layers: tuple[nn.Linear, ...], features: Float32[Tensor, "pair feature"]
 ) -> Float32[Tensor, " pair"]:
     """Output of a perceptron for each pair."""

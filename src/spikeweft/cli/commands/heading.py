@@ -40,7 +40,12 @@ class HeadingOptions:
     """
 
     angle: str | None = None
-    n_hidden: Annotated[tuple[int, ...], Counts] = (0, 5, 10, 20)
+    n_hidden: Annotated[tuple[int, ...], Counts, Parameter(name=("--hidden", "--n-hidden"))] = (
+        0,
+        5,
+        10,
+        20,
+    )
     epochs: str | None = None
     elsewhere: Annotated[tuple[Path, ...], Files] = ()
     draws: Annotated[int, Count] = 19

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cluster": ["cluster_at", "local_cluster", "slurm_cluster"],
-        "grid": ["Grid"],
+        "grid": ["Grid", "planned"],
         "hidden_number": ["HiddenPoint", "hidden_curves"],
         "run": ["sweep"],
         "table": ["read_rows"],
