@@ -38,11 +38,11 @@ def test_the_command_of_a_row_asks_for_that_row(all_cases):
         words = shlex.split(each.command)
         assert words[0] == "spikeweft"
         _, bound, _ = app.parse_args(words[1:], exit_on_error=False, print_error=False)
-        asked = bound.arguments
-        assert asked["seeds"] == (each.seed,)
-        assert asked["table"] == (each.table,)
-        assert asked["methods"] == (each.method.name,)
-        assert asked.get("minutes", each.minutes) == each.minutes
+        asked = bound.arguments["options"]
+        assert asked.seeds == (each.seed,)
+        assert asked.table == (each.table,)
+        assert asked.methods == (each.method.name,)
+        assert bound.arguments.get("minutes", each.minutes) == each.minutes
 
 
 def test_what_does_not_occur_in_a_study_cannot_be_chosen():

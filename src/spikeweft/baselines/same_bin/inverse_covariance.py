@@ -5,13 +5,12 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float, Int
 
-from spikeweft.baselines.same_bin.same_bin_counts import whole_bins
+from spikeweft.baselines.same_bin.same_bin_estimator import SameBinEstimator
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording
-from spikeweft.estimator import CircuitEstimator, check_enough_neurons
+from spikeweft.data.spike_counts import SpikeCounts
 
 
-class InverseCovariance(CircuitEstimator):
+class InverseCovariance(SameBinEstimator):
     """Naive mean-field couplings: minus the inverse covariance of counts in the same bin.
 
     In mean field, the covariance of an Ising model obeys C⁻¹ = P⁻¹ - J, with P the neurons' own
@@ -31,24 +30,11 @@ class InverseCovariance(CircuitEstimator):
         epoch are left out.
     """
 
-    def __init__(self, *, bin_s: float = 0.01) -> None:
-        self.bin_s = bin_s
-
-    def fit(self, X: Recording, y: None = None) -> Self:  # noqa: ARG002
-        """Infer the circuit of a recording; `y` is ignored (scikit-learn's convention).
-
-        Raises
-        ------
-        InputError
-            Where the recording has fewer than two neurons or no epoch as long as a bin, or the
-            bin is not positive.
-        """
-        check_enough_neurons(X)
+    def fit_counts(self, binned: SpikeCounts) -> Self:
+        """Infer the circuit from counts, where spike times would not fit into memory."""
         self.connectivity_ = Connectivity(
-            weights=_mean_field_couplings(whole_bins(X, self.bin_s).counts),
-            neuron_ids=X.neuron_ids,
-            angle_rad=X.preferred_angle_rad,
-            metadata={"method": "inverse covariance", "bin_s": self.bin_s},
+            weights=_mean_field_couplings(binned.counts),
+            metadata={"method": "inverse covariance", "bin_s": binned.bin_s},
         )
         return self
 

@@ -1,6 +1,6 @@
 """Ising model of which neurons fire in the same bin, fitted by minimum probability flow."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -8,11 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spikeweft.baselines.same_bin.same_bin_counts import Coefficients, Snapshots, whole_bins
+from spikeweft.baselines.same_bin.same_bin_counts import Coefficients, Snapshots
+from spikeweft.baselines.same_bin.same_bin_estimator import SameBinEstimator
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording
 from spikeweft.data.spike_counts import SpikeCounts
-from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _RIDGE = 1e-3
 """Holds a coupling that the data leave open, of neurons that never fire together: beside the flow
@@ -33,7 +32,7 @@ _RENEWAL = 0.1
 _ROUNDING = 1e-12
 
 
-class Ising(CircuitEstimator):
+class Ising(SameBinEstimator):
     r"""Pairwise maximum-entropy model of binary bins (Schneidman et al. 2006; Das & Fiete 2020).
 
     A bin is a state x of zeros and ones, one where the neuron fired at all, and
@@ -69,25 +68,6 @@ class Ising(CircuitEstimator):
         where each bin adds a flow of about one per neuron. Neurons that fire in all bins or in none
         have no weights.
     """
-
-    def __init__(self, *, bin_s: float = 0.01) -> None:
-        self.bin_s = bin_s
-
-    def fit(self, X: Recording, y: None = None) -> Self:  # noqa: ARG002
-        """Infer the circuit of a recording; `y` is ignored (scikit-learn's convention).
-
-        Raises
-        ------
-        InputError
-            Where the recording has fewer than two neurons or no epoch as long as a bin, or the
-            bin is not positive.
-        """
-        check_enough_neurons(X)
-        self.fit_counts(whole_bins(X, self.bin_s))
-        self.connectivity_ = replace(
-            self.connectivity_, neuron_ids=X.neuron_ids, angle_rad=X.preferred_angle_rad
-        )
-        return self
 
     def fit_counts(self, binned: SpikeCounts) -> Self:
         """Infer the circuit from counts, where spike times would not fit into memory."""

@@ -1,6 +1,5 @@
 """Poisson GLM of each neuron's count given the others' counts in the same bin."""
 
-from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -8,11 +7,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from spikeweft.baselines.same_bin.same_bin_counts import Coefficients, Snapshots, whole_bins
+from spikeweft.baselines.same_bin.same_bin_counts import Coefficients, Snapshots
+from spikeweft.baselines.same_bin.same_bin_estimator import SameBinEstimator
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.recording import Recording
 from spikeweft.data.spike_counts import SpikeCounts
-from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _DAMPINGS = (1e-12, 1e-9, 1e-6, 1e-3)
 
@@ -29,7 +27,7 @@ _RENEWAL = 0.1
 _ROUNDING = 1e-12
 
 
-class SameBinGLM(CircuitEstimator):
+class SameBinGLM(SameBinEstimator):
     """Poisson GLM of each neuron given the others in the same bin (Das & Fiete 2020).
 
     The log expected count of a neuron is a constant plus a weighted sum of the other neurons'
@@ -54,25 +52,6 @@ class SameBinGLM(CircuitEstimator):
         (gradient times step) of 1e-6 nats, so no more than a thousandth of a standard error from
         the maximum. Neurons whose count is the same in all bins have no weights.
     """
-
-    def __init__(self, *, bin_s: float = 0.01) -> None:
-        self.bin_s = bin_s
-
-    def fit(self, X: Recording, y: None = None) -> Self:  # noqa: ARG002
-        """Infer the circuit of a recording; `y` is ignored (scikit-learn's convention).
-
-        Raises
-        ------
-        InputError
-            Where the recording has fewer than two neurons or no epoch as long as a bin, or the
-            bin is not positive.
-        """
-        check_enough_neurons(X)
-        self.fit_counts(whole_bins(X, self.bin_s))
-        self.connectivity_ = replace(
-            self.connectivity_, neuron_ids=X.neuron_ids, angle_rad=X.preferred_angle_rad
-        )
-        return self
 
     def fit_counts(self, binned: SpikeCounts) -> Self:
         """Infer the circuit from counts, where spike times would not fit into memory."""

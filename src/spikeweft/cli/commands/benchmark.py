@@ -3,8 +3,11 @@
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from spikeweft.cli.apps import benchmark_app
 from spikeweft.cli.options import Minutes, Names, Seeds
@@ -16,71 +19,74 @@ if TYPE_CHECKING:
     from spikeweft.benchmark.studies import Case
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """Which fits of a study to make.
+
+    Attributes
+    ----------
+    table
+        Names of tables; all by default.
+    seeds
+        Networks' seeds.
+    methods
+        Names of methods, as CircuitGNN PoissonGLM; all by default.
+    force
+        Fit again and replace rows that exist.
+    """
+
+    table: Annotated[tuple[str, ...], Names] = ()
+    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102)
+    methods: Annotated[tuple[str, ...], Names] = ()
+    force: bool = False
+
+
+_ALL = StudyOptions()
+
+
 @benchmark_app.command
 def paper(
     out_dir: Path,
     /,
     *,
-    table: Annotated[tuple[str, ...], Names] = (),
-    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102),
-    methods: Annotated[tuple[str, ...], Names] = (),
+    options: StudyOptions = _ALL,
     minutes: Annotated[float, Minutes] = 8.0,
-    force: bool = False,
 ) -> None:
     """Tables 1 to 3 of Yoon (2025), and circuits of which a part is hidden.
 
     Example: `spikeweft benchmark paper results --table 1 --seeds 100`
 
+    Its tables are 1 (no input), 2 (external drive), 3 (Profile II), and partial (hidden neurons).
+
     Parameters
     ----------
     out_dir
         Folder for table, circuits and figures.
-    table
-        1 (no input), 2 (external drive), 3 (Profile II), partial (hidden neurons); all by default.
-    seeds
-        Networks' seeds.
-    methods
-        Names of methods, as CircuitGNN PoissonGLM; all by default.
     minutes
         Length of each recording.
-    force
-        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
-    _benchmark(studies.paper(seeds, minutes), out_dir, table, methods, force=force)
+    _benchmark(studies.paper(options.seeds, minutes), out_dir, options)
 
 
 @benchmark_app.command
-def curves(
-    out_dir: Path,
-    /,
-    *,
-    table: Annotated[tuple[str, ...], Names] = (),
-    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102),
-    methods: Annotated[tuple[str, ...], Names] = (),
-    force: bool = False,
-) -> None:
+def curves(out_dir: Path, /, *, options: StudyOptions = _ALL) -> None:
     """How the error depends on recurrent strength, and on the length of the recording.
 
     Example: `spikeweft benchmark curves results --table minutes --seeds 100`
 
+    Its tables are strength and minutes.
+
     Parameters
     ----------
     out_dir
         Folder for table, circuits and figures.
-    table
-        strength or minutes; both by default.
-    seeds
-        Networks' seeds.
-    methods
-        Names of methods; all by default.
-    force
-        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
-    _benchmark(studies.curves(seeds), out_dir, table, methods, force=force)
+    _benchmark(studies.curves(options.seeds), out_dir, options)
 
 
 @benchmark_app.command
@@ -88,40 +94,31 @@ def wirings(
     out_dir: Path,
     /,
     *,
-    table: Annotated[tuple[str, ...], Names] = (),
-    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102),
-    methods: Annotated[tuple[str, ...], Names] = (),
+    options: StudyOptions = _ALL,
     minutes: Annotated[float, Minutes] = 4.0,
     spycon: Path | None = None,
-    force: bool = False,
 ) -> None:
     """Networks other than rings: random wiring, and a network that others simulated.
 
     Example: `spikeweft benchmark wirings results --spycon spycon_sim1917Cell1Block1_tiny.npz`
 
+    Its tables are simulated and spycon.
+
     Parameters
     ----------
     out_dir
         Folder for table, circuits and figures.
-    table
-        simulated or spycon; both by default.
-    seeds
-        Networks' seeds.
-    methods
-        Names of methods; all by default.
     minutes
         Length of each simulated recording.
     spycon
         File of christiando/spycon, which may not be redistributed; without it, its network is left
         out.
-    force
-        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
     if spycon is None:
         print("the network of christiando/spycon is left out; name its file with --spycon FILE")
-    _benchmark(studies.wirings(seeds, minutes, spycon), out_dir, table, methods, force=force)
+    _benchmark(studies.wirings(options.seeds, minutes, spycon), out_dir, options)
 
 
 @benchmark_app.command
@@ -129,34 +126,25 @@ def ablations(
     out_dir: Path,
     /,
     *,
-    table: Annotated[tuple[str, ...], Names] = (),
-    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102),
-    methods: Annotated[tuple[str, ...], Names] = (),
+    options: StudyOptions = _ALL,
     minutes: Annotated[float, Minutes] = 8.0,
-    force: bool = False,
 ) -> None:
     """What each ingredient of CircuitGNN contributes: one is left out at a time.
 
     Example: `spikeweft benchmark ablations results --seeds 100`
 
+    Its only table is 1, the two rings; its methods are variants of CircuitGNN.
+
     Parameters
     ----------
     out_dir
         Folder for table, circuits and figures.
-    table
-        1, the two rings: the only table so far.
-    seeds
-        Networks' seeds.
-    methods
-        Names of variants; all by default.
     minutes
         Length of each recording.
-    force
-        Fit again and replace rows that exist.
     """
     from spikeweft.benchmark import studies
 
-    _benchmark(studies.ablations(seeds, minutes), out_dir, table, methods, force=force)
+    _benchmark(studies.ablations(options.seeds, minutes), out_dir, options)
 
 
 @benchmark_app.command
@@ -183,19 +171,13 @@ def figures(out_dir: Path, /) -> None:
         )
 
 
-def _benchmark(
-    cases: "Sequence[Case]",
-    out_dir: Path,
-    tables: Sequence[str],
-    methods: Sequence[str],
-    *,
-    force: bool,
-) -> None:
+def _benchmark(cases: "Sequence[Case]", out_dir: Path, options: StudyOptions) -> None:
     """Run the chosen cases, printing a line for each, then show all tables and figures."""
     from spikeweft.benchmark.run import run
     from spikeweft.benchmark.studies import chosen
 
-    run(chosen(cases, tables, methods), out_dir, force=force, on_progress=_print_progress)
+    wanted = chosen(cases, options.table, options.methods)
+    run(wanted, out_dir, force=options.force, on_progress=_print_progress)
     figures(out_dir)
 
 
