@@ -4,7 +4,8 @@ Those that also predict spikes are scored in bits.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,6 +54,24 @@ class CircuitEstimator(BaseEstimator, ABC):
                 f"the recording has {X.n_neurons} neurons but the model was fitted on "
                 f"{self.connectivity_.n_neurons}; use a recording of the same neurons"
             )
+
+
+@contextmanager
+def saved_by_this_version() -> Iterator[None]:
+    """Refuse a saved model whose arrays or settings are those of another version.
+
+    Raises
+    ------
+    InputError
+        Where one is missing, or there is one that is not known.
+    """
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"this model was saved by another version of spikeweft ({error}); infer again, or load "
+            "it with that version"
+        ) from error
 
 
 class SpikePredictor(CircuitEstimator, ABC):

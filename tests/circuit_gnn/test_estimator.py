@@ -170,6 +170,23 @@ def test_a_saved_model_predicts_as_before(short, name, request):
     assert again.connectivity_.neuron_ids == fit.connectivity_.neuron_ids
 
 
+def test_a_saved_circuit_keeps_what_is_known_of_its_weights(fitted_to_short):
+    fit = fitted_to_short
+    again = CircuitGNN.from_saved(fit.model_arrays(), fit.model_settings())
+    np.testing.assert_array_equal(
+        again.connectivity_.standard_error, fit.connectivity_.standard_error
+    )
+    np.testing.assert_array_equal(again.connectivity_.informed, fit.connectivity_.informed)
+
+
+def test_a_model_of_another_version_is_refused(fitted_to_short):
+    arrays, settings = fitted_to_short.model_arrays(), fitted_to_short.model_settings()
+    without = {name: array for name, array in arrays.items() if name != "neuron_parameters"}
+    for saved in ((without, settings), (arrays, {**settings, "recipe": {}})):
+        with pytest.raises(InputError, match="saved by another version of spikeweft"):
+            CircuitGNN.from_saved(*saved)
+
+
 class InterruptedFitError(Exception):
     pass
 
@@ -226,8 +243,15 @@ def test_a_checkpoint_of_other_data_or_settings_is_refused(recording, short, tmp
         CircuitGNN(tau_s=0.01).fit(short, checkpoint=checkpoint, on_progress=stop)
     with pytest.raises(InputError, match="recording"):
         CircuitGNN(tau_s=0.01).fit(recording, checkpoint=checkpoint)
+    with pytest.raises(InputError, match="recording"):
+        CircuitGNN(tau_s=0.01).fit(with_a_covariate(short, 1.0), checkpoint=checkpoint)
     with pytest.raises(InputError, match="tau_s"):
         CircuitGNN(tau_s=0.02).fit(short, checkpoint=checkpoint)
+
+
+def with_a_covariate(X, value):
+    speed = Covariate(times_s=np.zeros(1), values=np.full(1, value))
+    return replace(X, covariates={"speed": speed})
 
 
 @pytest.mark.usefixtures("short_learning")

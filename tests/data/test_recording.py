@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -204,3 +206,20 @@ def test_a_bin_that_does_not_fit_is_refused(bin_s):
 def test_a_covariate_is_read_at_the_nearest_sample():
     angle = Covariate(times_s=np.array([0.0, 1.0, 2.0]), values=np.array([5.0, 6.0, 7.0]))
     assert angle.at(np.array([-1.0, 0.4, 0.6, 1.9, 9.0])).tolist() == [5.0, 5.0, 6.0, 7.0, 7.0]
+
+
+def test_two_recordings_have_the_same_digest_only_if_all_they_hold_is_the_same():
+    times_s, neurons = np.array([0.1, 0.5, 0.7]), np.array([0, 1, 0])
+    speed = Covariate(times_s=np.array([0.0, 1.0]), values=np.array([1.0, 2.0]))
+    one = Recording.from_arrays(times_s, neurons, covariates={"speed": speed})
+    again = Recording.from_arrays(times_s.copy(), neurons, covariates={"speed": speed})
+    assert one.digest() == again.digest()
+    others = [
+        replace(one, spike_times_s=one.spike_times_s + 1e-9),
+        replace(one, n_neurons=3, neuron_ids=()),
+        replace(one, covariates={}),
+        replace(one, covariates={"speed": replace(speed, values=np.array([1.0, 2.5]))}),
+        replace(one, covariates={"pace": speed}),
+        replace(one, preferred_angle_rad=np.array([0.0, 1.0])),
+    ]
+    assert len({one.digest(), *(other.digest() for other in others)}) == len(others) + 1

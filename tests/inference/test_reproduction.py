@@ -126,6 +126,21 @@ def test_one_changed_weight_is_found(result, capsys):
     assert "the same bit by bit: standard errors" in said
 
 
+def test_arrays_that_another_version_named_otherwise_are_not_compared(result):
+    """All others are; the outcome says which names there were, and are."""
+    before = read_result(result)
+    renamed = {"old_name": before.model_arrays["neuron_parameters"]}
+    kept = {k: v for k, v in before.model_arrays.items() if k != "neuron_parameters"}
+    rewritten = result.with_name("rewritten")
+    rewritten.mkdir()
+    write_result(rewritten, replace(before, model_arrays={**kept, **renamed}))
+    made = reproduce(rewritten)
+    assert made.is_same
+    assert "weights" in made.compared
+    was, now = made.changes["names of arrays"]
+    assert (was, now) == ("model's old_name", "model's neuron_parameters")
+
+
 def test_the_recording_has_to_be_the_same(result, recording, capsys):
     moved = recording.rename(recording.with_name("moved.npz"))
     with pytest.raises(InputError, match=r"four\.npz does not exist; give its new path"):

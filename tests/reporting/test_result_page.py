@@ -341,7 +341,7 @@ def test_a_bare_result_still_makes_a_page(unpainted):
     ("metrics", "warning"),
     [
         ({"bits_per_spike": -0.1}, "no better than constant rates"),
-        ({"bits_per_spike": 0.5, "glm_bits_per_spike": 0.6}, "GLM predicts held-out spikes better"),
+        ({"bits_per_spike": 0.5, "glm_bits_per_spike": 0.6}, "GLM predicts test spikes better"),
         ({"delta": 0.4, "glm_delta": 0.3}, "GLM's circuit is closer to the truth"),
     ],
 )

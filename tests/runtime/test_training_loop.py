@@ -72,6 +72,13 @@ def test_other_settings_are_not_resumed(tmp_path):
         list(train(RandomWalk(), {**SETTINGS, "seed": 2, "data": "b"}, checkpoint))
 
 
+def test_a_checkpoint_with_other_kinds_of_settings_is_of_another_version(tmp_path):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    list(train(RandomWalk(), {**SETTINGS, "recipe": 1}, checkpoint))
+    with pytest.raises(InputError, match="made by another version of spikeweft"):
+        list(train(RandomWalk(), SETTINGS, checkpoint))
+
+
 def test_an_unfinished_write_leaves_the_last_checkpoint(tmp_path):
     checkpoint = tmp_path / "checkpoint.safetensors"
     list(train(RandomWalk(), SETTINGS, checkpoint))

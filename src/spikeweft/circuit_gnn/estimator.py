@@ -20,7 +20,7 @@ from spikeweft.data.holdout import HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
-from spikeweft.estimator import ResumablePredictor, check_enough_neurons
+from spikeweft.estimator import ResumablePredictor, check_enough_neurons, saved_by_this_version
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
 
@@ -189,12 +189,19 @@ class CircuitGNN(ResumablePredictor):
 
     @classmethod
     def from_saved(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Self:
-        """Fitted estimator from what `model_arrays` and `model_settings` gave."""
-        given = dict(settings)
-        names = tuple(given.pop("neuron_ids"))
-        given["covariates"] = tuple(given["covariates"])
-        estimator = cls(**given)
-        estimator.model_ = from_arrays(FittedCircuitGNN, arrays)
+        """Fitted estimator from what `model_arrays` and `model_settings` gave.
+
+        Raises
+        ------
+        InputError
+            Where another version of spikeweft saved them.
+        """
+        with saved_by_this_version():
+            given = dict(settings)
+            names = tuple(given.pop("neuron_ids"))
+            given["covariates"] = tuple(given["covariates"])
+            estimator = cls(**given)
+            estimator.model_ = from_arrays(FittedCircuitGNN, arrays)
         estimator.null_rate_hz_ = estimator.model_.null_rate_hz
         estimator.connectivity_ = estimator.model_.connectivity(names, {})
         return estimator

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
-from spikeweft.estimator import check_enough_neurons
+from spikeweft.estimator import check_enough_neurons, saved_by_this_version
 from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.binned_prediction import (
     BIN_S,
@@ -156,8 +156,9 @@ class YoonGNN(BinnedPredictor):
     @classmethod
     def from_saved(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Self:
         """A fitted estimator from what `model_arrays` and `model_settings` gave."""
-        saved = cls(**settings["parameters"])
-        saved.bin_s_ = settings["bin_s"]
+        with saved_by_this_version():
+            saved = cls(**settings["parameters"])
+            saved.bin_s_ = settings["bin_s"]
         saved.null_rate_hz_ = arrays["null_rate_hz"]
         saved.connectivity_ = Connectivity(
             weights=arrays["weights"],

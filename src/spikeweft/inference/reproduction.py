@@ -96,16 +96,23 @@ def reproduce(
         glm = PoissonGLM(covariates=tuple(before.provenance.get("glm_covariates", ())))
         again = infer(asked, on_progress, on_stage, baseline=glm, build_page=lambda _: "")
     was, now = _arrays(before), _arrays(again)
-    names = tuple(dict.fromkeys([*was, *now]))
-    nothing = np.zeros(0)
-    found_different = (
-        difference(name, was.get(name, nothing), now.get(name, nothing), before) for name in names
-    )
+    names = tuple(name for name in was if name in now)
+    found_different = (difference(name, was[name], now[name], before) for name in names)
     return Reproduction(
         compared=names,
         differences=tuple(one for one in found_different if one is not None),
-        changes=_changes(before.provenance, again.provenance),
+        changes={**_changes(before.provenance, again.provenance), **_other_names(was, now)},
     )
+
+
+def _other_names(
+    was: Mapping[str, np.ndarray], now: Mapping[str, np.ndarray]
+) -> dict[str, tuple[str, str]]:
+    """Arrays that cannot be compared, because another version names them otherwise."""
+    if was.keys() == now.keys():
+        return {}
+    gone, new = (", ".join(sorted(a.keys() - b.keys())) for a, b in ((was, now), (now, was)))
+    return {"names of arrays": (gone, new)}
 
 
 def difference(name: str, was: np.ndarray, now: np.ndarray, result: Result) -> Difference | None:

@@ -164,7 +164,7 @@ def bits(view: View) -> Figure | None:
     oracle = view.number("oracle_bits_per_spike")
     (ax,) = panels([""], width_in=_FULL_WIDTH_IN, height_in=3.0)
     draw_bits_per_spike(ours, glm, oracle, view.order, view.inferred.neuron_ids, ax)
-    text = "How well each neuron's held-out spikes are predicted from the others' and its own past."
+    text = "How well each neuron's test spikes are predicted from the others' and its own past."
     scored_on, null = view.statement("scored_on"), view.statement("null")
     if scored_on is not None and null is not None:
         text += f" Scored on: {scored_on}. The zero line: {null}."

@@ -77,12 +77,12 @@ def _warnings(view: View) -> list[str]:
     warnings = []
     if bits is not None and bits <= 0:
         warnings.append(
-            "The model predicts held-out spikes no better than constant rates do; the circuit "
+            "The model predicts test spikes no better than constant rates do; the circuit "
             "below means nothing."
         )
     if bits is not None and glm is not None and glm > bits:
         warnings.append(
-            f"The GLM predicts held-out spikes better ({glm:.3f} against {bits:.3f} bits per "
+            f"The GLM predicts test spikes better ({glm:.3f} against {bits:.3f} bits per "
             "spike); look at its circuit too."
         )
     delta, glm_delta = view.number("delta"), view.number("glm_delta")
@@ -131,7 +131,7 @@ def _bits(view: View) -> Headline | None:
     return Headline(
         label="Bits per spike",
         value=f"{bits:.3f}",
-        meaning="Information of the model about each held-out spike beyond its neuron's mean rate; "
+        meaning="Information of the model about each test spike beyond its neuron's mean rate; "
         "0 is none. Mean over neurons.",
     )
 

@@ -124,10 +124,13 @@ def read_checkpoint(
             f"the checkpoint {path} is damaged ({error}); run again with --force to start over"
         ) from error
     wanted = json.loads(json.dumps(dict(settings)))
-    if made_with != wanted:
-        differ = sorted(
-            key for key in {*made_with, *wanted} if made_with.get(key) != wanted.get(key)
+    if made_with.keys() != wanted.keys():
+        raise CannotResumeError(
+            f"the checkpoint {path} was made by another version of spikeweft or another method; "
+            "use --force to start over"
         )
+    if made_with != wanted:
+        differ = sorted(key for key in wanted if made_with[key] != wanted[key])
         raise CannotResumeError(
             f"the checkpoint {path} was made with another {', '.join(differ)}; resume with the "
             "same settings and data, or use --force to start over"
