@@ -1,0 +1,204 @@
+import numpy as np
+import pytest
+import torch
+from tests.circuit_gnn.structure_learning.conftest import LINK_DAMPING, generator
+
+from spikeweft.circuit_gnn.ablations import isotropic
+from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
+from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
+from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
+    evaluate,
+    without_connections,
+)
+from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
+from spikeweft.circuit_gnn.structure_learning.quadratic_form import (
+    ConditionalOptimum,
+    QuadraticLikelihood,
+    WeightLikelihood,
+    is_weight,
+)
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
+
+N = 6
+LINK = Link(1.2, 3.0)
+
+
+@pytest.fixture(scope="module")
+def traces():
+    wiring = DirectedWiring(connection_probability=0.4, weight_sd=1e-3)
+    network = RandomNetwork(
+        neuron=LNPNeuron(threshold=9e-4), wiring=wiring, n_neurons=N, recurrent_strength=0.1
+    )
+    recording = simulate(network, 40.0, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    return synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng, n_shared=1)
+
+
+@pytest.fixture(scope="module")
+def fit(traces):
+    """A fit that has almost converged."""
+    found, scoring = evaluate(traces, without_connections(traces, LINK)), FisherScoring()
+    for _ in range(8):
+        found = scoring.step(traces, found)
+    return found
+
+
+def damping_of(fit):
+    return LINK_DAMPING * int(fit.derivatives.n_spikes.sum())
+
+
+def small_change(fit, scale, seed=0):
+    """A change of the weights that their standard errors would allow."""
+    size = scale / np.sqrt(np.einsum("iff->if", fit.derivatives.fisher)[:, :N])
+    change = size * np.random.default_rng(seed).normal(size=(N, N))
+    np.fill_diagonal(change, 0.0)
+    return torch.from_numpy(change)
+
+
+def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
+    """Any parameters may change, the link's too; the likelihood is taken anew."""
+    form = QuadraticLikelihood.around(fit.derivatives)
+    rng = np.random.default_rng(1)
+    size = 0.5 / np.sqrt(np.einsum("ipp->ip", form.fisher.numpy()) + 1e-9)
+    change = np.where(form.fisher.diagonal(dim1=1, dim2=2) > 0, size, 0.0)
+    change *= rng.normal(size=change.shape)
+    change[:, -2:] = [2e-3, -3e-3]
+    link = Link(LINK.power + 2e-3, LINK.log_gain - 3e-3)
+    before = log_likelihood(traces, fit.values, LINK).sum()
+    after = log_likelihood(traces, fit.values + change[:, :-2], link).sum()
+    np.testing.assert_allclose(form.nats(torch.from_numpy(change)), before - after, rtol=0.15)
+
+
+def test_all_else_is_where_a_joint_fit_would_be(fit):
+    """The same as solving for every history, bias and the link at once, for given weights."""
+    form, damping = QuadraticLikelihood.around(fit.derivatives), damping_of(fit)
+    change = small_change(fit, 3.0)
+    optimum = ConditionalOptimum.of(form, N, damping).given(change)
+    n_parameters = optimum.shape[1]
+    entries = is_weight(N, n_parameters, N).numpy()
+    torch.testing.assert_close(optimum[:, :N][entries[:, :N]], change[entries[:, :N]])
+    assert torch.equal(optimum[:, -2:], optimum[:1, -2:].expand(N, 2))
+    own = [np.flatnonzero(~entries[i, :-2]) for i in range(N)]
+    sizes = [len(columns) for columns in own]
+    matrix, right = np.zeros((sum(sizes) + 2,) * 2), np.zeros(sum(sizes) + 2)
+    gradient, fisher = form.gradient.numpy(), form.fisher.numpy()
+    for i, columns in enumerate(own):
+        block = slice(sum(sizes[:i]), sum(sizes[: i + 1]))
+        push = gradient[i] - fisher[i][:, :N] @ change[i].numpy()
+        matrix[block, block] = fisher[i][np.ix_(columns, columns)] + 1e-3 * np.eye(len(columns))
+        matrix[block, -2:] = fisher[i][columns][:, -2:]
+        matrix[-2:, block] = matrix[block, -2:].T
+        matrix[-2:, -2:] += fisher[i][-2:, -2:]
+        right[block], right[-2:] = push[columns], right[-2:] + push[-2:]
+    matrix[-2:, -2:] += damping * np.eye(2)
+    solved = np.linalg.solve(matrix, right)
+    for i, columns in enumerate(own):
+        part = solved[sum(sizes[:i]) : sum(sizes[: i + 1])]
+        np.testing.assert_allclose(optimum[i, columns].numpy(), part, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(optimum[0, -2:].numpy(), solved[-2:], rtol=1e-6, atol=1e-12)
+
+
+def test_nothing_else_is_likelier_than_the_conditional_optimum(fit):
+    """Moving any history or bias away from it costs likelihood."""
+    form = QuadraticLikelihood.around(fit.derivatives)
+    optimum = ConditionalOptimum.of(
+        form, N, LINK_DAMPING * int(fit.derivatives.n_spikes.sum())
+    ).given(small_change(fit, 1.0))
+    best, rng = float(form.nats(optimum)), np.random.default_rng(0)
+    for _ in range(20):
+        moved = optimum.clone()
+        away = 0.05 * rng.normal(size=(N, optimum.shape[1] - 2 - N))
+        moved[:, N:-2] += torch.from_numpy(away)
+        assert float(form.nats(moved)) > best - 1e-3
+
+
+def test_the_conditional_optimum_makes_up_for_most_of_a_change(traces, fit):
+    """Weights pushed up are met by lower biases, by the true likelihood after a large step."""
+    change = torch.full((N, N), 0.1, dtype=torch.float64).fill_diagonal_(0.0)
+    damping = damping_of(fit)
+    others = ConditionalOptimum.of(QuadraticLikelihood.around(fit.derivatives), N, damping)
+    optimum = others.given(change).numpy()
+    stiff = fit.values.copy()
+    stiff[:, :N] += change.numpy()
+    link = Link(LINK.power + optimum[0, -2], LINK.log_gain + optimum[0, -1])
+    met = log_likelihood(traces, fit.values + optimum[:, :-2], link).sum()
+    start = log_likelihood(traces, fit.values, LINK).sum()
+    assert log_likelihood(traces, stiff, LINK).sum() < met
+    assert met < start
+
+
+def test_the_stiffer_the_link_the_less_it_moves(fit):
+    """Down to not at all, where history and bias move alone."""
+    form, change = QuadraticLikelihood.around(fit.derivatives), small_change(fit, 3.0)
+    optima = [
+        ConditionalOptimum.of(form, N, damping).given(change)[0, -2:]
+        for damping in (1.0, 1e3, 1e12)
+    ]
+    size = [float(optimum.norm()) for optimum in optima]
+    assert size[0] > size[1] > size[2]
+    assert size[2] < 1e-6
+
+
+def test_the_form_of_the_weights_is_the_whole_one_with_all_else_at_its_optimum(fit):
+    """Its values up to a constant, and its slope, with sources that are not observed too."""
+    for n_sources in (N, N + 2):
+        form = QuadraticLikelihood.around(fit.derivatives)
+        others = ConditionalOptimum.of(form, n_sources, damping_of(fit))
+        alone = WeightLikelihood.of(form, others, n_sources)
+        changes = 0.3 * torch.randn(5, N, n_sources, generator=generator(), dtype=torch.float64)
+        for change in changes:
+            change.fill_diagonal_(0.0)
+        through_all = torch.stack([form.nats(others.given(change)) for change in changes])
+        by_weights = torch.stack([alone.nats(change) for change in changes])
+        torch.testing.assert_close(by_weights - by_weights[0], through_all - through_all[0])
+        there = changes[0].clone().requires_grad_()
+        (slope,) = torch.autograd.grad(alone.nats(there), there)
+        (whole,) = torch.autograd.grad(form.nats(others.given(there)), there)
+        torch.testing.assert_close(slope, whole)
+
+
+def loss_of(form):
+    """Rise of the negative log-likelihood with the weights, all else at its optimum."""
+    others = ConditionalOptimum.of(form, N, 1e12)
+    return WeightLikelihood.of(form, others, N).nats
+
+
+def test_in_the_isotropic_form_all_weights_count_alike(fit):
+    """Two equally large changes of one weight each cost the same; by the spikes they do not."""
+    form = QuadraticLikelihood.around(fit.derivatives)
+    level = form._replace(gradient=torch.zeros_like(form.gradient))
+
+    def costs(loss):
+        changes = torch.zeros(3, N, N, dtype=torch.float64)
+        for k, (post, pre) in enumerate([(0, 1), (3, 2), (5, 4)]):
+            changes[k, post, pre] = 1.0
+        return [float(loss(change)) for change in changes]
+
+    alike, informed = costs(loss_of(isotropic(level, N))), costs(loss_of(level))
+    np.testing.assert_allclose(alike, alike[0], rtol=1e-6)
+    assert max(informed) > 1.1 * min(informed)
+
+
+def test_the_isotropic_form_knows_the_slope(fit):
+    """The smallest changes cost the same in either form."""
+    form = QuadraticLikelihood.around(fit.derivatives)
+    change = small_change(fit, 1e-6)
+    losses = loss_of(isotropic(form, N)), loss_of(form)
+    plain, natural = (float(loss(change) - loss(0 * change)) for loss in losses)
+    np.testing.assert_allclose(plain, natural, rtol=0.05, atol=1e-9)
+
+
+def test_weights_from_hidden_neurons_are_weights_too(fit):
+    """A change of theirs is passed on as it is, and the bias follows it."""
+    form, change = (
+        QuadraticLikelihood.around(fit.derivatives),
+        torch.zeros(N, N + 2, dtype=torch.float64),
+    )
+    change[:, N + 1] = 0.1
+    others = ConditionalOptimum.of(form, N + 2, 1e12)
+    optimum, still = others.given(change), others.given(0 * change)
+    torch.testing.assert_close(optimum[:, : N + 2].fill_diagonal_(0.0), change)
+    assert float((optimum - still)[:, N + 2 : -2].abs().max()) > 1e-4
