@@ -1,10 +1,10 @@
 """The biases that Das & Fiete (2020) published, measured again: one row per fit, das_fiete.csv.
 
-    python benchmarks/das_fiete.py [--rings 0.025 0.01] [--seed 100]
+    python benchmarks/das_fiete.py PUBLISHED [--rings 0.025 0.01] [--seed 100]
 
 Das & Fiete inferred rings of threshold neurons from 1e8 spikes with the same-bin GLM and with an
 Ising model fitted by minimum probability flow, and split the error into bias and variance. The
-published parts come from the authors' result files, --published, and are written into every row.
+published parts come from the authors' result files, PUBLISHED, and are written into every row.
 Spikes are counted as each method sees them: the Ising model sees one where several fall into a bin.
 
 Here the weakest rings have as many spikes as published; the stronger ones fewer, enough to resolve
@@ -38,7 +38,6 @@ from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import RingNetwork, threshold_ring
 
 TABLE = Path(__file__).with_suffix(".csv")
-PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "das_fiete_2020_errors.csv"
 PUBLISHED_SPIKES = 1e8
 N_SPIKES = {0.0005: 1e8, 0.0025: 1e8, 0.005: 1e8, 0.01: 5e7}
 """Spikes of each weak ring."""
@@ -142,7 +141,9 @@ def done(table: Path) -> list[dict[str, str]]:
 def main() -> None:
     """Make the rows that are missing, writing each as soon as it is there."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--published", type=Path, default=PUBLISHED)
+    parser.add_argument(
+        "published", type=Path, help="CSV of the published errors, by ring and method"
+    )
     parser.add_argument("--rings", nargs="+", help="recurrent strengths; all where none is given")
     parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--table", type=Path, default=TABLE)
