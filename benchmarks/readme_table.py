@@ -170,17 +170,17 @@ def _repeats() -> str:
 
 
 def _line(row: dict[str, str], bits: dict[str, str]) -> str:
-    aware = row["direction_known"]
+    known = row["direction_known"]
     hidden = f", {row['n_hidden']} hidden"
     ours = row["model"] == "CircuitGNN"
     name = row["model"] + hidden * ours
-    scored = name + ", direction known" * (aware == "True") if ours else REGRESSIONS[aware]
+    scored = name + ", direction known" * (known == "True") if ours else REGRESSIONS[known]
     n = int(row["n_tuning_alone"])
     p = f"{float(row['p_tuning_alone']):.3f}" if n >= 19 else "–"
     values = [float(row[key]) for key in ("contrast", "contrast_tuning_alone")]
     cells = [
         name,
-        "yes" if aware == "True" else "no",
+        "yes" if known == "True" else "no",
         f"{float(bits[scored]):.3f}",
         *(f"{value:.4f}" for value in values),
         str(n),
