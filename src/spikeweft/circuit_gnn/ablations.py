@@ -1,7 +1,5 @@
 """CircuitGNN with one ingredient left out, to see what it buys; each is an estimator of its own."""
 
-from types import MappingProxyType
-
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
@@ -11,8 +9,9 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons, RotatedSources
+from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
-from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate, NeuronParameters
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
 from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts, Traces, set_shared
 from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape, NetworkTrainer
 from spikeweft.circuit_gnn.structure_learning.pair_network import (
@@ -48,7 +47,7 @@ class WithoutStructure(CircuitGNN):
 class SingleNetworkProblem(Problem):
     """One network in each round."""
 
-    networks_per_round = (1, 1, 1)
+    networks_per_round = (1, 1)
 
 
 class WithoutEnsembles(CircuitGNN):
@@ -58,9 +57,9 @@ class WithoutEnsembles(CircuitGNN):
 
 
 class SingleRoundProblem(Problem):
-    """One round of four networks."""
+    """No further round."""
 
-    networks_per_round = (4,)
+    networks_per_round = ()
 
 
 class WithoutFurtherRounds(CircuitGNN):
@@ -226,17 +225,14 @@ class ExponentialLinkScoring(FisherScoring):
         """A step of the neurons alone."""
         return self.step(traces, estimate)
 
-    def sharpened(self, parameters: NeuronParameters, factor: float) -> NeuronParameters:  # noqa: ARG002
-        """The same parameters."""
-        return parameters
-
 
 class ExponentialLinkProblem(Problem):
     """A softplus so far below its bend that it is an exponential, and stays one."""
 
     scoring = ExponentialLinkScoring()
-    link_starts = MappingProxyType({1.0: -16.0})
-    link_dampings = (1e9,)
+    first_link = EXPONENTIAL
+    learns_link = False
+    link_damping = 1e9
 
 
 class WithoutLearnedLink(CircuitGNN):

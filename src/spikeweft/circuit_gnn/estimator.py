@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
@@ -24,6 +24,9 @@ from spikeweft.estimator import ResumablePredictor, check_enough_neurons, saved_
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
 
+_FEWEST_NEURONS = 2
+_LEAST_RATE_HZ = 1e-4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedCircuitGNN:
@@ -37,15 +40,19 @@ class FittedCircuitGNN:
         From drive to rate, shared by all neurons.
     inputs
         Synaptic time constant, rotation and hidden neurons.
+    modelled
+        Neurons that the model is about: those that fired in the training part. Any other has a
+        constant rate and no known connection.
     null_rate_hz
         Mean rate of each neuron in the data it was fitted on.
     weights, standard_error, angle_rad
         The reported circuit, of observed neurons, as in `Connectivity`.
     """
 
-    neuron_parameters: Float[np.ndarray, "neuron feature"]
+    neuron_parameters: Float[np.ndarray, "modelled feature"]
     link: Link
     inputs: SynapticInputs
+    modelled: Int[np.ndarray, " modelled"]
     null_rate_hz: Float[np.ndarray, " neuron"]
     weights: Float[np.ndarray, "post pre"]
     standard_error: Float[np.ndarray, "post pre"]
@@ -150,6 +157,8 @@ class CircuitGNN(ResumablePredictor):
         settings = self._fit_settings()
         training, held_out = split(X, VALIDATION_FRACTION)
         _check_long_enough(training, held_out, self.history_window_s)
+        modelled = _neurons_that_fire(training, self.history_window_s)
+        training, held_out = (part.select(modelled) for part in (training, held_out))
         circuit = CircuitFit(self.problem_class(training, held_out, settings))
         self.history_ = []
         with threadpool_limits(1):
@@ -157,26 +166,37 @@ class CircuitGNN(ResumablePredictor):
                 self.history_.append(progress)
                 if on_progress is not None:
                     on_progress(progress)
-            self._take_result(X, circuit)
+            self._take_result(X, modelled, circuit)
         return self
 
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
         """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""
         self.check_fitted(X)
         model, traces = self.model_, self._traces(X, self.history_window_s)
-        return log_likelihood(traces, model.neuron_parameters, model.link)
+        scored = X.restrict(scored_epochs(X, self.history_window_s))
+        rate_hz = self._constant_rate_hz
+        found = scored.n_spikes * np.log(rate_hz) - rate_hz * scored.duration_s
+        found[model.modelled] = log_likelihood(traces, model.neuron_parameters, model.link)
+        return found
 
     def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
         """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before."""
         self.check_fitted(X)
-        bins = X.counts(bin_s)
-        expected = np.zeros(bins.counts.shape)
+        bins, model = X.counts(bin_s), self.model_
+        expected = np.zeros((len(bins.counts), len(model.modelled)))
         for part in self._traces(X, 0.0).parts:
             bin_of = np.searchsorted(bins.start_s, part.times_s + 1e-9, side="right") - 1
-            rates = rate_hz(part, self.model_.neuron_parameters, self.model_.link)
+            rates = rate_hz(part, model.neuron_parameters, model.link)
             bin_of = np.clip(bin_of, 0, len(expected) - 1)
             np.add.at(expected, bin_of, rates * part.weight_s[:, None])
-        return expected
+        found = bins.exposure_s[:, None] * self._constant_rate_hz
+        found[:, model.modelled] = expected
+        return found
+
+    @property
+    def _constant_rate_hz(self) -> Float[np.ndarray, " neuron"]:
+        """Rate of neurons that are not modelled; low, but not zero, for one never seen."""
+        return np.maximum(self.model_.null_rate_hz, _LEAST_RATE_HZ)
 
     def model_arrays(self) -> dict[str, np.ndarray]:
         """Everything learned, as arrays."""
@@ -209,7 +229,8 @@ class CircuitGNN(ResumablePredictor):
     def _traces(self, X: Recording, history_window_s: float) -> CircuitTraces:
         settings = replace(self._fit_settings(), history_window_s=history_window_s)
         make = self.problem_class.traces_class
-        return make(X, settings, self.model_.inputs, [self.random_state])
+        modelled = X.select(self.model_.modelled)
+        return make(modelled, settings, self.model_.inputs, [self.random_state])
 
     def _fit_settings(self) -> FitSettings:
         return FitSettings(
@@ -248,21 +269,21 @@ class CircuitGNN(ResumablePredictor):
             known = ", ".join(X.covariates) or "none"
             raise InputError(f"the recording has no covariate '{missing[0]}'; it has: {known}")
 
-    def _take_result(self, X: Recording, circuit: CircuitFit) -> None:
-        estimate, training = circuit.estimate, circuit.training
-        n = X.n_neurons
-        unit = mean_slope(training, estimate.values, estimate.link)
-        fired = training.n_spikes > 0
-        known = fired[:, None] & fired[None, :] & ~np.eye(n, dtype=bool)
-        variance = estimate.weight_variance[:, :n]
-        informed = known & (estimate.determined[:, :n] > 0.5)
+    def _take_result(
+        self, X: Recording, modelled: Int[np.ndarray, " modelled"], circuit: CircuitFit
+    ) -> None:
+        estimate, n = circuit.estimate, len(modelled)
+        unit = mean_slope(circuit.training, estimate.values, estimate.link)
+        informed = (estimate.determined[:, :n] > 0.5) & ~np.eye(n, dtype=bool)
+        error = np.where(informed, np.sqrt(estimate.weight_variance[:, :n]) * unit, np.inf)
         self.model_ = FittedCircuitGNN(
             neuron_parameters=estimate.values,
             link=estimate.link,
             inputs=circuit.found.inputs,
+            modelled=modelled,
             null_rate_hz=X.rate_hz,
-            weights=np.where(known, estimate.values[:, :n] * unit, 0.0),
-            standard_error=np.where(informed, np.sqrt(variance) * unit, np.inf),
+            weights=_among_all(estimate.weights[:, :n] * unit, modelled, X.n_neurons, 0.0),
+            standard_error=_among_all(error, modelled, X.n_neurons, np.inf),
             angle_rad=X.preferred_angle_rad,
         )
         self.null_rate_hz_ = X.rate_hz
@@ -274,8 +295,11 @@ class CircuitGNN(ResumablePredictor):
             "estimator": type(self).__name__,
             "unit": "change of the postsynaptic log rate right after a presynaptic spike",
             "structure": circuit.structure,
-            "tau_s": inputs.tau_s,
+            "tau_s": inputs.kernel.mean_lag_s - inputs.kernel.latency_s,
+            "latency_s": inputs.kernel.latency_s,
+            "synaptic_kernel": str(inputs.kernel),
             "link_power": link.power,
+            "link_bend": link.shape(circuit.estimate.log_rate_at_spikes).bend,
             "link_log_gain": link.log_gain,
             "n_hidden": self.n_hidden,
             "random_state": self.random_state,
@@ -285,6 +309,33 @@ class CircuitGNN(ResumablePredictor):
         if inputs.rotation is not None:
             metadata["rotation_gain"] = inputs.rotation.gain
         return metadata
+
+
+def _neurons_that_fire(
+    training: Recording, history_window_s: float
+) -> Int[np.ndarray, " modelled"]:
+    """Neurons with a scored spike in the training part, at least two."""
+    scored = training.restrict(scored_epochs(training, history_window_s))
+    fires = np.flatnonzero(scored.n_spikes > 0)
+    if len(fires) < _FEWEST_NEURONS:
+        raise InputError(
+            f"only {len(fires)} of {training.n_neurons} neurons fire in the first "
+            f"{training.duration_s:.3g} s, which are for training; use a longer recording, or one "
+            "of neurons that fire"
+        )
+    return fires
+
+
+def _among_all(
+    found: Float[np.ndarray, "modelled modelled"],
+    modelled: Int[np.ndarray, " modelled"],
+    n_neurons: int,
+    elsewhere: float,
+) -> Float[np.ndarray, "post pre"]:
+    """A matrix of all neurons from that of the modelled ones."""
+    whole = np.full((n_neurons, n_neurons), elsewhere)
+    whole[np.ix_(modelled, modelled)] = found
+    return whole
 
 
 def _check_long_enough(training: Recording, held_out: Recording, history_window_s: float) -> None:

@@ -1,10 +1,16 @@
-"""The choice between free and structured weights, and what stands where spikes say nothing."""
+"""The choice between kinds of models, and what stands where spikes say nothing.
+
+Beside free and structured weights there are always two simpler kinds: a Poisson GLM, whose link is
+exponential, and neurons without any coupling. What is returned is never worse than either on
+held-out spikes.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 
 from spikeweft.circuit_gnn.fitting.fit_state import (
+    Candidate,
     FitState,
     clearly_better,
     hardly_worse,
@@ -12,13 +18,41 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence
+from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 
 _UNKNOWN = 0.05
+_STEPS_OF_A_GLM = 3
+
+
+def simpler_stages() -> list[Stage]:
+    """Candidates of simpler kinds, from the free weights."""
+    return [StepSequence("simpler models", (_fit_glm, _fit_without_coupling))]
 
 
 def choice_stages() -> list[Stage]:
-    """Structured or free weights, whichever predicts held-out spikes better."""
-    return [StepSequence("choice", (_choose_weights, _fill_uninformed_weights))]
+    """Structured or free weights, whichever predicts held-out spikes better, or a simpler kind."""
+    steps = (_choose_weights, _fill_uninformed_weights, _choose_kind)
+    return [StepSequence("choice", steps)]
+
+
+def _fit_glm(problem: Problem, state: FitState) -> FitState:
+    """An exponential link: the Poisson GLM."""
+    candidate = problem.reshaped(state.current, EXPONENTIAL)
+    candidate = problem.with_estimated_prior(problem.stepped(candidate, _STEPS_OF_A_GLM))
+    return _with_simpler(problem, state, problem.stepped(candidate))
+
+
+def _fit_without_coupling(problem: Problem, state: FitState) -> FitState:
+    """No coupling: own history, covariates and bias alone."""
+    parameters = state.current.parameters
+    values = np.where(parameters.is_weight, 0.0, parameters.values)
+    parameters = replace(parameters, values=values, weights_fixed=True)
+    candidate = replace(state.current, parameters=parameters, held_out=None)
+    return _with_simpler(problem, state, problem.settled(candidate))
+
+
+def _with_simpler(problem: Problem, state: FitState, candidate: Candidate) -> FitState:
+    return replace(state, simpler=(*state.simpler, problem.scored(candidate)))
 
 
 def _choose_weights(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
@@ -26,6 +60,11 @@ def _choose_weights(problem: Problem, state: FitState) -> FitState:  # noqa: ARG
     chosen = state.structured if is_structured else state.free
     assert chosen is not None
     return replace(state, current=chosen)
+
+
+def _choose_kind(problem: Problem, state: FitState) -> FitState:
+    """A simpler kind where held-out spikes are likelier under it."""
+    return replace(state, current=max((problem.scored(state.current), *state.simpler), key=nats_of))
 
 
 def _fill_uninformed_weights(problem: Problem, state: FitState) -> FitState:
@@ -46,9 +85,7 @@ def _fill_uninformed_weights(problem: Problem, state: FitState) -> FitState:
     values[:, :n_sources][unknown] = np.broadcast_to(center[:, None], known.shape)[unknown]
     parameters = replace(estimate.parameters, values=values).with_careful_steps()
     trial = replace(current, parameters=parameters, held_out=None)
-    for _ in range(2):
-        trial = problem.jointly_stepped(problem.stepped(trial))
-    trial = problem.scored(trial)
+    trial = problem.scored(problem.settled(trial))
     if not hardly_worse(nats_of(trial), nats_of(problem.scored(current))):
         return state
     return replace(state, current=trial)

@@ -1,13 +1,14 @@
 """The joint fit of spike prediction and structure, stage by stage.
 
-1. What all neurons share: synaptic time constant, how an input rotates the circuit where one may,
-   and the link function (`hyperparameter_search`).
-2. Free weights of every neuron by Fisher scoring, with the shared link, on all training data.
-3. Hidden neurons, where asked for: their mean-field activity joins the presynaptic neurons
+1. What all neurons share: synaptic kernel, how an input rotates the circuit where one may, and the
+   link function (`shared_parameters`), on as many spikes as that takes.
+2. Free weights of every neuron by Fisher scoring, with what all share, on all training data.
+3. Simpler kinds: a Poisson GLM, and no coupling at all (`choice`).
+4. Hidden neurons, where asked for: their mean-field activity joins the presynaptic neurons
    (`hidden_neurons_stage`).
-4. Structure: pair networks learn the weights around the current fit; then history, bias and link
+5. Structure: pair networks learn the weights around the current fit; then history, bias and link
    are fitted again to the structured weights, and so on (`structure_rounds`).
-5. Choice: structured or free weights, whichever predicts held-out spikes better (`choice`).
+6. Choice: structured or free weights or a simpler kind, whichever predicts held-out spikes better.
 
 Held-out spikes, never the true circuit, make every choice.
 """
@@ -17,33 +18,39 @@ from dataclasses import replace
 
 import numpy as np
 
-from spikeweft.circuit_gnn.fitting.choice import choice_stages
+from spikeweft.circuit_gnn.fitting.choice import choice_stages, simpler_stages
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
 from spikeweft.circuit_gnn.fitting.hidden_neurons_stage import hidden_stages
-from spikeweft.circuit_gnn.fitting.hyperparameter_search import first_state, search_stages
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters import (
+    first_state,
+    refining_steps,
+    shared_stages,
+)
 from spikeweft.circuit_gnn.fitting.stage import (
     Stage,
     StepSequence,
-    joint_step,
     keep_free,
     prior_step,
     scoring_step,
 )
 from spikeweft.circuit_gnn.fitting.structure_rounds import structure_stages
+from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress
 
+_EXPONENTIAL_BELOW = 0.5 * EXPONENTIAL.bend
+
 
 def stages_of(problem: Problem) -> list[Stage]:
     """The stages of a fit, in their order."""
-    some_steps = (prior_step, scoring_step, scoring_step)
-    free = (_take_all_data, *(*some_steps, joint_step) * 3, *some_steps, keep_free)
     return [
-        *search_stages(problem),
-        StepSequence("free weights", free),
+        *shared_stages(problem),
+        StepSequence("all spikes", (_take_all_data, scoring_step, scoring_step, prior_step)),
+        StepSequence("all spikes", (*refining_steps(problem), prior_step, scoring_step, keep_free)),
+        *simpler_stages(),
         *hidden_stages(problem),
         *structure_stages(problem),
         *choice_stages(),
@@ -137,10 +144,14 @@ class CircuitFit:
     @property
     def structure(self) -> str:
         """What the weights were taken from."""
-        shape = self._reached.shape
-        if shape is None or not self.found.parameters.weights_fixed:
-            return "free weights"
-        return str(shape.shape)
+        shape, parameters = self._reached.shape, self.found.parameters
+        if parameters.weights_fixed and not parameters.weights.any():
+            return "no coupling"
+        if parameters.weights_fixed:
+            return "free weights" if shape is None else str(shape.shape)
+        if self.problem.shape(self.found).bend < _EXPONENTIAL_BELOW:
+            return "free weights, exponential link (a Poisson GLM)"
+        return "free weights"
 
     @property
     def hidden_gain_nats(self) -> float | None:

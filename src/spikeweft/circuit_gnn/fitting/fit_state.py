@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float
+
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import NeuronParameters
 from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape
@@ -12,7 +15,7 @@ WORTH_NATS = 10.0
 
 
 class HeldOutScore(NamedTuple):
-    """How well held-out spikes are predicted: their log-likelihood, and bits per spike."""
+    """How well held-out spikes are predicted, by the neurons that decide: in all, and in bits."""
 
     nats: float
     bits_per_spike: float
@@ -27,7 +30,7 @@ class Candidate:
     parameters
         Of every neuron and of the link.
     inputs
-        Synaptic time constant, rotation and hidden neurons.
+        Synaptic kernel, rotation and hidden neurons.
     on_all_data
         Whether it is fitted to the whole training part, or to the spikes that the search uses.
     held_out
@@ -40,31 +43,12 @@ class Candidate:
     held_out: HeldOutScore | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeConstantSearch:
-    """How far the search through `TAUS_S` has come."""
-
-    direction: int = 1
-    """Towards longer (1) or shorter (-1) ones; 0 once it has ended."""
-
-    has_moved: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharpnessSearch:
-    """Where the search for the link's sharpness stands."""
-
-    factor: float
-    """By which the next step sharpens; 1 once the search has ended."""
-
-    has_moved: bool = False
-
-
 class ScoredShape(NamedTuple):
-    """Shape of a pair network, and the nats of held-out spikes that it gains."""
+    """Shape of a pair network, held-out log-likelihood under it, and the weights it found."""
 
     shape: NetworkShape
     nats: float
+    weights: Float[np.ndarray, "post pre"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +65,10 @@ class FitState:
         Place in the sequence of stages, and steps taken within that stage.
     n_steps_taken
         Steps taken in all.
-    time_constant, sharpness
-        Searches under way.
-    by_power
-        The best candidate from each power of the link that was tried.
     free, structured
         The best candidates with free weights, and with weights of a network.
+    simpler
+        Candidates of simpler kinds.
     nats_before_hidden
         Held-out log-likelihood before hidden neurons joined.
     shapes
@@ -100,11 +82,9 @@ class FitState:
     stage: int = 0
     step: int = 0
     n_steps_taken: int = 0
-    time_constant: TimeConstantSearch = TimeConstantSearch()
-    sharpness: SharpnessSearch | None = None
-    by_power: tuple[Candidate, ...] = ()
     free: Candidate | None = None
     structured: Candidate | None = None
+    simpler: tuple[Candidate, ...] = ()
     nats_before_hidden: float | None = None
     shapes: tuple[ScoredShape, ...] = ()
     shape: ScoredShape | None = None

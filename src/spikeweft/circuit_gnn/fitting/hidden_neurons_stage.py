@@ -6,12 +6,16 @@ import numpy as np
 from jaxtyping import Float
 
 from spikeweft.circuit_gnn.fitting.fit_state import FitState, nats_of
-from spikeweft.circuit_gnn.fitting.hyperparameter_search import GAINS, gain_of, with_gain
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters import (
+    GAINS,
+    gain_of,
+    refining_steps,
+    with_gain,
+)
 from spikeweft.circuit_gnn.fitting.stage import (
     Stage,
     StepSequence,
-    joint_step,
     keep_free,
     prior_step,
     scoring_step,
@@ -29,14 +33,11 @@ def hidden_stages(problem: Problem) -> list[Stage]:
     """Hidden neurons, where asked for, and the rotation that they may let be found."""
     if problem.settings.n_hidden == 0:
         return []
-    # The prior is estimated again at every fourth step, wherever that count stood before.
-    settle = (scoring_step, scoring_step, scoring_step, prior_step) * 3
-    settle_again = (scoring_step, scoring_step, prior_step, scoring_step)
-    stages: list[Stage] = [StepSequence(_NAME, (_join, *settle, joint_step, *settle_again))]
+    steps = (scoring_step, scoring_step, scoring_step, prior_step) * 3
+    settle = [StepSequence(_NAME, (*steps, *refining_steps(problem)))]
+    stages: list[Stage] = [StepSequence(_NAME, (_join,)), *settle]
     if problem.settings.rotated_by is not None:
-        settle = (prior_step, scoring_step, scoring_step, scoring_step) * 3
-        settle_again = (scoring_step, scoring_step, scoring_step, prior_step)
-        stages += [RotationWithHidden(), StepSequence(_NAME, (*settle, joint_step, *settle_again))]
+        stages += [RotationWithHidden(), *settle]
     return [*stages, StepSequence(_NAME, (keep_free,))]
 
 

@@ -1,18 +1,29 @@
 """The problem that a fit solves: its data, and the parts of the method that solve it."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
+
+from spikeweft.circuit_gnn.fitting.deciding_neurons import deciding_neurons
 from spikeweft.circuit_gnn.fitting.fit_state import (
     Candidate,
     HeldOutScore,
     clearly_better,
     nats_of,
 )
+from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import (
+    CollapsedTraces,
+    Drives,
+    collapsed,
+    drives,
+    expanded,
+    kernel_change,
+)
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
+from spikeweft.circuit_gnn.spike_prediction.link import LinkShape
+from spikeweft.circuit_gnn.spike_prediction.link_path import LinkPath
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     Estimate,
@@ -20,6 +31,8 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     evaluate,
 )
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.traces import TraceBuffer
 from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape, NetworkTrainer
 from spikeweft.data.recording import Recording
 from spikeweft.evaluation.prediction import bits_per_spike
@@ -31,8 +44,15 @@ SPIKES_TO_EXPLORE = 3000
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
 
-NETWORKS_PER_ROUND = (1, 2, 4)
-"""Networks whose mean each round of structure learning takes."""
+NETWORKS_PER_ROUND = (2, 4)
+"""Networks whose mean each further round of structure learning takes."""
+
+_MOST_SETTLING_STEPS = 8
+_SETTLED_NATS = 0.5
+_KERNEL_CHANGE = 0.05
+_STEPS_SOFTENED = 2
+_SETTLED_PER_SPIKE = 2e-6
+_NEARLY_UNDAMPED = 1e-6
 
 _N_ESTIMATES_KEPT = 2
 """Estimates kept at hand: the current one, and that of a trial or of what it is compared with."""
@@ -45,21 +65,22 @@ class Problem:
     ----------
     traces_class, scoring, trainer
         What makes traces, takes steps, and learns networks.
-    link_starts
-        Powers of the link from which the search starts, each with the nats by which the log gain
-        is below the mean log rate there.
-    link_dampings
-        How stiffly the link answers to changed weights, in nats per spike; held-out spikes choose.
-        The quadratic form overstates how far a link with a sharp bend should move.
+    first_link
+        Shape of the link from which its estimation starts.
+    learns_link
+        Whether it is estimated, or stays as it is.
+    link_damping
+        How stiffly the link answers to changed weights while networks learn, in nats per spike.
     networks_per_round
-        Networks whose mean each round of structure learning takes.
+        Networks whose mean each further round of structure learning takes; the first has one.
     """
 
     traces_class = CircuitTraces
     scoring = FisherScoring()
     trainer = NetworkTrainer
-    link_starts: Mapping[float, float] = MappingProxyType({1.0: 0.5, 2.5: 1.85})
-    link_dampings: tuple[float, ...] = (0.004, 0.04)
+    first_link = LinkShape(1.0, 1.5)
+    learns_link = True
+    link_damping: float = 0.004
     networks_per_round: tuple[int, ...] = NETWORKS_PER_ROUND
 
     def __init__(self, training: Recording, held_out: Recording, settings: FitSettings) -> None:
@@ -67,6 +88,8 @@ class Problem:
         share = SPIKES_TO_EXPLORE * training.n_neurons / max(len(training.spike_times_s), 1)
         self._explored = training.between(0.0, min(1.0, share))
         self._held_out = held_out
+        self.decides = deciding_neurons(training, held_out, settings.history_window_s)
+        self._buffers: dict[int, list[TraceBuffer]] = {0: [], 1: []}
         self._training_traces: _Traces | None = None
         self._held_out_traces: _Traces | None = None
         self._estimates: list[_KnownEstimate] = []
@@ -74,10 +97,9 @@ class Problem:
     def network_shapes(self, directed: bool) -> tuple[NetworkShape, ...]:
         """Shapes of pair networks among which held-out spikes choose."""
         return tuple(
-            NetworkShape(n_dimensions, directed, damping)
+            NetworkShape(n_dimensions, directed, self.link_damping)
             for n_dimensions in DIMENSIONS
             if n_dimensions < self.recording.n_neurons
-            for damping in self.link_dampings
         )
 
     # -- traces --
@@ -99,7 +121,8 @@ class Problem:
         if last is not None and last.recording is recording and same(last.inputs, inputs):
             return last
         seed = [self.settings.seed, part]
-        traces = self.traces_class(recording, self.settings, inputs, seed)
+        # Made in the memory of the last ones, which no longer hold then.
+        traces = self.traces_class(recording, self.settings, inputs, seed, self._buffers[part])
         return _Traces(recording, inputs, traces)
 
     # -- estimates and steps --
@@ -125,10 +148,92 @@ class Problem:
         estimate = self.scoring.joint_step(self._training_of(candidate), self.estimate(candidate))
         return self._moved(candidate, estimate)
 
-    def sharpened(self, candidate: Candidate, factor: float) -> Candidate:
-        """The candidate with a sharper link, or a softer one where the factor is below one."""
-        parameters = self.scoring.sharpened(candidate.parameters, factor)
+    def settled(self, candidate: Candidate, with_kernel: bool = False) -> Candidate:
+        """The candidate with its weights as they are, and all else fitted to them.
+
+        That is own history, covariates, bias, the link, a scale of all weights and, if asked for,
+        the synaptic kernel.
+        """
+        parameters, inputs = candidate.parameters, candidate.inputs
+        changes = self._kernel_drives(candidate) if with_kernel else []
+        training = self._training_of(candidate)
+        given = drives(training, parameters.weights)
+        traces = CollapsedTraces(training, parameters.n_sources, [given, *changes])
+        start = collapsed(parameters, len(changes)).with_careful_steps(_NEARLY_UNDAMPED)
+        found = self._settled(traces, evaluate(traces, start))
+        settled = expanded(found, parameters).with_careful_steps()
+        candidate = replace(candidate, parameters=settled, held_out=None)
+        if not with_kernel:
+            return candidate
+        coordinates = np.array(inputs.kernel.coordinates) + kernel_change(found)
+        kernel = inputs.kernel.at(coordinates, self.recording.time_resolution_s)
+        return self.settled(self.with_kernel(candidate, kernel))
+
+    def _settled(self, traces: CollapsedTraces, estimate: Estimate) -> NeuronParameters:
+        estimate = self.scoring.step(traces, self.scoring.step(traces, estimate))
+        enough = _SETTLED_NATS + _SETTLED_PER_SPIKE * float(traces.n_spikes.sum())
+        for _ in range(_MOST_SETTLING_STEPS):
+            before = estimate.shared_penalised
+            estimate = self.scoring.step(traces, self.scoring.joint_step(traces, estimate))
+            if estimate.shared_penalised - before < enough:
+                break
+        return estimate.parameters
+
+    def _kernel_drives(self, candidate: Candidate) -> list[list[Drives]]:
+        """How the drive that fixed weights give changes with each coordinate of the kernel."""
+        kernel, changes = candidate.inputs.kernel, []
+        for k in range(len(kernel.coordinates)):
+            both = []
+            for change in (-_KERNEL_CHANGE, _KERNEL_CHANGE):
+                coordinates = np.array(kernel.coordinates)
+                coordinates[k] += change
+                moved = self.with_kernel(candidate, kernel.at(coordinates))
+                both.append(drives(self._training_of(moved), moved.parameters.weights))
+            changes.append([_slope(*ends) for ends in zip(*both, strict=True)])
+        return changes
+
+    def shape(self, candidate: Candidate) -> LinkShape:
+        """The shape of a candidate's link around the mean log rate at the spikes."""
+        estimate = self.estimate(candidate)
+        return estimate.link.shape(estimate.log_rate_at_spikes)
+
+    def reshaped(self, candidate: Candidate, shape: LinkShape) -> Candidate:
+        """The candidate with a link of another shape, its drives in units of the log rate kept."""
+        log_rate = self.estimate(candidate).log_rate_at_spikes
+        path = LinkPath.towards(candidate.parameters, log_rate, shape)
+        parameters = path.at(1.0).with_careful_steps()
         return replace(candidate, parameters=parameters, held_out=None)
+
+    def softened(self, candidate: Candidate, n_parameters: float) -> Candidate:
+        """The candidate with a link no sharper than its quadratic form is good for.
+
+        n spikes tell k parameters of a neuron so that its log rate is uncertain by σ = √(k/n). A
+        link that bends within less is not a parabola as far as weights may move.
+        """
+        n_spikes = float(self.estimate(candidate).derivatives.n_spikes[self.decides].mean())
+        shape, bend = self.shape(candidate), float(np.sqrt(n_spikes / n_parameters))
+        if shape.bend <= bend:
+            return candidate
+        softer = self.reshaped(candidate, shape._replace(bend=bend))
+        return self.stepped(softer, _STEPS_SOFTENED)
+
+    def with_kernel(self, candidate: Candidate, kernel: SynapticKernel) -> Candidate:
+        """The candidate with another synaptic kernel, the areas under all its effects kept."""
+        parameters, inputs = candidate.parameters, candidate.inputs
+        factor = inputs.kernel.area_s / kernel.area_s
+        values = parameters.values.copy()
+        values[:, : parameters.n_sources] *= factor
+        parameters = replace(parameters, values=values, precision=parameters.precision / factor**2)
+        return replace(
+            candidate,
+            parameters=parameters.with_careful_steps(),
+            inputs=replace(inputs, kernel=kernel),
+            held_out=None,
+        )
+
+    def log_evidence(self, candidate: Candidate) -> float:
+        """Log marginal likelihood of the training spikes of the neurons that decide."""
+        return self.estimate(candidate).log_evidence(candidate.inputs.kernel.area_s)
 
     def with_estimated_prior(self, candidate: Candidate) -> Candidate:
         """The candidate with the prior under which its weights are typical."""
@@ -158,13 +263,21 @@ class Problem:
         traces, parameters = self.held_out(candidate.inputs), candidate.parameters
         nats = log_likelihood(traces, parameters.values, parameters.link)
         null_rate_hz = self.recording.rate_hz
-        bits = bits_per_spike(nats, traces.n_spikes, traces.exposure_s, null_rate_hz).mean
-        return replace(candidate, held_out=HeldOutScore(float(nats.sum()), bits))
+        score = bits_per_spike(nats, traces.n_spikes, traces.exposure_s, null_rate_hz)
+        bits = np.nanmean(score.per_neuron[self.decides])
+        return replace(candidate, held_out=HeldOutScore(float(nats[self.decides].sum()), bits))
 
     def better(self, trial: Candidate, current: Candidate) -> Candidate:
         """The trial where held-out spikes are clearly likelier under it, else the current one."""
         current, trial = self.scored(current), self.scored(trial)
         return trial if clearly_better(nats_of(trial), nats_of(current)) else current
+
+
+def _slope(low: Drives, high: Drives) -> Drives:
+    """Change of a drive with a coordinate of the kernel."""
+    width = np.float32(2.0 * _KERNEL_CHANGE)
+    pairs = zip(high, low, strict=True)
+    return Drives(*((above - below) / width for above, below in pairs))
 
 
 class _Traces(NamedTuple):

@@ -56,11 +56,6 @@ def prior_step(problem: Problem, state: FitState) -> FitState:
     return replace(state, current=problem.scored(problem.with_estimated_prior(candidate)))
 
 
-def joint_step(problem: Problem, state: FitState) -> FitState:
-    """A step of all neurons and the link together."""
-    return replace(state, current=problem.scored(problem.jointly_stepped(state.current)))
-
-
 def keep_free(problem: Problem, state: FitState) -> FitState:
     """Keep the current candidate as the one with free weights."""
     current = problem.scored(state.current)

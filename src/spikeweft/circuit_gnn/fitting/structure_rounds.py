@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 
 from spikeweft.circuit_gnn.fitting.fit_state import (
+    WORTH_NATS,
     Candidate,
     FitState,
     ScoredShape,
@@ -23,18 +24,16 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, joint_step, scoring_step
+from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence
 from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives
+from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
     FreeWeights,
     NetworkShape,
     StructureFit,
     StructureProblem,
 )
-from spikeweft.circuit_gnn.structure_learning.quadratic_form import (
-    ConditionalOptimum,
-    QuadraticLikelihood,
-)
+from spikeweft.circuit_gnn.structure_learning.quadratic_form import QuadraticLikelihood
 from spikeweft.runtime.parallel import one_by_one, side_by_side
 
 _WORTH_THREADS = 40
@@ -42,35 +41,34 @@ _WORTH_THREADS = 40
 
 _ENSEMBLE_NATS = 15.0
 _EXTRA_DIMENSIONS = (0, -1, 2)
-_SLIGHTLY_SHARPER = 1.4
-_NEARLY_UNDAMPED = 1e-6
 
 
 def structure_stages(problem: Problem) -> list[Stage]:
     """Choose a shape of network, then learn its weights, round by round."""
     stages: list[Stage] = []
-    if problem.network_shapes(directed=False):
-        tries = tuple(partial(_try_shapes, directed=directed) for directed in (False, True))
-        choices = tuple(partial(_choose_shape, damping=d) for d in problem.link_dampings)
-        stages.append(StepSequence("structure", (*tries, *choices)))
+    if not problem.network_shapes(directed=False):
+        return stages
+    tries = tuple(partial(_try_shapes, directed=directed) for directed in (False, True))
+    stages.append(StepSequence("shape of the network", (*tries, _choose_shape)))
     for k, n_networks in enumerate(problem.networks_per_round):
-        steps = (
-            partial(_learn, k=k, n_networks=n_networks),
-            *(scoring_step, joint_step) * 3,
-            *(_sharpen_or_soften, _sharpen_or_soften),
-            scoring_step,
-            _keep_structured,
-        )
-        stages.append(StructureRound(f"structure {k + 1}", steps))
+        learn = partial(_learn, k=k, n_networks=n_networks)
+        stages.append(WithStructure(StepSequence(f"structure, round {k + 2}", (learn,))))
     return stages
 
 
-class StructureRound(StepSequence):
-    """A round for structured weights; none where no structure predicts better."""
+class WithStructure(Stage):
+    """A stage that is left out where no structure predicts better."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self.name, self.n_steps = stage, stage.name, stage.n_steps
 
     def is_done(self, state: FitState) -> bool:
         """Whether its steps are done, or there is no structure."""
-        return state.shape is None or super().is_done(state)
+        return state.shape is None or self._stage.is_done(state)
+
+    def advance(self, problem: Problem, state: FitState) -> FitState:
+        """The state after its next step."""
+        return self._stage.advance(problem, state)
 
 
 # -- learning networks --
@@ -102,7 +100,7 @@ def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProbl
         free=FreeWeights(
             weights=torch.from_numpy(estimate.weights),
             determined=torch.from_numpy(estimate.determined),
-            precision=estimate.precision,
+            precision=torch.from_numpy(estimate.precision[:, None]),
         ),
         training=QuadraticLikelihood.around(estimate.derivatives),
         held_out=QuadraticLikelihood.around(held_out),
@@ -111,103 +109,79 @@ def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProbl
     )
 
 
-def _adopt(
-    problem: Problem,
-    candidate: Candidate,
-    weights: Float[np.ndarray, "post pre"],
-    link_damping: float,
+def _adopted(
+    problem: Problem, candidate: Candidate, weights: Float[np.ndarray, "post pre"], kernel: bool
 ) -> Candidate:
-    """Take structured weights; history, bias and link go to their conditional optimum."""
+    """The candidate with structured weights, and all else fitted to them; the kernel if asked."""
     estimate, hidden = problem.estimate(candidate), candidate.inputs.hidden
-    n, derivatives = len(estimate.values), estimate.derivatives
-    damping = link_damping * int(derivatives.n_spikes.sum())
-    form = QuadraticLikelihood.around(derivatives)
-    others = ConditionalOptimum.of(form, estimate.n_sources, damping)
-    change = others.given(torch.from_numpy(weights[:n] - estimate.weights)).numpy()
-    values = estimate.values + change[:, :-2]
-    link = estimate.link.changed(*change[0, -2:])
+    n, decides = len(estimate.values), estimate.decides
+    values, given = estimate.values.copy(), estimate.is_weight & decides[:, None]
+    values[given] = np.pad(weights[:n], ((0, 0), (0, values.shape[1] - weights.shape[1])))[given]
     inputs = candidate.inputs
     if hidden is not None:
-        inputs = replace(inputs, hidden=hidden.driven_by(weights[n:], values, link))
-    parameters = replace(estimate.parameters, values=values, link=link, weights_fixed=True)
-    return replace(
-        candidate,
-        parameters=parameters.with_careful_steps(_NEARLY_UNDAMPED),
-        inputs=inputs,
-        held_out=None,
-    )
+        inputs = replace(inputs, hidden=hidden.driven_by(weights[n:], values, estimate.link))
+    parameters = replace(estimate.parameters, values=values, weights_fixed=True)
+    adopted = replace(candidate, parameters=parameters, inputs=inputs, held_out=None)
+    return problem.scored(problem.settled(adopted, with_kernel=kernel))
 
 
 # -- choosing a shape --
 
 
 def _try_shapes(problem: Problem, state: FitState, directed: bool) -> FitState:
-    """Symmetric networks first; directed ones only where none of those predicts better."""
-    if directed and clearly_better(max((s.nats for s in state.shapes), default=0.0), 0.0):
+    """Symmetric networks first; directed ones only where none of those predicts better.
+
+    Each is judged by the likelihood itself, once all else has settled: the quadratic form of a
+    sharp link does not hold far from where it was taken. Some of the spikes are enough for that.
+    """
+    assert state.free is not None
+    if directed and any(clearly_better(s.nats, nats_of(state.free)) for s in state.shapes):
         return state
     shapes = problem.network_shapes(directed)
-    found = fit_networks(problem, state.current, shapes, first_seed=100 if directed else 0)
-    scored = [
-        ScoredShape(shape, -structure.held_out_nats)
+    around = problem.softened(state.current, state.current.parameters.values.shape[1])
+    found = fit_networks(problem, around, shapes, first_seed=100 if directed else 0)
+    some = replace(around, on_all_data=False)
+    scored = tuple(
+        ScoredShape(
+            shape, nats_of(_adopted(problem, some, structure.weights, False)), structure.weights
+        )
         for shape, structure in zip(shapes, found, strict=True)
-    ]
+    )
     return replace(state, shapes=(*state.shapes, *scored))
 
 
-def _choose_shape(problem: Problem, state: FitState, damping: float) -> FitState:
-    """The smallest embedding that held-out spikes do not clearly tell from the best.
-
-    It is then judged by the likelihood itself, once history, bias and link have settled: the
-    quadratic form of a sharp link does not hold far from where it was taken.
-    """
-    tried = [scored for scored in state.shapes if scored.shape.link_damping == damping]
-    best = max((scored.nats for scored in tried), default=0.0)
-    if not clearly_better(best, 0.0):
+def _choose_shape(problem: Problem, state: FitState) -> FitState:
+    """The smallest embedding that held-out spikes do not clearly tell from the best."""
+    assert state.free is not None
+    best = max(scored.nats for scored in state.shapes)
+    if not clearly_better(best, nats_of(state.free)):
         return state
-    shape = min(scored.shape for scored in tried if scored.nats > best - _ENSEMBLE_NATS)
-    estimate = problem.estimate(state.current)
-    (structure,) = fit_networks(problem, state.current, [shape], first_seed=150)
-    trial = _adopt(problem, state.current, structure.weights, damping)
-    for _ in range(2):
-        trial = problem.jointly_stepped(problem.stepped(trial))
-    nats = nats_of(problem.scored(trial))
-    problem.remember(state.current, estimate)
-    if state.shape is None or nats > state.shape.nats:
-        return replace(state, shape=ScoredShape(shape, nats))
-    return state
+    shape = min((s for s in state.shapes if s.nats > best - WORTH_NATS), key=lambda s: s.shape)
+    around = problem.softened(state.current, state.current.parameters.values.shape[1])
+    structured = _adopted(problem, around, shape.weights, problem.settings.tau_s is None)
+    return replace(state, current=structured, structured=structured, shape=shape)
 
 
-# -- a round --
+# -- a further round --
 
 
 def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitState:
-    """Learn networks around the current weights and take the mean of the good ones."""
+    """Learn networks around the current weights and take the mean of the good ones.
+
+    They are kept unless an earlier round was clearly better.
+    """
     assert state.shape is not None
     shape, largest = state.shape.shape, problem.recording.n_neurons - 1
     shapes = [
         shape._replace(n_dimensions=max(min(shape.n_dimensions + extra, largest), 1))
         for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_networks)
     ]
-    found = fit_networks(problem, state.current, shapes, first_seed=200 + 100 * k)
+    n_parameters = shape.n_dimensions * (1 + shape.directed) + N_OWN + 2
+    around = problem.softened(state.current, n_parameters)
+    found = fit_networks(problem, around, shapes, first_seed=200 + 100 * k)
     best = min(structure.held_out_nats for structure in found)
     good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
-    weights = np.mean(good, axis=0)
-    return replace(state, current=_adopt(problem, state.current, weights, shape.link_damping))
-
-
-def _sharpen_or_soften(problem: Problem, state: FitState) -> FitState:
-    """Change the link's sharpness where the training spikes become likelier by it."""
-    estimate = problem.estimate(state.current)
-    for factor in (_SLIGHTLY_SHARPER, 1.0 / _SLIGHTLY_SHARPER):
-        trial = problem.stepped(problem.sharpened(state.current, factor))
-        if problem.estimate(trial).log_likelihood - estimate.log_likelihood > 1.0:
-            return replace(state, current=trial)
-    problem.remember(state.current, estimate)
-    return state
-
-
-def _keep_structured(problem: Problem, state: FitState) -> FitState:
-    """Keep a round's weights unless an earlier round was clearly better."""
-    current = problem.scored(state.current)
+    kernel = problem.settings.tau_s is None
+    current = _adopted(problem, around, np.mean(good, axis=0), kernel)
     keeps = hardly_worse(nats_of(current), nats_of(state.structured))
     return replace(state, current=current, structured=current if keeps else state.structured)

@@ -6,8 +6,15 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from spikeweft.circuit_gnn.spike_prediction.likelihood import LikelihoodDerivatives
-from spikeweft.circuit_gnn.spike_prediction.link import POWER_RANGE, Link
+from spikeweft.circuit_gnn.spike_prediction.likelihood import (
+    LikelihoodDerivatives,
+    log_likelihood,
+)
+from spikeweft.circuit_gnn.spike_prediction.link_path import (
+    LinkPath,
+    SharedDerivatives,
+    bounded_newton_step,
+)
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     Estimate,
     NeuronParameters,
@@ -19,6 +26,7 @@ _STEADY = 1e-6
 _LEAST_DAMPING = 1e-9
 _LARGEST_RATE_CHANGE = 2.0
 _LARGEST_LINK_STEP = 1.0
+_LENGTHS = (1.0, 2.0, 4.0)
 
 
 class FisherScoring:
@@ -27,7 +35,8 @@ class FisherScoring:
     def step(self, traces: TraceParts, estimate: Estimate) -> Estimate:
         """One step of every neuron's parameters at a fixed link."""
         gradient = estimate.derivatives.gradient - estimate.prior_gradient
-        steps = self._solve(estimate, gradient) * estimate.step_length[:, None]
+        steps = self._solve(estimate, self.step_curvature(estimate), gradient)
+        steps *= estimate.step_length[:, None]
         steps = _within_trust(steps, estimate.derivatives)
         trial = evaluate(traces, replace(estimate.parameters, values=estimate.values + steps))
         gain = trial.penalised - estimate.penalised
@@ -44,27 +53,23 @@ class FisherScoring:
         )
 
     def joint_step(self, traces: TraceParts, estimate: Estimate) -> Estimate:
-        """One step of the link and of all neurons, which must make the whole more likely."""
-        change, values = self._joint_change(estimate)
-        link = Link(estimate.link.power + change[0], estimate.link.log_gain + change[1])
-        trial = evaluate(traces, replace(estimate.parameters, values=values, link=link))
-        if not np.sum(trial.penalised - estimate.penalised) > 0:
-            return replace(estimate, link_radius=estimate.link_radius / 4)
-        return replace(trial, link_radius=min(2 * estimate.link_radius, _LARGEST_LINK_STEP))
+        """One step of the link and of all neurons, which must raise the evidence.
 
-    def sharpened(self, parameters: NeuronParameters, factor: float) -> NeuronParameters:
-        """Bend the softplus more sharply relative to the drive, or less by a factor below one.
-
-        High rates stay as they are.
+        It goes as far along its path as the likelihood rises.
         """
-        link = parameters.link
-        changed = replace(
-            parameters,
-            values=parameters.values * factor,
-            link=Link(link.power, link.log_gain - link.power * float(np.log(factor))),
-            precision=parameters.precision / factor**2,
-        )
-        return changed.with_careful_steps()
+        path = self._joint_path(estimate)
+        reached, length = estimate.shared_penalised, 0.0
+        for further in _LENGTHS:
+            nats = _shared_penalised(traces, path.at(further))
+            if not nats > reached:
+                break
+            reached, length = nats, further
+        if length > 0.0:
+            radius = min(2 * estimate.link_radius, _LARGEST_LINK_STEP)
+            trial = evaluate(traces, replace(path.at(length), link_radius=radius))
+            if trial.log_evidence() > estimate.log_evidence():
+                return trial
+        return replace(estimate, link_radius=estimate.link_radius / 4)
 
     def step_curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
         """What a step divides the slope by: both Fisher informations, and the prior's precision.
@@ -74,23 +79,25 @@ class FisherScoring:
         """
         return estimate.posterior_precision + estimate.derivatives.information
 
-    def _joint_change(
-        self, estimate: Estimate
-    ) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, "neuron feature"]]:
-        """Solve the normal equations of all neurons, bordered by the link's."""
-        d = estimate.derivatives
-        free = self._solve(estimate, d.gradient - estimate.prior_gradient)
-        response = np.stack([self._solve(estimate, d.link_cross[:, :, k]) for k in range(2)], 2)
-        schur = d.link_fisher.sum(0) - np.einsum("ifa,ifb->ab", d.link_cross, response)
-        score = d.link_gradient.sum(0) - np.einsum("ifa,if->a", d.link_cross, free)
-        change = _bounded_link_change(schur, score, estimate)
-        return change, estimate.values + _within_trust(free, d) - response @ change
+    def _joint_path(self, estimate: Estimate) -> LinkPath:
+        """Solve the normal equations of all neurons, bordered by those of what they share."""
+        d, decides, shared = estimate.derivatives, estimate.decides, SharedDerivatives.of(estimate)
+        slopes = [d.gradient - estimate.prior_gradient, *np.moveaxis(shared.cross, 2, 0)]
+        curved = estimate.with_prior(d.fisher.copy())
+        free, *responses = (self._solve(estimate, curved.copy(), slope) for slope in slopes)
+        response = np.stack(responses, axis=2)
+        curvature = shared.fisher - np.einsum("ifa,ifb->iab", shared.cross, response)
+        slope = shared.gradient - np.einsum("ifa,if->ia", shared.cross, free)
+        step = bounded_newton_step(curvature[decides].sum(0), slope[decides].sum(0), estimate)
+        return LinkPath.along(estimate, step, _within_trust(free, d) - response @ step)
 
     def _solve(
-        self, estimate: Estimate, right: Float[np.ndarray, "neuron feature"]
+        self,
+        estimate: Estimate,
+        curved: Float[np.ndarray, "neuron feature feature"],
+        right: Float[np.ndarray, "neuron feature"],
     ) -> Float[np.ndarray, "neuron feature"]:
         """Apply the inverse of the damped curvature of each neuron."""
-        curved = self.step_curvature(estimate)
         diagonal = np.einsum("iff->if", curved)
         diagonal += estimate.damping[:, None] * (diagonal + 1e-3)
         if estimate.weights_fixed:
@@ -124,18 +131,10 @@ def _within_trust(
     return steps / np.maximum(1.0, change / _LARGEST_RATE_CHANGE)[:, None]
 
 
-def _bounded_link_change(
-    schur: Float[np.ndarray, "2 2"], score: Float[np.ndarray, " 2"], estimate: Estimate
-) -> Float[np.ndarray, " 2"]:
-    """Newton step of (power, log gain) within the link's radius and the range of powers."""
-    damped, radius = schur + 1e-9 * np.eye(2), estimate.link_radius
-    change = np.linalg.solve(damped, score)
-    change *= min(1.0, radius / max(abs(change[0]), abs(change[1]), 1e-12))
-    power = np.clip(estimate.link.power + change[0], *POWER_RANGE) - estimate.link.power
-    if power != change[0]:
-        gain = (score[1] - damped[1, 0] * power) / damped[1, 1]
-        change = np.array([power, np.clip(gain, -radius, radius)])
-    return change
+def _shared_penalised(traces: TraceParts, parameters: NeuronParameters) -> float:
+    """Penalised log-likelihood of the neurons that decide what all share."""
+    nats = log_likelihood(traces, parameters.values, parameters.link)
+    return float((nats - parameters.penalty(parameters.values))[parameters.decides].sum())
 
 
 def _choose(

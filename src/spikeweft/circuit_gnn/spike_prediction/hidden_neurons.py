@@ -13,6 +13,7 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_placement import (
     positions,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import Traces
 from spikeweft.data.directions import interpolation
 
@@ -113,7 +114,7 @@ class RotatedSources(NamedTuple):
 
 
 def mean_field_traces(
-    traces: Traces, hidden: HiddenNeurons, tau_s: float, rotated: RotatedSources
+    traces: Traces, hidden: HiddenNeurons, kernel: SynapticKernel, rotated: RotatedSources
 ) -> tuple[Float[np.ndarray, "spike hidden"], Float[np.ndarray, "time hidden"]]:
     """Expected traces of hidden neurons, driven by all neurons through the same link.
 
@@ -125,8 +126,12 @@ def mean_field_traces(
     the quadrature times.
     """
     weights, link, n_hidden = hidden.weights, hidden.link, len(hidden.bias)
-    at_times, rates = np.zeros((2, len(traces.times_s), n_hidden))
-    longest_lag_s = 3.0 * float(np.median(traces.weight_s)) if len(traces.weight_s) else 0.0
+    taus_s, amplitudes = np.array(kernel.taus_s), np.array(kernel.amplitudes)
+    n_times = len(traces.times_s)
+    states = np.zeros((len(taus_s), n_times, n_hidden))
+    rates = np.zeros((n_times, n_hidden))
+    step_s = float(np.median(traces.weight_s)) if n_times else 1.0
+    longest_lag_s, delay = 3.0 * step_s, round(kernel.latency_s / step_s)
     _expect(
         traces.times_s,
         traces.at_times[:, : weights.shape[1] - n_hidden],
@@ -134,40 +139,52 @@ def mean_field_traces(
         hidden.bias,
         (link.power, link.log_gain),
         (rotated.sources, rotated.shift),
-        (tau_s, longest_lag_s),
-        at_times,
+        (taus_s, amplitudes, longest_lag_s, delay),
+        states,
         rates,
     )
     last = np.searchsorted(traces.times_s, traces.spike_times_s - _ROUNDING_S) - 1
     lag = np.maximum(traces.spike_times_s - traces.times_s[last], 0.0)
-    kept = np.exp(-lag / tau_s)[:, None]
     known = (last >= 0) & (lag < longest_lag_s)
-    seen = at_times[last] * kept + rates[last] * tau_s * (1.0 - kept)
-    at_spikes = np.where(known[:, None], seen, 0.0)
-    return at_spikes, at_times
+    rate = rates[np.maximum(last - delay, 0)]
+    at_spikes = np.zeros((len(last), n_hidden))
+    for amplitude, tau_s, state in zip(amplitudes, taus_s, states, strict=True):
+        kept = np.exp(-lag / tau_s)[:, None]
+        at_spikes += amplitude * (state[last] * kept + rate * tau_s * (1.0 - kept))
+    at_spikes[~known] = 0.0
+    return at_spikes, np.tensordot(amplitudes, states, 1)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _expect(times_s, observed, weights, bias, link, rotated, spans_s, at_times, rates):
+def _expect(times_s, observed, weights, bias, link, rotated, synapse, states, rates):
     # The rate holds from one quadrature time to the next, for spikes in between as well: counted
     # otherwise at spikes than at quadrature times, it would seem to explain them.
-    (power, log_gain), (sources, shift), (tau_s, longest_lag_s) = link, rotated, spans_s
+    (power, log_gain), (sources, shift) = link, rotated
+    taus_s, amplitudes, longest_lag_s, delay = synapse
     n, n_hidden, n_columns = observed.shape[1], len(bias), weights.shape[1]
-    column = np.zeros(n_columns)
+    column, trace = np.zeros(n_columns), np.zeros(n_hidden)
+    began = 0
     for t in range(len(times_s)):
         lag = times_s[t] - times_s[t - 1] if t else np.inf
+        trace[:] = 0.0
         if lag < longest_lag_s:
-            kept = np.exp(-lag / tau_s)
-            for h in range(n_hidden):
-                at_times[t, h] = at_times[t - 1, h] * kept + rates[t - 1, h] * tau_s * (1.0 - kept)
+            for m in range(len(taus_s)):
+                kept = np.exp(-lag / taus_s[m])
+                for h in range(n_hidden):
+                    rate = rates[t - 1 - delay, h] if t - 1 - delay >= began else 0.0
+                    arrived = rate * taus_s[m] * (1.0 - kept)
+                    states[m, t, h] = states[m, t - 1, h] * kept + arrived
+                    trace[h] += amplitudes[m] * states[m, t, h]
+        else:
+            began = t
         rotated_by = sources[shift[t] % len(sources)]
         for c in range(n_columns):
             source = rotated_by[c]
             if source < 0:
                 column[c] = 0.0
             else:
-                column[c] = observed[t, source] if source < n else at_times[t, source - n]
+                column[c] = observed[t, source] if source < n else trace[source - n]
         for h in range(n_hidden):
             drive = bias[h]
             for c in range(n_columns):

@@ -10,7 +10,45 @@ from torch.nn import functional
 POWER_RANGE = (1.0, 4.0)
 """Powers the link may have; from 1 on, the likelihood of every neuron has one maximum."""
 
+BEND_RANGE = (-16.0, 100.0)
+"""Bends the link may have: below, its rate is exponential in the drive, above, rectified."""
+
 _LOWEST_DRIVE = -60.0
+
+
+class LinkShape(NamedTuple):
+    """The shape of a link, whatever the units of its drive.
+
+    Attributes
+    ----------
+    power
+        The exponent p.
+    bend
+        The drive at which the link gives a reference rate. Far below zero the rate is exponential
+        in the drive around there; the further above, the sharper the softplus bends relative to
+        the drives that matter, up to a rectified power law.
+    """
+
+    power: float
+    bend: float
+
+    def within_range(self) -> "LinkShape":
+        """The nearest shape that a link may have."""
+        power, bend = np.clip(self.power, *POWER_RANGE), np.clip(self.bend, *BEND_RANGE)
+        return LinkShape(float(power), float(bend))
+
+    def link(self, log_rate: float) -> "Link":
+        """The link of this shape that gives the reference rate (log Hz) at the bend."""
+        return Link(self.power, log_rate - self.power * float(np.log(np.logaddexp(0.0, self.bend))))
+
+    @property
+    def slope(self) -> float:
+        """Change of the log rate with the drive, at the bend."""
+        return self.power / ((1.0 + np.exp(-self.bend)) * np.logaddexp(0.0, self.bend))
+
+
+EXPONENTIAL = LinkShape(1.0, BEND_RANGE[0])
+"""The link of a Poisson GLM."""
 
 
 class Link(NamedTuple):
@@ -35,6 +73,11 @@ class Link(NamedTuple):
     def slope(self, drive: Tensor, softplus: Tensor) -> Tensor:
         """Change of the log rate with the drive, d log λ / du; never negative."""
         return self.power * drive.clamp(min=_LOWEST_DRIVE).sigmoid_().div_(softplus)
+
+    def shape(self, log_rate: float) -> LinkShape:
+        """Its shape around a reference rate (log Hz)."""
+        (bend,) = inverse_link(np.array([np.exp(log_rate)]), self)
+        return LinkShape(self.power, float(bend))
 
     def changed(self, power: float, log_gain: float) -> "Link":
         """The link after a change of power and log gain, its power within `POWER_RANGE`."""

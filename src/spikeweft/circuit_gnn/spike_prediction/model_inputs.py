@@ -13,6 +13,7 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
 )
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import (
     N_OWN,
     QUADRATURE_STEP_S,
@@ -49,15 +50,15 @@ class SynapticInputs:
 
     Attributes
     ----------
-    tau_s
-        Synaptic time constant.
+    kernel
+        How a presynaptic spike acts as time passes.
     rotation
         How an input rotates the circuit, where one may.
     hidden
         Hidden neurons and what drives them, where there are any.
     """
 
-    tau_s: float
+    kernel: SynapticKernel
     rotation: Rotation | None = None
     hidden: HiddenNeurons | None = None
 
@@ -70,11 +71,17 @@ class CircuitTraces:
     Parts follow each other in time and are made small enough for memory. Those of a recording that
     fits as a whole are kept; otherwise they are made again whenever they are asked for, and a part
     is gone when the next one is asked for. A part begins one history window before the first time
-    that it scores.
+    that it scores. Traces that are kept are made in the memory of `buffers`, one for each part,
+    where they are given.
     """
 
     def __init__(
-        self, recording: Recording, settings: FitSettings, inputs: SynapticInputs, seed: list[int]
+        self,
+        recording: Recording,
+        settings: FitSettings,
+        inputs: SynapticInputs,
+        seed: list[int],
+        buffers: list[TraceBuffer] | None = None,
     ) -> None:
         self.settings, self.inputs, self.seed = settings, inputs, seed
         n_bytes = _n_bytes(recording, settings)
@@ -87,7 +94,9 @@ class CircuitTraces:
             for part in map(recording.between, starts, edges[1:])
             if len(scored_epochs(part, settings.history_window_s))
         ]
-        self._kept = list(self._made()) if n_bytes <= MOST_KEPT_BYTES else None
+        memory = [] if buffers is None else buffers
+        memory += [TraceBuffer() for _ in range(len(self._recordings) - len(memory))]
+        self._kept = list(self._made(memory)) if n_bytes <= MOST_KEPT_BYTES else None
         scored = [
             part.restrict(scored_epochs(part, settings.history_window_s))
             for part in self._recordings
@@ -100,23 +109,26 @@ class CircuitTraces:
     @property
     def parts(self) -> Iterator[Traces]:
         """The parts, in the order of time."""
-        yield from self._made(TraceBuffer()) if self._kept is None else self._kept
+        if self._kept is None:
+            yield from self._made([TraceBuffer()] * len(self._recordings))
+        else:
+            yield from self._kept
 
     def add_hidden_neurons(
         self, traces: Traces, hidden: HiddenNeurons, rotated: RotatedSources
     ) -> None:
         """Put the mean-field traces of hidden neurons into their columns."""
-        set_shared(traces, 0, *mean_field_traces(traces, hidden, self.inputs.tau_s, rotated))
+        set_shared(traces, 0, *mean_field_traces(traces, hidden, self.inputs.kernel, rotated))
 
-    def _made(self, buffer: TraceBuffer | None = None) -> Iterator[Traces]:
+    def _made(self, memory: list[TraceBuffer]) -> Iterator[Traces]:
         for k, recording in enumerate(self._recordings):
-            yield self._make(recording, k, buffer)
+            yield self._make(recording, k, memory[k])
 
-    def _make(self, recording: Recording, k: int, buffer: TraceBuffer | None) -> Traces:
+    def _make(self, recording: Recording, k: int, buffer: TraceBuffer) -> Traces:
         settings = self.settings
         traces = synaptic_traces(
             recording,
-            tau_s=self.inputs.tau_s,
+            kernel=self.inputs.kernel,
             history_window_s=settings.history_window_s,
             rng=np.random.default_rng([*self.seed, k]),
             n_shared=shared_width(recording, settings),

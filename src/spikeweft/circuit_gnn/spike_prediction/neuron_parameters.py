@@ -2,7 +2,8 @@
 
 The parameters of postsynaptic neuron i are its weights w_ij, the coefficients of its own history
 and of covariates, and a bias. Weights have a Gaussian prior around the mean of those that the same
-neuron receives; its precision is estimated from the weights themselves (empirical Bayes).
+neuron receives; its precision is estimated from the weights themselves (empirical Bayes). What all
+neurons share, this precision too, is decided by those that the spikes inform; any other has its own.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -20,6 +21,7 @@ from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
 from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts
 
 _FIRST_PRECISION = 10.0
+_HIGHEST_PRECISION = 1e9
 _OTHER_PRECISION = 1e-3
 """Precision of the prior of own history and covariates."""
 
@@ -37,11 +39,17 @@ class NeuronParameters:
     link
         The link from drive to rate, shared by all neurons.
     precision
-        Of the Gaussian prior of weights around the mean of their neuron, which is free.
+        Of the Gaussian prior of each neuron's weights around their mean, which is free.
+    decides
+        Neurons that decide what all share: the link, the synaptic kernel and the precision.
     n_sources
         Features that are traces of neurons, observed or hidden; further ones are covariates.
     weights_fixed
         Whether weights between neurons stay as they are, because a network gave them.
+    n_collapsed
+        Features after the first `n_sources` into which fixed weights are collapsed, if they are:
+        the drive that they give, whose coefficient scales them all, and its changes with the
+        synaptic kernel.
     damping, step_length, link_radius
         Levenberg-Marquardt damping and step length of each neuron, and the largest step of the
         link.
@@ -49,9 +57,11 @@ class NeuronParameters:
 
     values: Float[np.ndarray, "neuron feature"]
     link: Link
-    precision: float
+    precision: Float[np.ndarray, " neuron"]
+    decides: Bool[np.ndarray, " neuron"]
     n_sources: int
     weights_fixed: bool = False
+    n_collapsed: int = 0
     damping: Float[np.ndarray, " neuron"]
     step_length: Float[np.ndarray, " neuron"]
     link_radius: float = 1.0
@@ -67,6 +77,9 @@ class NeuronParameters:
     def is_weight(self) -> Bool[np.ndarray, "neuron feature"]:
         """The entries that are weights between neurons, not own history, covariates or bias."""
         entries = np.zeros(self.values.shape, dtype=bool)
+        if self.n_collapsed:
+            entries[:, self.n_sources : self.n_sources + self.n_collapsed] = True
+            return entries
         entries[:, : self.n_sources] = True
         np.fill_diagonal(entries, False)
         return entries
@@ -96,13 +109,16 @@ class NeuronParameters:
         """Add the prior's precision to an information, in place."""
         weight, n = self.is_weight, self.n_sources
         np.einsum("iff->if", information)[:] += self._precisions
+        if self.n_collapsed:
+            return information
         together = weight[:, :n, None] & weight[:, None, :n]
-        information[:, :n, :n] -= together * (self.precision / (n - 1))
+        information[:, :n, :n] -= together * (self.precision / (n - 1))[:, None, None]
         return information
 
     @property
     def _precisions(self) -> Float[np.ndarray, "neuron feature"]:
-        return np.where(self.is_weight, self.precision, _OTHER_PRECISION)
+        of_weights = np.zeros_like(self.precision) if self.n_collapsed else self.precision
+        return np.where(self.is_weight, of_weights[:, None], _OTHER_PRECISION)
 
     def _deviation(
         self, values: Float[np.ndarray, "neuron feature"]
@@ -114,7 +130,7 @@ class NeuronParameters:
         bias.
         """
         weight = self.is_weight
-        mean = np.sum(values, axis=1, where=weight) / (self.n_sources - 1)
+        mean = np.sum(values, axis=1, where=weight) / np.sum(weight, axis=1)
         distance = np.where(weight, values - mean[:, None], values)
         distance[:, -1] = 0.0
         return distance
@@ -143,6 +159,46 @@ class Estimate(NeuronParameters):
         return float(self.derivatives.log_likelihood.sum())
 
     @property
+    def shared_penalised(self) -> float:
+        """Penalised log-likelihood of the neurons that decide what all share."""
+        return float(self.penalised[self.decides].sum())
+
+    @property
+    def log_rate_at_spikes(self) -> float:
+        """Mean log rate (Hz) at the spikes of the neurons that decide what all share."""
+        d, decides = self.derivatives, self.decides
+        n_spikes = max(int(d.n_spikes[decides].sum()), 1)
+        return float(d.log_likelihood[decides].sum()) / n_spikes + 1.0
+
+    def log_evidence(self, area_s: float = 1.0) -> float:
+        """Log marginal likelihood of the neurons that decide what all share (Laplace).
+
+        Where weights are fixed, all else is as good as known: it is the penalised likelihood.
+
+        A link that bends sharply makes the training spikes likely for few weights only, and
+        held-out spikes that miss its bend unlikely: the evidence knows, the likelihood does not.
+        Coefficients without a prior of their own are measured by what they change in the log rate,
+        and weights by the area under their effect, so that links and synaptic kernels can be
+        compared.
+
+        Parameters
+        ----------
+        area_s
+            Area under the synaptic kernel of the traces, where kernels are compared.
+        """
+        if self.weights_fixed:
+            return self.shared_penalised
+        d, n = self.decides, self.n_sources
+        n_shrunk, n_features = n - 2, self.values.shape[1]
+        precision = self.with_prior(self.derivatives.information)[d]
+        np.einsum("iff->if", precision)[:] += 1e-9
+        _, log_volume = np.linalg.slogdet(precision)
+        each = self.penalised[d] + 0.5 * (n_shrunk * np.log(self.precision[d]) - log_volume)
+        slope = self.link.shape(self.log_rate_at_spikes).slope
+        units = (n_features - n_shrunk) * np.log(slope) + (n - n_shrunk) * np.log(area_s)
+        return float(each.sum() + len(each) * units)
+
+    @property
     def posterior_precision(self) -> Float[np.ndarray, "neuron feature feature"]:
         """Fisher information of each neuron's parameters plus the precision of their prior."""
         return self.with_prior(self.derivatives.information)
@@ -162,16 +218,24 @@ class Estimate(NeuronParameters):
     @property
     def determined(self) -> Float[np.ndarray, "post pre"]:
         """How far spikes determine each weight, from 0, its prior alone, to 1 (MacKay 1992, γ)."""
-        return np.clip(1.0 - self.precision * self.weight_variance, 0.0, 1.0)
+        return np.clip(1.0 - self.precision[:, None] * self.weight_variance, 0.0, 1.0)
 
     def with_estimated_prior(self) -> Self:
-        """The prior's precision under which the weights are typical (MacKay 1992)."""
-        entries = self.is_weight[:, : self.n_sources]
-        deviation = self._deviation(self.values)[:, : self.n_sources][entries]
-        if not deviation.any():  # no step has been taken yet, so they say nothing of their spread
+        """The prior's precision under which the weights are typical (MacKay 1992).
+
+        A neuron that does not decide what all share has its own, around that of the others.
+        """
+        weight = self.is_weight[:, : self.n_sources]
+        squared = np.sum(
+            self._deviation(self.values)[:, : self.n_sources] ** 2, axis=1, where=weight
+        )
+        if not squared.any():  # no step has been taken yet, so they say nothing of their spread
             return self
-        n_determined = np.sum(np.maximum(self.determined[entries], 1e-6))
-        return replace(self, precision=float(n_determined / np.sum(deviation**2)))
+        known = np.sum(np.maximum(self.determined, 1e-6), axis=1, where=weight)
+        d = self.decides
+        shared = known[d].sum() / max(squared[d].sum(), known[d].sum() / _HIGHEST_PRECISION)
+        own = (known + 1.0) / (squared + 1.0 / shared)
+        return replace(self, precision=np.where(d, shared, own))
 
 
 def evaluate(traces: TraceParts, parameters: NeuronParameters) -> Estimate:
@@ -181,7 +245,12 @@ def evaluate(traces: TraceParts, parameters: NeuronParameters) -> Estimate:
     return Estimate(**kept, derivatives=derivatives)
 
 
-def without_connections(traces: TraceParts, link: Link, n_hidden: int = 0) -> NeuronParameters:
+def without_connections(
+    traces: TraceParts,
+    link: Link,
+    n_hidden: int = 0,
+    decides: Bool[np.ndarray, " neuron"] | None = None,
+) -> NeuronParameters:
     """No connection at all: every neuron fires at its mean rate."""
     n_neurons = traces.n_neurons
     rate_hz = (traces.n_spikes + 0.5) / (traces.exposure_s + 1.0)
@@ -190,7 +259,8 @@ def without_connections(traces: TraceParts, link: Link, n_hidden: int = 0) -> Ne
     return NeuronParameters(
         values=values,
         link=link,
-        precision=_FIRST_PRECISION,
+        precision=np.full(n_neurons, _FIRST_PRECISION),
+        decides=np.ones(n_neurons, dtype=bool) if decides is None else decides,
         n_sources=n_neurons + n_hidden,
         damping=np.ones(n_neurons),
         step_length=np.ones(n_neurons),

@@ -9,59 +9,117 @@ import numpy as np
 @numba.njit(cache=True, nogil=True, fastmath=True)
 @no_type_check  # numba compiles these; their caller is checked
 def follow_epoch(
-    presynaptic, spike_steps, neurons, rows, times, taus, at_spikes, at_times, own_at_times
+    presynaptic,
+    spike_steps,
+    neurons,
+    rows,
+    times,
+    synapse,
+    own_taus,
+    at_spikes,
+    at_times,
+    own_at_times,
 ):
     """Walk through one epoch, noting the traces before each spike and at each quadrature time.
 
     Of all neurons, those from the first of `presynaptic` up to the second are followed. Spikes of
-    the same time step have no order, so they count only from the next one on.
+    the same time step have no order, so they count only from the next one on. `synapse` holds the
+    exponentials' time constants and amplitudes and the latency, all times in steps.
     """
     first, end = presynaptic
-    n_own = own_at_times.shape[0]
-    first_own = at_times.shape[1]
-    trace = np.zeros(end - first, np.float32)
+    taus, amplitudes, latency = synapse
+    n_own, first_own = own_at_times.shape[0], at_times.shape[1]
+    trace = np.zeros((len(taus), end - first), np.float32)
     own = np.zeros((n_own, end - first), np.float32)
-    now, spike, n_added = np.int64(0), 0, 0
+    now, spike, n_arrived, n_fired = np.int64(0), 0, 0, 0
     if len(spike_steps):
         now = spike_steps[0]
     for point in range(len(times) + 1):
         until = times[point] if point < len(times) else np.int64(2**62)
         while spike < len(spike_steps) and spike_steps[spike] <= until:
-            n_added = _move(
-                trace, own, first, spike_steps, neurons, taus, n_added, now, spike_steps[spike]
-            )
-            now = spike_steps[spike]
+            step = spike_steps[spike]
+            if step > now:
+                n_arrived = _move(
+                    trace,
+                    first,
+                    spike_steps,
+                    neurons,
+                    taus,
+                    amplitudes,
+                    latency,
+                    n_arrived,
+                    now,
+                    step,
+                )
+                n_fired = _move_own(own, first, spike_steps, neurons, own_taus, n_fired, now, step)
+                now = step
             row, post = rows[spike], neurons[spike]
             if row >= 0:
-                at_spikes[row, first:end] = trace
+                _note(at_spikes[row, first:end], trace)
                 if first <= post < end:
                     for k in range(n_own):
                         at_spikes[row, first_own + k] = own[k, post - first]
             spike += 1
         if point < len(times):
-            n_added = _move(trace, own, first, spike_steps, neurons, taus, n_added, now, until)
-            now = until if until > now else now
-            at_times[point, first:end] = trace
+            if until > now:
+                n_arrived = _move(
+                    trace,
+                    first,
+                    spike_steps,
+                    neurons,
+                    taus,
+                    amplitudes,
+                    latency,
+                    n_arrived,
+                    now,
+                    until,
+                )
+                n_fired = _move_own(own, first, spike_steps, neurons, own_taus, n_fired, now, until)
+                now = until
+            _note(at_times[point, first:end], trace)
             own_at_times[:, point, first:end] = own
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
 @no_type_check
-def _move(trace, own, first, spike_steps, neurons, taus, n_added, now, until):
-    """Let time pass from `now` to `until`: the spikes of `now` are added, then all decays."""
-    if until <= now:
-        return n_added
-    while n_added < len(spike_steps) and spike_steps[n_added] < until:
-        pre = neurons[n_added] - first
-        if 0 <= pre < len(trace):
-            trace[pre] += np.float32(1.0)
-            for k in range(own.shape[0]):
-                own[k, pre] += np.float32(1.0)
-        n_added += 1
-    _decay(trace, np.float32(np.exp((now - until) / taus[0])))
+def _move(trace, first, spike_steps, neurons, taus, amplitudes, latency, n_arrived, now, until):
+    """Let time pass from `now` to `until`; spikes arrive one latency after they were fired."""
+    for m in range(len(taus)):
+        _decay(trace[m], np.float32(np.exp((now - until) / taus[m])))
+    while n_arrived < len(spike_steps) and spike_steps[n_arrived] + latency < until:
+        pre = neurons[n_arrived] - first
+        if 0 <= pre < trace.shape[1]:
+            since = spike_steps[n_arrived] + latency - until
+            for m in range(len(taus)):
+                trace[m, pre] += np.float32(amplitudes[m] * np.exp(since / taus[m]))
+        n_arrived += 1
+    return n_arrived
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@no_type_check
+def _move_own(own, first, spike_steps, neurons, own_taus, n_fired, now, until):
+    """The same for own history, which starts at once."""
     for k in range(own.shape[0]):
-        _decay(own[k], np.float32(np.exp((now - until) / taus[1 + k])))
-    return n_added
+        _decay(own[k], np.float32(np.exp((now - until) / own_taus[k])))
+    while n_fired < len(spike_steps) and spike_steps[n_fired] < until:
+        pre = neurons[n_fired] - first
+        if 0 <= pre < own.shape[1]:
+            for k in range(own.shape[0]):
+                own[k, pre] += np.float32(np.exp((spike_steps[n_fired] - until) / own_taus[k]))
+        n_fired += 1
+    return n_fired
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@no_type_check
+def _note(row, trace):
+    """The sum of all exponentials."""
+    for i in range(len(row)):
+        row[i] = trace[0, i]
+    for m in range(1, trace.shape[0]):
+        for i in range(len(row)):
+            row[i] += trace[m, i]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")

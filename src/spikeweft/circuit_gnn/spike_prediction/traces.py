@@ -1,21 +1,22 @@
 """Synaptic traces: the synaptic input from every neuron, at each spike and in between.
 
-The trace of a presynaptic neuron is the state of an exponential synapse, a linear recurrent unit:
-it decays with time constant τ and steps up by one at each spike. It is the narrow message of the
-model, one number per presynaptic neuron, and it is evaluated without bins: at the time of every
-spike, for the log term of the likelihood, and at one random time step per stretch of
-`QUADRATURE_STEP_S`, for its integral.
+The trace of a presynaptic neuron is the state of a synapse, a linear recurrent unit: it steps up by
+one at each spike and decays exponentially, or as a mixture of exponentials that starts after a
+latency (`SynapticKernel`). It is the narrow message of the model, one number per presynaptic
+neuron, and it is evaluated without bins: at the time of every spike, for the log term of the
+likelihood, and at one random time step per stretch of `QUADRATURE_STEP_S`, for its integral.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.trace_kernel import follow_epoch
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -24,10 +25,10 @@ from spikeweft.runtime.parallel import n_side_by_side, side_by_side
 QUADRATURE_STEP_S = 1e-3
 """One time is drawn in each stretch of this length, or at every time step if that is longer."""
 
-OWN_TAUS = (0.2, 5.0)
-"""Time constants of a neuron's own history beside τ, as multiples of τ."""
+OWN_TAUS_S = (0.002, 0.05)
+"""Time constants of a neuron's own history, beside the synaptic kernel."""
 
-N_OWN = len(OWN_TAUS)
+N_OWN = len(OWN_TAUS_S)
 
 SpikeMatrix = Float32[np.ndarray, "spike feature"]
 
@@ -154,7 +155,7 @@ class TraceBuffer:
 def synaptic_traces(
     recording: Recording,
     *,
-    tau_s: float,
+    kernel: SynapticKernel,
     history_window_s: float,
     rng: np.random.Generator,
     n_shared: int = 0,
@@ -166,8 +167,8 @@ def synaptic_traces(
 
     Parameters
     ----------
-    tau_s
-        Time constant of the synapses. Own history has two more, `OWN_TAUS` times as long.
+    kernel
+        How a spike acts as time passes. Own history is also seen at `OWN_TAUS_S`.
     n_shared
         Further shared columns, zero until `set_shared` fills them.
     buffer
@@ -184,9 +185,9 @@ def synaptic_traces(
     own_at_times = buffer.array("own_at_times", N_OWN, len(times), n_neurons)
     at_spikes[:, n_neurons:n_columns], at_spikes[:, -1] = 0.0, 1.0
     at_times[:, n_neurons:] = 0.0
-    taus = tau_s * np.array([1.0, *OWN_TAUS]) / clock.step_s
+    synapse = _in_steps(kernel, clock.step_s)
     epochs = clock.span(recording.epochs_s)
-    _follow_epochs(epochs, spikes, times, taus, (at_spikes, at_times, own_at_times))
+    _follow_epochs(epochs, spikes, times, synapse, (at_spikes, at_times, own_at_times))
     return Traces(
         at_spikes=at_spikes,
         offsets=spikes.offsets,
@@ -202,7 +203,7 @@ def _follow_epochs(
     epochs: Int[np.ndarray, "epoch 2"],
     spikes: "_Spikes",
     times: Int[np.ndarray, " time"],
-    taus: Float[np.ndarray, " tau"],
+    synapse: "_Synapse",
     traces: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     """Fill the traces in place, presynaptic neurons side by side."""
@@ -218,7 +219,8 @@ def _follow_epochs(
                 spikes.neurons[within],
                 spikes.rows[within],
                 times[points],
-                taus,
+                (synapse.taus, synapse.amplitudes, synapse.latency),
+                synapse.own_taus,
                 at_spikes,
                 at_times[points],
                 own_at_times[:, points],
@@ -227,6 +229,24 @@ def _follow_epochs(
     n_neurons = len(spikes.offsets) - 1
     edges = np.linspace(0, n_neurons, n_side_by_side() + 1).astype(int).tolist()
     side_by_side(follow, pairwise(edges))
+
+
+class _Synapse(NamedTuple):
+    """A kernel and the time constants of own history, in steps."""
+
+    taus: Float[np.ndarray, " exponential"]
+    amplitudes: Float[np.ndarray, " exponential"]
+    latency: int
+    own_taus: Float[np.ndarray, " own"]
+
+
+def _in_steps(kernel: SynapticKernel, step_s: float) -> _Synapse:
+    return _Synapse(
+        taus=np.array(kernel.taus_s) / step_s,
+        amplitudes=np.array(kernel.amplitudes),
+        latency=round(kernel.latency_s / step_s),
+        own_taus=np.array(OWN_TAUS_S) / step_s,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

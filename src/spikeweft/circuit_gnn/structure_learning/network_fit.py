@@ -49,7 +49,7 @@ class FreeWeights(NamedTuple):
 
     weights: Float64[Tensor, "post pre"]
     determined: Float64[Tensor, "post pre"]
-    precision: float
+    precision: Float64[Tensor, "post 1"]
 
     def imitation(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
         """Squared distance from the free weights where these are determined."""
@@ -57,11 +57,18 @@ class FreeWeights(NamedTuple):
 
     def penalty(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
         """Negative log prior of the weights that are not determined, around the edge's mean."""
+        return 0.5 * (self.precision * self._continued(weights)).sum()
+
+    def continuation(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
+        """Squared distance of the weights that are not determined from the edge's mean."""
+        return self._continued(weights).sum()
+
+    def _continued(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, "post pre"]:
         edge = (self.determined * (1.0 - self.determined)) ** 2 + 1e-6
         center = (edge * weights).sum(1) / edge.sum(1)
         away = (weights - center[:, None]).square()
         away = away * ~torch.eye(*away.shape, dtype=torch.bool)
-        return 0.5 * self.precision * ((1.0 - self.determined) * away).sum()
+        return (1.0 - self.determined) * away
 
 
 class StructureProblem(NamedTuple):
@@ -131,8 +138,7 @@ class NetworkTrainer:
 
         def imitation() -> Tensor:
             now = self._weights()
-            continued = 2 * free.penalty(now) / free.precision / n_pairs
-            return 10 * (free.imitation(now) / n_pairs + continued) / self.unit**2
+            return 10 * (free.imitation(now) + free.continuation(now)) / n_pairs / self.unit**2
 
         def loss() -> Tensor:
             now = self._weights()

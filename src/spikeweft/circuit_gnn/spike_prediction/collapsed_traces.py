@@ -1,0 +1,131 @@
+"""Traces in which all weights of a neuron are one coefficient: the drive that they give.
+
+Where a network has given the weights, a fit of everything else needs no trace of any other neuron,
+only their weighted sum. That takes a fraction of the time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int
+
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import NeuronParameters
+from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, TraceParts, Traces
+
+
+class Drives(NamedTuple):
+    """The drive that fixed weights give, at the spikes and the quadrature times of one part."""
+
+    at_spikes: Float32[np.ndarray, " spike"]
+    at_times: Float32[np.ndarray, "time neuron"]
+
+
+def drives(traces: TraceParts, weights: Float[np.ndarray, "post pre"]) -> list[Drives]:
+    """Weighted sums of the traces of all sources, part by part."""
+    single = weights.astype(np.float32)
+    return [_drives(part, single) for part in traces.parts]
+
+
+def _drives(part: Traces, weights: Float32[np.ndarray, "post pre"]) -> Drives:
+    n_sources = weights.shape[1]
+    sources = torch.from_numpy(part.at_times[:, :n_sources])
+    at_spikes = np.empty(len(part.at_spikes), np.float32)
+    for i, received in enumerate(weights):
+        spikes = slice(part.offsets[i], part.offsets[i + 1])
+        at_spikes[spikes] = part.at_spikes[spikes, :n_sources] @ received
+    return Drives(at_spikes, (sources @ torch.from_numpy(weights).T).numpy())
+
+
+class CollapsedTraces:
+    """The drive that fixed weights give, own history and covariates, part by part.
+
+    The features of a neuron are, in this order: covariates; the drive that its weights give, and
+    how that changes with each coordinate of the synaptic kernel; its own trace, its own traces at
+    further time constants, and a constant one.
+    """
+
+    def __init__(self, traces: TraceParts, n_sources: int, collapsed: list[list[Drives]]) -> None:
+        self.n_sources = n_sources
+        self.n_neurons, self.exposure_s = traces.n_neurons, traces.exposure_s
+        self.n_features = traces.n_features - n_sources + len(collapsed) + 1
+        self.n_spikes: Int[np.ndarray, " neuron"] = traces.n_spikes
+        of_parts = zip(*collapsed, strict=True)
+        self._parts = [
+            self._with_drives(part, of_part)
+            for part, of_part in zip(traces.parts, of_parts, strict=True)
+        ]
+
+    @property
+    def parts(self) -> Iterator[Traces]:
+        """The parts, in the order of time."""
+        yield from self._parts
+
+    def _with_drives(self, part: Traces, collapsed: tuple[Drives, ...]) -> Traces:
+        n, n_sources = self.n_neurons, self.n_sources
+        own = [part.at_times[:, :n], *part.own_at_times]
+        return Traces(
+            at_spikes=self._at_spikes(part, collapsed),
+            offsets=part.offsets,
+            spike_times_s=part.spike_times_s,
+            at_times=np.ascontiguousarray(part.at_times[:, n_sources:]),
+            own_at_times=np.stack([*(drive.at_times for drive in collapsed), *own]),
+            weight_s=part.weight_s,
+            times_s=part.times_s,
+        )
+
+    def _at_spikes(
+        self, part: Traces, collapsed: tuple[Drives, ...]
+    ) -> Float32[np.ndarray, "spike feature"]:
+        n_sources, n_columns = self.n_sources, part.at_times.shape[1]
+        first = n_columns - n_sources
+        own = first + len(collapsed)
+        features = np.empty((len(part.at_spikes), self.n_features), np.float32)
+        features[:, :first] = part.at_spikes[:, n_sources:n_columns]
+        for k, drive in enumerate(collapsed):
+            features[:, first + k] = drive.at_spikes
+        for i in range(self.n_neurons):
+            spikes = slice(part.offsets[i], part.offsets[i + 1])
+            features[spikes, own] = part.at_spikes[spikes, i]
+        features[:, own + 1 :] = part.at_spikes[:, n_columns:]
+        return features
+
+
+def collapsed(parameters: NeuronParameters, n_kernel: int) -> NeuronParameters:
+    """The parameters of `CollapsedTraces`; the coefficient of the weights' drive is one."""
+    values, n_sources = parameters.values, parameters.n_sources
+    others, n_covariates = values[:, n_sources:], _n_covariates(parameters)
+    own = np.diagonal(values[:, :n_sources])[:, None]
+    one, zero = np.ones_like(own), np.zeros((len(own), n_kernel))
+    together = [others[:, :n_covariates], one, zero, own, others[:, n_covariates:]]
+    return replace(
+        parameters,
+        values=np.concatenate(together, axis=1),
+        n_sources=n_covariates,
+        n_collapsed=1 + n_kernel,
+    )
+
+
+def expanded(found: NeuronParameters, parameters: NeuronParameters) -> NeuronParameters:
+    """Parameters with all weights again, scaled as the coefficient of their drive was."""
+    n_sources, n_covariates = parameters.n_sources, found.n_sources
+    own = n_covariates + found.n_collapsed
+    values: Float[np.ndarray, "neuron feature"] = parameters.values.copy()
+    values[:, :n_sources] *= found.values[:, n_covariates, None]
+    np.fill_diagonal(values[:, :n_sources], found.values[:, own])
+    values[:, n_sources : n_sources + n_covariates] = found.values[:, :n_covariates]
+    values[:, n_sources + n_covariates :] = found.values[:, own + 1 :]
+    return replace(found, values=values, n_sources=n_sources, n_collapsed=0)
+
+
+def kernel_change(found: NeuronParameters) -> Float[np.ndarray, " coordinate"]:
+    """How far the coordinates of the synaptic kernel have moved, the same for all neurons."""
+    drive, *changes = found.values[0, found.n_sources : found.n_sources + found.n_collapsed]
+    return np.array(changes) / drive
+
+
+def _n_covariates(parameters: NeuronParameters) -> int:
+    """Columns of covariates: neither traces of neurons, nor own history, nor the constant."""
+    return parameters.values.shape[1] - parameters.n_sources - N_OWN - 1
