@@ -99,7 +99,7 @@ def test_random_embeddings_say_nothing_of_the_weights():
         form = QuadraticLikelihood(
             torch.zeros(N, N + 3).double(), torch.eye(N + 3).double().repeat(N, 1, 1)
         )
-        problem = StructureProblem(free, form, form, np.zeros((0, N)), 100)
+        problem = StructureProblem(free, form, form, 100)
         rng = torch.Generator().manual_seed(seed)
         trainer = ablations.RandomStartTrainer(problem, NetworkShape(3, directed, 0.004), rng)
         return trainer.first_embedding()

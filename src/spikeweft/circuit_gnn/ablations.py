@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons, RotatedSources
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
-from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts, Traces, set_shared
+from spikeweft.circuit_gnn.spike_prediction.routes import Routes
+from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts, Traces
 from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape, NetworkTrainer
 from spikeweft.circuit_gnn.structure_learning.pair_network import (
     Embedding,
@@ -288,16 +289,15 @@ class WithoutWhitenedSteps(CircuitGNN):
 class MixedColumnTraces(CircuitTraces):
     """What hidden neurons are compared with: as many columns, and no circuit behind them."""
 
-    def add_hidden_neurons(
+    def hidden_traces(
         self,
         traces: Traces,
         hidden: HiddenNeurons,
-        rotated: RotatedSources,  # noqa: ARG002
-    ) -> None:
-        """Put in the mixture of the traces of the two observed neurons between which each lies."""
-        n = hidden.mix.shape[1]
-        columns = (x[:, :n] @ hidden.mix.T for x in (traces.at_spikes, traces.at_times))
-        set_shared(traces, 0, *columns)
+        routes: Routes,  # noqa: ARG002
+    ) -> tuple[Float[np.ndarray, "spike hidden"], Float[np.ndarray, "time hidden"]]:
+        """The mixture of the traces of the two observed neurons between which each lies."""
+        n, mix = hidden.mix.shape[1], hidden.gain * hidden.mix.T
+        return traces.at_spikes[:, :n] @ mix, traces.at_times[:, :n] @ mix
 
 
 class MixedColumnProblem(Problem):

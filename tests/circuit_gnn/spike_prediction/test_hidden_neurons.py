@@ -4,10 +4,10 @@ import pytest
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
     HiddenNeurons,
     Places,
-    RotatedSources,
     mean_field_traces,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
 from spikeweft.data.directions import interpolation, ring_places
 from spikeweft.data.recording import Recording
@@ -107,24 +107,31 @@ def traces_of(recording, tau_s=TAU_S):
     return synaptic_traces(recording, tau_s=tau_s, history_window_s=0.1, rng=rng, n_shared=1)
 
 
-def unrotated(traces, n_columns):
-    """Where nothing rotates the circuit, every column has the trace of its own neuron."""
-    return RotatedSources.unrotated(n_columns, len(traces.times_s))
+def between(n_hidden, n):
+    """Each hidden neuron half-way between two observed ones."""
+    mix = np.zeros((n_hidden, n))
+    for h in range(n_hidden):
+        mix[h, [h % n, (h + 1) % n]] = 0.5
+    return mix
 
 
-def hidden_neurons(weights, bias, link=LINK):
-    n_hidden, n = len(bias), weights.shape[1] - len(bias)
-    adjacent = np.zeros((n, n), dtype=bool)
+def hidden_neurons(weights, bias, link=LINK, gain=1.0, mix=None):
+    n_hidden, n = weights.shape
     return HiddenNeurons(
-        mix=np.zeros((n_hidden, n)), adjacent=adjacent, weights=weights, bias=bias, link=link
+        mix=between(n_hidden, n) if mix is None else mix,
+        adjacent=np.zeros((n, n), dtype=bool),
+        weights=weights,
+        bias=bias,
+        link=link,
+        gain=gain,
     )
 
 
-def mean_field_of(traces, weights, bias, link=LINK, tau_s=TAU_S):
-    """Expected traces of hidden neurons that the observed ones drive, and not each other."""
-    weights = np.concatenate([weights, np.zeros((len(bias), len(bias)))], axis=1)
-    rotated = unrotated(traces, weights.shape[1])
-    return mean_field_traces(traces, hidden_neurons(weights, bias, link), tau_s, rotated)
+def mean_field_of(traces, weights, bias, link=LINK, tau_s=TAU_S, gain=1.0):
+    """Expected traces of hidden neurons that send to nobody, and are driven by observed ones."""
+    hidden = hidden_neurons(weights, bias, link, gain, mix=np.zeros(weights.shape))
+    routes = Routes.unrotated(hidden.mix, len(traces.times_s))
+    return mean_field_traces(traces, hidden, tau_s, routes)
 
 
 @pytest.mark.parametrize(
@@ -211,53 +218,61 @@ def test_the_future_leaves_no_trace():
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
 
 
-def test_a_column_rotated_to_where_no_neuron_is_drives_nothing():
-    """Hidden neurons are driven by rotated traces, not by those of the columns."""
+def test_columns_that_nobody_sends_along_drive_nothing():
     traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
-    weights, bias = np.array([[5.0, 5.0, 5.0, 0.0]]), np.array([-1.0])
-    nobody = RotatedSources(np.full((1, 4), -1), np.zeros(len(traces.times_s), np.int64))
-    silent = mean_field_traces(traces, hidden_neurons(weights, bias), TAU_S, nobody)
+    weights, bias = np.array([[5.0, 5.0, 5.0]]), np.array([-1.0])
+    shift = np.zeros(len(traces.times_s), np.int64)
+    nobody = Routes(np.full((1, 3), -1), np.eye(3), shift)
+    hidden = hidden_neurons(weights, bias, mix=np.zeros((1, 3)))
+    silent = mean_field_traces(traces, hidden, TAU_S, nobody)
     alone = mean_field_of(traces, np.zeros((1, 3)), bias)
     for found, expected in zip(silent, alone, strict=True):
         np.testing.assert_array_equal(found, expected)
-    assert mean_field_of(traces, weights[:, :3], bias)[1].mean() > 2 * silent[1].mean()
+    assert mean_field_of(traces, weights, bias)[1].mean() > 2 * silent[1].mean()
 
 
 def test_rotating_the_sources_is_rotating_the_weights_the_other_way():
     """Column 0 has the trace of neuron 1, and so on."""
     traces = traces_of(poisson(n_neurons=3, duration_s=4.0))
-    weights, bias = np.array([[0.9, -0.4, 0.1, 0.0]]), np.array([0.5])
-    turned = RotatedSources(
-        np.array([[0, 1, 2, 3], [1, 2, 0, 3]]), np.ones(len(traces.times_s), np.int64)
-    )
+    weights, bias = np.array([[0.9, -0.4, 0.1]]), np.array([0.5])
+    shift = np.ones(len(traces.times_s), np.int64)
+    turned = Routes(np.array([[0, 1, 2], [1, 2, 0]]), np.eye(3), shift)
     found = mean_field_traces(traces, hidden_neurons(weights, bias), TAU_S, turned)
     expected = mean_field_of(traces, np.array([[0.1, 0.9, -0.4]]), bias)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+def test_a_hidden_neuron_that_stands_for_three_counts_three_times():
+    """A gain of zero is nobody."""
+    traces = traces_of(poisson(n_neurons=3, duration_s=2.0))
+    one, three, none = (
+        mean_field_of(traces, np.ones((1, 3)), np.zeros(1), gain=gain) for gain in (1.0, 3.0, 0.0)
+    )
+    for k in range(2):
+        np.testing.assert_allclose(three[k], 3 * one[k], rtol=1e-6)
+        np.testing.assert_array_equal(none[k], 0.0)
+
+
 def test_hidden_neurons_that_excite_each_other_without_end_are_held_by_their_refractoriness():
     traces = traces_of(poisson(n_neurons=3, duration_s=2.0))
-    weights = np.concatenate([np.zeros((2, 3)), 50.0 * (1.0 - np.eye(2))], axis=1)
-    at_spikes, at_times = mean_field_traces(
-        traces, hidden_neurons(weights, np.full(2, 5.0)), TAU_S, unrotated(traces, 5)
-    )
+    hidden = hidden_neurons(np.full((2, 3), 50.0), np.full(2, 5.0))
+    routes = Routes.unrotated(hidden.mix, len(traces.times_s))
+    at_spikes, at_times = mean_field_traces(traces, hidden, TAU_S, routes)
     assert np.all(np.isfinite(at_spikes))
     np.testing.assert_allclose(at_times[traces.times_s > 0.5], 500.0 * TAU_S, rtol=1e-3)
 
 
-def test_hidden_neurons_drive_each_other():
-    """Two of them and a constant rate: the trace settles where rate × τ drives that very rate."""
-    traces = traces_of(poisson(n_neurons=3, duration_s=10.0))
-    weights = np.zeros((2, 5))
-    weights[0, 4], weights[1, 3] = 0.8, 0.8
-    found = mean_field_traces(
-        traces, hidden_neurons(weights, np.full(2, 2.0)), TAU_S, unrotated(traces, 5)
-    )[1]
-    settled = found[traces.times_s > 0.5]
+def test_hidden_neurons_drive_each_other_and_not_themselves():
+    """Two between the same two silent neurons: each is driven by the other through both columns."""
+    silent = poisson(n_neurons=2, duration_s=10.0, rate_hz=0.1)
+    hidden = hidden_neurons(np.full((2, 2), 0.8), np.full(2, 2.0), mix=np.full((2, 2), 0.5))
+    traces = traces_of(silent)
+    routes = Routes.unrotated(hidden.mix, len(traces.times_s))
+    late = mean_field_traces(traces, hidden, TAU_S, routes)[1][traces.times_s > 0.5]
+    settled = np.median(late, axis=0)
     drive = 2.0 + 0.8 * settled
     np.testing.assert_allclose(settled, 50.0 * np.logaddexp(0, drive) * TAU_S, rtol=1e-3)
-    assert settled.min() > 1.2 * 50.0 * np.logaddexp(0, 2.0) * TAU_S
 
 
 # -- joining the circuit --
@@ -276,7 +291,7 @@ def test_a_hidden_neuron_is_driven_as_its_neighbours_are():
     """Half-way between two neurons, by the mean of their weights and with the mean of biases."""
     values, angle_rad = parameters_of_a_ring(6), on_ring(6)
     hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), values, LINK)
-    np.testing.assert_allclose(hidden.weights, [[0.5, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(hidden.weights, [[0.5, 1.0, 1.0, 0.5, 0.0, 0.0]])
     np.testing.assert_allclose(hidden.bias, [1.5])
     assert hidden.link == LINK
 
@@ -289,19 +304,7 @@ def test_turning_the_places_turns_what_drives_the_hidden_neurons():
         HiddenNeurons.at(Places.on_ring(angle_rad, places_rad + k * 2 * np.pi / 6), values, LINK)
         for k in (0, 5)
     )
-    np.testing.assert_allclose(
-        turned.weights[:, :6], np.roll(here.weights[:, :6], 5, axis=1), atol=1e-9
-    )
-    np.testing.assert_allclose(turned.weights[:, 6:], here.weights[:, 6:], atol=1e-9)
-
-
-def test_hidden_neurons_are_wired_among_themselves_as_their_neighbours_are():
-    """Two half-way between neighbours: the mean of the four weights; none onto itself."""
-    values, angle_rad = parameters_of_a_ring(6), on_ring(6)
-    hidden = HiddenNeurons.at(
-        Places.on_ring(angle_rad, np.array([np.pi / 6, np.pi / 2])), values, LINK
-    )
-    np.testing.assert_allclose(hidden.weights[:, 6:], [[0.0, 0.75], [0.75, 0.0]])
+    np.testing.assert_allclose(turned.weights, np.roll(here.weights, 5, axis=1), atol=1e-9)
 
 
 def test_a_circuit_that_shows_its_ring_needs_no_preferred_directions():
@@ -319,13 +322,14 @@ def test_a_circuit_that_shows_its_ring_needs_no_preferred_directions():
     np.testing.assert_array_equal(places.adjacent, on_that_ring.adjacent)
 
 
-def test_other_weights_drive_the_same_neurons():
+def test_hidden_neurons_follow_the_circuit_as_it_is_learned():
     values, angle_rad = parameters_of_a_ring(6), on_ring(6)
-    hidden = HiddenNeurons.at(Places.on_ring(angle_rad, np.array([np.pi / 2])), values, LINK)
+    places = Places.on_ring(angle_rad, np.array([np.pi / 2]))
+    hidden = HiddenNeurons.at(places, values, LINK, gain=1.5)
     values[:, -1] += 3.0
-    weights = np.arange(7.0)[None, :]
-    other = hidden.driven_by(weights, values, Link(2.0, 0.0))
-    np.testing.assert_array_equal(other.weights, weights)
+    values[:, :6] *= 2.0
+    other = hidden.settled(values, Link(2.0, 0.0))
+    np.testing.assert_allclose(other.weights, 2.0 * hidden.weights)
     np.testing.assert_allclose(other.bias, hidden.bias + 3.0)
     np.testing.assert_array_equal(other.mix, hidden.mix)
-    assert other.link == Link(2.0, 0.0)
+    assert (other.link, other.gain) == (Link(2.0, 0.0), 1.5)

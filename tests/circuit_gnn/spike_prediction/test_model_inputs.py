@@ -4,7 +4,6 @@ import pytest
 from spikeweft.circuit_gnn.spike_prediction import model_inputs
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
     HiddenNeurons,
-    RotatedSources,
     mean_field_traces,
 )
 from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives, log_likelihood
@@ -15,6 +14,7 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
     shared_width,
 )
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
+from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN
 from spikeweft.data.covariate import Covariate, covariate_columns
@@ -61,19 +61,18 @@ def test_any_other_covariate_enters_as_it_is():
     np.testing.assert_array_equal(covariate_columns(values, False, 3), values[:, None])
 
 
-def test_covariates_follow_the_hidden_neurons_at_the_times_of_the_spikes(recording):
-    """Neurons, then hidden neurons, then each covariate in the order it was asked for."""
+def test_covariates_follow_the_neurons_at_the_times_of_the_spikes(recording):
+    """Observed neurons, then each covariate in the order it was asked for."""
     chosen = settings(("speed", "direction"), n_hidden=2)
     (traces,) = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0]).parts
-    assert shared_width(recording, chosen) == 2 + 1 + 16
-    assert traces.at_spikes.shape[1] == 3 + 2 + 1 + 16 + N_OWN + 1
+    assert shared_width(recording, chosen) == 1 + 16
+    assert traces.at_spikes.shape[1] == 3 + 1 + 16 + N_OWN + 1
     for times_s, columns in (
         (traces.spike_times_s, traces.at_spikes),
         (traces.times_s, traces.at_times),
     ):
-        np.testing.assert_array_equal(columns[:, 3:5], 0)
-        np.testing.assert_allclose(columns[:, 5], times_s**2, atol=0.1)
-        np.testing.assert_allclose(columns[:, 6], np.cos(3 * times_s), atol=0.04)
+        np.testing.assert_allclose(columns[:, 3], times_s**2, atol=0.1)
+        np.testing.assert_allclose(columns[:, 4], np.cos(3 * times_s), atol=0.04)
 
 
 def in_parts(recording, n, monkeypatch, chosen=None):
@@ -138,22 +137,23 @@ def test_the_likelihoods_of_the_parts_add_up(recording, monkeypatch):
     )
 
 
-def test_hidden_neurons_have_their_mean_field_traces_in_columns_of_their_own(recording):
-    """Behind the observed neurons' columns, which they leave as they are."""
+def test_hidden_neurons_send_along_the_columns_between_which_they_lie(recording):
     chosen, link = settings(n_hidden=1), Link(1.0, 3.0)
-    weights = np.array([[0.5, -0.2, 0.1, 0.0]])
     hidden = HiddenNeurons(
-        mix=np.array([[0.5, 0.5, 0.0]]),
+        mix=np.array([[0.25, 0.75, 0.0]]),
         adjacent=np.zeros((3, 3), dtype=bool),
-        weights=weights,
+        weights=np.array([[0.5, -0.2, 0.1]]),
         bias=np.array([0.5]),
         link=link,
+        gain=2.0,
     )
     (alone,) = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0]).parts
     inputs = SynapticInputs(tau_s=0.01, hidden=hidden)
     (joined,) = CircuitTraces(recording, chosen, inputs, [0]).parts
-    unrotated = RotatedSources.unrotated(4, len(alone.times_s))
-    at_spikes, at_times = mean_field_traces(alone, hidden, 0.01, unrotated)
-    np.testing.assert_allclose(joined.at_spikes[:, 3:4], at_spikes, rtol=1e-5)
-    np.testing.assert_allclose(joined.at_times[:, 3:4], at_times, rtol=1e-5)
-    np.testing.assert_array_equal(joined.at_times[:, :3], alone.at_times[:, :3])
+    unrotated = Routes.unrotated(hidden.mix, len(alone.times_s))
+    sent = mean_field_traces(alone, hidden, 0.01, unrotated)
+    for before, after, added in zip(
+        (alone.at_spikes, alone.at_times), (joined.at_spikes, joined.at_times), sent, strict=True
+    ):
+        np.testing.assert_allclose(after[:, :3], before[:, :3] + added @ hidden.mix, rtol=1e-5)
+        np.testing.assert_array_equal(after[:, 3:], before[:, 3:])

@@ -162,14 +162,12 @@ def test_a_weight_of_which_spikes_say_nothing_is_like_those_of_which_they_do(tra
     assert np.all(fit.determined[1:, 0] < fit.determined[1:, 1:].max(axis=1))
 
 
-def test_covariates_are_no_weights_and_hidden_neurons_are(traces):
+def test_covariates_are_no_weights(traces):
     fit = start(traces, RECTIFIED)
     entries = fit.is_weight
     assert not entries[np.arange(N), np.arange(N)].any()
     assert not entries[:, N:].any()
     assert entries.sum() == N * (N - 1)
-    with_hidden = replace(fit, n_sources=N + 1).is_weight
-    np.testing.assert_array_equal(with_hidden[:, N], True)
 
 
 def test_nothing_is_known_of_what_a_silent_neuron_receives():

@@ -91,7 +91,6 @@ def test_a_network_imitates_free_weights_as_far_as_spikes_determine_them():
 
 
 N_RING = 40
-NO_HIDDEN = np.zeros((0, N_RING))
 
 
 def seen_through_noise(truth, rng):
@@ -150,7 +149,7 @@ def learned_by(problem, shape, n_steps, seed=0):
 
 def learn(ring, seed=0, n_steps=300, n_dimensions=4):
     _, noisy, training, held_out = ring
-    problem = StructureProblem(known_from_spikes(noisy), training, held_out, NO_HIDDEN, N_SPIKES)
+    problem = StructureProblem(known_from_spikes(noisy), training, held_out, N_SPIKES)
     return learned_by(problem, NetworkShape(n_dimensions, False, LINK_DAMPING), n_steps, seed)
 
 
@@ -188,7 +187,7 @@ def test_a_network_of_nothing_but_noise_is_not_better_than_none():
     noisy = truth + rng.normal(size=(20, 20)) / np.sqrt(information)
     np.fill_diagonal(noisy, 0.0)
     forms = [form_around(noisy, truth, information, rng) for _ in range(2)]
-    problem = StructureProblem(known_from_spikes(noisy), *forms, np.zeros((0, 20)), N_SPIKES)
+    problem = StructureProblem(known_from_spikes(noisy), *forms, N_SPIKES)
     found = learned_by(problem, NetworkShape(3, False, LINK_DAMPING), n_steps=50)
     assert found.held_out_nats > 100.0
 
@@ -202,29 +201,6 @@ def test_the_same_generator_learns_the_same_weights(ring):
 
 def test_undirected_networks_have_symmetric_weights(learned):
     np.testing.assert_array_equal(learned.weights, learned.weights.T)
-
-
-def test_a_hidden_neuron_gets_the_weights_of_those_between_which_it_lies(ring):
-    """One that lies right on an observed neuron is wired as that one, to it and from it."""
-    _, noisy, training, _ = ring
-    mix = np.eye(N_RING)[[7]]
-    fisher = torch.zeros(N_RING, N_RING + 4, N_RING + 4, dtype=torch.float64)
-    old = [*range(N_RING), *range(N_RING + 1, N_RING + 4)]
-    fisher[:, torch.tensor(old)[:, None], torch.tensor(old)] = training.fisher
-    gradient = torch.zeros(N_RING, N_RING + 4, dtype=torch.float64)
-    gradient[:, old] = training.gradient
-    wider = QuadraticLikelihood(gradient, fisher)
-    weights = np.concatenate([noisy, noisy[:, [7]]], axis=1)
-    determined = np.concatenate([1.0 - np.eye(N_RING), np.zeros((N_RING, 1))], axis=1)
-    problem = StructureProblem(known(determined, weights), wider, wider, mix, N_SPIKES)
-    found = learned_by(problem, NetworkShape(4, False, LINK_DAMPING), n_steps=50)
-    assert found.weights.shape == (N_RING + 1, N_RING + 1)
-    others = np.arange(N_RING) != 7
-    for like, as_observed in (
-        (found.weights[N_RING, :N_RING], found.weights[7]),
-        (found.weights[:N_RING, N_RING], found.weights[:, 7]),
-    ):
-        np.testing.assert_allclose(like[others], as_observed[:N_RING][others], rtol=1e-4, atol=1e-6)
 
 
 def test_where_spikes_say_nothing_the_network_goes_on_as_at_the_edge():
@@ -241,7 +217,7 @@ def test_where_spikes_say_nothing_the_network_goes_on_as_at_the_edge():
     np.fill_diagonal(noisy, 0.0)
     training, held_out = (form_around(noisy, truth, information, rng) for _ in range(2))
     free = known(determined, noisy, precision=10.0)
-    problem = StructureProblem(free, training, held_out, NO_HIDDEN, N_SPIKES)
+    problem = StructureProblem(free, training, held_out, N_SPIKES)
     found = learned_by(problem, NetworkShape(4, False, LINK_DAMPING), n_steps=200)
     assert error(found.weights[far], truth[far]) < 0.1
     assert error(found.weights, truth) < 0.1

@@ -51,6 +51,13 @@ class ScoredShape(NamedTuple):
     weights: Float[np.ndarray, "post pre"]
 
 
+class ScoredGain(NamedTuple):
+    """A gain of hidden neurons, and the penalised log-likelihood of training spikes under it."""
+
+    gain: float
+    nats: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitState:
     """All that the next steps of a fit depend on.
@@ -71,6 +78,8 @@ class FitState:
         Candidates of simpler kinds.
     nats_before_hidden
         Held-out log-likelihood before hidden neurons joined.
+    hidden_gains
+        Gains of hidden neurons that were tried.
     shapes
         Shapes of pair networks that were tried.
     shape
@@ -86,6 +95,7 @@ class FitState:
     structured: Candidate | None = None
     simpler: tuple[Candidate, ...] = ()
     nats_before_hidden: float | None = None
+    hidden_gains: tuple[ScoredGain, ...] = ()
     shapes: tuple[ScoredShape, ...] = ()
     shape: ScoredShape | None = None
 

@@ -1,59 +1,72 @@
-"""Hidden neurons join: placed between the observed ones, and rotated with them."""
+"""Hidden neurons join: placed between the observed ones, and rotated with them.
 
+They send along the columns of their observed neighbours, so they bring one parameter: a gain, for
+how many neurons each of them stands. The training likelihood estimates it, from zero on; where
+held-out spikes are not clearly likelier with them, nobody joins.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
-from spikeweft.circuit_gnn.fitting.fit_state import FitState, nats_of
-from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.shared_parameters import (
-    GAINS,
-    gain_of,
-    refining_steps,
-    with_gain,
+from spikeweft.circuit_gnn.fitting.fit_state import (
+    Candidate,
+    FitState,
+    ScoredGain,
+    clearly_better,
+    nats_of,
 )
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters import refining_steps
 from spikeweft.circuit_gnn.fitting.stage import (
     Stage,
     StepSequence,
-    keep_free,
     prior_step,
     scoring_step,
+    settle_hidden,
+    settled,
 )
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons, Places
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.data.directions import ring_places
 
 _NAME = "hidden neurons"
-_CAREFUL = 1e-2
-_STEPS_ROTATED = 4
+_N_GAINS = 6
+_STEPS_OF_A_TRIAL, _STEPS_SETTLED = 6, 4
+_SAME_GAIN = 0.1
 
 
 def hidden_stages(problem: Problem) -> list[Stage]:
-    """Hidden neurons, where asked for, and the rotation that they may let be found."""
+    """Hidden neurons, where asked for."""
     if problem.settings.n_hidden == 0:
         return []
-    steps = (scoring_step, scoring_step, scoring_step, prior_step) * 3
-    settle = [StepSequence(_NAME, (*steps, *refining_steps(problem)))]
-    stages: list[Stage] = [StepSequence(_NAME, (_join,)), *settle]
-    if problem.settings.rotated_by is not None:
-        stages += [RotationWithHidden(), *settle]
-    return [*stages, StepSequence(_NAME, (keep_free,))]
+    settle = (scoring_step, scoring_step, scoring_step, prior_step) * 2
+    return [
+        StepSequence(_NAME, (_join,)),
+        GainSearch(),
+        Settling(_NAME, (settle_hidden, *settle, *refining_steps(problem), *settle)),
+        StepSequence(_NAME, (_keep_if_better,)),
+    ]
 
 
 def _join(problem: Problem, state: FitState) -> FitState:
+    """Put hidden neurons in their places, silent at first."""
     current = state.current
-    parameters, n_observed = current.parameters, len(current.parameters.values)
-    observed = parameters.values[:, :n_observed]
+    parameters = current.parameters
+    observed = parameters.values[:, : len(parameters.values)]
     places, rotation = _places(problem, observed, current.inputs.rotation)
-    hidden = HiddenNeurons.at(places, parameters.values, parameters.link)
+    hidden = HiddenNeurons.at(places, parameters.values, parameters.link, gain=0.0)
     joined = replace(
         current,
-        parameters=parameters.with_careful_steps(),
         inputs=replace(current.inputs, hidden=hidden, rotation=rotation),
         held_out=None,
     )
-    return replace(state, current=joined, nats_before_hidden=nats_of(state.free))
+    nobody = ScoredGain(0.0, _penalised(problem, joined))
+    return replace(
+        state, current=joined, nats_before_hidden=nats_of(state.free), hidden_gains=(nobody,)
+    )
 
 
 def _places(
@@ -69,32 +82,84 @@ def _places(
     return Places.on_ring(angle_rad, places_rad), rotation
 
 
-class RotationWithHidden(Stage):
-    """Rotate the circuit, hidden neurons included, if held-out spikes gain by it.
+class Settling(StepSequence):
+    """Everything settles to hidden neurons, if they send anything."""
 
-    Only where no rotation was found without them: the fewer neurons are observed, the more places
-    the input rotates to where no neuron is, and the worse a rotation looks.
+    def is_done(self, state: FitState) -> bool:
+        """Whether its steps are done, or nobody sends."""
+        hidden = state.current.inputs.hidden
+        return hidden is None or hidden.gain == 0 or super().is_done(state)
+
+
+class GainSearch(Stage):
+    """The gain of hidden neurons under which training spikes are likeliest, by parabolas.
+
+    Each is judged once weights have settled to it; under a new gain, spikes first become far less
+    likely.
     """
 
     name = _NAME
-    n_steps = len(GAINS)
+    n_steps = _N_GAINS
 
     def is_done(self, state: FitState) -> bool:
-        """Whether all gains were tried, or one was found without hidden neurons."""
-        found_before = state.step == 0 and gain_of(state) != 0.0
-        return found_before or super().is_done(state)
+        """Whether all tries are used up, or the gain is found."""
+        return super().is_done(state) or is_found(state.hidden_gains)
 
     def advance(self, problem: Problem, state: FitState) -> FitState:
-        """Try the next gain; hidden neurons settle twice under it."""
-        current = problem.scored(state.current)
-        inputs = with_gain(current.inputs, GAINS[state.step])
-        trial = replace(current, inputs=inputs, held_out=None)
-        for _ in range(2):
-            careful = trial.parameters.with_careful_steps(_CAREFUL)
-            trial = problem.stepped(replace(trial, parameters=careful), _STEPS_ROTATED)
-            hidden = trial.inputs.hidden
-            assert hidden is not None
-            settled = hidden.settled(trial.parameters.values, trial.parameters.link)
-            trial = replace(trial, inputs=replace(trial.inputs, hidden=settled))
-        trial = replace(trial, parameters=trial.parameters.with_careful_steps())
-        return replace(state, current=problem.better(trial, current))
+        """Try the next gain, from the best so far."""
+        trial = with_hidden_gain(problem, state.current, next_gain(state.hidden_gains))
+        hidden = trial.inputs.hidden
+        assert hidden is not None
+        scored = ScoredGain(hidden.gain, _penalised(problem, trial))
+        best = max(tried.nats for tried in state.hidden_gains)
+        return replace(
+            state,
+            current=trial if scored.nats > best else state.current,
+            hidden_gains=(*state.hidden_gains, scored),
+        )
+
+
+def _penalised(problem: Problem, candidate: Candidate) -> float:
+    return problem.estimate(candidate).shared_penalised
+
+
+def is_found(tried: Sequence[ScoredGain]) -> bool:
+    """Whether the next gain would be about one that was tried."""
+    following = next_gain(tried)
+    return min(abs(following - t.gain) for t in tried) < _SAME_GAIN
+
+
+def next_gain(tried: Sequence[ScoredGain]) -> float:
+    """Where a parabola through the best gain and those next to it has its top.
+
+    The first is one; as long as the largest is best, the next is twice as large.
+    """
+    gains, nats = np.array(sorted(tried)).T
+    best = int(np.argmax(nats))
+    if best == len(gains) - 1:
+        return max(2.0 * float(gains[best]), 1.0)
+    if len(gains) == 2:
+        return float(gains[1]) / 2
+    near = slice(max(best - 1, 0), max(best - 1, 0) + 3)
+    curvature, slope, _ = np.polyfit(gains[near], nats[near], 2)
+    if curvature >= 0:
+        return float(gains[near][0])
+    return float(np.clip(-slope / (2 * curvature), gains[near][0], gains[near][2]))
+
+
+def with_hidden_gain(problem: Problem, candidate: Candidate, gain: float) -> Candidate:
+    """The candidate with another gain of hidden neurons, to which all else has settled."""
+    hidden = candidate.inputs.hidden
+    assert hidden is not None
+    parameters = candidate.parameters.with_careful_steps()
+    inputs = replace(candidate.inputs, hidden=replace(hidden, gain=gain))
+    trial = replace(candidate, parameters=parameters, inputs=inputs, held_out=None)
+    return problem.stepped(settled(problem.stepped(trial, _STEPS_OF_A_TRIAL)), _STEPS_SETTLED)
+
+
+def _keep_if_better(problem: Problem, state: FitState) -> FitState:
+    """Keep hidden neurons where held-out spikes are clearly likelier with them."""
+    current, before = problem.scored(state.current), state.free
+    assert before is not None
+    chosen = current if clearly_better(nats_of(current), nats_of(before)) else before
+    return replace(state, current=chosen, free=chosen)

@@ -103,7 +103,7 @@ def _unconnected(problem: Problem, inputs: SynapticInputs) -> Candidate:
     traces, decides = problem.training(inputs, on_all_data=False), problem.decides
     rate_hz = traces.n_spikes[decides].sum() / traces.exposure_s / decides.sum()
     link = problem.first_link.link(float(np.log(rate_hz + 1e-3)))
-    parameters = without_connections(traces, link, problem.settings.n_hidden, decides)
+    parameters = without_connections(traces, link, decides)
     return Candidate(parameters=parameters, inputs=inputs, on_all_data=False)
 
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 
-from spikeweft.circuit_gnn.fitting.fit_state import FitState
+from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
 
 Step = Callable[[Problem, FitState], FitState]
@@ -60,3 +60,21 @@ def keep_free(problem: Problem, state: FitState) -> FitState:
     """Keep the current candidate as the one with free weights."""
     current = problem.scored(state.current)
     return replace(state, current=current, free=current)
+
+
+def settle_hidden(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
+    """Drive hidden neurons as their observed neighbours are driven now."""
+    return replace(state, current=settled(state.current))
+
+
+def settled(candidate: Candidate) -> Candidate:
+    """The candidate with hidden neurons driven as their observed neighbours are driven now."""
+    hidden, parameters = candidate.inputs.hidden, candidate.parameters
+    assert hidden is not None
+    hidden = hidden.settled(parameters.values, parameters.link)
+    return replace(
+        candidate,
+        parameters=parameters.with_careful_steps(),
+        inputs=replace(candidate.inputs, hidden=hidden),
+        held_out=None,
+    )

@@ -24,7 +24,7 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence
+from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, settled
 from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives
 from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
@@ -51,8 +51,8 @@ def structure_stages(problem: Problem) -> list[Stage]:
     tries = tuple(partial(_try_shapes, directed=directed) for directed in (False, True))
     stages.append(StepSequence("shape of the network", (*tries, _choose_shape)))
     for k, n_networks in enumerate(problem.networks_per_round):
-        learn = partial(_learn, k=k, n_networks=n_networks)
-        stages.append(WithStructure(StepSequence(f"structure, round {k + 2}", (learn,))))
+        steps = (_settle_hidden, partial(_learn, k=k, n_networks=n_networks))
+        stages.append(WithStructure(StepSequence(f"structure, round {k + 2}", steps)))
     return stages
 
 
@@ -92,7 +92,7 @@ def fit_networks(
 
 
 def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProblem:
-    estimate, hidden = problem.estimate(candidate), candidate.inputs.hidden
+    estimate = problem.estimate(candidate)
     held_out = likelihood_derivatives(
         problem.held_out(candidate.inputs), estimate.values, estimate.link
     )
@@ -104,7 +104,6 @@ def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProbl
         ),
         training=QuadraticLikelihood.around(estimate.derivatives),
         held_out=QuadraticLikelihood.around(held_out),
-        hidden_mix=np.zeros((0, len(estimate.values))) if hidden is None else hidden.mix,
         n_spikes=int(estimate.derivatives.n_spikes.sum()),
     )
 
@@ -113,15 +112,12 @@ def _adopted(
     problem: Problem, candidate: Candidate, weights: Float[np.ndarray, "post pre"], kernel: bool
 ) -> Candidate:
     """The candidate with structured weights, and all else fitted to them; the kernel if asked."""
-    estimate, hidden = problem.estimate(candidate), candidate.inputs.hidden
-    n, decides = len(estimate.values), estimate.decides
-    values, given = estimate.values.copy(), estimate.is_weight & decides[:, None]
-    values[given] = np.pad(weights[:n], ((0, 0), (0, values.shape[1] - weights.shape[1])))[given]
-    inputs = candidate.inputs
-    if hidden is not None:
-        inputs = replace(inputs, hidden=hidden.driven_by(weights[n:], values, estimate.link))
+    estimate = problem.estimate(candidate)
+    given = estimate.is_weight[:, : estimate.n_sources] & estimate.decides[:, None]
+    values = estimate.values.copy()
+    values[:, : estimate.n_sources][given] = weights[given]
     parameters = replace(estimate.parameters, values=values, weights_fixed=True)
-    adopted = replace(candidate, parameters=parameters, inputs=inputs, held_out=None)
+    adopted = replace(candidate, parameters=parameters, held_out=None)
     return problem.scored(problem.settled(adopted, with_kernel=kernel))
 
 
@@ -163,6 +159,16 @@ def _choose_shape(problem: Problem, state: FitState) -> FitState:
 
 
 # -- a further round --
+
+
+def _settle_hidden(problem: Problem, state: FitState) -> FitState:
+    """Let hidden neurons fire as the circuit drives them that the last round found.
+
+    Before networks learn, so that they learn the weights that go with it.
+    """
+    if state.current.inputs.hidden is None or not state.current.parameters.weights_fixed:
+        return state
+    return replace(state, current=problem.stepped(settled(state.current)))
 
 
 def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitState:

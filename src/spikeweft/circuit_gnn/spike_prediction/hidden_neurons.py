@@ -5,7 +5,7 @@ from typing import NamedTuple, no_type_check
 
 import numba
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from spikeweft.circuit_gnn.spike_prediction.hidden_placement import (
     mixtures_between,
@@ -13,6 +13,7 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_placement import (
     positions,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.routes import Routes, add_up
 from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import Traces
 from spikeweft.data.directions import interpolation
@@ -55,24 +56,32 @@ class HiddenNeurons:
     adjacent: Bool[np.ndarray, "observed observed"]
     """Observed neurons that are next to each other."""
 
-    weights: Float[np.ndarray, "hidden column"]
-    """From the observed neurons, then from the hidden ones."""
+    weights: Float[np.ndarray, "hidden observed"]
+    """What each receives through the columns of observed neurons."""
 
     bias: Float[np.ndarray, " hidden"]
     link: Link
 
+    gain: float
+    """For how many neurons each one stands: its activity counts so many times; 0 for none."""
+
     @classmethod
     def at(
-        cls, places: Places, values: Float[np.ndarray, "neuron feature"], link: Link
+        cls,
+        places: Places,
+        values: Float[np.ndarray, "neuron feature"],
+        link: Link,
+        gain: float = 1.0,
     ) -> "HiddenNeurons":
         """Interpolate what drives hidden neurons from the observed ones that they lie between."""
-        n_hidden, n = places.mix.shape
+        mix, adjacent = places
         return cls(
-            mix=places.mix,
-            adjacent=places.adjacent,
-            weights=np.zeros((n_hidden, n + n_hidden)),
-            bias=np.zeros(n_hidden),
+            mix=mix,
+            adjacent=adjacent,
+            weights=np.zeros(mix.shape),
+            bias=np.zeros(len(mix)),
             link=link,
+            gain=gain,
         ).settled(values, link)
 
     def settled(self, values: Float[np.ndarray, "neuron feature"], link: Link) -> "HiddenNeurons":
@@ -84,46 +93,20 @@ class HiddenNeurons:
         weights = (values[:, :n] + values[:, :n].T) / 2
         near = self.adjacent / np.maximum(self.adjacent.sum(axis=1, keepdims=True), 1)
         np.fill_diagonal(weights, np.sum(near * weights, axis=1))
-        from_observed = self.mix @ weights
-        from_hidden = from_observed @ self.mix.T
-        np.fill_diagonal(from_hidden, 0.0)
-        return self.driven_by(np.concatenate([from_observed, from_hidden], axis=1), values, link)
-
-    def driven_by(
-        self,
-        weights: Float[np.ndarray, "hidden column"],
-        values: Float[np.ndarray, "neuron feature"],
-        link: Link,
-    ) -> "HiddenNeurons":
-        """The same neurons with other weights, and bias and link as the observed ones have now."""
-        return replace(self, weights=weights, bias=self.mix @ values[:, -1], link=link)
-
-
-class RotatedSources(NamedTuple):
-    """From which neuron each column's trace comes, by how far an input has rotated the circuit."""
-
-    sources: Int[np.ndarray, "shift column"]
-    """Source of a column, observed neurons first; -1 where there is none."""
-
-    shift: Int[np.ndarray, " time"]
-
-    @classmethod
-    def unrotated(cls, n_columns: int, n_times: int) -> "RotatedSources":
-        """Every column has its own neuron's trace, always."""
-        return cls(np.arange(n_columns)[None, :], np.zeros(n_times, np.int64))
+        return replace(self, weights=self.mix @ weights, bias=self.mix @ values[:, -1], link=link)
 
 
 def mean_field_traces(
-    traces: Traces, hidden: HiddenNeurons, kernel: SynapticKernel, rotated: RotatedSources
+    traces: Traces, hidden: HiddenNeurons, kernel: SynapticKernel, routes: Routes
 ) -> tuple[Float[np.ndarray, "spike hidden"], Float[np.ndarray, "time hidden"]]:
     """Expected traces of hidden neurons, driven by all neurons through the same link.
 
-    A hidden neuron fires at the rate λ(Σ_c w_hc s_c + b_h), where the traces s are those of the
-    observed neurons and the expected ones of the hidden, and its trace is that rate seen through
-    the same synapse. It starts from zero wherever scored time is interrupted. It fires no faster
-    than a refractory period of 2 ms allows: weights that are not yet learned may excite hidden
-    neurons in a loop. `traces` are not yet rotated; `rotated` gives the source of each column at
-    the quadrature times.
+    A hidden neuron fires at the rate λ(Σ_c w_hc s_c + b_h), where the columns' traces s are made of
+    those of the observed neurons and the expected ones of the hidden, and its trace is that rate
+    seen through the same synapse, as often as `gain` says. It starts from zero wherever scored time
+    is interrupted. It fires no faster than a refractory period of 2 ms allows: weights that are not
+    yet learned may excite hidden neurons in a loop. `traces` are not yet routed into columns;
+    `routes` say how they are at the quadrature times.
     """
     weights, link, n_hidden = hidden.weights, hidden.link, len(hidden.bias)
     taus_s, amplitudes = np.array(kernel.taus_s), np.array(kernel.amplitudes)
@@ -134,11 +117,10 @@ def mean_field_traces(
     longest_lag_s, delay = 3.0 * step_s, round(kernel.latency_s / step_s)
     _expect(
         traces.times_s,
-        traces.at_times[:, : weights.shape[1] - n_hidden],
-        weights,
-        hidden.bias,
-        (link.power, link.log_gain),
-        (rotated.sources, rotated.shift),
+        traces.at_times[:, : traces.n_neurons],
+        (weights, np.sum(weights * hidden.mix, axis=1), hidden.bias),
+        (link.power, link.log_gain, hidden.gain),
+        (routes.shift, routes.compact),
         (taus_s, amplitudes, longest_lag_s, delay),
         states,
         rates,
@@ -157,12 +139,12 @@ def mean_field_traces(
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _expect(times_s, observed, weights, bias, link, rotated, synapse, states, rates):
+def _expect(times_s, observed, driven, link, routed, synapse, states, rates):
     # The rate holds from one quadrature time to the next, for spikes in between as well: counted
     # otherwise at spikes than at quadrature times, it would seem to explain them.
-    (power, log_gain), (sources, shift) = link, rotated
-    taus_s, amplitudes, longest_lag_s, delay = synapse
-    n, n_hidden, n_columns = observed.shape[1], len(bias), weights.shape[1]
+    (weights, onto_itself, bias), (shift, compact) = driven, routed
+    (power, log_gain, gain), (taus_s, amplitudes, longest_lag_s, delay) = link, synapse
+    n_hidden, n_columns = weights.shape
     column, trace = np.zeros(n_columns), np.zeros(n_hidden)
     began = 0
     for t in range(len(times_s)):
@@ -178,17 +160,13 @@ def _expect(times_s, observed, weights, bias, link, rotated, synapse, states, ra
                     trace[h] += amplitudes[m] * states[m, t, h]
         else:
             began = t
-        rotated_by = sources[shift[t] % len(sources)]
-        for c in range(n_columns):
-            source = rotated_by[c]
-            if source < 0:
-                column[c] = 0.0
-            else:
-                column[c] = observed[t, source] if source < n else trace[source - n]
+        add_up(observed[t], trace, shift[t], compact, column)
         for h in range(n_hidden):
             drive = bias[h]
+            if shift[t] % len(compact[0]) == 0:  # rotated, it is no longer itself that it drives
+                drive -= onto_itself[h] * trace[h]
             for c in range(n_columns):
                 drive += weights[h, c] * column[c]
             softplus = np.log1p(np.exp(-abs(drive))) + max(drive, 0.0)
             rate = np.exp(power * np.log(max(softplus, 1e-26)) + log_gain)
-            rates[t, h] = min(rate, _LARGEST_RATE_HZ)
+            rates[t, h] = gain * min(rate, _LARGEST_RATE_HZ)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
     HiddenNeurons,
-    RotatedSources,
     mean_field_traces,
 )
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
+from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import (
@@ -36,12 +37,12 @@ _N_HARMONICS = 8
 
 
 def shared_width(recording: Recording, settings: FitSettings) -> int:
-    """Columns that hidden neurons and covariates take."""
+    """Columns that covariates take."""
     widths = (
         2 * _N_HARMONICS if recording.covariates[name].is_angle else 1
         for name in settings.covariates
     )
-    return settings.n_hidden + sum(widths)
+    return sum(widths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +115,11 @@ class CircuitTraces:
         else:
             yield from self._kept
 
-    def add_hidden_neurons(
-        self, traces: Traces, hidden: HiddenNeurons, rotated: RotatedSources
-    ) -> None:
-        """Put the mean-field traces of hidden neurons into their columns."""
-        set_shared(traces, 0, *mean_field_traces(traces, hidden, self.inputs.kernel, rotated))
+    def hidden_traces(
+        self, traces: Traces, hidden: HiddenNeurons, routes: Routes
+    ) -> tuple[Float[np.ndarray, "spike hidden"], Float[np.ndarray, "time hidden"]]:
+        """Traces of hidden neurons at spikes and at quadrature times."""
+        return mean_field_traces(traces, hidden, self.inputs.kernel, routes)
 
     def _made(self, memory: list[TraceBuffer]) -> Iterator[Traces]:
         for k, recording in enumerate(self._recordings):
@@ -140,18 +141,24 @@ class CircuitTraces:
 
     def _add_hidden_and_rotate(self, traces: Traces, recording: Recording) -> None:
         """Let hidden neurons fire, then rotate the circuit, them included."""
-        rotation, hidden = self.inputs.rotation, self.inputs.hidden
-        n_columns = traces.n_neurons + (0 if hidden is None else len(hidden.bias))
-        rotated = RotatedSources.unrotated(n_columns, len(traces.times_s))
-        if rotation is not None:
-            shift = rotation.shift(recording, traces.times_s)
-            rotated = RotatedSources(rotation.sources, shift)
+        rotation, hidden, n = self.inputs.rotation, self.inputs.hidden, traces.n_neurons
+        if rotation is None and hidden is None:
+            return
+        at_times = self._routes(traces.times_s, recording, n)
+        at_spikes = self._routes(traces.spike_times_s, recording, n)
+        sent_at_spikes = sent_at_times = None
         if hidden is not None:
-            self.add_hidden_neurons(traces, hidden, rotated)
-        if rotation is not None:
-            at_spikes = rotation.shift(recording, traces.spike_times_s)
-            rotation.rotate(traces.at_times[:, :n_columns], rotated.shift)
-            rotation.rotate(traces.at_spikes[:, :n_columns], at_spikes)
+            sent_at_spikes, sent_at_times = self.hidden_traces(traces, hidden, at_times)
+        at_times.route(traces.at_times[:, :n], sent_at_times)
+        at_spikes.route(traces.at_spikes[:, :n], sent_at_spikes)
+
+    def _routes(self, times_s: Float[np.ndarray, " time"], recording: Recording, n: int) -> Routes:
+        """Along which columns the activity of all neurons goes at some times."""
+        rotation, hidden = self.inputs.rotation, self.inputs.hidden
+        if rotation is None:
+            mix = np.zeros((0, n)) if hidden is None else hidden.mix
+            return Routes.unrotated(mix, len(times_s))
+        return rotation.routes(rotation.shift(recording, times_s), n)
 
 
 def _n_bytes(recording: Recording, settings: FitSettings) -> int:
@@ -164,7 +171,7 @@ def _n_bytes(recording: Recording, settings: FitSettings) -> int:
 
 
 def _add_covariates(traces: Traces, recording: Recording, settings: FitSettings) -> None:
-    first = settings.n_hidden
+    first = 0
     for name in settings.covariates:
         covariate = recording.covariates[name]
         at_spikes, at_times = (

@@ -246,10 +246,7 @@ def evaluate(traces: TraceParts, parameters: NeuronParameters) -> Estimate:
 
 
 def without_connections(
-    traces: TraceParts,
-    link: Link,
-    n_hidden: int = 0,
-    decides: Bool[np.ndarray, " neuron"] | None = None,
+    traces: TraceParts, link: Link, decides: Bool[np.ndarray, " neuron"] | None = None
 ) -> NeuronParameters:
     """No connection at all: every neuron fires at its mean rate."""
     n_neurons = traces.n_neurons
@@ -261,7 +258,7 @@ def without_connections(
         link=link,
         precision=np.full(n_neurons, _FIRST_PRECISION),
         decides=np.ones(n_neurons, dtype=bool) if decides is None else decides,
-        n_sources=n_neurons + n_hidden,
+        n_sources=n_neurons,
         damping=np.ones(n_neurons),
         step_length=np.ones(n_neurons),
     )

@@ -6,13 +6,12 @@ the neuron k places further on. Sign and size of g are not known; held-out spike
 """
 
 from dataclasses import dataclass, replace
-from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 
-from spikeweft.data.directions import N_SLOTS
+from spikeweft.circuit_gnn.spike_prediction.routes import Routes
+from spikeweft.data.directions import N_SLOTS, interpolation
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 
@@ -31,7 +30,7 @@ class Rotation:
     gain
         Factor g of θ.
     places
-        Place on the ring of each column, from 0 to `n_places`; each column has its own.
+        Place on the ring of each neuron, from 0 to `n_places`; each has its own.
     n_places
         How many places the ring has.
     stride
@@ -53,22 +52,25 @@ class Rotation:
         n_steps = self.n_places // self.stride
         return self.stride * np.floor(n_steps * self.gain * theta / (2 * np.pi)).astype(np.int64)
 
-    def rotate(
-        self, columns: Float[np.ndarray, "time column"], shift: Int[np.ndarray, " time"]
-    ) -> None:
-        """Give each column, in place, the trace of the neuron `shift` places further on.
+    def routes(self, shift: Int[np.ndarray, " time"], n_columns: int) -> Routes:
+        """Along which columns neurons send at each time; the first `n_columns` neurons have one.
 
-        Where no neuron is at that place, the trace is zero.
+        Neuron j sends from the place `shift` places before its own: along the column there, or,
+        where no observed neuron is, along the nearest ones on either side.
         """
-        _rotate(columns, shift, self.sources)
+        step_rad = 2 * np.pi / self.n_places
+        own = self.places[:n_columns]
+        shares = interpolation(own * step_rad, np.arange(self.n_places) * step_rad)
+        shares[own] = np.eye(n_columns)
+        return Routes(self.sources, shares, shift)
 
     @property
-    def sources(self) -> Int[np.ndarray, "shift column"]:
-        """Column from which each column's trace comes after a shift; -1 where no neuron is."""
-        column_at = np.full(self.n_places, -1)
-        column_at[self.places] = np.arange(len(self.places))
-        shift = np.arange(self.n_places)[:, None]
-        return column_at[(self.places + shift) % self.n_places]
+    def sources(self) -> Int[np.ndarray, "shift place"]:
+        """Neuron at each place after a shift; -1 where none is."""
+        neuron_at = np.full(self.n_places, -1)
+        neuron_at[self.places] = np.arange(len(self.places))
+        place = np.arange(self.n_places)
+        return neuron_at[(place + place[:, None]) % self.n_places]
 
     def with_neurons(
         self, angle_rad: Float[np.ndarray, " more"]
@@ -133,18 +135,3 @@ def ring_layout(angle_rad: Float[np.ndarray, " neuron"] | None) -> tuple[np.ndar
         f"some of the {len(angle_rad)} neurons prefer the same one of {N_SLOTS} directions, so the "
         "circuit cannot be rotated from neuron to neuron; let the input enter as a covariate"
     )
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # numba compiles it; its caller is checked
-def _rotate(columns, shift, sources):
-    n_columns, rotated = sources.shape[1], np.empty(sources.shape[1], columns.dtype)
-    for t in range(len(columns)):
-        k = shift[t] % len(sources)
-        if k == 0:
-            continue
-        for c in range(n_columns):
-            source = sources[k, c]
-            rotated[c] = columns[t, source] if source >= 0 else 0.0
-        for c in range(n_columns):
-            columns[t, c] = rotated[c]

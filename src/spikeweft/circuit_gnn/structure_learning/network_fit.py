@@ -72,15 +72,11 @@ class FreeWeights(NamedTuple):
 
 
 class StructureProblem(NamedTuple):
-    """What networks learn from: the free weights, and the likelihood of spikes around them.
-
-    Embeddings of hidden neurons are mixed from those of observed ones by `hidden_mix`.
-    """
+    """What networks learn from: the free weights, and the likelihood of spikes around them."""
 
     free: FreeWeights
     training: QuadraticLikelihood
     held_out: QuadraticLikelihood
-    hidden_mix: Float[np.ndarray, "hidden observed"]
     n_spikes: int
 
 
@@ -110,8 +106,7 @@ class NetworkTrainer:
     """Learns a pair network around free weights, keeping what predicts held-out spikes best.
 
     The network first imitates the free weights by least squares, then descends the training
-    likelihood. The held-out likelihood only says when to stop. The weights that hidden neurons
-    receive follow from the network alone.
+    likelihood. The held-out likelihood only says when to stop.
     """
 
     def __init__(
@@ -123,7 +118,6 @@ class NetworkTrainer:
         self.n_sources = free.shape[1]
         self.link_damping = shape.link_damping * problem.n_spikes
         self.others = ConditionalOptimum.of(problem.training, self.n_sources, self.link_damping)
-        self._mix = torch.from_numpy(problem.hidden_mix.astype(np.float32))
         start = self.first_embedding()
         self.network = self.pair_model()
         receiver = start.receiver.clone().requires_grad_()
@@ -157,8 +151,7 @@ class NetworkTrainer:
     def first_embedding(self) -> Embedding:
         """The embedding from which learning starts."""
         free = self.problem.free.weights
-        observed = free[:, : len(free)].numpy()
-        return spectral_embedding(observed, self.shape.n_dimensions, self.shape.directed)
+        return spectral_embedding(free.numpy(), self.shape.n_dimensions, self.shape.directed)
 
     def pair_model(self) -> PairModel:
         """The network that makes a weight of two embeddings, before it has learned."""
@@ -177,18 +170,14 @@ class NetworkTrainer:
         return [*self.network.parameters(), receiver, *([] if sender is receiver else [sender])]
 
     def _weights(self) -> Float64[Tensor, "post pre"]:
-        """The weights that observed neurons now receive."""
-        return self._all_weights()[: len(self.problem.free.weights)]
-
-    def _all_weights(self) -> Float64[Tensor, "post pre"]:
-        return self.network(*self._embedding.with_hidden(self._mix)).double() * self.unit
+        return self.network(*self._embedding).double() * self.unit
 
     def _keep_if_better(self) -> None:
         """Keep the weights unless held-out spikes are as likely under earlier ones."""
         free = self.problem.free.weights
         with torch.no_grad():
-            weights = self._all_weights()
-            change = self.others.given(weights[: len(free)] - free)
+            weights = self._weights()
+            change = self.others.given(weights - free)
         nats = float(self.problem.held_out.nats(change))
         if self._best is None or nats < self._best.held_out_nats:
             self._best = StructureFit(weights=weights.numpy(), held_out_nats=nats)

@@ -22,13 +22,6 @@ class Embedding(NamedTuple):
     receiver: Float32[Tensor, "neuron dimension"]
     sender: Float32[Tensor, "neuron dimension"]
 
-    def with_hidden(self, mix: Float32[Tensor, "hidden neuron"]) -> "Embedding":
-        """Hidden neurons added, each mixed from its observed neighbours (Yoon 2025)."""
-        receiver = torch.cat([self.receiver, mix @ self.receiver])
-        if self.sender is self.receiver:
-            return Embedding(receiver, receiver)
-        return Embedding(receiver, torch.cat([self.sender, mix @ self.sender]))
-
 
 def spectral_embedding(
     weights: Float[np.ndarray, "post pre"], n_dimensions: int, directed: bool
