@@ -144,10 +144,10 @@ def _try_power(problem: Problem, state: FitState, power: float) -> FitState:
     return replace(state, current=problem.scored(trial)) if is_likelier else state
 
 
-def _settled_link(problem: Problem, candidate: Candidate) -> Candidate:
+def _settled_link(problem: Problem, candidate: Candidate, n_steps: int = _LINK_STEPS) -> Candidate:
     """The candidate after steps of all neurons and the link together, as long as they help."""
     nats = problem.log_evidence(candidate)
-    for _ in range(_LINK_STEPS):
+    for _ in range(n_steps):
         trial = problem.jointly_stepped(problem.stepped(candidate))
         trial = problem.with_estimated_prior(trial)
         reached = problem.log_evidence(trial)
@@ -163,14 +163,15 @@ def refine_link(problem: Problem, state: FitState) -> FitState:
     Steps of all neurons and the link together see how likely the best weights make the spikes; how
     sharply the link bends is then judged by all weights that the spikes allow.
     """
-    current = _settled_link(problem, state.current)
+    current = _settled_link(problem, problem.stepped(state.current), n_steps=1)
+    here = Tried(problem.log_evidence(current), current)
     shape = problem.shape(current)
 
     def tried(change: float) -> Tried:
         bend = float(np.sinh(np.arcsinh(shape.bend) + change))
         return tried_link(problem, current, shape._replace(bend=bend).within_range())
 
-    return replace(state, current=problem.scored(at_vertex(tried, _WIDTH_OF_BEND).candidate))
+    return replace(state, current=problem.scored(at_vertex(here, tried, _WIDTH_OF_BEND).candidate))
 
 
 # -- the synaptic kernel --
@@ -197,7 +198,8 @@ def refine_kernel(problem: Problem, state: FitState, width: float) -> FitState:
     current = state.current
     for k in range(len(current.inputs.kernel.coordinates)):
         trial = partial(_tried_coordinate, problem, current, k)
-        current = at_vertex(trial, width).candidate
+        here = Tried(problem.log_evidence(current), current)
+        current = at_vertex(here, trial, width).candidate
     return replace(state, current=problem.scored(current))
 
 

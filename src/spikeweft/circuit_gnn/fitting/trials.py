@@ -34,9 +34,9 @@ def tried_link(problem: Problem, candidate: Candidate, shape: LinkShape, n_steps
     return Tried(problem.log_evidence(settled), settled)
 
 
-def at_vertex(tried: Callable[[float], Tried], width: float) -> Tried:
+def at_vertex(here: Tried, tried: Callable[[float], Tried], width: float) -> Tried:
     """The likeliest of no change, changes both ways, and the vertex of the parabola they make."""
-    here, low, high = tried(0.0), tried(-width), tried(width)
+    low, high = tried(-width), tried(width)
     curvature = 2 * here.nats - low.nats - high.nats
     rise = (high.nats - low.nats) / 2
     change = rise / curvature if curvature > 0 else 2.0 * np.sign(rise)

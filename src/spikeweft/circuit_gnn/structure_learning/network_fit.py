@@ -44,7 +44,8 @@ class FreeWeights(NamedTuple):
     """Weights that were fitted without a network, and how far spikes determine them.
 
     A weight of which spikes say nothing is taken to be like those of its neuron of which they say
-    little: at the edge of what is known, the network is continued evenly.
+    little: at the edge of what is known, the network is continued evenly, and the more so the less
+    its weights differ there.
     """
 
     weights: Float64[Tensor, "post pre"]
@@ -57,18 +58,29 @@ class FreeWeights(NamedTuple):
 
     def penalty(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
         """Negative log prior of the weights that are not determined, around the edge's mean."""
-        return 0.5 * (self.precision * self._continued(weights)).sum()
+        away, _ = self._from_edge(weights)
+        return 0.5 * (self.precision * (1.0 - self.determined) * away).sum()
 
     def continuation(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
         """Squared distance of the weights that are not determined from the edge's mean."""
-        return self._continued(weights).sum()
+        away, _ = self._from_edge(weights)
+        return ((1.0 - self.determined) * away).sum()
 
-    def _continued(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, "post pre"]:
-        edge = (self.determined * (1.0 - self.determined)) ** 2 + 1e-6
+    def continued_as(self, weights: Float64[Tensor, "post pre"]) -> "FreeWeights":
+        """The same, with the precision that weights at the edge have, if that is higher."""
+        away, edge = self._from_edge(weights)
+        spread = float((edge * away).sum() / edge.sum())
+        least = 1.0 / spread if spread else 0.0
+        return self._replace(precision=self.precision.clamp(min=least))
+
+    def _from_edge(
+        self, weights: Float64[Tensor, "post pre"]
+    ) -> tuple[Float64[Tensor, "post pre"], Float64[Tensor, "post pre"]]:
+        """Squared distances from the mean at the edge, and how far each weight is at the edge."""
+        off_diagonal = ~torch.eye(*weights.shape, dtype=torch.bool)
+        edge = off_diagonal * ((self.determined * (1.0 - self.determined)) ** 2 + 1e-6)
         center = (edge * weights).sum(1) / edge.sum(1)
-        away = (weights - center[:, None]).square()
-        away = away * ~torch.eye(*away.shape, dtype=torch.bool)
-        return (1.0 - self.determined) * away
+        return off_diagonal * (weights - center[:, None]).square(), edge
 
 
 class StructureProblem(NamedTuple):
@@ -137,10 +149,12 @@ class NetworkTrainer:
         def loss() -> Tensor:
             now = self._weights()
             decay = sum(layer.weight.square().sum() for layer in self.network.layers)
-            nats = likelihood.nats(now - free.weights) + free.penalty(now)
+            nats = likelihood.nats(now - free.weights) + continued.penalty(now)
             return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
 
         _descend(self._learned, imitation, IMITATION_STEPS)
+        with torch.no_grad():
+            continued = free.continued_as(self._weights())
         self._keep_if_better()
         _descend(self._learned, loss, LEARNING_STEPS, self._keep_if_better)
         assert self._best is not None
