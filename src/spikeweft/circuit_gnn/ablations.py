@@ -200,7 +200,7 @@ class IsotropicTrainer(NetworkTrainer):
     def likelihood(self) -> WeightLikelihood:
         """Least squares around a plain step."""
         form = isotropic(self.problem.training, self.n_sources)
-        others = ConditionalOptimum.of(form, self.n_sources, self.link_damping)
+        others = ConditionalOptimum.of(form, self.n_sources)
         return WeightLikelihood.of(form, others, self.n_sources)
 
 
@@ -233,7 +233,6 @@ class ExponentialLinkProblem(Problem):
     scoring = ExponentialLinkScoring()
     first_link = EXPONENTIAL
     learns_link = False
-    link_damping = 1e9
 
 
 class WithoutLearnedLink(CircuitGNN):

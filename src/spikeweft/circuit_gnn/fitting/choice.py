@@ -21,7 +21,7 @@ from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 
 _UNKNOWN = 0.05
-_STEPS_OF_A_GLM = 3
+_STEPS_OF_A_GLM = 2
 
 
 def simpler_stages() -> list[Stage]:

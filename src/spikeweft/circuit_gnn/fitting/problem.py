@@ -69,8 +69,6 @@ class Problem:
         Shape of the link from which its estimation starts.
     learns_link
         Whether it is estimated, or stays as it is.
-    link_damping
-        How stiffly the link answers to changed weights while networks learn, in nats per spike.
     networks_per_round
         Networks whose mean each further round of structure learning takes; the first has one.
     """
@@ -80,7 +78,6 @@ class Problem:
     trainer = NetworkTrainer
     first_link = LinkShape(1.0, 1.5)
     learns_link = True
-    link_damping: float = 0.004
     networks_per_round: tuple[int, ...] = NETWORKS_PER_ROUND
 
     def __init__(self, training: Recording, held_out: Recording, settings: FitSettings) -> None:
@@ -97,7 +94,7 @@ class Problem:
     def network_shapes(self, directed: bool) -> tuple[NetworkShape, ...]:
         """Shapes of pair networks among which held-out spikes choose."""
         return tuple(
-            NetworkShape(n_dimensions, directed, self.link_damping)
+            NetworkShape(n_dimensions, directed)
             for n_dimensions in DIMENSIONS
             if n_dimensions < self.recording.n_neurons
         )
@@ -173,9 +170,10 @@ class Problem:
         estimate = self.scoring.step(traces, self.scoring.step(traces, estimate))
         enough = _SETTLED_NATS + _SETTLED_PER_SPIKE * float(traces.n_spikes.sum())
         for _ in range(_MOST_SETTLING_STEPS):
-            before = estimate.shared_penalised
+            before = estimate
             estimate = self.scoring.step(traces, self.scoring.joint_step(traces, estimate))
-            if estimate.shared_penalised - before < enough:
+            gain = estimate.shared_penalised - before.shared_penalised
+            if gain < enough and estimate.link_radius >= before.link_radius:
                 break
         return estimate.parameters
 
@@ -204,17 +202,19 @@ class Problem:
         parameters = path.at(1.0).with_careful_steps()
         return replace(candidate, parameters=parameters, held_out=None)
 
-    def softened(self, candidate: Candidate, n_parameters: float) -> Candidate:
+    def softened(self, candidate: Candidate) -> Candidate:
         """The candidate with a link no sharper than its quadratic form is good for.
 
-        n spikes tell k parameters of a neuron so that its log rate is uncertain by σ = √(k/n). A
-        link that bends within less is not a parabola as far as weights may move.
+        n spikes tell k parameters of a neuron so that its log rate is uncertain by σ = √(k/n), and
+        differs by 2σ between two such estimates. A link that bends within less is not a parabola as
+        far as weights may move.
         """
-        n_spikes = float(self.estimate(candidate).derivatives.n_spikes[self.decides].mean())
-        shape, bend = self.shape(candidate), float(np.sqrt(n_spikes / n_parameters))
+        estimate = self.estimate(candidate)
+        n_spikes = float(estimate.derivatives.n_spikes[self.decides].mean())
+        shape, bend = self.shape(candidate), 2.0 * np.sqrt(n_spikes / estimate.values.shape[1])
         if shape.bend <= bend:
             return candidate
-        softer = self.reshaped(candidate, shape._replace(bend=bend))
+        softer = self.reshaped(candidate, shape._replace(bend=float(bend)))
         return self.stepped(softer, _STEPS_SOFTENED)
 
     def with_kernel(self, candidate: Candidate, kernel: SynapticKernel) -> Candidate:

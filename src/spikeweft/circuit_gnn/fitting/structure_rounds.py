@@ -26,7 +26,6 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, settled
 from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives
-from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
     FreeWeights,
     NetworkShape,
@@ -104,7 +103,6 @@ def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProbl
         ),
         training=QuadraticLikelihood.around(estimate.derivatives),
         held_out=QuadraticLikelihood.around(held_out),
-        n_spikes=int(estimate.derivatives.n_spikes.sum()),
     )
 
 
@@ -134,7 +132,7 @@ def _try_shapes(problem: Problem, state: FitState, directed: bool) -> FitState:
     if directed and any(clearly_better(s.nats, nats_of(state.free)) for s in state.shapes):
         return state
     shapes = problem.network_shapes(directed)
-    around = problem.softened(state.current, state.current.parameters.values.shape[1])
+    around = problem.softened(state.current)
     found = fit_networks(problem, around, shapes, first_seed=100 if directed else 0)
     some = replace(around, on_all_data=False)
     scored = tuple(
@@ -153,8 +151,7 @@ def _choose_shape(problem: Problem, state: FitState) -> FitState:
     if not clearly_better(best, nats_of(state.free)):
         return state
     shape = min((s for s in state.shapes if s.nats > best - WORTH_NATS), key=lambda s: s.shape)
-    around = problem.softened(state.current, state.current.parameters.values.shape[1])
-    structured = _adopted(problem, around, shape.weights, problem.settings.tau_s is None)
+    structured = _adopted(problem, state.current, shape.weights, problem.settings.tau_s is None)
     return replace(state, current=structured, structured=structured, shape=shape)
 
 
@@ -182,12 +179,10 @@ def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitSta
         shape._replace(n_dimensions=max(min(shape.n_dimensions + extra, largest), 1))
         for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_networks)
     ]
-    n_parameters = shape.n_dimensions * (1 + shape.directed) + N_OWN + 2
-    around = problem.softened(state.current, n_parameters)
-    found = fit_networks(problem, around, shapes, first_seed=200 + 100 * k)
+    found = fit_networks(problem, state.current, shapes, first_seed=200 + 100 * k)
     best = min(structure.held_out_nats for structure in found)
     good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
     kernel = problem.settings.tau_s is None
-    current = _adopted(problem, around, np.mean(good, axis=0), kernel)
+    current = _adopted(problem, state.current, np.mean(good, axis=0), kernel)
     keeps = hardly_worse(nats_of(current), nats_of(state.structured))
     return replace(state, current=current, structured=current if keeps else state.structured)

@@ -4,8 +4,8 @@ As in the paper, w_ij is a function of the embeddings of two neurons, shared by 
 things differ. Embeddings of raw spike trains cannot tell apart neurons of co-active bumps, so they
 start from the leading eigenvectors of the free weights and are then learned. And the network
 learns from the likelihood's quadratic form around the current prediction model, in which every
-weight counts as far as the spikes inform it, while own history, bias and the shared link follow as
-they would in a joint fit.
+weight counts as far as the spikes inform it, while own history and bias follow as they would in a
+joint fit. The link stays: it is fitted anew, by the likelihood itself, to what networks found.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,6 @@ class StructureProblem(NamedTuple):
     free: FreeWeights
     training: QuadraticLikelihood
     held_out: QuadraticLikelihood
-    n_spikes: int
 
 
 class NetworkShape(NamedTuple):
@@ -97,8 +96,6 @@ class NetworkShape(NamedTuple):
 
     n_dimensions: int
     directed: bool
-    link_damping: float
-    """How stiffly the shared link answers to changed weights, in nats per spike."""
 
     def __str__(self) -> str:
         wiring = "directed" if self.directed else "symmetric"
@@ -128,8 +125,7 @@ class NetworkTrainer:
         free = problem.free.weights
         self.unit = float(free.square().mean().sqrt()) or 1.0
         self.n_sources = free.shape[1]
-        self.link_damping = shape.link_damping * problem.n_spikes
-        self.others = ConditionalOptimum.of(problem.training, self.n_sources, self.link_damping)
+        self.others = ConditionalOptimum.of(problem.training, self.n_sources)
         start = self.first_embedding()
         self.network = self.pair_model()
         receiver = start.receiver.clone().requires_grad_()
