@@ -98,11 +98,11 @@ def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProbl
     return StructureProblem(
         free=FreeWeights(
             weights=torch.from_numpy(estimate.weights),
-            determined=torch.from_numpy(estimate.determined),
+            determined=torch.from_numpy(estimate.determined * estimate.decides[:, None]),
             precision=torch.from_numpy(estimate.precision[:, None]),
         ),
-        training=QuadraticLikelihood.around(estimate.derivatives),
-        held_out=QuadraticLikelihood.around(held_out),
+        training=QuadraticLikelihood.around(estimate.derivatives, estimate.decides),
+        held_out=QuadraticLikelihood.around(held_out, estimate.decides),
     )
 
 

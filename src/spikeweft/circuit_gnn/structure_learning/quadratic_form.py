@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
@@ -22,9 +23,16 @@ class QuadraticLikelihood(NamedTuple):
     fisher: Float64[Tensor, "neuron parameter parameter"]
 
     @classmethod
-    def around(cls, derivatives: LikelihoodDerivatives) -> "QuadraticLikelihood":
-        """The form around the point at which the derivatives were taken."""
-        return cls(torch.from_numpy(derivatives.gradient), torch.from_numpy(derivatives.fisher))
+    def around(
+        cls, derivatives: LikelihoodDerivatives, decides: Bool[np.ndarray, " neuron"]
+    ) -> "QuadraticLikelihood":
+        """The form around the point at which the derivatives were taken, of neurons that decide.
+
+        Networks share what they learn, so any other neuron counts for nothing here.
+        """
+        gradient = derivatives.gradient * decides[:, None]
+        fisher = derivatives.fisher * decides[:, None, None]
+        return cls(torch.from_numpy(gradient), torch.from_numpy(fisher))
 
     def nats(self, change: Float64[Tensor, "neuron parameter"]) -> Float64[Tensor, ""]:
         """Rise of the negative log-likelihood when the parameters change."""
