@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from spikeweft.circuit_gnn.fitting.deciding_neurons import deciding_neurons
 from spikeweft.circuit_gnn.fitting.fit_state import (
@@ -50,7 +51,6 @@ NETWORKS_PER_ROUND = (2, 4)
 _MOST_SETTLING_STEPS = 8
 _SETTLED_NATS = 0.5
 _KERNEL_CHANGE = 0.05
-_STEPS_SOFTENED = 2
 _SETTLED_PER_SPIKE = 2e-6
 _NEARLY_UNDAMPED = 1e-6
 
@@ -151,22 +151,28 @@ class Problem:
         That is own history, covariates, bias, the link, a scale of all weights and, if asked for,
         the synaptic kernel.
         """
-        parameters, inputs = candidate.parameters, candidate.inputs
-        changes = self._kernel_drives(candidate) if with_kernel else []
-        training = self._training_of(candidate)
+        if not with_kernel:
+            return self._settled(candidate, [])[0]
+        candidate, _ = self._settled(candidate, [])
+        candidate, change = self._settled(candidate, self._kernel_drives(candidate))
+        kernel = candidate.inputs.kernel
+        coordinates = np.array(kernel.coordinates) + change
+        kernel = kernel.at(coordinates, self.recording.time_resolution_s)
+        return self._settled(self.with_kernel(candidate, kernel), [])[0]
+
+    def _settled(
+        self, candidate: Candidate, changes: list[list[Drives]]
+    ) -> tuple[Candidate, Float[np.ndarray, " coordinate"]]:
+        """The settled candidate, and how far the coordinates of its kernel would then go."""
+        parameters, training = candidate.parameters, self._training_of(candidate)
         given = drives(training, parameters.weights)
         traces = CollapsedTraces(training, parameters.n_sources, [given, *changes])
         start = collapsed(parameters, len(changes)).with_careful_steps(_NEARLY_UNDAMPED)
-        found = self._settled(traces, evaluate(traces, start))
+        found = self._with_settled_link(traces, evaluate(traces, start))
         settled = expanded(found, parameters).with_careful_steps()
-        candidate = replace(candidate, parameters=settled, held_out=None)
-        if not with_kernel:
-            return candidate
-        coordinates = np.array(inputs.kernel.coordinates) + kernel_change(found)
-        kernel = inputs.kernel.at(coordinates, self.recording.time_resolution_s)
-        return self.settled(self.with_kernel(candidate, kernel))
+        return replace(candidate, parameters=settled, held_out=None), kernel_change(found)
 
-    def _settled(self, traces: CollapsedTraces, estimate: Estimate) -> NeuronParameters:
+    def _with_settled_link(self, traces: CollapsedTraces, estimate: Estimate) -> NeuronParameters:
         estimate = self.scoring.step(traces, self.scoring.step(traces, estimate))
         enough = _SETTLED_NATS + _SETTLED_PER_SPIKE * float(traces.n_spikes.sum())
         for _ in range(_MOST_SETTLING_STEPS):
@@ -214,8 +220,7 @@ class Problem:
         shape, bend = self.shape(candidate), 2.0 * np.sqrt(n_spikes / estimate.values.shape[1])
         if shape.bend <= bend:
             return candidate
-        softer = self.reshaped(candidate, shape._replace(bend=float(bend)))
-        return self.stepped(softer, _STEPS_SOFTENED)
+        return self.reshaped(candidate, shape._replace(bend=float(bend)))
 
     def with_kernel(self, candidate: Candidate, kernel: SynapticKernel) -> Candidate:
         """The candidate with another synaptic kernel, the areas under all its effects kept."""

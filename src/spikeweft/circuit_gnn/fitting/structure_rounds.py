@@ -39,6 +39,7 @@ _WORTH_THREADS = 40
 """Neurons from which networks gain by threads: steps of smaller ones wait for the interpreter."""
 
 _ENSEMBLE_NATS = 15.0
+_STEPS_SOFTENED = 2
 _EXTRA_DIMENSIONS = (0, -1, 2)
 
 
@@ -109,7 +110,11 @@ def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProbl
 def _adopted(
     problem: Problem, candidate: Candidate, weights: Float[np.ndarray, "post pre"], kernel: bool
 ) -> Candidate:
-    """The candidate with structured weights, and all else fitted to them; the kernel if asked."""
+    """The candidate with structured weights, and all else fitted to them; the kernel if asked.
+
+    It begins with a soft link, from which steps find the way to a sharp one, but not back.
+    """
+    candidate = problem.softened(candidate)
     estimate = problem.estimate(candidate)
     given = estimate.is_weight[:, : estimate.n_sources] & estimate.decides[:, None]
     values = estimate.values.copy()
@@ -132,7 +137,7 @@ def _try_shapes(problem: Problem, state: FitState, directed: bool) -> FitState:
     if directed and any(clearly_better(s.nats, nats_of(state.free)) for s in state.shapes):
         return state
     shapes = problem.network_shapes(directed)
-    around = problem.softened(state.current)
+    around = problem.stepped(problem.softened(state.current), _STEPS_SOFTENED)
     found = fit_networks(problem, around, shapes, first_seed=100 if directed else 0)
     some = replace(around, on_all_data=False)
     scored = tuple(
