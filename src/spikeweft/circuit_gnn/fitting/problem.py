@@ -209,7 +209,28 @@ class Problem:
         return replace(candidate, parameters=parameters, held_out=None)
 
     def softened(self, candidate: Candidate) -> Candidate:
-        """The candidate with a link no sharper than its quadratic form is good for.
+        """The candidate with a link no sharper than its quadratic form is good for."""
+        return self.reshaped(candidate, self._soft_shape(candidate))
+
+    def with_weights(
+        self, candidate: Candidate, weights: Float[np.ndarray, "post pre"]
+    ) -> Candidate:
+        """The candidate with weights that stay as they are, for neurons that decide, and softened.
+
+        From a soft link on, steps find the way to a sharp one, but not back.
+        """
+        estimate = self.estimate(candidate)
+        values, n_sources = estimate.values.copy(), estimate.n_sources
+        given = estimate.is_weight[:, :n_sources] & self.decides[:, None]
+        values[:, :n_sources][given] = weights[given]
+        parameters = replace(estimate.parameters, values=values, weights_fixed=True)
+        shape = self._soft_shape(candidate)
+        path = LinkPath.towards(parameters, estimate.log_rate_at_spikes, shape)
+        parameters = path.at(1.0).with_careful_steps()
+        return replace(candidate, parameters=parameters, held_out=None)
+
+    def _soft_shape(self, candidate: Candidate) -> LinkShape:
+        """The shape of a candidate's link, bent no more sharply than its drives are known.
 
         n spikes tell k parameters of a neuron so that its log rate is uncertain by σ = √(k/n), and
         differs by 2σ between two such estimates. A link that bends within less is not a parabola as
@@ -218,9 +239,7 @@ class Problem:
         estimate = self.estimate(candidate)
         n_spikes = float(estimate.derivatives.n_spikes[self.decides].mean())
         shape, bend = self.shape(candidate), 2.0 * np.sqrt(n_spikes / estimate.values.shape[1])
-        if shape.bend <= bend:
-            return candidate
-        return self.reshaped(candidate, shape._replace(bend=float(bend)))
+        return shape._replace(bend=min(shape.bend, float(bend)))
 
     def with_kernel(self, candidate: Candidate, kernel: SynapticKernel) -> Candidate:
         """The candidate with another synaptic kernel, the areas under all its effects kept."""

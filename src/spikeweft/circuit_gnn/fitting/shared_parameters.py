@@ -36,7 +36,7 @@ FIRST_TAU_S = 0.01
 GAINS = (0.5, 1.0, 2.0, -0.5, -1.0, -2.0)
 """Factors of a rotating input from which held-out spikes choose, beside no rotation at all."""
 
-GAIN_RE_FINEMENTS = (0.7, 1.4)
+GAIN_REFINEMENTS = (0.7, 1.4)
 """Factors by which the chosen gain is then refined."""
 
 FURTHER_POWERS = (2.5,)
@@ -184,6 +184,8 @@ def _find_time_constant(problem: Problem, state: FitState) -> FitState:
         while True:
             kernel = best.candidate.inputs.kernel
             further = kernel.at((kernel.coordinates[0] + np.log(factor),), _shortest_s(problem))
+            if further == kernel:
+                break
             trial = tried_kernel(problem, best.candidate, further, _FAR)
             if not trial.nats > best.nats:
                 break
@@ -292,7 +294,7 @@ class GainRefinement(Stage):
     """Try gains near the one that was found, if any was."""
 
     name = "rotation"
-    n_steps = len(GAIN_RE_FINEMENTS)
+    n_steps = len(GAIN_REFINEMENTS)
 
     def is_done(self, state: FitState) -> bool:
         """Whether no rotation was found, or it has been refined."""
@@ -300,4 +302,4 @@ class GainRefinement(Stage):
 
     def advance(self, problem: Problem, state: FitState) -> FitState:
         """Try the next factor."""
-        return try_gain(problem, state, gain_of(state) * GAIN_RE_FINEMENTS[state.step])
+        return try_gain(problem, state, gain_of(state) * GAIN_REFINEMENTS[state.step])

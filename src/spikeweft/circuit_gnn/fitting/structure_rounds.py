@@ -110,17 +110,8 @@ def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProbl
 def _adopted(
     problem: Problem, candidate: Candidate, weights: Float[np.ndarray, "post pre"], kernel: bool
 ) -> Candidate:
-    """The candidate with structured weights, and all else fitted to them; the kernel if asked.
-
-    It begins with a soft link, from which steps find the way to a sharp one, but not back.
-    """
-    candidate = problem.softened(candidate)
-    estimate = problem.estimate(candidate)
-    given = estimate.is_weight[:, : estimate.n_sources] & estimate.decides[:, None]
-    values = estimate.values.copy()
-    values[:, : estimate.n_sources][given] = weights[given]
-    parameters = replace(estimate.parameters, values=values, weights_fixed=True)
-    adopted = replace(candidate, parameters=parameters, held_out=None)
+    """The candidate with structured weights, and all else fitted to them; the kernel if asked."""
+    adopted = problem.with_weights(candidate, weights)
     return problem.scored(problem.settled(adopted, with_kernel=kernel))
 
 
@@ -146,7 +137,7 @@ def _try_shapes(problem: Problem, state: FitState, directed: bool) -> FitState:
         )
         for shape, structure in zip(shapes, found, strict=True)
     )
-    return replace(state, shapes=(*state.shapes, *scored))
+    return replace(state, current=around, shapes=(*state.shapes, *scored))
 
 
 def _choose_shape(problem: Problem, state: FitState) -> FitState:

@@ -17,6 +17,9 @@ TAU_RANGE_S = (1e-3, 1.0)
 
 LONGEST_LATENCY_S = 0.02
 
+_SHORTEST_LATENCY_S = 1e-4
+_LATENCY_UNIT_S = 2e-3
+
 _LEAST_SHARE = 0.01
 
 
@@ -67,22 +70,27 @@ class SynapticKernel:
 
     @property
     def coordinates(self) -> tuple[float, ...]:
-        """The kernel as unbounded numbers: log τ, then the log odds of each further share."""
+        """The kernel as numbers: log τ, the log odds of further shares, and a latency, if any."""
         odds = (np.log(share / self.shares[0]) for share in self.shares[1:])
-        return (*(float(np.log(tau)) for tau in self.taus_s), *map(float, odds))
+        latency = [self.latency_s / _LATENCY_UNIT_S] if self.latency_s > 0.0 else []
+        return (*(float(np.log(tau)) for tau in self.taus_s), *map(float, odds), *latency)
 
     def at(self, coordinates: Sequence[float] | np.ndarray, shortest_s: float = 0.0) -> Self:
-        """The kernel of other coordinates, with the same latency, within what it may be."""
+        """The kernel of other coordinates, within what it may be."""
         n = len(self.taus_s)
         low, high = max(TAU_RANGE_S[0], shortest_s), TAU_RANGE_S[1]
         taus = np.clip(np.exp(np.asarray(coordinates[:n])), low, high)
-        odds = np.exp(np.clip([0.0, *coordinates[n:]], -50.0, 50.0))
+        odds = np.exp(np.clip([0.0, *coordinates[n : 2 * n - 1]], -50.0, 50.0))
         shares = np.maximum(odds / odds.sum(), _LEAST_SHARE if n > 1 else 0.0)
         shares /= shares.sum()
+        latency_s = self.latency_s
+        if latency_s > 0.0:
+            asked_s = coordinates[-1] * _LATENCY_UNIT_S
+            latency_s = float(np.clip(asked_s, _SHORTEST_LATENCY_S, LONGEST_LATENCY_S))
         return type(self)(
             taus_s=tuple(map(float, taus)),
             shares=tuple(map(float, shares)),
-            latency_s=self.latency_s,
+            latency_s=latency_s,
         )
 
     def __str__(self) -> str:
