@@ -49,6 +49,7 @@ NETWORKS_PER_ROUND = (2, 4)
 """Networks whose mean each further round of structure learning takes."""
 
 _MOST_SETTLING_STEPS = 8
+_SMALL_STEPS = 2
 _SETTLED_NATS = 0.5
 _KERNEL_CHANGE = 0.05
 _SETTLED_PER_SPIKE = 2e-6
@@ -175,11 +176,12 @@ class Problem:
     def _with_settled_link(self, traces: CollapsedTraces, estimate: Estimate) -> NeuronParameters:
         estimate = self.scoring.step(traces, self.scoring.step(traces, estimate))
         enough = _SETTLED_NATS + _SETTLED_PER_SPIKE * float(traces.n_spikes.sum())
+        n_small = 0
         for _ in range(_MOST_SETTLING_STEPS):
-            before = estimate
+            before = estimate.shared_penalised
             estimate = self.scoring.step(traces, self.scoring.joint_step(traces, estimate))
-            gain = estimate.shared_penalised - before.shared_penalised
-            if gain < enough and estimate.link_radius >= before.link_radius:
+            n_small = n_small + 1 if estimate.shared_penalised - before < enough else 0
+            if n_small == _SMALL_STEPS:
                 break
         return estimate.parameters
 
