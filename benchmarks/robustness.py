@@ -20,7 +20,7 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -257,10 +257,8 @@ def beside_reference(model: ObservedFit, data: Data, seed: int) -> dict[str, flo
 
 def circuit_of(problem: Problem, candidate: Candidate, model: ObservedFit) -> Connectivity:
     """The circuit of a candidate, in the units of a fit, among all neurons."""
-    traces, estimate = (
-        problem.training(candidate.inputs, on_all_data=True),
-        problem.estimate(candidate),
-    )
+    estimate = problem.estimate(candidate)
+    traces = problem.training(candidate.inputs, candidate.on_all_data)
     weights = np.zeros_like(model.connectivity_.weights)
     unit = mean_slope(traces, estimate.values, estimate.link)
     weights[np.ix_(model.model_.modelled, model.model_.modelled)] = unit * estimate.weights
@@ -273,12 +271,13 @@ def circuit_of(problem: Problem, candidate: Candidate, model: ObservedFit) -> Co
 def empty_row(case: Case, failed: str = "") -> Row:
     """The row of a case without scores: what, by what, where and when."""
     words = ["--kinds", case.kind, "--seeds", str(case.seed), "--force"]
+    software: Mapping[str, Any] = versions("spikeweft", "numpy", "scipy", "torch", "numba")
     return Row(
         **case._asdict(),
         wiring=case.wiring,
         **_truth(case),
         failed=failed,
-        **versions("spikeweft", "numpy", "scipy", "torch", "numba"),
+        **software,
         machine=machine(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         command=shlex.join(["python", "benchmarks/robustness.py", *words]),
@@ -286,7 +285,7 @@ def empty_row(case: Case, failed: str = "") -> Row:
     )
 
 
-def _truth(case: Case) -> dict[str, float]:
+def _truth(case: Case) -> dict[str, Any]:
     if case.network is None:
         return {}
     truth = {"true_tau_s": case.network.tau_s, "true_latency_s": 0.0}
