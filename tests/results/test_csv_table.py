@@ -91,6 +91,6 @@ def test_a_committed_table_is_written_again_byte_by_byte(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
-def test_a_committed_study_is_written_again_byte_by_byte(path, tmp_path):
+def test_a_committed_study_is_written_again_cell_by_cell(path, tmp_path):
     studies.write_rows(tmp_path / "again.csv", studies.read_rows(path))
-    assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
+    assert read_cells(tmp_path / "again.csv") == [{"commit": "", **row} for row in read_cells(path)]

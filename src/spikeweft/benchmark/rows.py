@@ -40,6 +40,8 @@ class Row:
         Time of the fit, and memory of its process, imports and data included.
     failed
         Why there is no result; empty where there is one.
+    commit
+        Git commit of the code; empty where it is not known, as in older tables.
     """
 
     study: str
@@ -78,6 +80,7 @@ class Row:
     machine: str
     date: str
     command: str
+    commit: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -107,7 +110,7 @@ def read_rows(path: Path) -> list[Row]:
     InputError
         Where it is not such a table.
     """
-    return csv_table.read_rows(path, Row)
+    return csv_table.read_rows(path, Row, may_lack=("commit",))
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

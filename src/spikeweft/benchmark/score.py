@@ -18,7 +18,7 @@ from spikeweft.estimator import SpikePredictor
 from spikeweft.evaluation.circuit_agreement import precision_recall_area
 from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.runtime.memory import peak_memory_mb
-from spikeweft.runtime.provenance import machine, versions
+from spikeweft.runtime.provenance import commit, machine, versions
 from spikeweft.simulation.partial_observation import observe
 
 _SAMPLE_S = 1.0
@@ -81,6 +81,7 @@ def empty_row(case: Case, failed: str = "") -> Row:
         machine=machine(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         command=case.command,
+        commit=commit(),
     )
 
 

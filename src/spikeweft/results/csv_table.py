@@ -1,7 +1,7 @@
 """Tables as CSV files: typed rows to text and back; a file is written whole or not at all."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -16,10 +16,19 @@ Row = TypeVar("Row")
 NAN = float("nan")
 
 
-def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
+def read_rows(path: Path, row_type: type[Row], may_lack: Collection[str] = ()) -> list[Row]:
     """Rows of a table, each a dataclass or named tuple; none where there is no file.
 
     An empty cell is NaN in a column of numbers and None where the type allows it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    row_type
+        What a row is made as.
+    may_lack
+        Columns that a table need not have, as older ones do not; their cells are empty then.
 
     Raises
     ------
@@ -31,10 +40,10 @@ def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
     kinds = get_type_hints(row_type)
     try:
         table = _table(path)
-        if list(table.columns) != list(kinds):
+        if list(table.columns) != [k for k in kinds if k in table or k not in may_lack]:
             raise ValueError("its columns are others")
         return [
-            row_type(**{name: _value(kinds[name], cell) for name, cell in row.items()})
+            row_type(**{name: _value(kinds[name], row.get(name, "")) for name in kinds})
             for row in _cells(table)
         ]
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "files": ["only_writer", "write_whole"],
         "parallel": ["side_by_side"],
-        "provenance": ["machine", "versions"],
+        "provenance": ["commit", "machine", "versions"],
         "training_loop": ["Progress", "Trainable", "train"],
     },
 )

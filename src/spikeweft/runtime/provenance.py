@@ -3,12 +3,18 @@
 import os
 import platform
 import re
+import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("spikeweft", "numpy", "scipy", "torch", "numba", "xarray", "pynapple", "scikit-learn")
 """Those that decide what a fit finds."""
+
+_CODE = ":/*.py"
+"""Files whose changes count: a table that is being written is not code."""
+
+_LONGEST_WAIT_S = 30.0
 
 
 @cache
@@ -26,3 +32,25 @@ def versions(*packages: str) -> dict[str, str]:
         **{package: version(package) for package in packages or PACKAGES},
         "python": platform.python_version(),
     }
+
+
+@cache
+def commit() -> str:
+    """Git commit of this code, "-dirty" appended where Python files of its tree have changed.
+
+    Empty where the code is not part of a git checkout, or git cannot tell.
+    """
+    try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        name = _git("rev-parse", "--short=12", "HEAD")
+        return f"{name}-dirty" if _git("status", "--porcelain", "--", _CODE) else name
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(*words: str) -> str:
+    """What git says, asked in the folder of this file."""
+    here = str(Path(__file__).resolve().parent)
+    command = ["git", "--no-optional-locks", "-C", here, *words]
+    said = subprocess.run(command, capture_output=True, check=True, timeout=_LONGEST_WAIT_S).stdout
+    return said.decode(errors="replace").strip()
