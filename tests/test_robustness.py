@@ -59,7 +59,7 @@ def test_a_row_has_what_was_found_beside_the_truth_the_glm_and_random_starts(rob
 
 
 def test_neurons_without_connections_have_no_error_but_weights(robustness, tmp_path):
-    case = robustness.Case("uncoupled", "head direction", 4, 20.0, 1)
+    case = robustness.Case("uncoupled", "Poisson", 4, 20.0, 1)
     robustness.fill([case], tmp_path / "table.csv")
     (row,) = robustness.read_rows(tmp_path / "table.csv")
     assert row.failed == ""
