@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from spikeweft.circuit_gnn.fitting.hyperparameter_search import TAUS_S
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting import fit_state
-from spikeweft.circuit_gnn.fitting.hyperparameter_search import TAUS_S
 from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from spikeweft.circuit_gnn.fitting.hyperparameter_search import first_state
 
 from spikeweft.circuit_gnn.fitting import fit_state
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
-from spikeweft.circuit_gnn.fitting.hyperparameter_search import first_state
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings

@@ -36,7 +36,7 @@ FIRST_TAU_S = 0.01
 GAINS = (0.5, 1.0, 2.0, -0.5, -1.0, -2.0)
 """Factors of a rotating input from which held-out spikes choose, beside no rotation at all."""
 
-GAIN_RE_FINEMENTS = (0.7, 1.4)
+GAIN_REFINEMENTS = (0.7, 1.4)
 """Factors by which the chosen gain is then refined."""
 
 FURTHER_POWERS = (2.5,)
@@ -292,7 +292,7 @@ class GainRefinement(Stage):
     """Try gains near the one that was found, if any was."""
 
     name = "rotation"
-    n_steps = len(GAIN_RE_FINEMENTS)
+    n_steps = len(GAIN_REFINEMENTS)
 
     def is_done(self, state: FitState) -> bool:
         """Whether no rotation was found, or it has been refined."""
@@ -300,4 +300,4 @@ class GainRefinement(Stage):
 
     def advance(self, problem: Problem, state: FitState) -> FitState:
         """Try the next factor."""
-        return try_gain(problem, state, gain_of(state) * GAIN_RE_FINEMENTS[state.step])
+        return try_gain(problem, state, gain_of(state) * GAIN_REFINEMENTS[state.step])
