@@ -2,13 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from spikeweft.circuit_gnn.fitting.hyperparameter_search import first_state
 
 from spikeweft.circuit_gnn.fitting import fit_state
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters import first_state
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.data.recording import Recording
 
 N = 3
@@ -41,17 +42,21 @@ def start(problem):
     return first_state(problem).current
 
 
+def inputs_of(tau_s):
+    return SynapticInputs(kernel=SynapticKernel.exponential(tau_s))
+
+
 def test_traces_are_made_once_for_equal_inputs(problem):
     """Asked for by value: whoever holds the inputs, the same traces come."""
-    traces = problem.training(SynapticInputs(tau_s=0.02), on_all_data=True)
-    assert problem.training(SynapticInputs(tau_s=0.02), on_all_data=True) is traces
-    assert problem.training(SynapticInputs(tau_s=0.03), on_all_data=True) is not traces
+    traces = problem.training(inputs_of(0.02), on_all_data=True)
+    assert problem.training(inputs_of(0.02), on_all_data=True) is traces
+    assert problem.training(inputs_of(0.03), on_all_data=True) is not traces
 
 
 def test_traces_that_were_made_again_are_the_same(problem):
-    inputs = SynapticInputs(tau_s=0.02)
+    inputs = inputs_of(0.02)
     first = next(problem.training(inputs, on_all_data=True).parts)
-    problem.training(SynapticInputs(tau_s=0.03), on_all_data=True)
+    problem.training(inputs_of(0.03), on_all_data=True)
     again = next(problem.training(inputs, on_all_data=True).parts)
     np.testing.assert_array_equal(first.at_spikes, again.at_spikes)
     np.testing.assert_array_equal(first.times_s, again.times_s)
