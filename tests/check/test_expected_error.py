@@ -29,7 +29,7 @@ def test_the_expected_error_is_the_measured_one(ring, quick):
     """Free weights of a longer recording, fitted as the quick fit is, against the truth."""
     part = ring.between(0.0, FITTED_FRACTION)
     traces = synaptic_traces(
-        part, tau_s=quick.tau_s, history_window_s=0.1, rng=np.random.default_rng(1)
+        part, kernel=quick.kernel, history_window_s=0.1, rng=np.random.default_rng(1)
     )
     scoring, fit = FisherScoring(), evaluate(traces, quick.fit.parameters.with_careful_steps())
     for _ in range(3):

@@ -15,7 +15,6 @@ from spikeweft.circuit_gnn.fitting.problem import (
     DIMENSIONS,
     NETWORKS_PER_ROUND,
     SPIKES_TO_EXPLORE,
-    Problem,
 )
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import LARGEST_PART_BYTES, MOST_KEPT_BYTES
 from spikeweft.circuit_gnn.structure_learning.network_fit import IMITATION_STEPS, LEARNING_STEPS
@@ -25,20 +24,15 @@ from spikeweft.data.recording import Recording
 from spikeweft.runtime.memory import MIB, available_memory_mb, memory_in_use_mb
 from spikeweft.runtime.parallel import n_processors, on_one_thread
 
-_SEARCH_STEPS = 65
-"""Steps on these: two starts with their bends, and two or three time constants (counted)."""
+_SEARCH_STEPS = 140
+"""Steps on the spikes that the search uses, and what new traces and fits to given weights take in
+such steps: 85 for what all neurons share, the others for the shape of the network (timed)."""
 
-_DATA_STEPS = 70
-"""Steps on all that is fitted: free weights, then three rounds of structure (counted)."""
+_DATA_STEPS = 130
+"""The same on all that is fitted: free weights, simpler kinds, rounds of structure (timed)."""
 
-_N_DAMPINGS = len(Problem.link_dampings)
-
-_NETWORKS_AT_A_TIME = (
-    len(DIMENSIONS) * _N_DAMPINGS,
-    *[1] * _N_DAMPINGS,
-    *NETWORKS_PER_ROUND,
-)
-"""Networks that are learned side by side: all kinds, a check per damping, then the rounds."""
+_NETWORKS_AT_A_TIME = (len(DIMENSIONS), *NETWORKS_PER_ROUND)
+"""Networks that are learned side by side: all sizes, then the rounds."""
 
 _PAIR_FEATURES = 3 * DIMENSIONS[len(DIMENSIONS) // 2]
 """What a network reads of a pair, at a middling size of embedding."""

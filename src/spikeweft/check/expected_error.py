@@ -1,9 +1,10 @@
 """Expected error of free weights, from a quick fit of the first minutes.
 
-The fit's Fisher information I and its prior's precision P give the expected error of weights from
-k times as much data, Δ² = Σ diag (k·I + P)⁻¹ / (‖Ŵ‖² + Σ diag (I + P)⁻¹): the Cramér-Rao bound at
-the fitted model, with what is known beforehand. The sum in the denominator is the power of the
-weights themselves: what the prior shrank away is what their variance adds.
+The quick fit is the beginning of `CircuitGNN`'s own: free weights, and what all neurons share. Its
+Fisher information I and its prior's precision P give the expected error of weights from k times as
+much data, Δ² = Σ diag (k·I + P)⁻¹ / (‖Ŵ‖² + Σ diag (I + P)⁻¹): the Cramér-Rao bound at the fitted
+model, with what is known beforehand. The sum in the denominator is the power of the weights
+themselves: what the prior shrank away is what their variance adds.
 """
 
 import math
@@ -13,19 +14,19 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
 from spikeweft.check.findings import Finding, Severity, lasting
-from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
-from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
-from spikeweft.circuit_gnn.spike_prediction.link import Link
-from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
-    Estimate,
-    evaluate,
-    without_connections,
-)
-from spikeweft.circuit_gnn.spike_prediction.traces import Traces, synaptic_traces
+from spikeweft.circuit_gnn.estimator import neurons_that_fire
+from spikeweft.circuit_gnn.fitting.circuit_fit import advance
+from spikeweft.circuit_gnn.fitting.fit_state import Candidate
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters import first_state, shared_stages
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
+from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts
 from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -34,17 +35,12 @@ from spikeweft.errors import InputError
 TARGETS = (0.1, 0.05)
 """Values of Δ for which the minutes needed are reported."""
 
-TAUS_S = (0.01, 0.03, 0.1)
-"""Synaptic time constants that the quick fit tries."""
-
 LARGEST_PILOT = 150
 """Neurons of the quick fit; of more, so many are drawn."""
 
 _SPIKES_PER_NEURON = 2000
 
-_FIRST_STEPS, _LINK_STEPS, _SHARPENINGS, _SHARPER = 6, 3, 5, 1.5
-
-_WORTH_NATS = 10.0
+_TIMED_STEPS = 3
 
 _LONGEST = 1e6
 
@@ -56,13 +52,13 @@ class Pilot:
     Attributes
     ----------
     fit
-        Parameters of every row, and the shape of their likelihood.
-    tau_s
-        Synaptic time constant, of `TAUS_S` the one that predicts best.
+        Parameters of every neuron that fires, and the shape of their likelihood.
+    kernel
+        The synaptic kernel that was found.
     n_spikes
         Spikes that the weights were fitted to.
     n_neurons
-        Neurons that it was fitted to: all, or as many as `LARGEST_PILOT`.
+        Neurons that it is about, silent ones too: all, or as many as `LARGEST_PILOT`.
     n_bytes
         Memory of the traces.
     step_s
@@ -70,7 +66,7 @@ class Pilot:
     """
 
     fit: Estimate
-    tau_s: float
+    kernel: SynapticKernel
     n_spikes: int
     n_neurons: int
     n_bytes: int
@@ -79,25 +75,15 @@ class Pilot:
     @property
     def power(self) -> float:
         """Σ w² over the pairs that fire, without what noise adds to it."""
-        weights = self.fit.values[self._pairs]
-        return float(np.sum(weights**2)) + self._variance(1.0).sum()
-
-    @property
-    def _pairs(self) -> Bool[np.ndarray, "neuron feature"]:
-        """Weights between neurons that fire; the data do not inform the others."""
-        fires = self.fit.derivatives.n_spikes > 0
-        pairs = self.fit.is_weight
-        pairs[:, : self.fit.n_sources] &= fires[:, None] & fires[None, :]
-        return pairs
+        return float(np.sum(self.fit.weights**2)) + self._variance(1.0).sum()
 
     def _variance(self, times_more: float) -> Float[np.ndarray, " pair"]:
         """Variance of each weight between neurons that fire, from so many times more data."""
-        fires = self.fit.derivatives.n_spikes > 0
         information = self.fit.derivatives.information
         prior = self.fit.posterior_precision - information
         with threadpool_limits(1):
-            covariance = np.linalg.inv((times_more * information + prior)[fires])
-        return np.einsum("iff->if", covariance)[self._pairs[fires]]
+            covariance = np.linalg.inv(times_more * information + prior)
+        return np.einsum("iff->if", covariance)[self.fit.is_weight]
 
     def delta(self, n_spikes: float) -> float:
         """Expected error Δ of free weights fitted to this many spikes of these neurons."""
@@ -105,7 +91,8 @@ class Pilot:
 
     def share_identifiable(self, n_spikes: float) -> float:
         """Share of all pairs about which so many spikes say more than the prior."""
-        known = 1.0 - self.fit.precision * self._variance(n_spikes / self.n_spikes)
+        post, _ = np.nonzero(self.fit.is_weight)
+        known = 1.0 - self.fit.precision[post] * self._variance(n_spikes / self.n_spikes)
         return float(np.sum(known > 0.5)) / (self.n_neurons * (self.n_neurons - 1))
 
     def spikes_for(self, delta: float) -> float:
@@ -134,25 +121,18 @@ def pilot(recording: Recording, rng: np.random.Generator, on_stage: Callable[[st
             f"the first {part.duration_s:.3g} s hold no spike beyond the history window of "
             f"{HISTORY_WINDOW_S:g} s that starts each epoch; use a longer recording"
         )
-    best: tuple[float, float, Estimate, Traces, Traces] | None = None
+    fires = neurons_that_fire(training, HISTORY_WINDOW_S)
+    problem = Problem(training.select(fires), held_out.select(fires), _settings())
     with threadpool_limits(1):
-        for tau_s in _taus(recording):
-            on_stage(f"a quick fit, time constant {1e3 * tau_s:g} ms")
-            traces = _traces(training, tau_s, 0), _traces(held_out, tau_s, 1)
-            fit = _first_fit(traces[0])
-            score = float(log_likelihood(traces[1], fit.values, fit.link).sum())
-            if best is None or score > best[0] + _WORTH_NATS:
-                best = score, tau_s, fit, *traces
-        assert best is not None
-        _, tau_s, fit, *traces = best
-        on_stage("a quick fit, the link")
-        fit, step_s = _sharpened(fit, traces[0], traces[1])
+        found = _searched(problem, on_stage)
+        fit, traces = problem.estimate(found), problem.training(found.inputs, found.on_all_data)
+        step_s = median(_step_s(problem, traces, fit) for _ in range(_TIMED_STEPS))
     return Pilot(
         fit=fit,
-        tau_s=tau_s,
-        n_spikes=int(traces[0].n_spikes.sum()),
+        kernel=found.inputs.kernel,
+        n_spikes=int(traces.n_spikes.sum()),
         n_neurons=training.n_neurons,
-        n_bytes=_n_bytes(traces[0]),
+        n_bytes=_n_bytes(traces),
         step_s=step_s,
     )
 
@@ -197,7 +177,8 @@ def expected_error(recording: Recording, quick: Pilot) -> Finding:
             "pilot_spikes": quick.n_spikes,
             "pilot_neurons": quick.n_neurons,
             "pilot_delta": quick.delta(float(quick.n_spikes)),
-            "tau_s": quick.tau_s,
+            "tau_s": quick.kernel.mean_lag_s - quick.kernel.latency_s,
+            "synaptic_kernel": str(quick.kernel),
         },
     )
 
@@ -236,52 +217,35 @@ def _has_spikes(part: Recording) -> bool:
     return len(scored) > 0 and len(part.restrict(scored).spike_times_s) > 0
 
 
-def _taus(recording: Recording) -> list[float]:
-    return [tau_s for tau_s in TAUS_S if tau_s >= recording.time_resolution_s] or [
-        recording.time_resolution_s
-    ]
+def _settings() -> FitSettings:
+    return FitSettings(
+        tau_s=None,
+        history_window_s=HISTORY_WINDOW_S,
+        n_hidden=0,
+        covariates=(),
+        rotated_by=None,
+        seed=0,
+    )
 
 
-def _traces(part: Recording, tau_s: float, seed: int) -> Traces:
-    rng = np.random.default_rng(seed)
-    return synaptic_traces(part, tau_s=tau_s, history_window_s=HISTORY_WINDOW_S, rng=rng)
+def _searched(problem: Problem, on_stage: Callable[[str], None]) -> Candidate:
+    """Free weights, and what all neurons share, as a fit begins."""
+    stages, state = shared_stages(problem), first_state(problem)
+    while (further := advance(problem, stages, state)) is not None:
+        state = further
+        on_stage(f"a quick fit, {stages[state.stage].name}")
+    return state.current
 
 
-def _first_fit(traces: Traces) -> Estimate:
-    """Free weights and the link, starting from no connections."""
-    rate_hz = traces.n_spikes.sum() / traces.exposure_s / traces.n_neurons
-    link, scoring = Link(1.0, float(np.log(rate_hz + 1e-3)) - 0.5), FisherScoring()
-    fit = evaluate(traces, without_connections(traces, link))
-    for _ in range(_FIRST_STEPS):
-        fit = scoring.step(traces, fit)
-    fit = fit.with_estimated_prior()
-    for _ in range(_LINK_STEPS):
-        fit = scoring.step(traces, scoring.step(traces, scoring.joint_step(traces, fit)))
-        fit = fit.with_estimated_prior()
-    return fit
+def _step_s(problem: Problem, traces: TraceParts, fit: Estimate) -> float:
+    started = time.perf_counter()
+    problem.scoring.step(traces, fit)
+    return time.perf_counter() - started
 
 
-def _sharpened(fit: Estimate, traces: Traces, held_out: Traces) -> tuple[Estimate, float]:
-    """Sharpen the link while held-out spikes become likelier; the fit, and how long a step takes.
-
-    With a sharper link, each spike is more informative.
-    """
-    score = float(log_likelihood(held_out, fit.values, fit.link).sum())
-    took, scoring = [], FisherScoring()
-    for _ in range(_SHARPENINGS):
-        trial = evaluate(traces, scoring.sharpened(fit.parameters, _SHARPER))
-        for _ in range(2):
-            started = time.perf_counter()
-            trial = scoring.step(traces, trial)
-            took.append(time.perf_counter() - started)
-        trial = trial.with_estimated_prior()
-        gained = float(log_likelihood(held_out, trial.values, trial.link).sum())
-        if gained < score + _WORTH_NATS:
-            break
-        fit, score = trial, gained
-    return fit, median(took)
-
-
-def _n_bytes(traces: Traces) -> int:
-    arrays = traces.at_spikes, traces.at_times, traces.own_at_times, traces.weight_s
-    return sum(array.nbytes for array in arrays)
+def _n_bytes(traces: TraceParts) -> int:
+    return sum(
+        array.nbytes
+        for part in traces.parts
+        for array in (part.at_spikes, part.at_times, part.own_at_times, part.weight_s)
+    )

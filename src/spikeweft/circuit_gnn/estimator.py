@@ -39,7 +39,7 @@ class FittedCircuitGNN:
     link
         From drive to rate, shared by all neurons.
     inputs
-        Synaptic time constant, rotation and hidden neurons.
+        Synaptic kernel, rotation and hidden neurons.
     modelled
         Neurons that the model is about: those that fired in the training part. Any other has a
         constant rate and no known connection.
@@ -93,8 +93,8 @@ class CircuitGNN(ResumablePredictor):
     Parameters
     ----------
     tau_s
-        Synaptic time constant; chosen by held-out spikes from `hyperparameter_search.TAUS_S`
-        where None.
+        Time constant of an exponential synaptic kernel; where None, the training spikes determine
+        the kernel, which may have a latency and a second exponential.
     history_window_s
         Start of each epoch that is not scored, because its past is not known.
     n_hidden
@@ -157,7 +157,7 @@ class CircuitGNN(ResumablePredictor):
         settings = self._fit_settings()
         training, held_out = split(X, VALIDATION_FRACTION)
         _check_long_enough(training, held_out, self.history_window_s)
-        modelled = _neurons_that_fire(training, self.history_window_s)
+        modelled = neurons_that_fire(training, self.history_window_s)
         training, held_out = (part.select(modelled) for part in (training, held_out))
         circuit = CircuitFit(self.problem_class(training, held_out, settings))
         self.history_ = []
@@ -311,10 +311,14 @@ class CircuitGNN(ResumablePredictor):
         return metadata
 
 
-def _neurons_that_fire(
-    training: Recording, history_window_s: float
-) -> Int[np.ndarray, " modelled"]:
-    """Neurons with a scored spike in the training part, at least two."""
+def neurons_that_fire(training: Recording, history_window_s: float) -> Int[np.ndarray, " modelled"]:
+    """Neurons with a scored spike in the training part, at least two.
+
+    Raises
+    ------
+    InputError
+        Where fewer fire.
+    """
     scored = training.restrict(scored_epochs(training, history_window_s))
     fires = np.flatnonzero(scored.n_spikes > 0)
     if len(fires) < _FEWEST_NEURONS:

@@ -67,7 +67,8 @@ def test_a_state_is_all_that_a_checkpoint_holds(fitted):
         again = from_arrays(FitState, arrays)
         fit.restore(arrays)
         assert same(again, fit._reached)
-        assert all(np.array_equal(fit.state()[key], arrays[key]) for key in arrays)
+        kept = fit.state()
+        assert all(np.array_equal(kept[key], arrays[key]) for key in arrays)
 
 
 def test_a_fit_goes_on_from_any_stage_as_if_it_had_not_stopped(fitted):

@@ -5,10 +5,14 @@ import pytest
 
 from spikeweft.circuit_gnn.fitting import fit_state
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
-from spikeweft.circuit_gnn.fitting.hyperparameter_search import first_state
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters import first_state
+from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL, LinkShape
+from spikeweft.circuit_gnn.spike_prediction.link_path import LinkPath
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.data.recording import Recording
 
 N = 3
@@ -41,17 +45,21 @@ def start(problem):
     return first_state(problem).current
 
 
+def inputs_of(tau_s):
+    return SynapticInputs(kernel=SynapticKernel.exponential(tau_s))
+
+
 def test_traces_are_made_once_for_equal_inputs(problem):
     """Asked for by value: whoever holds the inputs, the same traces come."""
-    traces = problem.training(SynapticInputs(tau_s=0.02), on_all_data=True)
-    assert problem.training(SynapticInputs(tau_s=0.02), on_all_data=True) is traces
-    assert problem.training(SynapticInputs(tau_s=0.03), on_all_data=True) is not traces
+    traces = problem.training(inputs_of(0.02), on_all_data=True)
+    assert problem.training(inputs_of(0.02), on_all_data=True) is traces
+    assert problem.training(inputs_of(0.03), on_all_data=True) is not traces
 
 
 def test_traces_that_were_made_again_are_the_same(problem):
-    inputs = SynapticInputs(tau_s=0.02)
+    inputs = inputs_of(0.02)
     first = next(problem.training(inputs, on_all_data=True).parts)
-    problem.training(SynapticInputs(tau_s=0.03), on_all_data=True)
+    problem.training(inputs_of(0.03), on_all_data=True)
     again = next(problem.training(inputs, on_all_data=True).parts)
     np.testing.assert_array_equal(first.at_spikes, again.at_spikes)
     np.testing.assert_array_equal(first.times_s, again.times_s)
@@ -92,6 +100,94 @@ def test_a_trial_is_taken_only_where_held_out_spikes_are_clearly_likelier(
     assert problem.better(trial, current).parameters is trial.parameters
     monkeypatch.setattr(fit_state, "WORTH_NATS", 1.1 * gain)
     assert problem.better(trial, current) is current
+
+
+# -- links and kernels --
+
+
+@pytest.fixture
+def settled(problem, start):
+    """Free weights that have settled, and their prior with them."""
+    candidate = problem.stepped(start, 6)
+    for _ in range(3):
+        candidate = problem.stepped(problem.with_estimated_prior(candidate))
+    return candidate
+
+
+def test_units_of_the_drive_do_not_change_the_evidence(problem, start):
+    """An exponential link stays one at any bend far below zero: only its units change."""
+    exponential = problem.stepped(problem.reshaped(start, EXPONENTIAL), 12)
+    exponential = problem.stepped(problem.with_estimated_prior(exponential), 3)
+    before = problem.log_evidence(exponential)
+    weights = exponential.parameters.weights
+    assert np.abs(weights).max() > 1.0
+    for shape in (LinkShape(1.0, -12.0), LinkShape(2.0, -16.0)):
+        again = problem.reshaped(exponential, shape)
+        np.testing.assert_allclose(problem.shape(again), shape, atol=1e-3)
+        np.testing.assert_allclose(again.parameters.weights * shape.power, weights, rtol=1e-4)
+        assert problem.log_evidence(again) == pytest.approx(before, abs=0.05)
+
+
+def test_a_sharper_link_is_a_softer_one_back_and_forth(problem, settled):
+    there = problem.reshaped(settled, LinkShape(1.0, 20.0))
+    parameters = LinkPath.towards(
+        there.parameters, problem.estimate(settled).log_rate_at_spikes, problem.shape(settled)
+    ).at(1.0)
+    np.testing.assert_allclose(parameters.values, settled.parameters.values, atol=1e-6)
+    np.testing.assert_allclose(parameters.precision, settled.parameters.precision, rtol=1e-6)
+
+
+def test_another_kernel_keeps_the_area_under_every_effect(problem, settled):
+    """Of a mixture of two equal exponentials nothing changes; of others the area does not."""
+    kernel = settled.inputs.kernel
+    twice = SynapticKernel(taus_s=kernel.taus_s * 2, shares=(0.3, 0.7))
+    longer = SynapticKernel(taus_s=(0.02, 0.05), shares=(0.5, 0.5))
+    same, other = (problem.with_kernel(settled, k) for k in (twice, longer))
+    np.testing.assert_allclose(same.parameters.values, settled.parameters.values, rtol=1e-9)
+    assert problem.log_evidence(same) == pytest.approx(problem.log_evidence(settled), abs=0.05)
+    areas = [c.parameters.weights * c.inputs.kernel.area_s for c in (settled, other)]
+    np.testing.assert_allclose(*areas)
+    penalties = [
+        c.parameters.penalty(np.where(c.parameters.is_weight, c.parameters.values, 0.0))
+        for c in (settled, other)
+    ]
+    np.testing.assert_allclose(*penalties)
+
+
+def test_the_evidence_does_not_depend_on_the_units_of_traces(problem, settled):
+    """Traces half as high, and all weights twice: the same model, the same evidence.
+
+    But for the prior of own history, which is next to none.
+    """
+    (part,) = problem.training(settled.inputs, settled.on_all_data).parts
+    halved = replace(part, at_spikes=part.at_spikes.copy(), at_times=part.at_times / 2)
+    halved.at_spikes[:, :N] /= 2
+    parameters, area_s = settled.parameters, settled.inputs.kernel.area_s
+    values = parameters.values.copy()
+    values[:, :N] *= 2
+    twice = replace(parameters, values=values, precision=parameters.precision / 4)
+    found, before = evaluate(halved, twice).log_evidence(area_s / 2), problem.log_evidence(settled)
+    own = (
+        np.where(parameters.is_weight, 0.0, parameters.values),
+        np.where(twice.is_weight, 0.0, values),
+    )
+    apart = sum(parameters.penalty(own[0])) - sum(twice.penalty(own[1]))
+    assert found == pytest.approx(before + apart, abs=0.05)
+
+
+def test_a_settled_fit_keeps_the_proportions_of_its_weights(problem, settled):
+    """All else, and one scale of them, becomes likelier; the kernel too where it may move."""
+    doubled = settled.parameters.values * np.where(settled.parameters.is_weight, 2.0, 1.0)
+    given = replace(
+        settled, parameters=replace(settled.parameters, values=doubled, weights_fixed=True)
+    )
+    before, off = problem.estimate(given).shared_penalised, ~np.eye(N, dtype=bool)
+    for with_kernel in (False, True):
+        found = problem.settled(given, with_kernel=with_kernel)
+        assert problem.estimate(found).shared_penalised > before + 1.0
+        scale = found.parameters.weights[off] / given.parameters.weights[off]
+        np.testing.assert_allclose(scale, scale[0], rtol=1e-6)
+        assert (found.inputs.kernel != given.inputs.kernel) == with_kernel
 
 
 def test_networks_are_smaller_than_the_circuit(recording, problem):

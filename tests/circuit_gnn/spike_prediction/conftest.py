@@ -9,6 +9,7 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     evaluate,
     without_connections,
 )
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.neurons import LNPNeuron
@@ -16,6 +17,7 @@ from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
 
 N = 6
 RECTIFIED = Link(1.0, 3.0)
+KERNEL = SynapticKernel.exponential(0.01)
 
 
 EXPONENTIAL = Link(1.0, 12.0)
@@ -30,7 +32,7 @@ def traces():
     )
     recording = simulate(network, 30.0, np.random.default_rng(0))
     rng = np.random.default_rng(0)
-    return synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng)
+    return synaptic_traces(recording, kernel=KERNEL, history_window_s=0.1, rng=rng)
 
 
 SCORING = FisherScoring()

@@ -8,11 +8,13 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
 from spikeweft.data.directions import interpolation, ring_places
 from spikeweft.data.recording import Recording
 
 TAU_S = 0.01
+KERNEL = SynapticKernel.exponential(TAU_S)
 LINK = Link(1.0, np.log(50.0))
 
 
@@ -104,7 +106,8 @@ def poisson(
 
 def traces_of(recording, tau_s=TAU_S):
     rng = np.random.default_rng(0)
-    return synaptic_traces(recording, tau_s=tau_s, history_window_s=0.1, rng=rng, n_shared=1)
+    kernel = SynapticKernel.exponential(tau_s)
+    return synaptic_traces(recording, kernel=kernel, history_window_s=0.1, rng=rng, n_shared=1)
 
 
 def between(n_hidden, n):
@@ -131,7 +134,7 @@ def mean_field_of(traces, weights, bias, link=LINK, tau_s=TAU_S, gain=1.0):
     """Expected traces of hidden neurons that send to nobody, and are driven by observed ones."""
     hidden = hidden_neurons(weights, bias, link, gain, mix=np.zeros(weights.shape))
     routes = Routes.unrotated(hidden.mix, len(traces.times_s))
-    return mean_field_traces(traces, hidden, tau_s, routes)
+    return mean_field_traces(traces, hidden, SynapticKernel.exponential(tau_s), routes)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,7 @@ def test_columns_that_nobody_sends_along_drive_nothing():
     shift = np.zeros(len(traces.times_s), np.int64)
     nobody = Routes(np.full((1, 3), -1), np.eye(3), shift)
     hidden = hidden_neurons(weights, bias, mix=np.zeros((1, 3)))
-    silent = mean_field_traces(traces, hidden, TAU_S, nobody)
+    silent = mean_field_traces(traces, hidden, KERNEL, nobody)
     alone = mean_field_of(traces, np.zeros((1, 3)), bias)
     for found, expected in zip(silent, alone, strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -237,7 +240,7 @@ def test_rotating_the_sources_is_rotating_the_weights_the_other_way():
     weights, bias = np.array([[0.9, -0.4, 0.1]]), np.array([0.5])
     shift = np.ones(len(traces.times_s), np.int64)
     turned = Routes(np.array([[0, 1, 2], [1, 2, 0]]), np.eye(3), shift)
-    found = mean_field_traces(traces, hidden_neurons(weights, bias), TAU_S, turned)
+    found = mean_field_traces(traces, hidden_neurons(weights, bias), KERNEL, turned)
     expected = mean_field_of(traces, np.array([[0.1, 0.9, -0.4]]), bias)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
@@ -258,7 +261,7 @@ def test_hidden_neurons_that_excite_each_other_without_end_are_held_by_their_ref
     traces = traces_of(poisson(n_neurons=3, duration_s=2.0))
     hidden = hidden_neurons(np.full((2, 3), 50.0), np.full(2, 5.0))
     routes = Routes.unrotated(hidden.mix, len(traces.times_s))
-    at_spikes, at_times = mean_field_traces(traces, hidden, TAU_S, routes)
+    at_spikes, at_times = mean_field_traces(traces, hidden, KERNEL, routes)
     assert np.all(np.isfinite(at_spikes))
     np.testing.assert_allclose(at_times[traces.times_s > 0.5], 500.0 * TAU_S, rtol=1e-3)
 
@@ -269,7 +272,7 @@ def test_hidden_neurons_drive_each_other_and_not_themselves():
     hidden = hidden_neurons(np.full((2, 2), 0.8), np.full(2, 2.0), mix=np.full((2, 2), 0.5))
     traces = traces_of(silent)
     routes = Routes.unrotated(hidden.mix, len(traces.times_s))
-    late = mean_field_traces(traces, hidden, TAU_S, routes)[1][traces.times_s > 0.5]
+    late = mean_field_traces(traces, hidden, KERNEL, routes)[1][traces.times_s > 0.5]
     settled = np.median(late, axis=0)
     drive = 2.0 + 0.8 * settled
     np.testing.assert_allclose(settled, 50.0 * np.logaddexp(0, drive) * TAU_S, rtol=1e-3)

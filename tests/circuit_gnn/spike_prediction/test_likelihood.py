@@ -12,11 +12,13 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     rate_hz,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, Traces, set_shared, synaptic_traces
 from spikeweft.data.recording import Recording
 from spikeweft.runtime import parallel as threads
 
 N = 4
+KERNEL = SynapticKernel.exponential(0.01)
 LINKS = [Link(1.0, 3.0), Link(1.7, 2.5), Link(1.0, 12.0)]
 
 
@@ -29,7 +31,7 @@ def traces() -> Traces:
         rng.integers(0, N, 800),
         time_resolution_s=1e-4,
     )
-    found = synaptic_traces(recording, tau_s=0.01, history_window_s=0.05, rng=rng, n_shared=1)
+    found = synaptic_traces(recording, kernel=KERNEL, history_window_s=0.05, rng=rng, n_shared=1)
     for times_s, column in (
         (found.spike_times_s, found.at_spikes),
         (found.times_s, found.at_times),
@@ -184,7 +186,7 @@ def drawn_from_the_model():
     recording = Recording.from_arrays(
         np.array(ticks) * 1e-3, np.array(neurons), time_resolution_s=1e-3
     )
-    traces = synaptic_traces(recording, tau_s=0.01, history_window_s=0.0, rng=rng)
+    traces = synaptic_traces(recording, kernel=KERNEL, history_window_s=0.0, rng=rng)
     rows = np.zeros((2, traces.at_spikes.shape[1]))
     rows[:, -1], rows[1, 0] = bias, weight
     return traces, rows, link

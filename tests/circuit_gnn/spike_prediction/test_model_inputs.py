@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,9 +18,12 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN
 from spikeweft.data.covariate import Covariate, covariate_columns
 from spikeweft.data.recording import Recording
+
+INPUTS = SynapticInputs(kernel=SynapticKernel.exponential(0.01))
 
 
 def settings(covariates=(), n_hidden=0, rotated_by=None):
@@ -64,7 +69,7 @@ def test_any_other_covariate_enters_as_it_is():
 def test_covariates_follow_the_neurons_at_the_times_of_the_spikes(recording):
     """Observed neurons, then each covariate in the order it was asked for."""
     chosen = settings(("speed", "direction"), n_hidden=2)
-    (traces,) = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0]).parts
+    (traces,) = CircuitTraces(recording, chosen, INPUTS, [0]).parts
     assert shared_width(recording, chosen) == 1 + 16
     assert traces.at_spikes.shape[1] == 3 + 1 + 16 + N_OWN + 1
     for times_s, columns in (
@@ -78,11 +83,11 @@ def test_covariates_follow_the_neurons_at_the_times_of_the_spikes(recording):
 def in_parts(recording, n, monkeypatch, chosen=None):
     """The traces of a recording that fills memory n times over."""
     chosen = chosen or settings()
-    whole = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0])
+    whole = CircuitTraces(recording, chosen, INPUTS, [0])
     needed = model_inputs._n_bytes(recording, chosen)
     monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / (n - 0.5))
     monkeypatch.setattr(model_inputs, "MOST_KEPT_BYTES", needed - 1)
-    return whole, CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0])
+    return whole, CircuitTraces(recording, chosen, INPUTS, [0])
 
 
 def test_a_long_recording_is_followed_part_by_part(recording, monkeypatch):
@@ -115,7 +120,7 @@ def test_parts_that_are_kept_are_those_that_would_be_made_again(recording, monke
     chosen = settings(("speed", "direction"), n_hidden=2)
     _, made_again = in_parts(recording, 3, monkeypatch, chosen)
     monkeypatch.setattr(model_inputs, "MOST_KEPT_BYTES", 10**9)
-    kept = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0])
+    kept = CircuitTraces(recording, chosen, INPUTS, [0])
     for one, other in zip(kept.parts, made_again.parts, strict=True):
         for name in ("at_spikes", "offsets", "spike_times_s", "at_times", "own_at_times"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
@@ -147,11 +152,11 @@ def test_hidden_neurons_send_along_the_columns_between_which_they_lie(recording)
         link=link,
         gain=2.0,
     )
-    (alone,) = CircuitTraces(recording, chosen, SynapticInputs(tau_s=0.01), [0]).parts
-    inputs = SynapticInputs(tau_s=0.01, hidden=hidden)
+    (alone,) = CircuitTraces(recording, chosen, INPUTS, [0]).parts
+    inputs = replace(INPUTS, hidden=hidden)
     (joined,) = CircuitTraces(recording, chosen, inputs, [0]).parts
     unrotated = Routes.unrotated(hidden.mix, len(alone.times_s))
-    sent = mean_field_traces(alone, hidden, 0.01, unrotated)
+    sent = mean_field_traces(alone, hidden, INPUTS.kernel, unrotated)
     for before, after, added in zip(
         (alone.at_spikes, alone.at_times), (joined.at_spikes, joined.at_times), sent, strict=True
     ):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.circuit_gnn.spike_prediction.conftest import (
     EXPONENTIAL,
+    KERNEL,
     RECTIFIED,
     SCORING,
     N,
@@ -81,7 +82,8 @@ def known_weights(n, spread, noise, rng):
     return Estimate(
         values=rows,
         link=RECTIFIED,
-        precision=1.0,
+        precision=np.ones(n),
+        decides=np.ones(n, dtype=bool),
         derivatives=known,
         damping=np.ones(n),
         step_length=np.ones(n),
@@ -93,7 +95,7 @@ def shrunk(seen, precision, noise):
     """The weights that are likeliest under the prior: each is drawn to the mean of its neuron."""
     entries = seen.is_weight
     mean = np.sum(seen.values, axis=1, where=entries, keepdims=True) / (seen.n_sources - 1)
-    drawn = mean + (seen.values - mean) / (1 + precision * noise**2)
+    drawn = mean + (seen.values - mean) / (1 + precision[:, None] * noise**2)
     rows = np.where(entries, drawn, seen.values)
     return replace(seen, values=rows, precision=precision)
 
@@ -104,25 +106,30 @@ def test_the_prior_is_estimated_from_the_weights(spread, noise):
     found = []
     for seed in range(10):
         seen = known_weights(20, spread, noise, np.random.default_rng(seed))
-        precision = 1e-2
+        precision = np.full(20, 1e-2)
         for _ in range(30):
             precision = shrunk(seen, precision, noise).with_estimated_prior().precision
-        found.append(precision**-0.5)
+        found.append(precision[0] ** -0.5)
     np.testing.assert_allclose(np.mean(found), spread, rtol=0.05)
 
 
 def test_no_spread_is_not_known_before_the_weights_have_moved(traces):
     """Where first steps fail and all weights are still zero, the prior must let them move later."""
     fit = start(traces, RECTIFIED)
-    assert fit.with_estimated_prior().precision == fit.precision
+    np.testing.assert_array_equal(fit.with_estimated_prior().precision, fit.precision)
     for _ in range(40):
         fit = SCORING.step(traces, fit)
         fit = fit.with_estimated_prior()
     assert np.std(fit.values[fit.is_weight]) > 0.05
 
 
+def with_precision(fit, precision):
+    """The same with another prior, one for all neurons or each its own."""
+    return replace(fit, precision=np.broadcast_to(precision, (N,)).astype(float))
+
+
 def test_a_wide_prior_leaves_the_variance_to_the_likelihood(rectified):
-    wide, tight = (replace(rectified, precision=p) for p in (1e-9, 1e9))
+    wide, tight = (with_precision(rectified, p) for p in (1e-9, 1e9))
     information = np.einsum("iff->if", rectified.derivatives.information)[:, :N]
     off = ~np.eye(N, dtype=bool)
     assert np.all(wide.weight_variance > 0.99 / information)
@@ -133,7 +140,7 @@ def test_spikes_determine_a_weight_as_far_as_they_outweigh_its_prior(rectified):
     """All of it under a wide prior, none of it under a tight one."""
     off = ~np.eye(N, dtype=bool)
     wide, fitted, tight = (
-        replace(rectified, precision=p).determined[off] for p in (1e-6, rectified.precision, 1e9)
+        with_precision(rectified, p).determined[off] for p in (1e-6, rectified.precision, 1e9)
     )
     assert wide.min() > 0.99
     assert tight.max() < 0.01
@@ -141,7 +148,7 @@ def test_spikes_determine_a_weight_as_far_as_they_outweigh_its_prior(rectified):
 
 
 def test_the_prior_draws_weights_to_the_mean_of_their_neuron_and_leaves_the_mean_alone(traces):
-    pulled, free = (converged(traces, RECTIFIED, 30, precision=p) for p in (1e7, 1e-3))
+    pulled, free = (converged(traces, RECTIFIED, 30, precision=np.full(N, p)) for p in (1e7, 1e-3))
     entries = pulled.is_weight
     mean = np.sum(pulled.values, axis=1, where=entries, keepdims=True) / (N - 1)
     distance = np.where(entries, pulled.values - mean, 0.0)
@@ -178,7 +185,7 @@ def test_nothing_is_known_of_what_a_silent_neuron_receives():
         simulate(network, 10.0, np.random.default_rng(0)), n_neurons=N + 1, neuron_ids=()
     )
     rng = np.random.default_rng(0)
-    traces = synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng)
+    traces = synaptic_traces(recording, kernel=KERNEL, history_window_s=0.1, rng=rng)
     fit = converged(traces, RECTIFIED, n_steps=10)
     variance = fit.weight_variance
     assert np.all(np.isinf(variance[N]))
@@ -197,7 +204,7 @@ def test_nothing_is_known_of_what_a_neuron_receives_that_is_never_active_with_an
         time_resolution_s=1e-4,
     )
     rng = np.random.default_rng(0)
-    traces = synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng)
+    traces = synaptic_traces(recording, kernel=KERNEL, history_window_s=0.1, rng=rng)
     fit = converged(traces, RECTIFIED, n_steps=2)
     assert np.all(np.isinf(fit.weight_variance[: N - 1]))
     np.testing.assert_array_equal(fit.determined[~np.eye(N, dtype=bool)], 0.0)

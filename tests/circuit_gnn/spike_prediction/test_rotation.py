@@ -9,6 +9,7 @@ from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation, ring_layout
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.data.covariate import Covariate
 from spikeweft.errors import InputError
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
@@ -17,6 +18,7 @@ from spikeweft.simulation.neurons import LNPNeuron
 from spikeweft.simulation.ring_networks import FlatInhibition, RingNetwork
 
 N = 12
+KERNEL = SynapticKernel.exponential(0.01)
 
 
 def rotation(places=None, n_places=N, gain=1.0):
@@ -228,7 +230,7 @@ def settings(n_hidden=0):
 def traces_of(recording, ring, hidden=None):
     chosen = settings(0 if hidden is None else len(hidden.bias))
     (traces,) = CircuitTraces(
-        recording, chosen, SynapticInputs(tau_s=0.01, rotation=ring, hidden=hidden), [0]
+        recording, chosen, SynapticInputs(kernel=KERNEL, rotation=ring, hidden=hidden), [0]
     ).parts
     return traces
 
@@ -268,7 +270,7 @@ def test_hidden_neurons_rotate_with_the_circuit(recording):
     )
     still = traces_of(some, replace(rotation(observed), gain=0.0))
     routes = ring.routes(ring.shift(some, still.times_s), 8)
-    sent = mean_field_traces(still, hidden, 0.01, routes)[1]
+    sent = mean_field_traces(still, hidden, KERNEL, routes)[1]
     at_place = np.zeros((len(sent), N))
     at_place[:, observed], at_place[:, places] = still.at_times[:, :8], sent
     columns = np.roll(at_place, -3, axis=1) @ routes.shares

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import (
     N_OWN,
-    OWN_TAUS,
+    OWN_TAUS_S,
     QUADRATURE_STEP_S,
     TraceBuffer,
     set_shared,
@@ -34,44 +37,76 @@ def on_grid(n_spikes, n_neurons, epochs_s, time_resolution_s, seed=0):
     )
 
 
-def traces_of(recording, *, tau_s=0.01, seed=0, **more):
+EXPONENTIAL = SynapticKernel.exponential(0.01)
+DELAYED = replace(EXPONENTIAL, latency_s=0.005)
+MIXED = SynapticKernel(taus_s=(0.004, 0.03), shares=(0.7, 0.3), latency_s=0.01)
+
+
+def traces_of(recording, *, kernel=EXPONENTIAL, seed=0, **more):
     rng = np.random.default_rng(seed)
     more = {"history_window_s": WINDOW_S, **more}
-    return synaptic_traces(recording, tau_s=tau_s, rng=rng, **more)
+    return synaptic_traces(recording, kernel=kernel, rng=rng, **more)
 
 
-def summed_exponentials(recording, time_s, tau_s):
-    """Each neuron's spikes in the same epoch and at least one tick earlier, decayed to a time."""
+def summed(recording, time_s, kernel):
+    """What the spikes of each neuron that have arrived in the same epoch are at a time.
+
+    A spike arrives one latency after it is fired, and counts from the next tick on.
+    """
     start = max(start for start, _ in recording.epochs_s if start <= time_s + 1e-9)
-    before = recording.spike_times_s < time_s - recording.time_resolution_s / 2
-    counted = before & (recording.spike_times_s >= start - 1e-9)
+    since = time_s - recording.spike_times_s - kernel.latency_s
+    counted = (since > recording.time_resolution_s / 2) & (recording.spike_times_s > start - 1e-9)
+    density = sum(
+        share * np.exp(-since[counted] / tau_s) / tau_s
+        for share, tau_s in zip(kernel.shares, kernel.taus_s, strict=True)
+    )
     trace = np.zeros(recording.n_neurons)
-    decayed = np.exp((recording.spike_times_s[counted] - time_s) / tau_s)
-    np.add.at(trace, recording.spike_neurons[counted], decayed)
-    return trace
+    np.add.at(trace, recording.spike_neurons[counted], density)
+    at_once = sum(s / tau_s for s, tau_s in zip(kernel.shares, kernel.taus_s, strict=True))
+    return trace / at_once
 
 
 TWO_EPOCHS = [[0.0, 1.0], [1.02, 2.0]]
 
 
-@pytest.mark.parametrize("time_resolution_s", [1e-4, 1e-3, 5e-3, 1e-2])
-def test_a_trace_is_the_sum_of_earlier_spikes_each_decayed(time_resolution_s):
-    """Spikes of the same tick, of earlier epochs and of later times do not count."""
+OWN_KERNELS = [SynapticKernel.exponential(tau_s) for tau_s in OWN_TAUS_S]
+
+
+@pytest.mark.parametrize("kernel", [EXPONENTIAL, DELAYED, MIXED], ids=str)
+@pytest.mark.parametrize("time_resolution_s", [1e-4, 1e-3, 5e-3])
+def test_a_trace_is_the_sum_of_earlier_spikes_each_decayed(time_resolution_s, kernel):
+    """Spikes of the same tick, of earlier epochs and of later times do not count.
+
+    Own history starts at once, whatever the latency of synapses.
+    """
     recording = on_grid(400, 4, TWO_EPOCHS, time_resolution_s)
-    traces = traces_of(recording)
+    traces = traces_of(recording, kernel=kernel)
     fired_by = np.repeat(np.arange(4), traces.n_spikes)
     for time_s, neuron, features in zip(
         traces.spike_times_s, fired_by, traces.at_spikes, strict=True
     ):
-        expected = summed_exponentials(recording, time_s, 0.01)
-        own = [summed_exponentials(recording, time_s, 0.01 * k)[neuron] for k in OWN_TAUS]
+        expected = summed(recording, time_s, kernel)
+        own = [summed(recording, time_s, own)[neuron] for own in OWN_KERNELS]
         np.testing.assert_allclose(features, [*expected, *own, 1.0], rtol=1e-4, atol=1e-6)
     for k, time_s in enumerate(traces.times_s):
-        expected = summed_exponentials(recording, time_s, 0.01)
+        expected = summed(recording, time_s, kernel)
         np.testing.assert_allclose(traces.at_times[k], expected, rtol=1e-4, atol=1e-6)
-        for own, factor in zip(traces.own_at_times, OWN_TAUS, strict=True):
-            expected = summed_exponentials(recording, time_s, 0.01 * factor)
-            np.testing.assert_allclose(own[k], expected, rtol=1e-4, atol=1e-6)
+        for found, own in zip(traces.own_at_times, OWN_KERNELS, strict=True):
+            expected = summed(recording, time_s, own)
+            np.testing.assert_allclose(found[k], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_latencies_are_whole_ticks():
+    """At 10 ms ticks, one of 4 ms is none, and one of 6 ms is a whole tick."""
+    recording = on_grid(400, 4, TWO_EPOCHS, 1e-2)
+    none, short, long = (
+        traces_of(recording, kernel=replace(EXPONENTIAL, latency_s=latency_s))
+        for latency_s in (0.0, 0.004, 0.006)
+    )
+    assert_same(none, short)
+    first_epoch = none.times_s < 1.0
+    now, a_tick_later = none.at_times[first_epoch][:-1], long.at_times[first_epoch][1:]
+    np.testing.assert_allclose(a_tick_later, now, rtol=1e-5)
 
 
 def test_spikes_in_one_tick_do_not_hear_each_other():
@@ -160,11 +195,16 @@ def test_coarse_ticks_are_each_evaluated_once(time_resolution_s):
 
 
 def test_the_integral_of_a_trace_is_unbiased():
-    """∫s dt over random times, with their weights, is what the spikes leave behind: τ each."""
+    """∫s dt over random times, with their weights, is what the spikes leave behind: one area each.
+
+    Of a single exponential that is τ.
+    """
     recording = on_grid(3000, 2, [[0.0, 60.0]], 1e-4)
-    traces = traces_of(recording, tau_s=0.01, history_window_s=0.0)
-    area_s = traces.weight_s @ traces.at_times
-    np.testing.assert_allclose(area_s, 0.01 * recording.n_spikes, rtol=0.02)
+    for kernel in (EXPONENTIAL, DELAYED, MIXED):
+        traces = traces_of(recording, kernel=kernel, history_window_s=0.0)
+        area_s = traces.weight_s @ traces.at_times
+        np.testing.assert_allclose(area_s, kernel.area_s * recording.n_spikes, rtol=0.02)
+    assert EXPONENTIAL.area_s == pytest.approx(0.01)
 
 
 def test_a_silent_neuron_has_no_row_and_no_trace():

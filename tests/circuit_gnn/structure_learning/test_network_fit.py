@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.circuit_gnn.structure_learning.conftest import LINK_DAMPING, generator
+from tests.circuit_gnn.structure_learning.conftest import generator
 from threadpoolctl import threadpool_limits
 
 from spikeweft.circuit_gnn.structure_learning import network_fit
@@ -31,7 +31,8 @@ def ring_distance(a, b, n):
 def known(determined, weights=None, precision=4.0):
     n = len(determined)
     weights = np.zeros((n, n)) if weights is None else weights
-    return FreeWeights(torch.from_numpy(weights), torch.from_numpy(determined), precision)
+    own = torch.full((n, 1), precision).double()
+    return FreeWeights(torch.from_numpy(weights), torch.from_numpy(determined), own)
 
 
 def row_weights(values, rest=0.0):
@@ -74,6 +75,19 @@ def test_the_prior_of_a_neuron_does_not_depend_on_where_its_edge_lies():
     np.testing.assert_allclose(*penalties, rtol=1e-3)
 
 
+def test_weights_that_are_not_determined_differ_no_more_than_those_at_the_edge():
+    """The prior becomes as narrow as the weights there are, but never wider."""
+    rng = np.random.default_rng(0)
+    determined = np.full((5, 5), 0.5)
+    determined[:, 4] = 0.0
+    weights = torch.from_numpy(rng.normal(0.0, 0.1, (5, 5)))
+    narrow = known(determined).continued_as(weights).precision
+    assert torch.all(narrow == narrow[0])
+    np.testing.assert_allclose(float(narrow[0]), 1 / 0.1**2, rtol=0.5)
+    wide = known(determined).continued_as(100 * weights).precision
+    np.testing.assert_array_equal(wide, known(determined).precision)
+
+
 def test_a_neurons_drive_of_itself_has_no_prior():
     determined = np.full((5, 5), 0.2)
     weights = torch.zeros(5, 5).double()
@@ -96,7 +110,7 @@ N_RING = 40
 def seen_through_noise(truth, rng):
     """Noisy weights, and the quadratic form of a recording that would leave this noise.
 
-    Information differs between pairs tenfold; own history, bias and link are known exactly.
+    Information differs between pairs tenfold; own history and bias are known exactly.
     """
     n = len(truth)
     spread = np.abs(truth).max()
@@ -138,9 +152,6 @@ def known_from_spikes(noisy):
     return known(1.0 - np.eye(len(noisy)), noisy)
 
 
-N_SPIKES = 1000
-
-
 def learned_by(problem, shape, n_steps, seed=0):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network_fit, "LEARNING_STEPS", n_steps)
@@ -149,8 +160,8 @@ def learned_by(problem, shape, n_steps, seed=0):
 
 def learn(ring, seed=0, n_steps=300, n_dimensions=4):
     _, noisy, training, held_out = ring
-    problem = StructureProblem(known_from_spikes(noisy), training, held_out, N_SPIKES)
-    return learned_by(problem, NetworkShape(n_dimensions, False, LINK_DAMPING), n_steps, seed)
+    problem = StructureProblem(known_from_spikes(noisy), training, held_out)
+    return learned_by(problem, NetworkShape(n_dimensions, False), n_steps, seed)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +184,7 @@ def test_held_out_spikes_see_the_improvement(ring, learned):
     """The score is that of the held-out form, at the weights that are reported."""
     _, noisy, training, held_out = ring
     assert learned.held_out_nats < -10.0
-    others = ConditionalOptimum.of(training, N_RING, LINK_DAMPING * N_SPIKES)
+    others = ConditionalOptimum.of(training, N_RING)
     nats = held_out.nats(others.given(torch.from_numpy(learned.weights - noisy)))
     np.testing.assert_allclose(learned.held_out_nats, float(nats), rtol=1e-3)
 
@@ -187,8 +198,8 @@ def test_a_network_of_nothing_but_noise_is_not_better_than_none():
     noisy = truth + rng.normal(size=(20, 20)) / np.sqrt(information)
     np.fill_diagonal(noisy, 0.0)
     forms = [form_around(noisy, truth, information, rng) for _ in range(2)]
-    problem = StructureProblem(known_from_spikes(noisy), *forms, N_SPIKES)
-    found = learned_by(problem, NetworkShape(3, False, LINK_DAMPING), n_steps=50)
+    problem = StructureProblem(known_from_spikes(noisy), *forms)
+    found = learned_by(problem, NetworkShape(3, False), n_steps=50)
     assert found.held_out_nats > 100.0
 
 
@@ -217,7 +228,7 @@ def test_where_spikes_say_nothing_the_network_goes_on_as_at_the_edge():
     np.fill_diagonal(noisy, 0.0)
     training, held_out = (form_around(noisy, truth, information, rng) for _ in range(2))
     free = known(determined, noisy, precision=10.0)
-    problem = StructureProblem(free, training, held_out, N_SPIKES)
-    found = learned_by(problem, NetworkShape(4, False, LINK_DAMPING), n_steps=200)
+    problem = StructureProblem(free, training, held_out)
+    found = learned_by(problem, NetworkShape(4, False), n_steps=200)
     assert error(found.weights[far], truth[far]) < 0.1
     assert error(found.weights, truth) < 0.1

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.circuit_gnn.structure_learning.conftest import LINK_DAMPING, generator
+from tests.circuit_gnn.structure_learning.conftest import generator
 
 from spikeweft.circuit_gnn.ablations import isotropic
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
@@ -11,6 +11,7 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     evaluate,
     without_connections,
 )
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
 from spikeweft.circuit_gnn.structure_learning.quadratic_form import (
     ConditionalOptimum,
@@ -34,7 +35,8 @@ def traces():
     )
     recording = simulate(network, 40.0, np.random.default_rng(0))
     rng = np.random.default_rng(0)
-    return synaptic_traces(recording, tau_s=0.01, history_window_s=0.1, rng=rng, n_shared=1)
+    kernel = SynapticKernel.exponential(0.01)
+    return synaptic_traces(recording, kernel=kernel, history_window_s=0.1, rng=rng, n_shared=1)
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +48,6 @@ def fit(traces):
     return found
 
 
-def damping_of(fit):
-    return LINK_DAMPING * int(fit.derivatives.n_spikes.sum())
-
-
 def small_change(fit, scale, seed=0):
     """A change of the weights that their standard errors would allow."""
     size = scale / np.sqrt(np.einsum("iff->if", fit.derivatives.fisher)[:, :N])
@@ -59,94 +57,62 @@ def small_change(fit, scale, seed=0):
 
 
 def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
-    """Any parameters may change, the link's too; the likelihood is taken anew."""
+    """Any parameters may change, but not the link; the likelihood is taken anew."""
     form = QuadraticLikelihood.around(fit.derivatives)
     rng = np.random.default_rng(1)
     size = 0.5 / np.sqrt(np.einsum("ipp->ip", form.fisher.numpy()) + 1e-9)
     change = np.where(form.fisher.diagonal(dim1=1, dim2=2) > 0, size, 0.0)
     change *= rng.normal(size=change.shape)
-    change[:, -2:] = [2e-3, -3e-3]
-    link = Link(LINK.power + 2e-3, LINK.log_gain - 3e-3)
     before = log_likelihood(traces, fit.values, LINK).sum()
-    after = log_likelihood(traces, fit.values + change[:, :-2], link).sum()
+    after = log_likelihood(traces, fit.values + change, LINK).sum()
     np.testing.assert_allclose(form.nats(torch.from_numpy(change)), before - after, rtol=0.15)
 
 
-def test_all_else_is_where_a_joint_fit_would_be(fit):
-    """The same as solving for every history, bias and the link at once, for given weights."""
-    form, damping = QuadraticLikelihood.around(fit.derivatives), damping_of(fit)
-    change = small_change(fit, 3.0)
-    optimum = ConditionalOptimum.of(form, N, damping).given(change)
-    n_parameters = optimum.shape[1]
-    entries = is_weight(N, n_parameters, N).numpy()
-    torch.testing.assert_close(optimum[:, :N][entries[:, :N]], change[entries[:, :N]])
-    assert torch.equal(optimum[:, -2:], optimum[:1, -2:].expand(N, 2))
-    own = [np.flatnonzero(~entries[i, :-2]) for i in range(N)]
-    sizes = [len(columns) for columns in own]
-    matrix, right = np.zeros((sum(sizes) + 2,) * 2), np.zeros(sum(sizes) + 2)
-    gradient, fisher = form.gradient.numpy(), form.fisher.numpy()
-    for i, columns in enumerate(own):
-        block = slice(sum(sizes[:i]), sum(sizes[: i + 1]))
-        push = gradient[i] - fisher[i][:, :N] @ change[i].numpy()
-        matrix[block, block] = fisher[i][np.ix_(columns, columns)] + 1e-3 * np.eye(len(columns))
-        matrix[block, -2:] = fisher[i][columns][:, -2:]
-        matrix[-2:, block] = matrix[block, -2:].T
-        matrix[-2:, -2:] += fisher[i][-2:, -2:]
-        right[block], right[-2:] = push[columns], right[-2:] + push[-2:]
-    matrix[-2:, -2:] += damping * np.eye(2)
-    solved = np.linalg.solve(matrix, right)
-    for i, columns in enumerate(own):
-        part = solved[sum(sizes[:i]) : sum(sizes[: i + 1])]
-        np.testing.assert_allclose(optimum[i, columns].numpy(), part, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(optimum[0, -2:].numpy(), solved[-2:], rtol=1e-6, atol=1e-12)
+def test_all_else_is_where_a_fit_of_it_alone_would_be(fit):
+    """The same as solving for the history and bias of each neuron, for given weights."""
+    form, change = QuadraticLikelihood.around(fit.derivatives), small_change(fit, 3.0)
+    optimum = ConditionalOptimum.of(form, N).given(change).numpy()
+    entries = is_weight(N, optimum.shape[1], N).numpy()
+    weights = np.where(entries[:, :N], change.numpy(), 0.0)
+    np.testing.assert_allclose(np.where(entries, optimum, 0.0)[:, :N], weights)
+    for i in range(N):
+        own = np.flatnonzero(~entries[i])
+        fisher = form.fisher[i].numpy()
+        push = form.gradient[i].numpy() - fisher[:, :N] @ weights[i]
+        solved = np.linalg.solve(fisher[np.ix_(own, own)] + 1e-3 * np.eye(len(own)), push[own])
+        np.testing.assert_allclose(optimum[i, own], solved, rtol=1e-6, atol=1e-9)
 
 
 def test_nothing_else_is_likelier_than_the_conditional_optimum(fit):
     """Moving any history or bias away from it costs likelihood."""
     form = QuadraticLikelihood.around(fit.derivatives)
-    optimum = ConditionalOptimum.of(
-        form, N, LINK_DAMPING * int(fit.derivatives.n_spikes.sum())
-    ).given(small_change(fit, 1.0))
+    optimum = ConditionalOptimum.of(form, N).given(small_change(fit, 1.0))
     best, rng = float(form.nats(optimum)), np.random.default_rng(0)
     for _ in range(20):
         moved = optimum.clone()
-        away = 0.05 * rng.normal(size=(N, optimum.shape[1] - 2 - N))
-        moved[:, N:-2] += torch.from_numpy(away)
+        away = 0.05 * rng.normal(size=(N, optimum.shape[1] - N))
+        moved[:, N:] += torch.from_numpy(away)
         assert float(form.nats(moved)) > best - 1e-3
 
 
 def test_the_conditional_optimum_makes_up_for_most_of_a_change(traces, fit):
     """Weights pushed up are met by lower biases, by the true likelihood after a large step."""
     change = torch.full((N, N), 0.1, dtype=torch.float64).fill_diagonal_(0.0)
-    damping = damping_of(fit)
-    others = ConditionalOptimum.of(QuadraticLikelihood.around(fit.derivatives), N, damping)
+    others = ConditionalOptimum.of(QuadraticLikelihood.around(fit.derivatives), N)
     optimum = others.given(change).numpy()
     stiff = fit.values.copy()
     stiff[:, :N] += change.numpy()
-    link = Link(LINK.power + optimum[0, -2], LINK.log_gain + optimum[0, -1])
-    met = log_likelihood(traces, fit.values + optimum[:, :-2], link).sum()
+    met = log_likelihood(traces, fit.values + optimum, LINK).sum()
     start = log_likelihood(traces, fit.values, LINK).sum()
     assert log_likelihood(traces, stiff, LINK).sum() < met
     assert met < start
-
-
-def test_the_stiffer_the_link_the_less_it_moves(fit):
-    """Down to not at all, where history and bias move alone."""
-    form, change = QuadraticLikelihood.around(fit.derivatives), small_change(fit, 3.0)
-    optima = [
-        ConditionalOptimum.of(form, N, damping).given(change)[0, -2:]
-        for damping in (1.0, 1e3, 1e12)
-    ]
-    size = [float(optimum.norm()) for optimum in optima]
-    assert size[0] > size[1] > size[2]
-    assert size[2] < 1e-6
 
 
 def test_the_form_of_the_weights_is_the_whole_one_with_all_else_at_its_optimum(fit):
     """Its values up to a constant, and its slope, with sources that are not observed too."""
     for n_sources in (N, N + 2):
         form = QuadraticLikelihood.around(fit.derivatives)
-        others = ConditionalOptimum.of(form, n_sources, damping_of(fit))
+        others = ConditionalOptimum.of(form, n_sources)
         alone = WeightLikelihood.of(form, others, n_sources)
         changes = 0.3 * torch.randn(5, N, n_sources, generator=generator(), dtype=torch.float64)
         for change in changes:
@@ -162,7 +128,7 @@ def test_the_form_of_the_weights_is_the_whole_one_with_all_else_at_its_optimum(f
 
 def loss_of(form):
     """Rise of the negative log-likelihood with the weights, all else at its optimum."""
-    others = ConditionalOptimum.of(form, N, 1e12)
+    others = ConditionalOptimum.of(form, N)
     return WeightLikelihood.of(form, others, N).nats
 
 
@@ -198,7 +164,7 @@ def test_weights_from_hidden_neurons_are_weights_too(fit):
         torch.zeros(N, N + 2, dtype=torch.float64),
     )
     change[:, N + 1] = 0.1
-    others = ConditionalOptimum.of(form, N + 2, 1e12)
+    others = ConditionalOptimum.of(form, N + 2)
     optimum, still = others.given(change), others.given(0 * change)
     torch.testing.assert_close(optimum[:, : N + 2].fill_diagonal_(0.0), change)
-    assert float((optimum - still)[:, N + 2 : -2].abs().max()) > 1e-4
+    assert float((optimum - still)[:, N + 2 :].abs().max()) > 1e-4

@@ -1,4 +1,4 @@
-"""Spike prediction and structure fitted together: the search for hyperparameters, then rounds."""
+"""Spike prediction and structure fitted together: what all neurons share, then rounds."""
 
 import lazy_loader
 
@@ -7,8 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "circuit_fit": ["CircuitFit", "stages_of"],
         "fit_state": ["Candidate", "FitState"],
-        "hyperparameter_search": ["GAINS", "TAUS_S"],
         "problem": ["DIMENSIONS", "Problem"],
+        "shared_parameters": ["GAINS"],
         "stage": ["Stage"],
     },
 )

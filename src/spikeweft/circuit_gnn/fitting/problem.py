@@ -290,7 +290,7 @@ class Problem:
         nats = log_likelihood(traces, parameters.values, parameters.link)
         null_rate_hz = self.recording.rate_hz
         score = bits_per_spike(nats, traces.n_spikes, traces.exposure_s, null_rate_hz)
-        bits = np.nanmean(score.per_neuron[self.decides])
+        bits = float(np.nanmean(score.per_neuron[self.decides]))
         return replace(candidate, held_out=HeldOutScore(float(nats[self.decides].sum()), bits))
 
     def better(self, trial: Candidate, current: Candidate) -> Candidate:

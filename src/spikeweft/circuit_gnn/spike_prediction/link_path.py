@@ -79,7 +79,7 @@ class LinkPath:
         )
 
     def at(self, length: float) -> NeuronParameters:
-        """The parameters at a distance along the path; the prior of weights goes with the drives."""
+        """The parameters at a distance along the path; the weights' prior goes with the drives."""
         start, old = self.start, self.shape
         (power, bend), others = _coordinates(old), length * self.direction
         power, bend = power + others[0], bend + others[1]

@@ -3,7 +3,7 @@
 The parameters of postsynaptic neuron i are its weights w_ij, the coefficients of its own history
 and of covariates, and a bias. Weights have a Gaussian prior around the mean of those that the same
 neuron receives; its precision is estimated from the weights themselves (empirical Bayes). What all
-neurons share, this precision too, is decided by those that the spikes inform; any other has its own.
+neurons share, this precision too, is decided by some of them; any other has a precision of its own.
 """
 
 from dataclasses import dataclass, fields, replace

@@ -56,9 +56,7 @@ def follow_epoch(
             row, post = rows[spike], neurons[spike]
             if row >= 0:
                 _note(at_spikes[row, first:end], trace)
-                if first <= post < end:
-                    for k in range(n_own):
-                        at_spikes[row, first_own + k] = own[k, post - first]
+                _note_own(at_spikes[row, first_own : first_own + n_own], own, post - first)
             spike += 1
         if point < len(times):
             if until > now:
@@ -120,6 +118,15 @@ def _note(row, trace):
     for m in range(1, trace.shape[0]):
         for i in range(len(row)):
             row[i] += trace[m, i]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@no_type_check
+def _note_own(row, own, post):
+    """The own history of the neuron that fired, where it is one of those that are followed."""
+    if 0 <= post < own.shape[1]:
+        for k in range(own.shape[0]):
+            row[k] = own[k, post]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")

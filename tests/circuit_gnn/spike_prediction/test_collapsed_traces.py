@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spikeweft.circuit_gnn.spike_prediction import model_inputs
+from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import (
+    CollapsedTraces,
+    collapsed,
+    drives,
+    expanded,
+    kernel_change,
+)
+from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives, log_likelihood
+from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
+from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.recording import Recording
+
+N, LINK = 4, Link(1.3, 3.0)
+INPUTS = SynapticInputs(kernel=SynapticKernel.exponential(0.01))
+
+
+@pytest.fixture(scope="module")
+def recording():
+    rng = np.random.default_rng(0)
+    times_s = np.arange(0, 8, 0.01)
+    return Recording.from_arrays(
+        np.round(rng.uniform(0, 8, 800), 4),
+        rng.integers(0, N, 800),
+        epochs_s=np.array([[0.0, 8.0]]),
+        covariates={"speed": Covariate(times_s=times_s, values=np.sin(times_s))},
+    )
+
+
+def traces_of(recording, covariates):
+    settings = FitSettings(
+        tau_s=0.01,
+        history_window_s=0.1,
+        n_hidden=0,
+        covariates=covariates,
+        rotated_by=None,
+        seed=0,
+    )
+    return CircuitTraces(recording, settings, INPUTS, [0])
+
+
+@pytest.fixture(params=[((), 1), (("speed",), 1), (("speed",), 2)], ids=str)
+def traces(request, recording, monkeypatch):
+    """Without and with a covariate, in one part and in two."""
+    covariates, n_parts = request.param
+    if n_parts == 1:
+        return traces_of(recording, covariates)
+    needed = model_inputs._n_bytes(recording, traces_of(recording, covariates).settings)
+    monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / (n_parts - 0.5))
+    found = traces_of(recording, covariates)
+    assert len(list(found.parts)) == n_parts
+    return found
+
+
+def parameters_of(traces, seed=0):
+    parameters = without_connections(traces, LINK)
+    some = np.random.default_rng(seed).normal(0.0, 0.3, parameters.values.shape)
+    return replace(parameters, values=parameters.values + some, weights_fixed=True)
+
+
+def collapse(traces, parameters, n_kernel=0):
+    """Collapsed traces and parameters; changes of the kernel that change nothing, where asked."""
+    given = drives(traces, parameters.weights)
+    none = [type(part)(*(0 * x for x in part)) for part in given]
+    changes = [none for _ in range(n_kernel)]
+    whole = CollapsedTraces(traces, parameters.n_sources, [given, *changes])
+    return whole, collapsed(parameters, n_kernel)
+
+
+def test_spikes_are_as_likely_as_with_all_traces(traces):
+    parameters = parameters_of(traces)
+    few, given = collapse(traces, parameters, n_kernel=1)
+    found = log_likelihood(few, given.values, LINK)
+    np.testing.assert_allclose(found, log_likelihood(traces, parameters.values, LINK), rtol=1e-5)
+    assert few.n_features == given.values.shape[1]
+    assert few.n_features == traces.n_features - N + 3
+    np.testing.assert_array_equal(few.n_spikes, traces.n_spikes)
+
+
+def test_all_else_has_the_same_slope_and_information(traces):
+    """Own history, covariates and bias; and the link."""
+    parameters = parameters_of(traces)
+    few, given = collapse(traces, parameters)
+    short = likelihood_derivatives(few, given.values, LINK)
+    whole = likelihood_derivatives(traces, parameters.values, LINK)
+    n_covariates = given.n_sources
+    kept = [*range(n_covariates), *range(n_covariates + 1, few.n_features)]
+    for i in range(N):
+        same = [*range(N, N + n_covariates), i, *range(N + n_covariates, traces.n_features)]
+        np.testing.assert_allclose(
+            short.gradient[i, kept], whole.gradient[i, same], rtol=1e-3, atol=1e-2
+        )
+        np.testing.assert_allclose(
+            short.fisher[i][np.ix_(kept, kept)],
+            whole.fisher[i][np.ix_(same, same)],
+            rtol=1e-3,
+            atol=1e-2,
+        )
+    np.testing.assert_allclose(short.link_gradient, whole.link_gradient, rtol=1e-3, atol=1e-2)
+
+
+def test_the_slope_in_the_coefficient_of_a_drive_is_that_of_a_scale_of_all_weights(traces):
+    parameters = parameters_of(traces)
+    few, given = collapse(traces, parameters)
+    slope = likelihood_derivatives(few, given.values, LINK).gradient[:, given.n_sources]
+    whole = likelihood_derivatives(traces, parameters.values, LINK).gradient[:, :N]
+    expected = np.sum(whole * parameters.weights, axis=1)
+    np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-2)
+
+
+def test_what_was_collapsed_expands_to_what_it_was(traces):
+    parameters = parameters_of(traces)
+    _, given = collapse(traces, parameters, n_kernel=2)
+    again = expanded(given, parameters)
+    np.testing.assert_array_equal(again.values, parameters.values)
+    assert (again.n_sources, again.n_collapsed) == (N, 0)
+    np.testing.assert_array_equal(again.is_weight, parameters.is_weight)
+
+
+def test_expanded_weights_take_over_the_scale_and_all_else_what_was_found(traces):
+    parameters = parameters_of(traces)
+    few, given = collapse(traces, parameters)
+    found = replace(given, values=given.values + 0.1)
+    whole = expanded(found, parameters)
+    np.testing.assert_allclose(whole.weights, 1.1 * parameters.weights)
+    np.testing.assert_allclose(np.diagonal(whole.values), np.diagonal(parameters.values) + 0.1)
+    np.testing.assert_allclose(
+        log_likelihood(traces, whole.values, LINK),
+        log_likelihood(few, found.values, LINK),
+        rtol=1e-5,
+    )
+
+
+def test_the_kernel_has_moved_by_its_coefficients_over_that_of_the_drive(traces):
+    """The drive is k·(1 + Σ c_a ∂/∂a): a coefficient is that of the drive times the change."""
+    _, given = collapse(traces, parameters_of(traces), n_kernel=2)
+    values = given.values.copy()
+    n = given.n_sources
+    values[:, n : n + 3] = np.array([2.0, 0.4, -0.1])
+    np.testing.assert_allclose(kernel_change(replace(given, values=values)), [0.2, -0.05])
