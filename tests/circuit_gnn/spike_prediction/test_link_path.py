@@ -197,10 +197,21 @@ def test_a_step_is_newtons_where_it_is_short_and_no_longer_than_the_radius(fit):
     step = bounded_newton_step(curvature, slope, inside)
     np.testing.assert_allclose(step, np.linalg.solve(curvature, slope), atol=1e-8)
     step = bounded_newton_step(curvature, 1e3 * slope, inside)
-    assert np.abs(step).max() == pytest.approx(0.5)
+    assert 0.25 < np.abs(step).max() <= 0.5
+
+
+def test_a_long_step_stays_in_the_valley(fit):
+    """Of two directions that do nearly the same, it goes where the slope is, not to a corner."""
+    inside = replace(at_shape(fit, LinkShape(2.0, 2.0)), link_radius=0.5)
+    curvature, slope = np.array([[1.0, 0.999], [0.999, 1.0]]), np.array([0.010, -0.010])
+    step = bounded_newton_step(curvature, slope, inside)
+    assert step[0] == pytest.approx(-step[1])
+    step = bounded_newton_step(curvature, slope + 0.2, inside)
+    assert abs(step).max() <= 0.5
+    assert step @ slope > 0
 
 
 def test_the_kernel_moves_no_further_than_its_drive_is_straight(fit):
     inside = at_shape(fit, LinkShape(2.0, 2.0))
     step = bounded_newton_step(np.eye(4), np.array([0.5, 0.5, 0.5, 0.5]), inside)
-    np.testing.assert_allclose(step, [0.5, 0.5, 0.5, 0.2])
+    assert 0.1 < step[3] <= 0.2

@@ -33,16 +33,18 @@ def test_the_area_is_that_of_a_kernel_that_steps_up_by_one(kernel):
 
 
 @pytest.mark.parametrize("kernel", [SINGLE, MIXED], ids=str)
-def test_coordinates_say_all_but_the_latency(kernel):
+def test_coordinates_say_all(kernel):
     again = kernel.at(kernel.coordinates)
     np.testing.assert_allclose(again.taus_s, kernel.taus_s)
     np.testing.assert_allclose(again.shares, kernel.shares)
-    assert again.latency_s == kernel.latency_s
-    assert len(kernel.coordinates) == 2 * len(kernel.taus_s) - 1
+    assert again.latency_s == pytest.approx(kernel.latency_s)
+    assert len(kernel.coordinates) == kernel.n_parameters
 
 
 def test_a_coordinate_moves_one_property_and_no_other():
-    longer, more = (np.array(MIXED.coordinates) + 0.1 * np.eye(3)[k] for k in (1, 2))
+    longer, more, later = (np.array(MIXED.coordinates) + 0.1 * np.eye(4)[k] for k in (1, 2, 3))
+    assert MIXED.at(later).latency_s == pytest.approx(MIXED.latency_s + 0.0002)
+    assert MIXED.at(later).taus_s == pytest.approx(MIXED.taus_s)
     np.testing.assert_allclose(MIXED.at(longer).taus_s, (0.005, 0.04 * np.exp(0.1)))
     np.testing.assert_allclose(MIXED.at(longer).shares, MIXED.shares)
     np.testing.assert_allclose(MIXED.at(more).taus_s, MIXED.taus_s)
@@ -57,7 +59,7 @@ def test_kernels_stay_within_what_they_may_be():
     assert SINGLE.at([50.0]).taus_s == (TAU_RANGE_S[1],)
     assert SINGLE.at([0.0]).shares == (1.0,)
     for odds in (-1e4, 1e4):
-        shares = MIXED.at([*MIXED.coordinates[:2], odds]).shares
+        shares = MIXED.at([*MIXED.coordinates[:2], odds, 1.0]).shares
         assert sum(shares) == pytest.approx(1.0)
         assert min(shares) == pytest.approx(0.01, rel=0.02)
 

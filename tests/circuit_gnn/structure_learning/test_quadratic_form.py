@@ -58,7 +58,7 @@ def small_change(fit, scale, seed=0):
 
 def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
     """Any parameters may change, but not the link; the likelihood is taken anew."""
-    form = QuadraticLikelihood.around(fit.derivatives)
+    form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
     rng = np.random.default_rng(1)
     size = 0.5 / np.sqrt(np.einsum("ipp->ip", form.fisher.numpy()) + 1e-9)
     change = np.where(form.fisher.diagonal(dim1=1, dim2=2) > 0, size, 0.0)
@@ -70,7 +70,7 @@ def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
 
 def test_all_else_is_where_a_fit_of_it_alone_would_be(fit):
     """The same as solving for the history and bias of each neuron, for given weights."""
-    form, change = QuadraticLikelihood.around(fit.derivatives), small_change(fit, 3.0)
+    form, change = QuadraticLikelihood.around(fit.derivatives, fit.decides), small_change(fit, 3.0)
     optimum = ConditionalOptimum.of(form, N).given(change).numpy()
     entries = is_weight(N, optimum.shape[1], N).numpy()
     weights = np.where(entries[:, :N], change.numpy(), 0.0)
@@ -85,7 +85,7 @@ def test_all_else_is_where_a_fit_of_it_alone_would_be(fit):
 
 def test_nothing_else_is_likelier_than_the_conditional_optimum(fit):
     """Moving any history or bias away from it costs likelihood."""
-    form = QuadraticLikelihood.around(fit.derivatives)
+    form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
     optimum = ConditionalOptimum.of(form, N).given(small_change(fit, 1.0))
     best, rng = float(form.nats(optimum)), np.random.default_rng(0)
     for _ in range(20):
@@ -98,7 +98,7 @@ def test_nothing_else_is_likelier_than_the_conditional_optimum(fit):
 def test_the_conditional_optimum_makes_up_for_most_of_a_change(traces, fit):
     """Weights pushed up are met by lower biases, by the true likelihood after a large step."""
     change = torch.full((N, N), 0.1, dtype=torch.float64).fill_diagonal_(0.0)
-    others = ConditionalOptimum.of(QuadraticLikelihood.around(fit.derivatives), N)
+    others = ConditionalOptimum.of(QuadraticLikelihood.around(fit.derivatives, fit.decides), N)
     optimum = others.given(change).numpy()
     stiff = fit.values.copy()
     stiff[:, :N] += change.numpy()
@@ -111,7 +111,7 @@ def test_the_conditional_optimum_makes_up_for_most_of_a_change(traces, fit):
 def test_the_form_of_the_weights_is_the_whole_one_with_all_else_at_its_optimum(fit):
     """Its values up to a constant, and its slope, with sources that are not observed too."""
     for n_sources in (N, N + 2):
-        form = QuadraticLikelihood.around(fit.derivatives)
+        form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
         others = ConditionalOptimum.of(form, n_sources)
         alone = WeightLikelihood.of(form, others, n_sources)
         changes = 0.3 * torch.randn(5, N, n_sources, generator=generator(), dtype=torch.float64)
@@ -134,7 +134,7 @@ def loss_of(form):
 
 def test_in_the_isotropic_form_all_weights_count_alike(fit):
     """Two equally large changes of one weight each cost the same; by the spikes they do not."""
-    form = QuadraticLikelihood.around(fit.derivatives)
+    form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
     level = form._replace(gradient=torch.zeros_like(form.gradient))
 
     def costs(loss):
@@ -150,7 +150,7 @@ def test_in_the_isotropic_form_all_weights_count_alike(fit):
 
 def test_the_isotropic_form_knows_the_slope(fit):
     """The smallest changes cost the same in either form."""
-    form = QuadraticLikelihood.around(fit.derivatives)
+    form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
     change = small_change(fit, 1e-6)
     losses = loss_of(isotropic(form, N)), loss_of(form)
     plain, natural = (float(loss(change) - loss(0 * change)) for loss in losses)
@@ -160,7 +160,7 @@ def test_the_isotropic_form_knows_the_slope(fit):
 def test_weights_from_hidden_neurons_are_weights_too(fit):
     """A change of theirs is passed on as it is, and the bias follows it."""
     form, change = (
-        QuadraticLikelihood.around(fit.derivatives),
+        QuadraticLikelihood.around(fit.derivatives, fit.decides),
         torch.zeros(N, N + 2, dtype=torch.float64),
     )
     change[:, N + 1] = 0.1

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from spikeweft.circuit_gnn.spike_prediction.link import BEND_RANGE, POWER_RANGE, LinkShape
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate, NeuronParameters
 
-_DAMPINGS = (1e-9, *(10.0**k for k in range(-6, 5)))
+_DAMPINGS = (1e-9, *(2.0**k for k in range(-20, 15)))
 _FARTHEST_KERNEL = 0.2
 """Change of a kernel's coordinates in one step: the drive is not linear in them much further."""
 
@@ -169,6 +169,7 @@ def bounded_newton_step(
     radius = np.full(n, start.link_radius)
     radius[3:] = min(start.link_radius, _FARTHEST_KERNEL)
     diagonal = np.diag(np.diag(curvature) + 1e-12)
+    step = np.zeros(n)
     for damping in _DAMPINGS:
         step = _within_bounds(curvature + damping * diagonal, slope, low, high)
         if np.all(np.abs(step) <= radius):
