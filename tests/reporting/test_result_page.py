@@ -68,7 +68,6 @@ def training_curves():
         Progress(
             stage=stage,
             step=step,
-            n_steps=16,
             loss=-3.0 - 0.7 * (1 - 0.7**step),
             held_out_bits_per_spike=1.28 * (1 - 0.7**step),
         )

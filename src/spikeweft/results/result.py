@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -39,6 +39,9 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 """What the decoders of netCDF, zip, safetensors, JSON and CSV raise on damaged bytes."""
+
+_HISTORY = ("stage", "step", "loss", "held_out_bits_per_spike", "seconds")
+"""Columns of a history; what was expected of the steps to come is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,8 +224,7 @@ def _plain(value: object) -> object:
 
 def _write_history(path: Path, history: list[Progress]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        names = [column.name for column in fields(Progress)]
-        writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
+        writer = csv.DictWriter(file, _HISTORY, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(progress) for progress in history)
 
@@ -230,14 +232,12 @@ def _write_history(path: Path, history: list[Progress]) -> None:
 def _read_history(path: Path) -> list[Progress]:
     with _reading(path), path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, strict=True)
-        names = [column.name for column in fields(Progress)]
-        if reader.fieldnames != names:
-            raise ValueError(f"its columns are not {', '.join(names)}")
+        if not set(_HISTORY) <= set(reader.fieldnames or ()):
+            raise ValueError(f"its columns are not {', '.join(_HISTORY)}")
         return [
             Progress(
                 stage=row["stage"],
                 step=int(row["step"]),
-                n_steps=int(row["n_steps"]),
                 loss=float(row["loss"]),
                 held_out_bits_per_spike=float(row["held_out_bits_per_spike"]),
                 seconds=float(row["seconds"]),

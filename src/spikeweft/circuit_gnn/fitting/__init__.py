@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "circuit_fit": ["CircuitFit", "stages_of"],
         "fit_state": ["Candidate", "FitState"],
-        "hyperparameter_search": ["GAINS", "TAUS_S"],
+        "shared_parameters": ["GAINS"],
         "problem": ["DIMENSIONS", "Problem"],
         "stage": ["Stage"],
     },
