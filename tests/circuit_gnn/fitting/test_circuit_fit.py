@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit, stages_of
 from spikeweft.circuit_gnn.fitting.fit_state import FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters import first_state
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.runtime.flat_arrays import from_arrays, same
@@ -116,3 +119,17 @@ def test_a_fit_that_has_ended_takes_no_further_step(fitted):
     _, fit, states, _ = fitted
     fit.restore(states[-1])
     assert fit.advance() is None
+
+
+def test_a_neuron_that_seemed_silent_is_fitted_to_its_later_spikes():
+    """Where all spikes come in, it starts anew: no step leads out of a certainty of silence."""
+    posed = problem()
+    stage = next(stage for stage in stages_of(posed) if stage.name == "all spikes")
+    start = first_state(posed)
+    values = start.current.parameters.values.copy()
+    values[2, -1] = -200.0
+    parameters = replace(start.current.parameters, values=values)
+    certain = replace(start, current=replace(start.current, parameters=parameters))
+    found = stage.advance(posed, certain).current.parameters.values
+    assert np.all(np.delete(found, 2, axis=0) == np.delete(values, 2, axis=0))
+    assert found[2, -1] > -10

@@ -38,9 +38,13 @@ from spikeweft.circuit_gnn.fitting.stage import (
 )
 from spikeweft.circuit_gnn.fitting.structure_rounds import structure_stages
 from spikeweft.circuit_gnn.fitting.work import Costs, Pace, Work
+from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
-from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
+    Estimate,
+    without_connections,
+)
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress
 
@@ -66,11 +70,20 @@ def stages_of(problem: Problem) -> list[Stage]:
     ]
 
 
-def _take_all_data(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
-    """Go on from the same parameters on all training data."""
+def _take_all_data(problem: Problem, state: FitState) -> FitState:
+    """Go on from the same parameters on all training data.
+
+    A neuron that is less likely under them than at a constant rate starts from there: one that was
+    silent in the part that the search used is so sure of silence that no step leads out of it.
+    """
     careful = state.current.parameters.with_careful_steps()
     current = replace(state.current, parameters=careful, on_all_data=True, held_out=None)
-    return replace(state, current=current)
+    traces = problem.training(current.inputs, on_all_data=True)
+    constant = without_connections(traces, careful.link, careful.decides)
+    likelihood = log_likelihood(traces, careful.values, careful.link)
+    is_lost = likelihood < log_likelihood(traces, constant.values, careful.link)
+    values = np.where(is_lost[:, None], constant.values, careful.values)
+    return replace(state, current=replace(current, parameters=replace(careful, values=values)))
 
 
 def advance(problem: Problem, stages: list[Stage], state: FitState) -> FitState | None:
