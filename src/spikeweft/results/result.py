@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
@@ -89,6 +90,29 @@ class Result:
                     f"the {name} has {part.n_neurons} neurons but the inferred circuit has {n}; "
                     "a result is about one set of neurons"
                 )
+
+    def number(self, name: str) -> float | None:
+        """A metric, where it is there and finite."""
+        return finite(self.metrics.get(name))
+
+    def per_neuron(self, name: str) -> Float[np.ndarray, " neuron"] | None:
+        """A metric with one number per neuron, NaN where one is missing."""
+        values = self.metrics.get(name)
+        if not isinstance(values, (list, tuple, np.ndarray)):
+            return None
+        if len(values) != self.connectivity.n_neurons:
+            return None
+        numbers = [finite(value) for value in values]
+        return np.array([np.nan if x is None else x for x in numbers], dtype=float)
+
+
+def finite(value: Any) -> float | None:
+    """The value as a number, or None where it is not a finite one."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
 
 
 def write_result(folder: str | Path, result: Result) -> None:
