@@ -76,9 +76,9 @@ class SteppingCorrelation(SpikeCorrelation, ResumablePredictor):
         return Progress(
             stage="averaging",
             step=self.step,
-            n_steps=N_STEPS,
             loss=float(self.noise.mean()),
             held_out_bits_per_spike=0.0,
+            seconds_left=float(N_STEPS - self.step),
         )
 
     def state(self):

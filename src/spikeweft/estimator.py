@@ -130,9 +130,12 @@ class ResumablePredictor(SpikePredictor, ABC):
 
     history_
         Progress of every step.
+    warnings_
+        What the fit left out of the recording, and why, in a sentence each.
     """
 
     history_: list[Progress]
+    warnings_: tuple[str, ...] = ()
 
     @abstractmethod
     def check_recording(self, X: Recording) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.stand_ins import SteppingCorrelation, quick_infer, ring_of, spikes
 
 from spikeweft import cli
+from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.readers.load import load
 from spikeweft.results.result import read_result
 from spikeweft.simulation.storage import save_simulation
@@ -99,7 +100,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(ring_file, capsys):
     assert main(["infer", ring_file, "result"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert "fitting a Poisson GLM to compare with" in lines
-    assert any("averaging: step 1 of 5" in line and "held out" in line for line in lines)
+    assert any("averaging: step 1" in line and "about 0:04 left" in line for line in lines)
 
 
 def test_progress_is_a_bar_on_a_terminal(ring_file, capsys, monkeypatch):
@@ -112,6 +113,32 @@ def test_warnings_about_the_data_are_printed(elsewhere, capsys):
     np.savez("twins.npz", **{**GOOD, "n_units": 6})
     assert main(["infer", "twins.npz", "result"]) == 0
     assert "warning: 2 of 6 neurons never fire" in capsys.readouterr().err
+
+
+class Useless(SteppingCorrelation):
+    """It has found no coupling, and predicts spikes worse than mean rates do."""
+
+    def fit(self, X, y=None, **options):
+        super().fit(X, **options)
+        self.connectivity_ = Connectivity(
+            weights=np.zeros((X.n_neurons, X.n_neurons)),
+            neuron_ids=X.neuron_ids,
+            metadata={"structure": "no coupling", "synaptic_kernel": "9.8 ms"},
+        )
+        self.warnings_ = ("1 of 4 neurons fire at quite another rate: 2",)
+        return self
+
+    def log_likelihood(self, X):
+        return super().log_likelihood(X) - 1.0
+
+
+def test_a_model_that_predicts_nothing_says_so_on_the_terminal(ring_file, capsys):
+    assert main(["infer", ring_file, "result"], model=Useless) == 0
+    printed = capsys.readouterr()
+    assert "warning: 1 of 4 neurons fire at quite another rate: 2" in printed.err
+    assert "no better than constant rates" in printed.err
+    assert "The GLM predicts test spikes better (0.000 against −0.0" in printed.err
+    assert "model: no coupling; synaptic kernel 9.8 ms" in printed.out
 
 
 def test_a_result_is_scored_against_a_truth(ring_file, capsys):

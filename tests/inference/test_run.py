@@ -215,6 +215,29 @@ def test_warnings_about_the_data_are_kept_with_the_result(tmp_path):
         assert words in said
 
 
+def test_a_neuron_that_fires_only_where_the_models_are_scored_is_named(tmp_path):
+    recording = spikes()
+    kept = (recording.spike_neurons != 1) | (recording.spike_times_s > 18.5)
+    times, neurons = recording.spike_times_s[kept], recording.spike_neurons[kept]
+    path = tmp_path / "late.npz"
+    np.savez(path, spike_times=times, spike_units=neurons, start=0.0, stop=20.0)
+    result = infer(Inference(recording=path, folder=tmp_path / "result"))
+    (said,) = (warning for warning in result.warnings if "alone" in warning)
+    assert said.startswith("1 of 4 neurons fire in the last 2 s alone")
+    assert said.endswith(": 1")
+
+
+class Cautious(SteppingCorrelation):
+    """It warns of what its fit left out."""
+
+    warnings_ = ("neuron 2 decides nothing",)
+
+
+def test_warnings_of_the_fit_are_kept_with_the_result(inference):
+    infer(inference, model=Cautious)
+    assert "neuron 2 decides nothing" in read_result(inference.folder).warnings
+
+
 # ---- what is refused, with nothing written
 
 

@@ -44,7 +44,7 @@ def test_the_direction_line_breaks_at_a_full_turn_and_between_epochs():
 
 def test_each_stage_of_training_is_named_once():
     history = [
-        Progress(stage=stage, step=i, n_steps=4, loss=-float(i), held_out_bits_per_spike=0.1 * i)
+        Progress(stage=stage, step=i, loss=-float(i), held_out_bits_per_spike=0.1 * i)
         for i, stage in enumerate(["link", "link", "structure", "structure"])
     ]
     for draw in (draw_loss, draw_held_out):

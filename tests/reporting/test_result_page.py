@@ -17,6 +17,7 @@ from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.reporting import page as page_module
 from spikeweft.reporting import result_page as builder
 from spikeweft.reporting.explorer import SCRIPT, explorer
+from spikeweft.reporting.model_in_words import model_in_words
 from spikeweft.reporting.result_page import build_report
 from spikeweft.reporting.result_view import View
 from spikeweft.results.result import Result, read_result, write_result
@@ -68,7 +69,6 @@ def training_curves():
         Progress(
             stage=stage,
             step=step,
-            n_steps=16,
             loss=-3.0 - 0.7 * (1 - 0.7**step),
             held_out_bits_per_spike=1.28 * (1 - 0.7**step),
         )
@@ -347,6 +347,70 @@ def test_a_bare_result_still_makes_a_page(unpainted):
 )
 def test_a_result_that_should_not_be_believed_says_so(unillustrated, metrics, warning):
     assert warning in Page(build_report(replace(ring_result(12), metrics=metrics))).text
+
+
+def test_what_a_prediction_falls_short_of_stands_first(unillustrated):
+    metrics = {"bits_per_spike": -0.1, "glm_bits_per_spike": 0.6}
+    html = build_report(replace(ring_result(12), metrics=metrics))
+    assert html.count('class="notice"') == 2
+    assert html.index("</header>") < html.index('class="notice"') < html.index("<section")
+
+
+MODEL = {
+    "tau_s": 0.0098,
+    "latency_s": 0.002,
+    "synaptic_kernel": "9.8 ms after 2 ms",
+    "link_power": 1.0,
+    "link_bend": 22.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("structure", "words"),
+    [
+        ("free weights", "Each pair has a weight of its own"),
+        ("free weights, exponential link (a Poisson GLM)", "the rate is exponential"),
+        ("symmetric pair network, 6 dimensions", "the same both ways"),
+        ("directed pair network, 3 dimensions", "as sender and as receiver"),
+        ("no coupling", "no neuron acts on another"),
+    ],
+)
+def test_the_kind_of_model_is_told_in_words(unillustrated, structure, words):
+    result = ring_result(12)
+    known = {**MODEL, "structure": structure}
+    text = Page(
+        build_report(replace(result, connectivity=replace(result.connectivity, metadata=known)))
+    ).text
+    assert f"Weights: {structure}" in text
+    assert words in text
+    assert "Synaptic kernel: 9.8 ms after 2 ms" in text
+    assert "acts after 2 ms, and then for 9.8 ms" in text
+    assert "almost zero below a threshold" in text
+
+
+@pytest.mark.parametrize(
+    ("bend", "power", "words"),
+    [(-16.0, 1.0, "as in a Poisson GLM"), (1.5, 2.5, "with its power 2.5 where drives are strong")],
+)
+def test_the_link_is_told_in_words(bend, power, words):
+    ((_, _, said),) = model_in_words({"link_bend": bend, "link_power": power})
+    assert words in said
+
+
+def test_a_circuit_without_any_coupling_makes_a_page(unpainted):
+    """Nothing is divided by its weights, which are all zero."""
+    result = ring_result(12)
+    circuit = replace(
+        result.connectivity,
+        weights=np.zeros((12, 12)),
+        standard_error=np.where(np.eye(12), np.inf, 0.01),
+        metadata={"structure": "no coupling"},
+    )
+    error = inference_error(circuit, result.truth)
+    assert error.delta == 1.0
+    text = Page(build_report(replace(result, connectivity=circuit))).text
+    assert "No coupling between neurons was found" in text
+    assert "nan" not in text.replace("\n", " ").split()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ class RandomWalk:
         return Progress(
             stage="walk",
             step=len(self.path),
-            n_steps=self.n_steps,
             loss=float(self.path[-1]),
             held_out_bits_per_spike=float("nan") if len(self.path) == 1 else 0.5,
         )
@@ -90,9 +89,7 @@ def test_an_unfinished_write_leaves_the_last_checkpoint(tmp_path):
 @given(where=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_checkpoint_is_refused_or_unharmed(tmp_path, where, byte, cut):
     path = tmp_path / "checkpoint.safetensors"
-    history = [
-        Progress(stage="a", step=1, n_steps=2, loss=1.5, held_out_bits_per_spike=float("nan"))
-    ]
+    history = [Progress(stage="a", step=1, loss=1.5, held_out_bits_per_spike=float("nan"))]
     state = {"weights": np.arange(6.0).reshape(2, 3), "n": np.array(3), "mask": np.ones(3, bool)}
     write_checkpoint(path, SETTINGS, history, state)
     content = bytearray(path.read_bytes())

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
+from spikeweft.circuit_gnn.fitting.deciding_neurons import left_out
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, mean_slope, rate_hz
 from spikeweft.circuit_gnn.spike_prediction.link import Link
@@ -159,7 +160,9 @@ class CircuitGNN(ResumablePredictor):
         _check_long_enough(training, held_out, self.history_window_s)
         modelled = neurons_that_fire(training, self.history_window_s)
         training, held_out = (part.select(modelled) for part in (training, held_out))
-        circuit = CircuitFit(self.problem_class(training, held_out, settings))
+        problem = self.problem_class(training, held_out, settings)
+        circuit = CircuitFit(problem)
+        self.warnings_ = left_out(X, modelled, problem.decides)
         self.history_ = []
         with threadpool_limits(1):
             for progress in train(circuit, self._checkpoint_settings(X), checkpoint):

@@ -22,13 +22,12 @@ def progress_display() -> Iterator[tuple[Callable[["Progress"], None], Callable[
     if not console.is_terminal:
         yield _progress_lines()
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[scores]}"),
     )
@@ -36,11 +35,12 @@ def progress_display() -> Iterator[tuple[Callable[["Progress"], None], Callable[
         task = bar.add_task("starting", total=None, scores="")
 
         def on_progress(progress: "Progress") -> None:
+            left_s = progress.seconds_left
             bar.update(
                 task,
                 description=progress.stage,
-                completed=progress.step,
-                total=progress.n_steps,
+                completed=progress.seconds,
+                total=None if left_s is None else progress.seconds + left_s,
                 scores=_describe(progress),
             )
 
@@ -58,15 +58,17 @@ def _progress_lines() -> tuple[Callable[["Progress"], None], Callable[[str], Non
         is_due = time.monotonic() - last["shown"] > _SECONDS_BETWEEN_LINES
         if is_due or progress.stage != last["stage"]:
             last.update(stage=progress.stage, shown=time.monotonic())
-            place = f"step {progress.step} of {progress.n_steps}"
-            show(f"{progress.stage}: {place}, {_describe(progress)}")
+            show(f"{progress.stage}: step {progress.step}, {_describe(progress)}")
 
     return on_progress, show
 
 
 def _describe(progress: "Progress") -> str:
-    left_s = progress.seconds / max(progress.step, 1) * (progress.n_steps - progress.step)
-    return (
+    scores = (
         f"loss {progress.loss:.4f} nats/spike, held out {progress.held_out_bits_per_spike:.4f} "
-        f"bits/spike, about {int(left_s // 60)}:{int(left_s % 60):02d} left"
+        "bits/spike"
     )
+    if progress.seconds_left is None:
+        return scores
+    minutes, seconds = divmod(round(progress.seconds_left), 60)
+    return f"{scores}, about {minutes}:{seconds:02d} left"

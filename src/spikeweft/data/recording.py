@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
@@ -245,9 +245,8 @@ class Recording:
         """What may make a result of this recording wrong."""
         spikes = self.n_spikes
         found = [
-            _name_neurons(self, spikes == 0, "never fire, so nothing can be inferred about them"),
-            _name_neurons(
-                self,
+            self.named(spikes == 0, "never fire, so nothing can be inferred about them"),
+            self.named(
                 (spikes > 0) & (spikes < _FEW_SPIKES),
                 f"fire fewer than {_FEW_SPIKES} spikes, so their weights are very uncertain",
             ),
@@ -264,6 +263,14 @@ class Recording:
                 "no spike history is carried across them"
             )
         return [sentence for sentence in found if sentence]
+
+    def named(self, which: Bool[np.ndarray, " neuron"], what: str) -> str:
+        """A sentence that names some neurons and what is the matter with them; "" without any."""
+        names = [self.neuron_ids[i] for i in np.flatnonzero(which)]
+        if not names:
+            return ""
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        return f"{len(names)} of {self.n_neurons} neurons {what}: {shown}"
 
     def duplicates(self) -> list[tuple[int, int]]:
         """Pairs of neurons whose spike trains are the same."""
@@ -346,11 +353,3 @@ def _intersect(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     low = np.maximum(a[:, None, 0], b[None, :, 0])
     high = np.minimum(a[:, None, 1], b[None, :, 1])
     return _as_epochs(np.column_stack([low[high > low], high[high > low]]))
-
-
-def _name_neurons(recording: Recording, which: np.ndarray, what: str) -> str:
-    names = [recording.neuron_ids[i] for i in np.flatnonzero(which)]
-    if not names:
-        return ""
-    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"{len(names)} of {recording.n_neurons} neurons {what}: {shown}"

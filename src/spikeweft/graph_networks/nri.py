@@ -188,7 +188,6 @@ class NRI(BinnedPredictor):
             yield Progress(
                 stage="training",
                 step=best.epoch,
-                n_steps=self.n_epochs,
                 loss=loss,
                 held_out_bits_per_spike=bits,
             )

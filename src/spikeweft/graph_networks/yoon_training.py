@@ -1,6 +1,7 @@
 """Training of the published model."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -63,17 +64,19 @@ class YoonFit:
         """Train for one epoch; None after the last one, or once held-out spikes gain no more."""
         if self.best.epoch == self.settings.n_epochs or self.best.is_past:
             return None
+        started = time.perf_counter()
         loss = self._train_one_epoch()
         bits = held_out_bits(
             log_counts(self.model, self._graph(), self.held_out), self.held_out, self.null_rate_hz
         )
         self.best.judge(bits)
+        n_epochs_left = self.settings.n_epochs - self.best.epoch
         return Progress(
             stage="training",
             step=self.best.epoch,
-            n_steps=self.settings.n_epochs,
             loss=loss,
             held_out_bits_per_spike=bits,
+            seconds_left=n_epochs_left * (time.perf_counter() - started),
         )
 
     def state(self) -> dict[str, np.ndarray]:

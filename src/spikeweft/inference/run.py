@@ -130,7 +130,7 @@ def _result(data: Parts, methods: _Methods, provenance: dict[str, Any]) -> Resul
         metrics=scores_of(data, model, baseline),
         history=list(model.history_),
         sample=sample(data),
-        warnings=warnings_of(data, model.connectivity_),
+        warnings=warnings_of(data, model),
         provenance=provenance,
         model_arrays=model.model_arrays(),
         model_settings=model.model_settings(),

@@ -7,7 +7,7 @@ import numpy as np
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import TEST_FRACTION
 from spikeweft.data.recording import Recording
-from spikeweft.estimator import SpikePredictor
+from spikeweft.estimator import ResumablePredictor, SpikePredictor
 from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.evaluation.oracle import oracle_bits_per_spike
 from spikeweft.evaluation.prediction import PredictionScore
@@ -72,10 +72,27 @@ def _errors(
     }
 
 
-def warnings_of(data: Parts, circuit: Connectivity) -> list[str]:
+def warnings_of(data: Parts, model: ResumablePredictor) -> list[str]:
     """What a reader of the result should know first, in one sentence each."""
-    own = data.recording.warnings()
-    return [*data.warnings, *own, *_test_warnings(data.test), *_hidden_warnings(circuit)]
+    return [
+        *data.warnings,
+        *data.recording.warnings(),
+        *_late_warnings(data),
+        *model.warnings_,
+        *_test_warnings(data.test),
+        *_hidden_warnings(model.connectivity_),
+    ]
+
+
+def _late_warnings(data: Parts) -> list[str]:
+    """Neurons of which the fit has seen nothing."""
+    in_test = data.test.n_spikes
+    named = data.recording.named(
+        (in_test > 0) & (in_test == data.recording.n_spikes),
+        f"fire in the last {data.test.duration_s:.3g} s alone, on which the models are scored, so "
+        "nothing can be inferred about them, and they have no bits per spike",
+    )
+    return [named] if named else []
 
 
 def _test_warnings(test: Recording) -> list[str]:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from spikeweft.reporting.explorer import SCRIPT, SCRIPT_HASH, explorer
+from spikeweft.reporting.model_in_words import model_in_words
 from spikeweft.reporting.page import render
 from spikeweft.reporting.result_figures import figures
 from spikeweft.reporting.result_view import View, flat
+from spikeweft.results.notices import notices
 from spikeweft.results.result import Result
 
 
@@ -46,8 +48,10 @@ def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType
         title=f"Inferred circuit of {view.inferred.n_neurons} neurons",
         source=str(result.provenance.get("recording", "")),
         facts=_facts(view),
+        notices=notices(result),
         warnings=[*result.warnings, *_warnings(view)],
         headlines=_headlines(view),
+        model=model_in_words(result.connectivity.metadata),
         figures=figures(view),
         explorer=explorer(view, {name: View.of(other) for name, other in beside.items()}),
         script=SCRIPT,
@@ -73,18 +77,7 @@ def _facts(view: View) -> list[str]:
 
 def _warnings(view: View) -> list[str]:
     """Warnings that follow from the result itself."""
-    bits, glm = view.number("bits_per_spike"), view.number("glm_bits_per_spike")
     warnings = []
-    if bits is not None and bits <= 0:
-        warnings.append(
-            "The model predicts test spikes no better than constant rates do; the circuit "
-            "below means nothing."
-        )
-    if bits is not None and glm is not None and glm > bits:
-        warnings.append(
-            f"The GLM predicts test spikes better ({glm:.3f} against {bits:.3f} bits per "
-            "spike); look at its circuit too."
-        )
     delta, glm_delta = view.number("delta"), view.number("glm_delta")
     if delta is not None and glm_delta is not None and glm_delta < delta:
         warnings.append(

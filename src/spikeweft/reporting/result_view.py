@@ -1,6 +1,5 @@
 """What the report's figures and texts are made from: a result, with missing metrics allowed."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -65,7 +64,7 @@ class View:
 
     def number(self, name: str) -> float | None:
         """A metric, where it is there and finite."""
-        return finite(self.result.metrics.get(name))
+        return self.result.number(name)
 
     def statement(self, name: str) -> str | None:
         """A metric that is a sentence or a part of one."""
@@ -74,13 +73,7 @@ class View:
 
     def per_neuron(self, name: str) -> Float[np.ndarray, " neuron"] | None:
         """A metric with one number per neuron, NaN where one is missing."""
-        values = self.result.metrics.get(name)
-        if not isinstance(values, (list, tuple, np.ndarray)):
-            return None
-        if len(values) != self.inferred.n_neurons:
-            return None
-        numbers = [finite(value) for value in values]
-        return np.array([np.nan if x is None else x for x in numbers], dtype=float)
+        return self.result.per_neuron(name)
 
     @property
     def direction(self) -> Covariate | None:
@@ -98,15 +91,6 @@ class View:
     def n_uninformed_pairs(self) -> int:
         """Pairs of neurons about which the data hold no information."""
         return int(self.inferred.off_diagonal.sum() - self.inferred.informed.sum())
-
-
-def finite(value: Any) -> float | None:
-    """The value as a number, or None where it is not a finite one."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if math.isfinite(value) else None
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -130,7 +114,10 @@ def _text(value: object) -> str:
 
 
 def _scale(circuit: Connectivity | None, truth: Connectivity | None) -> float:
-    if circuit is None or truth is None or not np.any(truth.weights[truth.off_diagonal]):
+    """The α of a circuit; 1 where there is no truth, or no connection to be scaled."""
+    if circuit is None or truth is None:
+        return 1.0
+    if not all(np.any(c.weights[c.off_diagonal]) for c in (circuit, truth)):
         return 1.0
     return inference_error(circuit, truth).scale
 

@@ -7,13 +7,14 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
@@ -39,6 +40,9 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 """What the decoders of netCDF, zip, safetensors, JSON and CSV raise on damaged bytes."""
+
+_HISTORY = ("stage", "step", "loss", "held_out_bits_per_spike", "seconds")
+"""Columns of a history; what was expected of the steps to come is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,29 @@ class Result:
                     f"the {name} has {part.n_neurons} neurons but the inferred circuit has {n}; "
                     "a result is about one set of neurons"
                 )
+
+    def number(self, name: str) -> float | None:
+        """A metric, where it is there and finite."""
+        return finite(self.metrics.get(name))
+
+    def per_neuron(self, name: str) -> Float[np.ndarray, " neuron"] | None:
+        """A metric with one number per neuron, NaN where one is missing."""
+        values = self.metrics.get(name)
+        if not isinstance(values, (list, tuple, np.ndarray)):
+            return None
+        if len(values) != self.connectivity.n_neurons:
+            return None
+        numbers = [finite(value) for value in values]
+        return np.array([np.nan if x is None else x for x in numbers], dtype=float)
+
+
+def finite(value: Any) -> float | None:
+    """The value as a number, or None where it is not a finite one."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
 
 
 def write_result(folder: str | Path, result: Result) -> None:
@@ -221,8 +248,7 @@ def _plain(value: object) -> object:
 
 def _write_history(path: Path, history: list[Progress]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        names = [column.name for column in fields(Progress)]
-        writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
+        writer = csv.DictWriter(file, _HISTORY, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(progress) for progress in history)
 
@@ -230,14 +256,12 @@ def _write_history(path: Path, history: list[Progress]) -> None:
 def _read_history(path: Path) -> list[Progress]:
     with _reading(path), path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, strict=True)
-        names = [column.name for column in fields(Progress)]
-        if reader.fieldnames != names:
-            raise ValueError(f"its columns are not {', '.join(names)}")
+        if not set(_HISTORY) <= set(reader.fieldnames or ()):
+            raise ValueError(f"its columns are not {', '.join(_HISTORY)}")
         return [
             Progress(
                 stage=row["stage"],
                 step=int(row["step"]),
-                n_steps=int(row["n_steps"]),
                 loss=float(row["loss"]),
                 held_out_bits_per_spike=float(row["held_out_bits_per_spike"]),
                 seconds=float(row["seconds"]),

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -22,15 +22,15 @@ class Progress:
 
     stage: str
     step: int
-    n_steps: int
-    """Steps expected in all; a fit that stops early takes fewer."""
-
     loss: float
     """Negative log-likelihood of the training spikes, in nats per spike."""
 
     held_out_bits_per_spike: float
     seconds: float = 0.0
     """Time spent on training so far, interruptions left out."""
+
+    seconds_left: float | None = field(default=None, compare=False)
+    """Time that training is expected to go on, where something is known of it."""
 
 
 @runtime_checkable
@@ -72,7 +72,7 @@ def train(
     started = time.perf_counter()
     while (progress := fit.advance()) is not None:
         seconds = spent + time.perf_counter() - started
-        history.append(Progress(**{**asdict(progress), "seconds": seconds}))
+        history.append(replace(progress, seconds=seconds))
         if checkpoint is not None:
             write_checkpoint(checkpoint, settings, history, fit.state())
         yield history[-1]

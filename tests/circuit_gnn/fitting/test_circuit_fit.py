@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
+from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit, stages_of
 from spikeweft.circuit_gnn.fitting.fit_state import FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters import first_state
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.runtime.flat_arrays import from_arrays, same
@@ -22,8 +25,8 @@ def short_descents():
         yield
 
 
-def problem(n_hidden=0, rotated_by=None):
-    """A ring of ten neurons that an input rotates; every fifth of them may be hidden."""
+def recorded():
+    """A ring of ten neurons that an input rotates."""
     network = RingNetwork(
         neuron=LNPNeuron(threshold=0.0),
         profile=FlatInhibition(excitation_sd=2.0),
@@ -32,7 +35,12 @@ def problem(n_hidden=0, rotated_by=None):
         drive_amplitude_neurons=1.0,
         drive_period_s=2.0,
     )
-    recording = simulate(network, 6.0, np.random.default_rng(0))
+    return simulate(network, 6.0, np.random.default_rng(0))
+
+
+def problem(n_hidden=0, rotated_by=None):
+    """What a fit to the ring solves; every fifth of its neurons may be hidden."""
+    recording = recorded()
     if n_hidden:
         recording = recording.select(np.flatnonzero(np.arange(N) % 5))
     settings = FitSettings(
@@ -87,16 +95,42 @@ def test_a_fit_goes_on_from_any_stage_as_if_it_had_not_stopped(fitted):
         assert all(np.array_equal(after[key], states[k + 1][key]) for key in after)
 
 
-def test_progress_counts_the_steps_that_are_taken(fitted):
-    """The number expected never grows, and is the number taken in the end."""
+def test_the_work_left_shrinks_to_nothing(fitted):
+    """Once a fit has ended, no time is left."""
     *_, progress = fitted
     assert [one.step for one in progress] == list(range(1, len(progress) + 1))
-    expected = [one.n_steps for one in progress]
-    assert expected == sorted(expected, reverse=True)
-    assert expected[-1] == len(progress)
+    assert all(one.seconds_left >= 0 for one in progress)
+    assert progress[-1].seconds_left == 0
+    assert progress[1].seconds_left > 0
+
+
+def test_a_stage_that_will_not_come_is_not_waited_for(fitted):
+    """Rounds of structure count by half until networks were tried, and then in full or not."""
+    posed, _, states, _ = fitted
+    stages = {stage.name: stage for stage in stages_of(problem(*posed))}
+    first, last = (from_arrays(FitState, states[k]) for k in (0, -1))
+    third = stages["structure, round 3"]
+    expected = third.work(first, 1).on_networks_s
+    assert expected > 0
+    after = third.work(last, 1).on_networks_s
+    assert after == pytest.approx(0.0 if last.shape is None else 2 * expected)
 
 
 def test_a_fit_that_has_ended_takes_no_further_step(fitted):
     _, fit, states, _ = fitted
     fit.restore(states[-1])
     assert fit.advance() is None
+
+
+def test_a_neuron_that_seemed_silent_is_fitted_to_its_later_spikes():
+    """Where all spikes come in, it starts anew: no step leads out of a certainty of silence."""
+    posed = problem()
+    stage = next(stage for stage in stages_of(posed) if stage.name == "all spikes")
+    start = first_state(posed)
+    values = start.current.parameters.values.copy()
+    values[2, -1] = -200.0
+    parameters = replace(start.current.parameters, values=values)
+    certain = replace(start, current=replace(start.current, parameters=parameters))
+    found = stage.advance(posed, certain).current.parameters.values
+    assert np.all(np.delete(found, 2, axis=0) == np.delete(values, 2, axis=0))
+    assert found[2, -1] > -10

@@ -21,7 +21,7 @@ def result(bits, weights) -> Result:
     return Result(
         connectivity=Connectivity(weights=weights),
         metrics={"bits_per_spike_per_neuron": list(bits)},
-        history=[Progress(stage="all", step=1, n_steps=1, loss=0.0, held_out_bits_per_spike=0.0)],
+        history=[Progress(stage="all", step=1, loss=0.0, held_out_bits_per_spike=0.0)],
         sample=Recording.from_arrays(np.array([0.0, 1.0]), np.array([0, N - 1])),
         warnings=[],
         provenance={},

@@ -50,7 +50,7 @@ def quick_infer(inference):
 
 def quick_result(inference: Inference) -> Result:
     sample = Recording.from_arrays(np.array([0.0, 1.0]), np.array([0, 1]))
-    step = Progress(stage="all", step=1, n_steps=1, loss=0.0, held_out_bits_per_spike=0.0)
+    step = Progress(stage="all", step=1, loss=0.0, held_out_bits_per_spike=0.0)
     return Result(
         connectivity=Connectivity(weights=np.full((2, 2), float(inference.seed))),
         metrics={"bits_per_spike": 1.0, "delta": 0.25, "seconds": 0.5, "n_neurons": 2},

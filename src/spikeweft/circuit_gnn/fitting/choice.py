@@ -18,20 +18,26 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence
+from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 
 _UNKNOWN = 0.05
 _STEPS_OF_A_GLM = 2
 
 
-def simpler_stages() -> list[Stage]:
+def simpler_stages(problem: Problem) -> list[Stage]:
     """Candidates of simpler kinds, from the free weights."""
-    return [StepSequence("simpler models", (_fit_glm, _fit_without_coupling))]
+    costs = Costs.of(problem, on_all_data=True)
+    glm = (_fit_glm, costs.on_spikes(n_passes=3 + _STEPS_OF_A_GLM))
+    uncoupled = (_fit_without_coupling, costs.on_spikes(n_settlings=1))
+    return [StepSequence("simpler models", (glm, uncoupled))]
 
 
-def choice_stages() -> list[Stage]:
+def choice_stages(problem: Problem) -> list[Stage]:
     """Structured or free weights, whichever predicts held-out spikes better, or a simpler kind."""
-    steps = (_choose_weights, _fill_uninformed_weights, _choose_kind)
+    costs = Costs.of(problem, on_all_data=True)
+    filling = (_fill_uninformed_weights, costs.on_spikes(n_passes=1))
+    steps = ((_choose_weights, Work()), filling, (_choose_kind, Work()))
     return [StepSequence("choice", steps)]
 
 

@@ -13,6 +13,7 @@
 Held-out spikes, never the true circuit, make every choice.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -30,14 +31,20 @@ from spikeweft.circuit_gnn.fitting.shared_parameters import (
 from spikeweft.circuit_gnn.fitting.stage import (
     Stage,
     StepSequence,
+    each,
     keep_free,
     prior_step,
     scoring_step,
 )
 from spikeweft.circuit_gnn.fitting.structure_rounds import structure_stages
+from spikeweft.circuit_gnn.fitting.work import Costs, Pace, Work
+from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
-from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
+    Estimate,
+    without_connections,
+)
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress
 
@@ -46,22 +53,37 @@ _EXPONENTIAL_BELOW = 0.5 * EXPONENTIAL.bend
 
 def stages_of(problem: Problem) -> list[Stage]:
     """The stages of a fit, in their order."""
+    whole = Costs.of(problem, on_all_data=True)
+    step = whole.on_spikes(n_passes=1)
+    first = (_take_all_data, whole.on_spikes(n_passes=1, n_traces=1))
+    settle = each(step, scoring_step, scoring_step, prior_step)
+    again = each(step, prior_step, scoring_step)
+    kept = (keep_free, Work())
     return [
         *shared_stages(problem),
-        StepSequence("all spikes", (_take_all_data, scoring_step, scoring_step, prior_step)),
-        StepSequence("all spikes", (*refining_steps(problem), prior_step, scoring_step, keep_free)),
-        *simpler_stages(),
+        StepSequence("all spikes", (first, *settle)),
+        StepSequence("all spikes", (*refining_steps(problem, whole), *again, kept)),
+        *simpler_stages(problem),
         *hidden_stages(problem),
         *structure_stages(problem),
-        *choice_stages(),
+        *choice_stages(problem),
     ]
 
 
-def _take_all_data(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
-    """Go on from the same parameters on all training data."""
+def _take_all_data(problem: Problem, state: FitState) -> FitState:
+    """Go on from the same parameters on all training data.
+
+    A neuron that is less likely under them than at a constant rate starts from there: one that was
+    silent in the part that the search used is so sure of silence that no step leads out of it.
+    """
     careful = state.current.parameters.with_careful_steps()
     current = replace(state.current, parameters=careful, on_all_data=True, held_out=None)
-    return replace(state, current=current)
+    traces = problem.training(current.inputs, on_all_data=True)
+    constant = without_connections(traces, careful.link, careful.decides)
+    likelihood = log_likelihood(traces, careful.values, careful.link)
+    is_lost = likelihood < log_likelihood(traces, constant.values, careful.link)
+    values = np.where(is_lost[:, None], constant.values, careful.values)
+    return replace(state, current=replace(current, parameters=replace(careful, values=values)))
 
 
 def advance(problem: Problem, stages: list[Stage], state: FitState) -> FitState | None:
@@ -87,23 +109,28 @@ class CircuitFit:
         self.problem = problem
         self._stages = stages_of(problem)
         self._state: FitState | None = None
+        self._pace = Pace()
 
     # -- being a Trainable --
 
     def advance(self) -> Progress | None:
         """Take the next step."""
-        state = advance(self.problem, self._stages, self._state or first_state(self.problem))
+        started = time.perf_counter()
+        before = self._state or first_state(self.problem)
+        state = advance(self.problem, self._stages, before)
         if state is None:
             return None
         self._state = state
+        work = self._stages[state.stage].work(before, state.step - 1)
+        self._pace.learn(work, time.perf_counter() - started)
         estimate = self.estimate
         n_spikes = max(int(estimate.derivatives.n_spikes.sum()), 1)
         return Progress(
             stage=self._stages[state.stage].name,
             step=state.n_steps_taken,
-            n_steps=state.n_steps_taken + self._most_steps_left(state),
             loss=-estimate.log_likelihood / n_spikes,
             held_out_bits_per_spike=state.held_out_bits,
+            seconds_left=self._pace.seconds(self._work_left(state)),
         )
 
     def state(self) -> dict[str, np.ndarray]:
@@ -114,10 +141,10 @@ class CircuitFit:
         """Continue from a state that `state` gave."""
         self._state = from_arrays(FitState, state)
 
-    def _most_steps_left(self, state: FitState) -> int:
-        stage = self._stages[state.stage]
-        here = 0 if stage.is_done(state) else stage.n_steps - state.step
-        return here + sum(later.n_steps for later in self._stages[state.stage + 1 :])
+    def _work_left(self, state: FitState) -> Work:
+        stage, later = self._stages[state.stage], self._stages[state.stage + 1 :]
+        here = Work() if stage.is_done(state) else stage.work_left(state, state.step)
+        return sum((other.work_left(state) for other in later), here)
 
     # -- what was found --
 

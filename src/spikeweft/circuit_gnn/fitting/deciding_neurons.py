@@ -49,5 +49,30 @@ def rate_change_nats(
     return n_held * np.log(np.maximum(n_held, 1e-9) / expected) - (n_held - expected)
 
 
+def left_out(
+    recording: Recording,
+    modelled: Int[np.ndarray, " modelled"],
+    decides: Bool[np.ndarray, " modelled"],
+) -> tuple[str, ...]:
+    """A sentence on the neurons that fire but are not modelled, and on those that do not decide.
+
+    Neurons that never fire are named by the recording.
+    """
+    is_modelled = np.isin(np.arange(recording.n_neurons), modelled)
+    sentences = (
+        recording.named(
+            ~is_modelled & (recording.n_spikes > 0),
+            "do not fire in the part that trains, so nothing can be inferred about them, and a "
+            "constant rate stands for them",
+        ),
+        recording.named(
+            np.isin(np.arange(recording.n_neurons), modelled[~decides]),
+            "fire at quite another rate in the held-out part than before, so they decide nothing "
+            "that all neurons share, and their weights have a prior of their own",
+        ),
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
 def _scored(part: Recording, history_window_s: float) -> Recording:
     return part.restrict(scored_epochs(part, history_window_s))

@@ -23,17 +23,19 @@ from spikeweft.circuit_gnn.fitting.shared_parameters import refining_steps
 from spikeweft.circuit_gnn.fitting.stage import (
     Stage,
     StepSequence,
+    each,
     prior_step,
     scoring_step,
     settle_hidden,
     settled,
 )
+from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons, Places
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.data.directions import ring_places
 
 _NAME = "hidden neurons"
-_N_GAINS = 6
+_N_GAINS, _TYPICAL_GAINS = 6, 4
 _STEPS_OF_A_TRIAL, _STEPS_SETTLED = 6, 4
 _SAME_GAIN = 0.1
 
@@ -42,12 +44,16 @@ def hidden_stages(problem: Problem) -> list[Stage]:
     """Hidden neurons, where asked for."""
     if problem.settings.n_hidden == 0:
         return []
-    settle = (scoring_step, scoring_step, scoring_step, prior_step) * 2
+    costs = Costs.of(problem, on_all_data=True, with_hidden=True)
+    steps = (scoring_step, scoring_step, scoring_step, prior_step) * 2
+    settle = each(costs.on_spikes(n_passes=1), *steps)
+    join = (_join, costs.on_spikes(n_passes=1, n_traces=1))
+    driven = (settle_hidden, Work())
     return [
-        StepSequence(_NAME, (_join,)),
-        GainSearch(),
-        Settling(_NAME, (settle_hidden, *settle, *refining_steps(problem), *settle)),
-        StepSequence(_NAME, (_keep_if_better,)),
+        StepSequence(_NAME, (join,)),
+        GainSearch(costs.on_spikes(n_passes=_STEPS_OF_A_TRIAL + _STEPS_SETTLED + 2, n_traces=2)),
+        Settling(_NAME, (driven, *settle, *refining_steps(problem, costs), *settle)),
+        StepSequence(_NAME, ((_keep_if_better, costs.on_spikes(n_traces=1)),)),
     ]
 
 
@@ -100,6 +106,13 @@ class GainSearch(Stage):
 
     name = _NAME
     n_steps = _N_GAINS
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def work(self, state: FitState, step: int) -> Work:  # noqa: ARG002
+        """The same for every gain; the last are seldom tried."""
+        return self._work if step < _TYPICAL_GAINS else Work()
 
     def is_done(self, state: FitState) -> bool:
         """Whether all tries are used up, or the gain is found."""

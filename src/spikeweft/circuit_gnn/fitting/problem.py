@@ -102,9 +102,13 @@ class Problem:
 
     # -- traces --
 
+    def recording_of(self, on_all_data: bool) -> Recording:
+        """The training part, or as much of it as the search uses."""
+        return self.recording if on_all_data else self._explored
+
     def training(self, inputs: SynapticInputs, on_all_data: bool) -> CircuitTraces:
         """Traces of the training spikes, or of those that the search uses; the last are kept."""
-        recording = self.recording if on_all_data else self._explored
+        recording = self.recording_of(on_all_data)
         self._training_traces = self._made(self._training_traces, recording, inputs, 0)
         return self._training_traces.traces
 

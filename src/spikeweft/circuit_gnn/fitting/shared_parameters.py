@@ -16,11 +16,14 @@ from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.stage import (
     Stage,
     Step,
+    Steps,
     StepSequence,
+    each,
     prior_step,
     scoring_step,
 )
 from spikeweft.circuit_gnn.fitting.trials import Tried, at_vertex, tried_kernel, tried_link
+from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.link import LinkShape
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
@@ -42,7 +45,6 @@ GAIN_REFINEMENTS = (0.7, 1.4)
 FURTHER_POWERS = (2.5,)
 """Powers from which the link is sought too, beside the first."""
 
-_NAME = "link and synaptic kernel"
 _CAREFUL = 1e-2
 _FAR = 3
 _STEPS_WITH_ROTATION = 5
@@ -58,31 +60,59 @@ _SECOND_EXPONENTIALS = ((0.25, 0.1), (4.0, 0.1))
 
 def shared_stages(problem: Problem) -> list[Stage]:
     """The first weights, then what all neurons share, on as many spikes as that takes."""
-    first = (scoring_step, scoring_step, scoring_step, prior_step, scoring_step, prior_step)
-    stages: list[Stage] = [StepSequence("first weights", first)]
+    some = Costs.of(problem, on_all_data=False)
+    first = (scoring_step, some.on_spikes(n_passes=2, n_traces=2))
+    further = (scoring_step, scoring_step, prior_step, scoring_step, prior_step)
+    step = some.on_spikes(n_passes=1)
+    stages: list[Stage] = [StepSequence("first weights", (first, *each(step, *further)))]
     if problem.settings.rotated_by is not None:
-        gains = tuple(partial(try_gain, gain=gain) for gain in GAINS)
-        stages.append(StepSequence("rotation", gains))
+        gains = (partial(try_gain, gain=gain) for gain in GAINS)
+        stages.append(StepSequence("rotation", each(_work_of_gain(some), *gains)))
     if problem.settings.tau_s is None:
         coarse = partial(refine_kernel, width=_COARSE)
-        stages.append(StepSequence(_NAME, (_find_time_constant, coarse)))
+        search = (_find_time_constant, some.on_spikes(n_passes=11, n_traces=3))
+        stages.append(StepSequence("synaptic kernel", (search, (coarse, _work_of_kernel(some)))))
     if problem.settings.rotated_by is not None:
-        stages.append(GainRefinement())
+        stages.append(GainRefinement(_work_of_gain(some)))
     if problem.learns_link:
-        powers = tuple(partial(_try_power, power=power) for power in FURTHER_POWERS)
-        stages.append(StepSequence(_NAME, (_climb_bends, *powers, refine_link)))
+        stages.append(StepSequence("link", _link_search(some)))
     if problem.settings.tau_s is None:
-        fine = partial(refine_kernel, width=_FINE)
-        stages.append(StepSequence(_NAME, (fine, _try_latencies, _try_second_exponential)))
+        stages.append(StepSequence("synaptic kernel", _kernel_search(some)))
     return stages
 
 
-def refining_steps(problem: Problem) -> tuple[Step, ...]:
+def _link_search(some: Costs) -> Steps:
+    powers = tuple(partial(_try_power, power=power) for power in FURTHER_POWERS)
+    return (
+        (_climb_bends, some.on_spikes(n_passes=18)),
+        *each(some.on_spikes(n_passes=11), *powers, refine_link),
+    )
+
+
+def _kernel_search(some: Costs) -> Steps:
+    return (
+        (partial(refine_kernel, width=_FINE), _work_of_kernel(some)),
+        (_try_latencies, some.on_spikes(n_passes=6, n_traces=3)),
+        (_try_second_exponential, some.on_spikes(n_passes=7, n_traces=3)),
+    )
+
+
+def refining_steps(problem: Problem, costs: Costs) -> Steps:
     """The same again from where a fit is: the link, and the kernel where none is given."""
-    steps: list[Step] = [refine_link] if problem.learns_link else []
+    steps: list[tuple[Step, Work]] = []
+    if problem.learns_link:
+        steps.append((refine_link, costs.on_spikes(n_passes=11)))
     if problem.settings.tau_s is None:
-        steps.append(partial(refine_kernel, width=_FINE))
+        steps.append((partial(refine_kernel, width=_FINE), _work_of_kernel(costs)))
     return tuple(steps)
+
+
+def _work_of_kernel(costs: Costs) -> Work:
+    return costs.on_spikes(n_passes=6, n_traces=3)
+
+
+def _work_of_gain(costs: Costs) -> Work:
+    return costs.on_spikes(n_passes=_STEPS_WITH_ROTATION + 1, n_traces=1)
 
 
 # -- where it starts --
@@ -296,6 +326,9 @@ class GainRefinement(Stage):
     name = "rotation"
     n_steps = len(GAIN_REFINEMENTS)
 
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
     def is_done(self, state: FitState) -> bool:
         """Whether no rotation was found, or it has been refined."""
         return super().is_done(state) or gain_of(state) == 0.0
@@ -303,3 +336,7 @@ class GainRefinement(Stage):
     def advance(self, problem: Problem, state: FitState) -> FitState:
         """Try the next factor."""
         return try_gain(problem, state, gain_of(state) * GAIN_REFINEMENTS[state.step])
+
+    def work(self, state: FitState, step: int) -> Work:  # noqa: ARG002
+        """The same for every factor."""
+        return self._work

@@ -6,9 +6,13 @@ from dataclasses import replace
 
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.work import Work
 
 Step = Callable[[Problem, FitState], FitState]
 """One step of a fit: the state after it."""
+
+Steps = tuple[tuple[Step, Work], ...]
+"""Steps of a fit, each with the work that it is expected to be."""
 
 
 class Stage(ABC):
@@ -33,16 +37,34 @@ class Stage(ABC):
     def advance(self, problem: Problem, state: FitState) -> FitState:
         """The state after one more step."""
 
+    @abstractmethod
+    def work(self, state: FitState, step: int) -> Work:
+        """How much work one of its steps is expected to be, as far as a state tells."""
+
+    def work_left(self, state: FitState, first: int = 0) -> Work:
+        """How much work its steps are from the `first` on."""
+        return sum((self.work(state, k) for k in range(first, self.n_steps)), Work())
+
 
 class StepSequence(Stage):
     """One step after another."""
 
-    def __init__(self, name: str, steps: tuple[Step, ...]) -> None:
+    def __init__(self, name: str, steps: Steps) -> None:
         self.name, self.steps, self.n_steps = name, steps, len(steps)
 
     def advance(self, problem: Problem, state: FitState) -> FitState:
         """The state after the next step."""
-        return self.steps[state.step](problem, state)
+        step, _ = self.steps[state.step]
+        return step(problem, state)
+
+    def work(self, state: FitState, step: int) -> Work:  # noqa: ARG002
+        """What was expected when the fit began."""
+        return self.steps[step][1]
+
+
+def each(work: Work, *steps: Step) -> Steps:
+    """Steps that are expected to be as much work each."""
+    return tuple((step, work) for step in steps)
 
 
 def scoring_step(problem: Problem, state: FitState) -> FitState:

@@ -25,6 +25,7 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, settled
+from spikeweft.circuit_gnn.fitting.work import WORTH_THREADS, Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
     FreeWeights,
@@ -34,9 +35,6 @@ from spikeweft.circuit_gnn.structure_learning.network_fit import (
 )
 from spikeweft.circuit_gnn.structure_learning.quadratic_form import QuadraticLikelihood
 from spikeweft.runtime.parallel import one_by_one, side_by_side
-
-_WORTH_THREADS = 40
-"""Neurons from which networks gain by threads: steps of smaller ones wait for the interpreter."""
 
 _ENSEMBLE_NATS = 15.0
 _STEPS_SOFTENED = 2
@@ -48,12 +46,58 @@ def structure_stages(problem: Problem) -> list[Stage]:
     stages: list[Stage] = []
     if not problem.network_shapes(directed=False):
         return stages
-    tries = tuple(partial(_try_shapes, directed=directed) for directed in (False, True))
-    stages.append(StepSequence("shape of the network", (*tries, _choose_shape)))
+    costs = Costs.of(problem, on_all_data=True, with_hidden=True)
+    settling = _work_of_adopting(problem)
+    stages.append(ShapeSearch(problem))
     for k, n_networks in enumerate(problem.networks_per_round):
-        steps = (_settle_hidden, partial(_learn, k=k, n_networks=n_networks))
-        stages.append(WithStructure(StepSequence(f"structure, round {k + 2}", steps)))
+        learning = costs.on_networks(n_networks) + settling
+        learn = (partial(_learn, k=k, n_networks=n_networks), learning)
+        hidden = costs.on_spikes(n_passes=2, n_traces=1) if problem.settings.n_hidden else Work()
+        round_ = StepSequence(f"structure, round {k + 2}", ((_settle_hidden, hidden), learn))
+        stages.append(WithStructure(round_))
     return stages
+
+
+def _work_of_adopting(problem: Problem) -> Work:
+    """Settling to structured weights; the kernel changes too, where none is given."""
+    costs = Costs.of(problem, on_all_data=True, with_hidden=True)
+    if problem.settings.tau_s is not None:
+        return costs.on_spikes(n_settlings=1)
+    return costs.on_spikes(n_settlings=2, n_traces=4)
+
+
+class ShapeSearch(StepSequence):
+    """Symmetric networks, directed ones where no symmetric one predicts better, and the choice."""
+
+    def __init__(self, problem: Problem) -> None:
+        tries = tuple(
+            (partial(_try_shapes, directed=directed), _work_of_shapes(problem, directed))
+            for directed in (False, True)
+        )
+        choice = (_choose_shape, _work_of_adopting(problem))
+        super().__init__("shape of the network", (*tries, choice))
+
+    def work(self, state: FitState, step: int) -> Work:
+        """Half of what depends on whether symmetric networks predict better, until it is known."""
+        found = _share_with_structure(state)
+        return super().work(state, step).times((1.0, 1.0 - found, found)[step])
+
+
+def _work_of_shapes(problem: Problem, directed: bool) -> Work:
+    whole = Costs.of(problem, on_all_data=True, with_hidden=True)
+    some = Costs.of(problem, on_all_data=False, with_hidden=True)
+    n_shapes = len(problem.network_shapes(directed))
+    settled = some.on_spikes(n_settlings=n_shapes, n_traces=1) + whole.on_spikes(
+        n_passes=5, n_traces=1
+    )
+    return whole.on_networks(n_shapes, directed=directed) + settled
+
+
+def _share_with_structure(state: FitState) -> float:
+    """How likely there is structure: one or zero once shapes of networks were tried."""
+    if not state.shapes:
+        return 0.5
+    return float(any(clearly_better(s.nats, nats_of(state.free)) for s in state.shapes))
 
 
 class WithStructure(Stage):
@@ -69,6 +113,10 @@ class WithStructure(Stage):
     def advance(self, problem: Problem, state: FitState) -> FitState:
         """The state after its next step."""
         return self._stage.advance(problem, state)
+
+    def work(self, state: FitState, step: int) -> Work:
+        """Half of it, until it is known whether there is structure."""
+        return self._stage.work(state, step).times(_share_with_structure(state))
 
 
 # -- learning networks --
@@ -86,7 +134,7 @@ def fit_networks(
         return problem.trainer(structure, shape, rng).train()
 
     members = enumerate(shapes, first_seed)
-    if problem.recording.n_neurons < _WORTH_THREADS:
+    if problem.recording.n_neurons < WORTH_THREADS:
         return one_by_one(learn, members)
     return side_by_side(learn, members)
 

@@ -99,13 +99,21 @@ def infer(
 def run_inference(inference: "Inference", infer_by: Callable | None = None) -> None:
     """Infer with a progress display; then print warnings, scores, and what to open."""
     from spikeweft.inference.run import infer
+    from spikeweft.results.notices import notices
 
     with progress_display() as (on_progress, on_stage):
         result = (infer_by or infer)(inference, on_progress, on_stage)
-    for warning in result.warnings:
+    for warning in (*result.warnings, *notices(result)):
         print(f"warning: {warning}", file=sys.stderr)
+    _print_model(result)
     _print_scores(result)
     print(f"open {inference.folder / 'report.html'}")
+
+
+def _print_model(result: "Result") -> None:
+    known = result.connectivity.metadata
+    if "structure" in known:
+        print(f"model: {known['structure']}; synaptic kernel {known.get('synaptic_kernel', '?')}")
 
 
 def _print_scores(result: "Result") -> None:

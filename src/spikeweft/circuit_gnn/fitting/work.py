@@ -1,0 +1,133 @@
+"""How long the steps of a fit take: what each is expected to cost, and how fast this machine is.
+
+Steps differ a hundredfold, so their number says nothing about the time left. Each is expected to
+take the seconds that its passes over spikes and its networks took where they were measured; how
+much longer or shorter the two kinds of work take here shows in the steps taken so far.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, QUADRATURE_STEP_S
+from spikeweft.circuit_gnn.structure_learning.network_fit import IMITATION_STEPS, LEARNING_STEPS
+from spikeweft.runtime.parallel import n_side_by_side
+
+WORTH_THREADS = 40
+"""Neurons from which networks gain by threads: steps of smaller ones wait for the interpreter."""
+
+_TIMES_OF_INFORMATION = 4500
+_SECONDS_PER_OPERATION = 1.5e-11
+_SECONDS_PER_RATE = 1.6e-8
+_SECONDS_PER_UPDATE, _SECONDS_OF_TRACES = 2.5e-9, 0.02
+_PASSES_OF_RATES_TO_SETTLE = 16
+_SECONDS_OF_PIECE, _PIECES_PER_NEURON, _TIMES_OF_PIECE = 1.5e-4, 2, 8192
+"""What no other processor shortens: each piece of a pass has to be handed out."""
+
+_SECONDS_OF_NETWORK_STEP, _SECONDS_PER_PAIR = 8e-4, 6e-7
+_DIRECTED = 1.6
+
+
+class Work(NamedTuple):
+    """Seconds that work is expected to take, by its kind."""
+
+    on_spikes_s: float = 0.0
+    on_networks_s: float = 0.0
+
+    def __add__(self, other: "Work") -> "Work":  # pyrefly: ignore[bad-override]
+        return Work(self[0] + other[0], self[1] + other[1])
+
+    def times(self, factor: float) -> "Work":
+        """So many times as much."""
+        return Work(factor * self.on_spikes_s, factor * self.on_networks_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What it costs to do something with a recording.
+
+    Attributes
+    ----------
+    n_neurons, n_features, n_spikes, n_times
+        Its neurons, features of each, spikes and quadrature times.
+    """
+
+    n_neurons: int
+    n_features: int
+    n_spikes: int
+    n_times: float
+
+    @classmethod
+    def of(cls, problem: Problem, *, on_all_data: bool, with_hidden: bool = False) -> Self:
+        """Costs on the training spikes, or on those that the search uses."""
+        recording = problem.recording_of(on_all_data)
+        n_hidden = problem.settings.n_hidden if with_hidden else 0
+        step_s = max(QUADRATURE_STEP_S, recording.time_resolution_s)
+        return cls(
+            n_neurons=recording.n_neurons,
+            n_features=recording.n_neurons + n_hidden + N_OWN + 1,
+            n_spikes=len(recording.spike_times_s),
+            n_times=recording.duration_s / step_s,
+        )
+
+    def on_spikes(self, *, n_passes: int = 0, n_traces: int = 0, n_settlings: int = 0) -> Work:
+        """Passes over all spikes and times, traces to make, and settlings around fixed weights."""
+        rates_s = _SECONDS_PER_RATE * self.n_times * self.n_neurons / n_side_by_side()
+        n_pieces = _PIECES_PER_NEURON * self.n_neurons + self.n_times / _TIMES_OF_PIECE
+        rates_s += _SECONDS_OF_PIECE * n_pieces
+        n_products = self.n_spikes + self.n_neurons * min(self.n_times, _TIMES_OF_INFORMATION)
+        products_s = 2 * _SECONDS_PER_OPERATION * n_products * self.n_features**2
+        n_updates = self.n_neurons * (self.n_spikes + self.n_times)
+        traces_s = _SECONDS_OF_TRACES + _SECONDS_PER_UPDATE * n_updates / n_side_by_side()
+        n_rates = n_passes + _PASSES_OF_RATES_TO_SETTLE * n_settlings
+        shared_s = n_passes * products_s / n_side_by_side()
+        return Work(on_spikes_s=n_rates * rates_s + shared_s + n_traces * traces_s)
+
+    def on_networks(self, n_networks: int, *, directed: bool = False) -> Work:
+        """Networks that learn, side by side where that pays, though they then share much."""
+        pairs_s = _SECONDS_PER_PAIR * self.n_neurons**2 * (_DIRECTED if directed else 1.0)
+        step_s = _SECONDS_OF_NETWORK_STEP + pairs_s
+        n_at_a_time = min(n_side_by_side(), n_networks) if self.n_neurons >= WORTH_THREADS else 1
+        n_steps = n_networks * (IMITATION_STEPS + LEARNING_STEPS) / np.sqrt(n_at_a_time)
+        return Work(on_networks_s=float(n_steps * step_s))
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long work takes here, as a multiple of what is expected, from the steps taken so far."""
+
+    _on_spikes: list[tuple[float, float]] = field(default_factory=list)
+    _on_networks: list[tuple[float, float]] = field(default_factory=list)
+
+    def learn(self, work: Work, seconds: float) -> None:
+        """Take note of a step and how long it took."""
+        if work.on_networks_s:
+            rest_s = max(seconds - work.on_spikes_s * _typical(self._on_spikes), 0.1 * seconds)
+            self._on_networks.append((rest_s / work.on_networks_s, work.on_networks_s))
+        elif work.on_spikes_s:
+            self._on_spikes.append((seconds / work.on_spikes_s, work.on_spikes_s))
+
+    def seconds(self, work: Work) -> float | None:
+        """How long some work will take; None before anything was measured."""
+        known = self._on_spikes or self._on_networks
+        if not known:
+            return None
+        on_spikes, on_networks = (
+            _typical(one or known) for one in (self._on_spikes, self._on_networks)
+        )
+        return on_spikes * work.on_spikes_s + on_networks * work.on_networks_s
+
+
+def _typical(paces: Sequence[tuple[float, float]]) -> float:
+    """The median of paces, each with the weight of its work: one that was held up counts little.
+
+    The first counts only as long as there is no other, because it may have compiled.
+    """
+    if not paces:
+        return 1.0
+    pace, weight = np.array(sorted(paces[1:] or paces)).T
+    reached = np.cumsum(weight)
+    return float(pace[np.searchsorted(reached, reached[-1] / 2)])
