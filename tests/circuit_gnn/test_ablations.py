@@ -131,7 +131,7 @@ class WithMuchLeftOut(CircuitGNN):
 def test_a_fit_with_much_left_out_can_be_resumed(recording, tmp_path, monkeypatch):
     """Networks are taken here whatever held-out spikes say."""
     monkeypatch.setattr(fit_state, "WORTH_NATS", -1e9)
-    monkeypatch.setattr(circuit_fit, "simpler_stages", lambda: [])
+    monkeypatch.setattr(circuit_fit, "simpler_stages", lambda problem: [])
     model, checkpoint = WithMuchLeftOut(tau_s=0.01), tmp_path / "fit.safetensors"
 
     def stop(progress):

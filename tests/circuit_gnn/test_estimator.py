@@ -192,7 +192,7 @@ def test_the_synaptic_time_constant_is_found():
 def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
     """Taken here whatever held-out spikes say: an undirected network's are symmetric."""
     monkeypatch.setattr(fit_state, "WORTH_NATS", -1e9)
-    monkeypatch.setattr(circuit_fit, "simpler_stages", lambda: [])
+    monkeypatch.setattr(circuit_fit, "simpler_stages", lambda problem: [])
     fit = CircuitGNN(tau_s=0.01).fit(short)
     assert fit.connectivity_.metadata["structure"].startswith("symmetric pair network")
     np.testing.assert_allclose(fit.connectivity_.weights, fit.connectivity_.weights.T)
@@ -319,7 +319,7 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(
 ):
     monkeypatch.setattr(fit_state, "WORTH_NATS", worth_nats)
     if worth_nats < 0:
-        monkeypatch.setattr(circuit_fit, "simpler_stages", lambda: [])
+        monkeypatch.setattr(circuit_fit, "simpler_stages", lambda problem: [])
     whole = CircuitGNN(**settings).fit(short)
     resumed = fit_with_interruptions(short, tmp_path / "fit.safetensors", settings, every=47)
     np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
