@@ -367,7 +367,7 @@ def test_every_step_is_reported(short):
 
 def tuned(turning_hz):
     """Neurons that fire by the direction of an animal that turns, and do not drive each other."""
-    rng, n_ticks = np.random.default_rng(0), 30_000
+    rng, n_ticks = np.random.default_rng(0), 120_000
     times_s = np.arange(n_ticks) * 1e-3
     angle_rad = 2 * np.pi * turning_hz * times_s
     preferred = 2 * np.pi * np.arange(6) / 6
@@ -426,7 +426,11 @@ def driven():
 
 @pytest.fixture(scope="module")
 def rotated(driven):
-    return CircuitGNN(tau_s=0.01, rotated_by="drive").fit(driven[0])
+    """Its networks learn as long as they do in a fit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_fit, "LEARNING_STEPS", 300)
+        patch.setattr(network_fit, "IMITATION_STEPS", 300)
+        return CircuitGNN(tau_s=0.01, rotated_by="drive").fit(driven[0])
 
 
 @pytest.mark.slow
