@@ -189,6 +189,33 @@ def test_the_synaptic_time_constant_is_found():
     assert fit.connectivity_.metadata["synaptic_kernel"] == str(kernel)
 
 
+def driven_after(latency_s, tau_s, duration_s=120.0):
+    """Two Poisson neurons; the first drives the second some time after its spikes."""
+    rng, n_ticks, trace = np.random.default_rng(0), round(duration_s * 1e3), 0.0
+    first = np.flatnonzero(rng.random(n_ticks) < 0.02)
+    arrives = np.zeros(n_ticks + 100)
+    arrives[first + round(latency_s * 1e3)] = 1.0
+    drive = np.zeros(n_ticks)
+    for tick in range(n_ticks):
+        drive[tick] = trace
+        trace = (trace + arrives[tick]) * np.exp(-1e-3 / tau_s)
+    second = np.flatnonzero(rng.random(n_ticks) < 5e-3 + 0.1 * drive)
+    return Recording.from_arrays(
+        np.concatenate([first, second]) * 1e-3,
+        np.repeat([0, 1], [len(first), len(second)]),
+        epochs_s=np.array([[0.0, duration_s]]),
+        time_resolution_s=1e-3,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("latency_s", [0.0, 0.005])
+def test_the_latency_of_synapses_is_found(latency_s):
+    kernel = CircuitGNN().fit(driven_after(latency_s, 0.01)).model_.inputs.kernel
+    assert abs(kernel.latency_s - latency_s) <= 0.001
+    assert abs(kernel.mean_lag_s - latency_s - 0.01) < 0.003
+
+
 def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
     """Taken here whatever held-out spikes say: an undirected network's are symmetric."""
     monkeypatch.setattr(fit_state, "WORTH_NATS", -1e9)
