@@ -15,6 +15,7 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import lsq_linear
 
 from spikeweft.circuit_gnn.spike_prediction.link import BEND_RANGE, POWER_RANGE, LinkShape
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate, NeuronParameters
@@ -163,17 +164,11 @@ def bounded_newton_step(
     low[3:], high[3:] = max(-radius, -_FARTHEST_KERNEL), min(radius, _FARTHEST_KERNEL)
     low[:2] = np.maximum(low[:2], [POWER_RANGE[0], np.arcsinh(BEND_RANGE[0])] - here)
     high[:2] = np.minimum(high[:2], [POWER_RANGE[1], np.arcsinh(BEND_RANGE[1])] - here)
-    curved = curvature + (1e-9 * np.trace(curvature) + 1e-12) * np.eye(len(slope))
-    step, free = np.zeros(len(slope)), np.ones(len(slope), dtype=bool)
-    while free.any():
-        rest = slope[free] - curved[np.ix_(free, ~free)] @ step[~free]
-        step[free] = np.linalg.solve(curved[np.ix_(free, free)], rest)
-        beyond = free & ((step < low) | (step > high))
-        if not beyond.any():
-            break
-        step = np.where(beyond, np.clip(step, low, high), step)
-        free &= ~beyond
-    return step
+    # Where spikes hardly tell two links apart, rounding may leave a curvature below zero.
+    size, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    root = np.sqrt(np.maximum(size, 1e-9 * np.abs(size).max() + 1e-12))
+    bounds = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    return lsq_linear(root[:, None] * vectors.T, slope @ vectors / root, bounds, "bvls").x
 
 
 def _coordinates(shape: LinkShape) -> Float[np.ndarray, " 2"]:
