@@ -189,6 +189,33 @@ def test_the_synaptic_time_constant_is_found():
     assert fit.connectivity_.metadata["synaptic_kernel"] == str(kernel)
 
 
+def driven_after(latency_s, tau_s, duration_s=120.0):
+    """Two Poisson neurons; the first drives the second some time after its spikes."""
+    rng, n_ticks, trace = np.random.default_rng(0), round(duration_s * 1e3), 0.0
+    first = np.flatnonzero(rng.random(n_ticks) < 0.02)
+    arrives = np.zeros(n_ticks + 100)
+    arrives[first + round(latency_s * 1e3)] = 1.0
+    drive = np.zeros(n_ticks)
+    for tick in range(n_ticks):
+        drive[tick] = trace
+        trace = (trace + arrives[tick]) * np.exp(-1e-3 / tau_s)
+    second = np.flatnonzero(rng.random(n_ticks) < 5e-3 + 0.1 * drive)
+    return Recording.from_arrays(
+        np.concatenate([first, second]) * 1e-3,
+        np.repeat([0, 1], [len(first), len(second)]),
+        epochs_s=np.array([[0.0, duration_s]]),
+        time_resolution_s=1e-3,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("latency_s", [0.0, 0.005])
+def test_the_latency_of_synapses_is_found(latency_s):
+    kernel = CircuitGNN().fit(driven_after(latency_s, 0.01)).model_.inputs.kernel
+    assert abs(kernel.latency_s - latency_s) <= 0.001
+    assert abs(kernel.mean_lag_s - latency_s - 0.01) < 0.003
+
+
 def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
     """Taken here whatever held-out spikes say: an undirected network's are symmetric."""
     monkeypatch.setattr(fit_state, "WORTH_NATS", -1e9)
@@ -367,7 +394,7 @@ def test_every_step_is_reported(short):
 
 def tuned(turning_hz):
     """Neurons that fire by the direction of an animal that turns, and do not drive each other."""
-    rng, n_ticks = np.random.default_rng(0), 30_000
+    rng, n_ticks = np.random.default_rng(0), 120_000
     times_s = np.arange(n_ticks) * 1e-3
     angle_rad = 2 * np.pi * turning_hz * times_s
     preferred = 2 * np.pi * np.arange(6) / 6
@@ -426,7 +453,11 @@ def driven():
 
 @pytest.fixture(scope="module")
 def rotated(driven):
-    return CircuitGNN(tau_s=0.01, rotated_by="drive").fit(driven[0])
+    """Its networks learn as long as they do in a fit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_fit, "LEARNING_STEPS", 300)
+        patch.setattr(network_fit, "IMITATION_STEPS", 300)
+        return CircuitGNN(tau_s=0.01, rotated_by="drive").fit(driven[0])
 
 
 @pytest.mark.slow

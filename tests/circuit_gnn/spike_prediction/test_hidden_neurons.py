@@ -152,6 +152,22 @@ def test_at_a_constant_rate_the_expected_trace_is_rate_times_tau(time_resolution
     np.testing.assert_allclose(at_spikes[settled], expected, rtol=0.2)
 
 
+def test_at_a_constant_rate_the_expected_trace_of_any_kernel_is_rate_times_area():
+    """Two exponentials after a latency, once the first spikes have arrived."""
+    recording = poisson(n_neurons=3)
+    kernel = SynapticKernel(taus_s=(0.005, 0.02), shares=(0.6, 0.4), latency_s=0.01)
+    rng = np.random.default_rng(0)
+    traces = synaptic_traces(recording, kernel=kernel, history_window_s=0.1, rng=rng)
+    hidden = hidden_neurons(np.zeros((1, 3)), np.array([2.0]), mix=np.zeros((1, 3)))
+    routes = Routes.unrotated(hidden.mix, len(traces.times_s))
+    at_spikes, at_times = mean_field_traces(traces, hidden, kernel, routes)
+    expected = 50.0 * np.logaddexp(0, 2.0) * kernel.area_s
+    began_s = traces.times_s[0]
+    for times_s, found in ((traces.times_s, at_times), (traces.spike_times_s, at_spikes)):
+        np.testing.assert_allclose(found[times_s > began_s + 0.2], expected, rtol=0.01)
+        np.testing.assert_array_equal(found[times_s < began_s + 0.008], 0.0)
+
+
 def test_the_expected_trace_is_the_rate_seen_through_the_synapse():
     """The same filter, step by step on a grid of 0.1 ms."""
     recording = poisson(n_neurons=4, duration_s=3.0)

@@ -197,7 +197,7 @@ def test_a_step_is_newtons_where_it_is_short_and_no_longer_than_the_radius(fit):
     step = bounded_newton_step(curvature, slope, inside)
     np.testing.assert_allclose(step, np.linalg.solve(curvature, slope), atol=1e-8)
     step = bounded_newton_step(curvature, 1e3 * slope, inside)
-    assert 0.25 < np.abs(step).max() <= 0.5
+    assert np.abs(step).max() == pytest.approx(0.5)
 
 
 def test_a_long_step_stays_in_the_valley(fit):
@@ -214,4 +214,31 @@ def test_a_long_step_stays_in_the_valley(fit):
 def test_the_kernel_moves_no_further_than_its_drive_is_straight(fit):
     inside = at_shape(fit, LinkShape(2.0, 2.0))
     step = bounded_newton_step(np.eye(4), np.array([0.5, 0.5, 0.5, 0.5]), inside)
-    assert 0.1 < step[3] <= 0.2
+    np.testing.assert_allclose(step, [0.5, 0.5, 0.5, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("curvature", "slope"),
+    [
+        ([[1156.0, 40.0], [40.0, 1.4]], [-247.8, 23.1]),
+        ([[51.0, 0.0], [0.0, -0.0174]], [-51.3, 4.2]),
+        ([[0.0, 0.0], [0.0, 0.0]], [-1.0, 2.0]),
+        ([[-2e-6, 0.0], [0.0, -4e-5]], [-3e-3, -3e-2]),
+    ],
+    ids=["nearly singular", "below zero by rounding", "none", "all below zero"],
+)
+def test_a_step_goes_up_the_slope_even_where_spikes_hardly_tell_two_links_apart(
+    fit, curvature, slope
+):
+    """No point within the bounds gains more, by the parabola that the step is made of."""
+    inside, curvature, slope = (
+        at_shape(fit, LinkShape(2.0, 13.0)),
+        np.array(curvature),
+        np.array(slope),
+    )
+    step = bounded_newton_step(curvature, slope, inside)
+    assert slope @ step > 0
+    tried = np.random.default_rng(0).uniform(-1.0, 1.0, (1000, 2))
+    tried[:, 1] = np.minimum(tried[:, 1], np.arcsinh(BEND_RANGE[1]) - np.arcsinh(13.0))
+    gains = tried @ slope - 0.5 * np.einsum("ka,ab,kb->k", tried, curvature, tried)
+    assert slope @ step - 0.5 * step @ curvature @ step >= gains.max() - 1e-3

@@ -22,7 +22,7 @@ from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 
 _UNKNOWN = 0.05
-_STEPS_OF_A_GLM = 2
+_STEPS_OF_A_GLM, _MOST_STEPS_OF_A_GLM = 2, 12
 
 
 def simpler_stages(problem: Problem) -> list[Stage]:
@@ -45,7 +45,7 @@ def _fit_glm(problem: Problem, state: FitState) -> FitState:
     """An exponential link: the Poisson GLM."""
     candidate = problem.reshaped(state.current, EXPONENTIAL)
     candidate = problem.with_estimated_prior(problem.stepped(candidate, _STEPS_OF_A_GLM))
-    return _with_simpler(problem, state, problem.stepped(candidate))
+    return _with_simpler(problem, state, problem.converged(candidate, _MOST_STEPS_OF_A_GLM))
 
 
 def _fit_without_coupling(problem: Problem, state: FitState) -> FitState:

@@ -145,6 +145,19 @@ class Problem:
             candidate = self._moved(candidate, estimate)
         return candidate
 
+    def converged(self, candidate: Candidate, most_steps: int) -> Candidate:
+        """The candidate after steps of Fisher scoring until they hardly gain anything."""
+        enough = _SETTLED_NATS + _SETTLED_PER_SPIKE * float(
+            self.estimate(candidate).derivatives.n_spikes.sum()
+        )
+        for _ in range(most_steps):
+            moved = self.stepped(candidate)
+            gain = self.estimate(moved).penalised - self.estimate(candidate).penalised
+            candidate = moved
+            if gain.sum() < enough:
+                break
+        return candidate
+
     def jointly_stepped(self, candidate: Candidate) -> Candidate:
         """The candidate after a step of all neurons and the link together."""
         estimate = self.scoring.joint_step(self._training_of(candidate), self.estimate(candidate))

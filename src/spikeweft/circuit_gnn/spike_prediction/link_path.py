@@ -15,11 +15,11 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import lsq_linear
 
 from spikeweft.circuit_gnn.spike_prediction.link import BEND_RANGE, POWER_RANGE, LinkShape
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate, NeuronParameters
 
-_DAMPINGS = (1e-9, *(2.0**k for k in range(-20, 15)))
 _FARTHEST_KERNEL = 0.2
 """Change of a kernel's coordinates in one step: the drive is not linear in them much further."""
 
@@ -159,41 +159,20 @@ def bounded_newton_step(
 ) -> Float[np.ndarray, " shared"]:
     """Newton step of what all share, within a radius of each and what a link may be.
 
-    A step that would be longer is damped (Levenberg & Marquardt), not cut: where two directions do
-    nearly the same, a cut step leaves the valley.
+    It is the best point within these bounds, not the Newton step cut to them: where two directions
+    do nearly the same, a cut step leaves the valley.
     """
-    n, here = len(slope), _coordinates(start.link.shape(start.log_rate_at_spikes))
-    low, high = np.full(n, -np.inf), np.full(n, np.inf)
-    low[:2] = np.array([POWER_RANGE[0], np.arcsinh(BEND_RANGE[0])]) - here
-    high[:2] = np.array([POWER_RANGE[1], np.arcsinh(BEND_RANGE[1])]) - here
-    radius = np.full(n, start.link_radius)
-    radius[3:] = min(start.link_radius, _FARTHEST_KERNEL)
-    diagonal = np.diag(np.diag(curvature) + 1e-12)
-    step = np.zeros(n)
-    for damping in _DAMPINGS:
-        step = _within_bounds(curvature + damping * diagonal, slope, low, high)
-        if np.all(np.abs(step) <= radius):
-            return step
-    return np.clip(step, -radius, radius)
-
-
-def _within_bounds(
-    curvature: Float[np.ndarray, "shared shared"],
-    slope: Float[np.ndarray, " shared"],
-    low: Float[np.ndarray, " shared"],
-    high: Float[np.ndarray, " shared"],
-) -> Float[np.ndarray, " shared"]:
-    """The Newton step; what would leave its bounds stays on them, and the rest goes with it."""
-    step, free = np.zeros(len(slope)), np.ones(len(slope), dtype=bool)
-    while free.any():
-        rest = slope[free] - curvature[np.ix_(free, ~free)] @ step[~free]
-        step[free] = np.linalg.solve(curvature[np.ix_(free, free)], rest)
-        beyond = free & ((step < low) | (step > high))
-        if not beyond.any():
-            break
-        step = np.where(beyond, np.clip(step, low, high), step)
-        free &= ~beyond
-    return step
+    radius = start.link_radius
+    here = _coordinates(start.link.shape(start.log_rate_at_spikes))
+    low, high = np.full((2, len(slope)), radius) * [[-1.0], [1.0]]
+    low[3:], high[3:] = max(-radius, -_FARTHEST_KERNEL), min(radius, _FARTHEST_KERNEL)
+    low[:2] = np.maximum(low[:2], [POWER_RANGE[0], np.arcsinh(BEND_RANGE[0])] - here)
+    high[:2] = np.minimum(high[:2], [POWER_RANGE[1], np.arcsinh(BEND_RANGE[1])] - here)
+    # Where spikes hardly tell two links apart, rounding may leave a curvature below zero.
+    size, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    root = np.sqrt(np.maximum(size, 1e-9 * np.abs(size).max() + 1e-12))
+    bounds = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    return lsq_linear(root[:, None] * vectors.T, slope @ vectors / root, bounds, "bvls").x
 
 
 def _coordinates(shape: LinkShape) -> Float[np.ndarray, " 2"]:
