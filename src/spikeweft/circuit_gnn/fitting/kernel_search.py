@@ -1,0 +1,111 @@
+"""The search for the synaptic kernel that all pairs share.
+
+The evidence of the training spikes (Laplace) is followed along one coordinate of the kernel after
+the other. A kernel of a richer kind has to convince held-out spikes too.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.trials import Tried, at_vertex, tried_kernel
+from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import LONGEST_LATENCY_S
+
+COARSE, FINE = 0.4, 0.12
+"""Widths of the parabolas along a coordinate of the kernel, far from its place and near it."""
+
+_FAR = 3
+"""Steps in which all neurons settle to a kernel that is far from the last."""
+
+_FARTHER = 3.0
+_LATENCIES_S = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, LONGEST_LATENCY_S)
+_SECOND_EXPONENTIALS = ((0.25, 0.1), (4.0, 0.1))
+"""Time constant, as a multiple of the first one, and share of a second exponential to try."""
+
+
+def find_time_constant(problem: Problem, state: FitState) -> FitState:
+    """Longer time constants as long as the training spikes become likelier, else shorter ones."""
+    first = best = tried_kernel(problem, state.current, state.current.inputs.kernel)
+    for factor in (_FARTHER, 1.0 / _FARTHER):
+        while True:
+            kernel = best.candidate.inputs.kernel
+            further = kernel.at((kernel.coordinates[0] + np.log(factor),), _shortest_s(problem))
+            if further == kernel:
+                break
+            trial = tried_kernel(problem, best.candidate, further, _FAR)
+            if not trial.nats > best.nats:
+                break
+            best = trial
+        if best is not first:
+            break
+    return replace(state, current=problem.scored(best.candidate))
+
+
+def refine_kernel(problem: Problem, state: FitState, width: float) -> FitState:
+    """Take each of the kernel's coordinates to where the training spikes are likeliest."""
+    current = state.current
+    for k in range(len(current.inputs.kernel.coordinates)):
+        trial = partial(_tried_coordinate, problem, current, k)
+        here = Tried(problem.log_evidence(current), current)
+        current = at_vertex(here, trial, width).candidate
+    return replace(state, current=problem.scored(current))
+
+
+def _tried_coordinate(problem: Problem, candidate: Candidate, k: int, change: float) -> Tried:
+    """The candidate with one coordinate of its kernel changed."""
+    kernel = candidate.inputs.kernel
+    coordinates = np.array(kernel.coordinates)
+    coordinates[k] += change
+    return tried_kernel(problem, candidate, kernel.at(coordinates, _shortest_s(problem)))
+
+
+def try_latencies(problem: Problem, state: FitState) -> FitState:
+    """Longer latencies as long as the training spikes become likelier."""
+    best = first = tried_kernel(problem, state.current, state.current.inputs.kernel)
+    for latency_s in _LATENCIES_S:
+        if latency_s < problem.recording.time_resolution_s:
+            continue
+        delayed = replace(best.candidate.inputs.kernel, latency_s=latency_s)
+        trial = tried_kernel(problem, best.candidate, delayed)
+        if not trial.nats > best.nats:
+            break
+        best = trial
+    if best is first:
+        return state
+    refined = refine_kernel(problem, replace(state, current=best.candidate), FINE)
+    return replace(state, current=_of_kind(problem, refined.current, state.current))
+
+
+def try_second_exponential(problem: Problem, state: FitState) -> FitState:
+    """A second exponential, shorter or longer than the first."""
+    kernel = state.current.inputs.kernel
+    best = first = tried_kernel(problem, state.current, kernel)
+    for factor, share in _SECOND_EXPONENTIALS:
+        taus_s = (*kernel.taus_s, kernel.taus_s[0] * factor)
+        mixed = replace(kernel, taus_s=taus_s, shares=(1.0 - share, share))
+        mixed = mixed.at(mixed.coordinates, _shortest_s(problem))
+        trial = tried_kernel(problem, first.candidate, mixed)
+        best = trial if trial.nats > best.nats else best
+    if best is first:
+        return state
+    refined = replace(state, current=best.candidate)
+    for width in (COARSE, FINE):
+        refined = refine_kernel(problem, refined, width)
+    return replace(state, current=_of_kind(problem, refined.current, state.current))
+
+
+def _of_kind(problem: Problem, richer: Candidate, plain: Candidate) -> Candidate:
+    """The richer kernel where training and held-out spikes both speak for it (after BIC)."""
+    more = richer.inputs.kernel.n_parameters - plain.inputs.kernel.n_parameters
+    n_spikes = problem.estimate(plain).derivatives.n_spikes.sum()
+    gained = problem.log_evidence(richer) - problem.log_evidence(plain)
+    richer, plain = problem.scored(richer), problem.scored(plain)
+    agrees = gained > 0.5 * more * np.log(n_spikes) and nats_of(richer) > nats_of(plain)
+    return richer if agrees else plain
+
+
+def _shortest_s(problem: Problem) -> float:
+    return problem.recording.time_resolution_s
