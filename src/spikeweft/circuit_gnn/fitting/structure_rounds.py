@@ -36,6 +36,9 @@ from spikeweft.circuit_gnn.structure_learning.network_fit import (
 from spikeweft.circuit_gnn.structure_learning.quadratic_form import QuadraticLikelihood
 from spikeweft.runtime.parallel import one_by_one, side_by_side
 
+INFORMED = 0.5
+"""Pairs whose weight spikes determine further than this are informed by them."""
+
 _ENSEMBLE_NATS = 15.0
 _STEPS_SOFTENED = 2
 _EXTRA_DIMENSIONS = (0, -1, 2)
@@ -226,7 +229,20 @@ def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitSta
     found = fit_networks(problem, state.current, shapes, first_seed=200 + 100 * k)
     best = min(structure.held_out_nats for structure in found)
     good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
-    kernel = problem.settings.tau_s is None
-    current = _adopted(problem, state.current, np.mean(good, axis=0), kernel)
+    weights = _where_informed(problem, state.current, np.mean(good, axis=0), shape.directed)
+    current = _adopted(problem, state.current, weights, problem.settings.tau_s is None)
     keeps = hardly_worse(nats_of(current), nats_of(state.structured))
     return replace(state, current=current, structured=current if keeps else state.structured)
+
+
+def _where_informed(
+    problem: Problem, candidate: Candidate, weights: Float[np.ndarray, "post pre"], directed: bool
+) -> Float[np.ndarray, "post pre"]:
+    """New weights of pairs that spikes inform; all others stay as they are.
+
+    Of those the first round has made what it could, and every further one would move them at will.
+    """
+    estimate = problem.estimate(candidate)
+    known = estimate.determined
+    informed = (known if directed else np.maximum(known, known.T)) > INFORMED
+    return np.where(informed, weights, estimate.weights)
