@@ -1,4 +1,4 @@
-"""The choice between kinds of models, and what stands where spikes say nothing.
+"""The choice between kinds of models.
 
 Beside free and structured weights there are always two simpler kinds: a Poisson GLM, whose link is
 exponential, and neurons without any coupling. What is returned is never worse than either on
@@ -13,7 +13,6 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     Candidate,
     FitState,
     clearly_better,
-    hardly_worse,
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
@@ -21,7 +20,6 @@ from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence
 from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 
-_UNKNOWN = 0.05
 _STEPS_OF_A_GLM, _MOST_STEPS_OF_A_GLM = 2, 12
 
 
@@ -33,12 +31,9 @@ def simpler_stages(problem: Problem) -> list[Stage]:
     return [StepSequence("simpler models", (glm, uncoupled))]
 
 
-def choice_stages(problem: Problem) -> list[Stage]:
+def choice_stages() -> list[Stage]:
     """Structured or free weights, whichever predicts held-out spikes better, or a simpler kind."""
-    costs = Costs.of(problem, on_all_data=True)
-    filling = (_fill_uninformed_weights, costs.on_spikes(n_passes=1))
-    steps = ((_choose_weights, Work()), filling, (_choose_kind, Work()))
-    return [StepSequence("choice", steps)]
+    return [StepSequence("choice", ((_choose_weights, Work()), (_choose_kind, Work())))]
 
 
 def _fit_glm(problem: Problem, state: FitState) -> FitState:
@@ -71,27 +66,3 @@ def _choose_weights(problem: Problem, state: FitState) -> FitState:  # noqa: ARG
 def _choose_kind(problem: Problem, state: FitState) -> FitState:
     """A simpler kind where held-out spikes are likelier under it."""
     return replace(state, current=max((problem.scored(state.current), *state.simpler), key=nats_of))
-
-
-def _fill_uninformed_weights(problem: Problem, state: FitState) -> FitState:
-    """Set structured weights of which spikes say nothing to those of which they say little.
-
-    There the network extrapolates at will; the mean of the same neuron's weights at the edge of
-    what is known is the plainest guess, and is kept unless held-out spikes object. The pairs are
-    marked in any case.
-    """
-    current, estimate = state.current, problem.estimate(state.current)
-    weights, known = estimate.weights, estimate.determined
-    unknown = (known < _UNKNOWN) & ~np.eye(*known.shape, dtype=bool)
-    if not (estimate.weights_fixed and unknown.any()):
-        return state
-    edge = (known * (1.0 - known)) ** 2 + 1e-6
-    center = np.sum(edge * weights, axis=1) / np.sum(edge, axis=1)
-    values, n_sources = estimate.values.copy(), estimate.n_sources
-    values[:, :n_sources][unknown] = np.broadcast_to(center[:, None], known.shape)[unknown]
-    parameters = replace(estimate.parameters, values=values).with_careful_steps()
-    trial = replace(current, parameters=parameters, held_out=None)
-    trial = problem.scored(problem.settled(trial))
-    if not hardly_worse(nats_of(trial), nats_of(problem.scored(current))):
-        return state
-    return replace(state, current=trial)

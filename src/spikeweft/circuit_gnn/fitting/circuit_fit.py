@@ -66,7 +66,7 @@ def stages_of(problem: Problem) -> list[Stage]:
         *simpler_stages(problem),
         *hidden_stages(problem),
         *structure_stages(problem),
-        *choice_stages(problem),
+        *choice_stages(),
     ]
 
 

@@ -229,20 +229,24 @@ def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitSta
     found = fit_networks(problem, state.current, shapes, first_seed=200 + 100 * k)
     best = min(structure.held_out_nats for structure in found)
     good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
-    weights = _where_informed(problem, state.current, np.mean(good, axis=0), shape.directed)
+    estimate = problem.estimate(state.current)
+    weights = where_informed(
+        np.mean(good, axis=0), estimate.weights, estimate.determined, shape.directed
+    )
     current = _adopted(problem, state.current, weights, problem.settings.tau_s is None)
     keeps = hardly_worse(nats_of(current), nats_of(state.structured))
     return replace(state, current=current, structured=current if keeps else state.structured)
 
 
-def _where_informed(
-    problem: Problem, candidate: Candidate, weights: Float[np.ndarray, "post pre"], directed: bool
+def where_informed(
+    new: Float[np.ndarray, "post pre"],
+    old: Float[np.ndarray, "post pre"],
+    determined: Float[np.ndarray, "post pre"],
+    directed: bool,
 ) -> Float[np.ndarray, "post pre"]:
     """New weights of pairs that spikes inform; all others stay as they are.
 
     Of those the first round has made what it could, and every further one would move them at will.
     """
-    estimate = problem.estimate(candidate)
-    known = estimate.determined
-    informed = (known if directed else np.maximum(known, known.T)) > INFORMED
-    return np.where(informed, weights, estimate.weights)
+    known = determined if directed else np.maximum(determined, determined.T)
+    return np.where(known > INFORMED, new, old)
