@@ -208,12 +208,13 @@ class Estimate(NeuronParameters):
         """Posterior variance of every free weight (Laplace), given the link.
 
         It is infinite for a neuron that never fires, or is never active together with another:
-        nothing informs its weights, and a prior around their own mean leaves that mean open.
+        nothing informs its weights, and a prior around their own mean leaves that mean open. So it
+        is where hardly anything informs them and rounding leaves a variance below zero.
         """
         covariance, singular = torch.linalg.inv_ex(torch.from_numpy(self.posterior_precision))
         informed = (self.derivatives.n_spikes > 0) & (singular.numpy() == 0)
         variance = np.einsum("iff->if", covariance.numpy())[:, : self.n_sources]
-        return np.where(informed[:, None], variance, np.inf)
+        return np.where(informed[:, None] & (variance > 0.0), variance, np.inf)
 
     @property
     def determined(self) -> Float[np.ndarray, "post pre"]:
