@@ -56,10 +56,8 @@ def refine_kernel(problem: Problem, state: FitState, width: float) -> FitState:
 
 def _tried_coordinate(problem: Problem, candidate: Candidate, k: int, change: float) -> Tried:
     """The candidate with one coordinate of its kernel changed."""
-    kernel = candidate.inputs.kernel
-    coordinates = np.array(kernel.coordinates)
-    coordinates[k] += change
-    return tried_kernel(problem, candidate, kernel.at(coordinates, _shortest_s(problem)))
+    kernel = candidate.inputs.kernel.moved(k, change, _shortest_s(problem))
+    return tried_kernel(problem, candidate, kernel)
 
 
 def try_latencies(problem: Problem, state: FitState) -> FitState:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from spikeweft.circuit_gnn.fitting.deciding_neurons import deciding_neurons
 from spikeweft.circuit_gnn.fitting.fit_state import (
@@ -135,7 +135,7 @@ class Problem:
             if known.is_of(candidate):
                 return known.estimate
         estimate = evaluate(self._training_of(candidate), candidate.parameters)
-        self.remember(candidate, estimate)
+        self._remember(candidate, estimate)
         return estimate
 
     def stepped(self, candidate: Candidate, n_steps: int = 1) -> Candidate:
@@ -147,9 +147,7 @@ class Problem:
 
     def converged(self, candidate: Candidate, most_steps: int) -> Candidate:
         """The candidate after steps of Fisher scoring until they hardly gain anything."""
-        enough = _SETTLED_NATS + _SETTLED_PER_SPIKE * float(
-            self.estimate(candidate).derivatives.n_spikes.sum()
-        )
+        enough = _hardly_any_nats(self.estimate(candidate).derivatives.n_spikes)
         for _ in range(most_steps):
             moved = self.stepped(candidate)
             gain = self.estimate(moved).penalised - self.estimate(candidate).penalised
@@ -192,7 +190,7 @@ class Problem:
 
     def _with_settled_link(self, traces: CollapsedTraces, estimate: Estimate) -> NeuronParameters:
         estimate = self.scoring.step(traces, self.scoring.step(traces, estimate))
-        enough = _SETTLED_NATS + _SETTLED_PER_SPIKE * float(traces.n_spikes.sum())
+        enough = _hardly_any_nats(traces.n_spikes)
         n_small = 0
         for _ in range(_MOST_SETTLING_STEPS):
             before = estimate.shared_penalised
@@ -208,9 +206,7 @@ class Problem:
         for k in range(len(kernel.coordinates)):
             both = []
             for change in (-_KERNEL_CHANGE, _KERNEL_CHANGE):
-                coordinates = np.array(kernel.coordinates)
-                coordinates[k] += change
-                moved = self.with_kernel(candidate, kernel.at(coordinates))
+                moved = self.with_kernel(candidate, kernel.moved(k, change))
                 both.append(drives(self._training_of(moved), moved.parameters.weights))
             changes.append([_slope(*ends) for ends in zip(*both, strict=True)])
         return changes
@@ -287,10 +283,10 @@ class Problem:
 
     def _moved(self, candidate: Candidate, estimate: Estimate) -> Candidate:
         moved = replace(candidate, parameters=estimate.parameters, held_out=None)
-        self.remember(moved, estimate)
+        self._remember(moved, estimate)
         return moved
 
-    def remember(self, candidate: Candidate, estimate: Estimate) -> None:
+    def _remember(self, candidate: Candidate, estimate: Estimate) -> None:
         """Keep an estimate at hand, for a candidate to which a fit goes back after a trial."""
         known = _KnownEstimate(
             candidate.parameters, candidate.inputs, candidate.on_all_data, estimate
@@ -307,13 +303,19 @@ class Problem:
         nats = log_likelihood(traces, parameters.values, parameters.link)
         null_rate_hz = self.recording.rate_hz
         score = bits_per_spike(nats, traces.n_spikes, traces.exposure_s, null_rate_hz)
-        bits = float(np.nanmean(score.per_neuron[self.decides]))
-        return replace(candidate, held_out=HeldOutScore(float(nats[self.decides].sum()), bits))
+        of_deciding = replace(score, per_neuron=score.per_neuron[self.decides])
+        held_out = HeldOutScore(float(nats[self.decides].sum()), of_deciding.mean)
+        return replace(candidate, held_out=held_out)
 
     def better(self, trial: Candidate, current: Candidate) -> Candidate:
         """The trial where held-out spikes are clearly likelier under it, else the current one."""
         current, trial = self.scored(current), self.scored(trial)
         return trial if clearly_better(nats_of(trial), nats_of(current)) else current
+
+
+def _hardly_any_nats(n_spikes: Int[np.ndarray, " neuron"]) -> float:
+    """A gain of so little for so many spikes is the end of a fit's steps."""
+    return _SETTLED_NATS + _SETTLED_PER_SPIKE * float(n_spikes.sum())
 
 
 def _slope(low: Drives, high: Drives) -> Drives:

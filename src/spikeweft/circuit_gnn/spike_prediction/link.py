@@ -79,11 +79,6 @@ class Link(NamedTuple):
         (bend,) = inverse_link(np.array([np.exp(log_rate)]), self)
         return LinkShape(self.power, float(bend))
 
-    def changed(self, power: float, log_gain: float) -> "Link":
-        """The link after a change of power and log gain, its power within `POWER_RANGE`."""
-        new_power = float(np.clip(self.power + power, *POWER_RANGE))
-        return Link(new_power, self.log_gain + float(log_gain))
-
 
 def softplus_of(drive: Tensor) -> Tensor:
     """log(1 + eᵘ) of each drive."""

@@ -93,6 +93,12 @@ class SynapticKernel:
             latency_s=latency_s,
         )
 
+    def moved(self, k: int, change: float, shortest_s: float = 0.0) -> Self:
+        """The kernel with its k-th coordinate changed."""
+        coordinates = np.array(self.coordinates)
+        coordinates[k] += change
+        return self.at(coordinates, shortest_s)
+
     def __str__(self) -> str:
         parts = [
             f"{1e3 * tau:.3g} ms" + (f" ({100 * share:.0f} %)" if len(self.taus_s) > 1 else "")

@@ -31,51 +31,30 @@ def follow_epoch(
     n_own, first_own = own_at_times.shape[0], at_times.shape[1]
     trace = np.zeros((len(taus), end - first), np.float32)
     own = np.zeros((n_own, end - first), np.float32)
-    now, spike, n_arrived, n_fired = np.int64(0), 0, 0, 0
-    if len(spike_steps):
+    n_spikes, n_times, never = len(spike_steps), len(times), np.int64(2**62)
+    now, spike, point, n_arrived, n_fired = np.int64(0), 0, 0, 0, 0
+    if n_spikes:
         now = spike_steps[0]
-    for point in range(len(times) + 1):
-        until = times[point] if point < len(times) else np.int64(2**62)
-        while spike < len(spike_steps) and spike_steps[spike] <= until:
-            step = spike_steps[spike]
-            if step > now:
-                n_arrived = _move(
-                    trace,
-                    first,
-                    spike_steps,
-                    neurons,
-                    taus,
-                    amplitudes,
-                    latency,
-                    n_arrived,
-                    now,
-                    step,
-                )
-                n_fired = _move_own(own, first, spike_steps, neurons, own_taus, n_fired, now, step)
-                now = step
-            row, post = rows[spike], neurons[spike]
-            if row >= 0:
-                _note(at_spikes[row, first:end], trace)
-                _note_own(at_spikes[row, first_own : first_own + n_own], own, post - first)
-            spike += 1
-        if point < len(times):
-            if until > now:
-                n_arrived = _move(
-                    trace,
-                    first,
-                    spike_steps,
-                    neurons,
-                    taus,
-                    amplitudes,
-                    latency,
-                    n_arrived,
-                    now,
-                    until,
-                )
-                n_fired = _move_own(own, first, spike_steps, neurons, own_taus, n_fired, now, until)
-                now = until
+    while spike < n_spikes or point < n_times:
+        fired = spike_steps[spike] if spike < n_spikes else never
+        until = min(fired, times[point] if point < n_times else never)
+        if until > now:
+            n_arrived = _move(
+                trace, first, spike_steps, neurons, taus, amplitudes, latency, n_arrived, now, until
+            )
+            n_fired = _move_own(own, first, spike_steps, neurons, own_taus, n_fired, now, until)
+            now = until
+        if fired > until:
             _note(at_times[point, first:end], trace)
             own_at_times[:, point, first:end] = own
+            point += 1
+            continue
+        row = rows[spike]
+        if row >= 0:
+            _note(at_spikes[row, first:end], trace)
+            own_row = at_spikes[row, first_own : first_own + n_own]
+            _note_own(own_row, own, neurons[spike] - first)
+        spike += 1
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
