@@ -247,5 +247,5 @@ def _n_bytes(traces: TraceParts) -> int:
     return sum(
         array.nbytes
         for part in traces.parts
-        for array in (part.at_spikes, part.at_times, part.own_at_times, part.weight_s)
+        for array in (part.at_spikes, part.at_times, *part.own_at_times, part.weight_s)
     )

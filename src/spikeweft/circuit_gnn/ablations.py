@@ -191,7 +191,7 @@ def isotropic(form: QuadraticLikelihood, n_sources: int) -> QuadraticLikelihood:
     weight = is_weight(n, p, n_sources)
     mean = form.fisher.diagonal(dim1=1, dim2=2)[weight].mean()
     apart = torch.where(~weight[:, :, None] & ~weight[:, None, :], form.fisher, 0.0)
-    return QuadraticLikelihood(form.gradient, apart + torch.diag_embed(weight * mean))
+    return form._replace(fisher=apart + torch.diag_embed(weight * mean))
 
 
 class IsotropicTrainer(NetworkTrainer):

@@ -72,7 +72,7 @@ def collapse(traces, parameters, n_kernel=0):
     given = drives(traces, parameters.weights)
     none = [type(part)(*(0 * x for x in part)) for part in given]
     changes = [none for _ in range(n_kernel)]
-    whole = CollapsedTraces(traces, parameters.n_sources, [given, *changes])
+    whole = CollapsedTraces.of(traces, parameters.n_sources, [given, *changes])
     return whole, collapsed(parameters, n_kernel)
 
 

@@ -65,7 +65,7 @@ def test_a_general_optimiser_finds_the_same_maximum(traces, link):
     spikes = slice(traces.offsets[neuron], traces.offsets[neuron + 1])
     at_spikes = traces.at_spikes[spikes].astype(float)
     one = np.ones((len(traces.times_s), 1))
-    own = traces.own_at_times[:, :, neuron].T
+    own = np.stack([trace[:, neuron] for trace in traces.own_at_times], axis=1)
     at_times = np.concatenate([traces.at_times, own, one], axis=1).astype(float)
 
     def loss(row):

@@ -49,7 +49,7 @@ def rows():
 def features_at_times(traces, neuron):
     """All features of a neuron at the quadrature times, side by side."""
     one = np.ones((len(traces.times_s), 1))
-    own = traces.own_at_times[:, :, neuron].T
+    own = np.stack([trace[:, neuron] for trace in traces.own_at_times], axis=1)
     return np.concatenate([traces.at_times, own, one], axis=1).astype(float)
 
 

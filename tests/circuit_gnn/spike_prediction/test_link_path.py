@@ -48,7 +48,7 @@ def collapsed_fit(traces, fit):
     rng = np.random.default_rng(1)
     given = drives(traces, fit.weights)
     changes = [[Drives(*(x * rng.uniform(0.5, 1.0) for x in part)) for part in given] for _ in "ab"]
-    parts = CollapsedTraces(traces, fit.n_sources, [given, *changes])
+    parts = CollapsedTraces.of(traces, fit.n_sources, [given, *changes])
     parameters = collapsed(replace(fit.parameters, weights_fixed=True), 2)
     return parts, evaluate(parts, parameters)
 

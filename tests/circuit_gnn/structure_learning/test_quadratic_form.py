@@ -7,6 +7,7 @@ from spikeweft.circuit_gnn.ablations import isotropic
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
 from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.link_path import LinkPath
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     evaluate,
     without_connections,
@@ -58,7 +59,7 @@ def small_change(fit, scale, seed=0):
 
 def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
     """Any parameters may change, but not the link; the likelihood is taken anew."""
-    form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
+    form = QuadraticLikelihood.around(fit)
     rng = np.random.default_rng(1)
     size = 0.5 / np.sqrt(np.einsum("ipp->ip", form.fisher.numpy()) + 1e-9)
     change = np.where(form.fisher.diagonal(dim1=1, dim2=2) > 0, size, 0.0)
@@ -70,7 +71,7 @@ def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
 
 def test_all_else_is_where_a_fit_of_it_alone_would_be(fit):
     """The same as solving for the history and bias of each neuron, for given weights."""
-    form, change = QuadraticLikelihood.around(fit.derivatives, fit.decides), small_change(fit, 3.0)
+    form, change = QuadraticLikelihood.around(fit), small_change(fit, 3.0)
     optimum = ConditionalOptimum.of(form, N).given(change).numpy()
     entries = is_weight(N, optimum.shape[1], N).numpy()
     weights = np.where(entries[:, :N], change.numpy(), 0.0)
@@ -85,7 +86,7 @@ def test_all_else_is_where_a_fit_of_it_alone_would_be(fit):
 
 def test_nothing_else_is_likelier_than_the_conditional_optimum(fit):
     """Moving any history or bias away from it costs likelihood."""
-    form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
+    form = QuadraticLikelihood.around(fit)
     optimum = ConditionalOptimum.of(form, N).given(small_change(fit, 1.0))
     best, rng = float(form.nats(optimum)), np.random.default_rng(0)
     for _ in range(20):
@@ -98,7 +99,7 @@ def test_nothing_else_is_likelier_than_the_conditional_optimum(fit):
 def test_the_conditional_optimum_makes_up_for_most_of_a_change(traces, fit):
     """Weights pushed up are met by lower biases, by the true likelihood after a large step."""
     change = torch.full((N, N), 0.1, dtype=torch.float64).fill_diagonal_(0.0)
-    others = ConditionalOptimum.of(QuadraticLikelihood.around(fit.derivatives, fit.decides), N)
+    others = ConditionalOptimum.of(QuadraticLikelihood.around(fit), N)
     optimum = others.given(change).numpy()
     stiff = fit.values.copy()
     stiff[:, :N] += change.numpy()
@@ -111,7 +112,7 @@ def test_the_conditional_optimum_makes_up_for_most_of_a_change(traces, fit):
 def test_the_form_of_the_weights_is_the_whole_one_with_all_else_at_its_optimum(fit):
     """Its values up to a constant, and its slope, with sources that are not observed too."""
     for n_sources in (N, N + 2):
-        form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
+        form = QuadraticLikelihood.around(fit)
         others = ConditionalOptimum.of(form, n_sources)
         alone = WeightLikelihood.of(form, others, n_sources)
         changes = 0.3 * torch.randn(5, N, n_sources, generator=generator(), dtype=torch.float64)
@@ -134,7 +135,7 @@ def loss_of(form):
 
 def test_in_the_isotropic_form_all_weights_count_alike(fit):
     """Two equally large changes of one weight each cost the same; by the spikes they do not."""
-    form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
+    form = QuadraticLikelihood.around(fit)
     level = form._replace(gradient=torch.zeros_like(form.gradient))
 
     def costs(loss):
@@ -150,7 +151,7 @@ def test_in_the_isotropic_form_all_weights_count_alike(fit):
 
 def test_the_isotropic_form_knows_the_slope(fit):
     """The smallest changes cost the same in either form."""
-    form = QuadraticLikelihood.around(fit.derivatives, fit.decides)
+    form = QuadraticLikelihood.around(fit).with_prior_of_others(fit)
     change = small_change(fit, 1e-6)
     losses = loss_of(isotropic(form, N)), loss_of(form)
     plain, natural = (float(loss(change) - loss(0 * change)) for loss in losses)
@@ -160,7 +161,7 @@ def test_the_isotropic_form_knows_the_slope(fit):
 def test_weights_from_hidden_neurons_are_weights_too(fit):
     """A change of theirs is passed on as it is, and the bias follows it."""
     form, change = (
-        QuadraticLikelihood.around(fit.derivatives, fit.decides),
+        QuadraticLikelihood.around(fit),
         torch.zeros(N, N + 2, dtype=torch.float64),
     )
     change[:, N + 1] = 0.1
@@ -168,3 +169,58 @@ def test_weights_from_hidden_neurons_are_weights_too(fit):
     optimum, still = others.given(change), others.given(0 * change)
     torch.testing.assert_close(optimum[:, : N + 2].fill_diagonal_(0.0), change)
     assert float((optimum - still)[:, N + 2 :].abs().max()) > 1e-4
+
+
+# -- a link that follows --
+
+
+def test_with_the_link_the_form_is_the_likelihood_of_a_joint_change(traces, fit):
+    """Along the path of the link and of all coefficients; the likelihood is taken anew."""
+    form = QuadraticLikelihood.around(fit, with_link=True)
+    rng = np.random.default_rng(2)
+    for shared in ([0.02, 0.0], [0.0, 0.02], [-0.02, 0.02]):
+        coefficients = 0.005 * rng.normal(size=fit.values.shape)
+        path = LinkPath.along(fit, np.array(shared), coefficients)
+        moved = path.at(1.0)
+        before = log_likelihood(traces, fit.values, fit.link).sum()
+        after = log_likelihood(traces, moved.values, moved.link).sum()
+        change = np.concatenate([coefficients, np.tile(shared, (N, 1))], axis=1)
+        rise = float(form.nats(torch.from_numpy(change)))
+        assert rise == pytest.approx(before - after, rel=0.2, abs=0.2)
+
+
+def test_a_link_that_follows_is_at_its_optimum(fit):
+    """Given a change of the weights, no other link makes the form lower."""
+    form = QuadraticLikelihood.around(fit, with_link=True)
+    others, change = ConditionalOptimum.of(form, N), small_change(fit, 1.0)
+    optimum = others.given(change)
+    torch.testing.assert_close(optimum[:, -2:], others.link(change).expand(N, 2))
+    best = float(form.nats(optimum))
+    for away in ([0.1, 0.0], [0.0, 0.1], [0.1, -0.1]):
+        moved = optimum.clone()
+        moved[:, -2:] += torch.tensor(away, dtype=torch.float64)
+        assert float(form.nats(moved)) > best
+
+
+def test_the_form_of_the_weights_is_the_whole_one_with_the_link_at_its_optimum(fit):
+    form = QuadraticLikelihood.around(fit, with_link=True)
+    others = ConditionalOptimum.of(form, N)
+    alone = WeightLikelihood.of(form, others, N)
+    changes = 0.3 * torch.randn(5, N, N, generator=generator(), dtype=torch.float64)
+    for change in changes:
+        change.fill_diagonal_(0.0)
+    through_all = torch.stack([form.nats(others.given(change)) for change in changes])
+    by_weights = torch.stack([alone.nats(change) for change in changes])
+    torch.testing.assert_close(by_weights - by_weights[0], through_all - through_all[0])
+
+
+def test_with_the_prior_of_all_else_a_fit_of_all_else_is_at_rest(traces, fit):
+    """Own history and bias that were fitted under their prior stay, where no weight changes."""
+    for _ in range(20):
+        fit = FisherScoring().step(traces, fit)
+    form = QuadraticLikelihood.around(fit)
+    none = torch.zeros(N, N, dtype=torch.float64)
+    with_prior = ConditionalOptimum.of(form.with_prior_of_others(fit), N).given(none)
+    without = ConditionalOptimum.of(form, N).given(none)
+    assert float(with_prior.abs().max()) < 0.01
+    assert float(without.abs().max()) > 0.1

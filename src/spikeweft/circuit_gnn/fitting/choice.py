@@ -16,6 +16,7 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.settling import hardly_any_nats, settled
 from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence
 from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
@@ -40,7 +41,23 @@ def _fit_glm(problem: Problem, state: FitState) -> FitState:
     """An exponential link: the Poisson GLM."""
     candidate = problem.reshaped(state.current, EXPONENTIAL)
     candidate = problem.with_estimated_prior(problem.stepped(candidate, _STEPS_OF_A_GLM))
-    return _with_simpler(problem, state, problem.converged(candidate, _MOST_STEPS_OF_A_GLM))
+    return _with_simpler(problem, state, _climbed(problem, candidate, nats_of(state.current)))
+
+
+def _climbed(problem: Problem, candidate: Candidate, others: float) -> Candidate:
+    """The candidate after steps until they hardly gain anything, or others are out of reach.
+
+    They are where another gain like the last step's, of all training spikes, would not do for
+    the held-out ones.
+    """
+    enough = hardly_any_nats(problem.estimate(candidate).derivatives.n_spikes)
+    for _ in range(_MOST_STEPS_OF_A_GLM):
+        moved = problem.scored(problem.stepped(candidate))
+        gain = problem.estimate(moved).penalised - problem.estimate(candidate).penalised
+        candidate = moved
+        if gain.sum() < enough or nats_of(moved) + gain.sum() < others:
+            break
+    return candidate
 
 
 def _fit_without_coupling(problem: Problem, state: FitState) -> FitState:
@@ -49,7 +66,7 @@ def _fit_without_coupling(problem: Problem, state: FitState) -> FitState:
     values = np.where(parameters.is_weight, 0.0, parameters.values)
     parameters = replace(parameters, values=values, weights_fixed=True)
     candidate = replace(state.current, parameters=parameters, held_out=None)
-    return _with_simpler(problem, state, problem.settled(candidate))
+    return _with_simpler(problem, state, settled(problem, candidate))
 
 
 def _with_simpler(problem: Problem, state: FitState, candidate: Candidate) -> FitState:

@@ -27,7 +27,7 @@ from spikeweft.circuit_gnn.fitting.stage import (
     prior_step,
     scoring_step,
     settle_hidden,
-    settled,
+    with_settled_hidden,
 )
 from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons, Places
@@ -167,7 +167,9 @@ def with_hidden_gain(problem: Problem, candidate: Candidate, gain: float) -> Can
     parameters = candidate.parameters.with_careful_steps()
     inputs = replace(candidate.inputs, hidden=replace(hidden, gain=gain))
     trial = replace(candidate, parameters=parameters, inputs=inputs, held_out=None)
-    return problem.stepped(settled(problem.stepped(trial, _STEPS_OF_A_TRIAL)), _STEPS_SETTLED)
+    return problem.stepped(
+        with_settled_hidden(problem.stepped(trial, _STEPS_OF_A_TRIAL)), _STEPS_SETTLED
+    )
 
 
 def _keep_if_better(problem: Problem, state: FitState) -> FitState:

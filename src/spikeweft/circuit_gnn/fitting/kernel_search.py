@@ -20,6 +20,9 @@ COARSE, FINE = 0.4, 0.12
 _FAR = 3
 """Steps in which all neurons settle to a kernel that is far from the last."""
 
+_IN_SIGHT = 0.5
+"""A richer kernel that has gained less than this share of its worth is not refined any further."""
+
 _FARTHER = 3.0
 _LATENCIES_S = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, LONGEST_LATENCY_S)
 _SECOND_EXPONENTIALS = ((0.25, 0.1), (4.0, 0.1))
@@ -89,20 +92,27 @@ def try_second_exponential(problem: Problem, state: FitState) -> FitState:
         best = trial if trial.nats > best.nats else best
     if best is first:
         return state
-    refined = replace(state, current=best.candidate)
-    for width in (COARSE, FINE):
-        refined = refine_kernel(problem, refined, width)
+    worth = _worth(problem, best.candidate, state.current)
+    refined = refine_kernel(problem, replace(state, current=best.candidate), COARSE)
+    if problem.log_evidence(refined.current) < first.nats + _IN_SIGHT * worth:
+        return state
+    refined = refine_kernel(problem, refined, FINE)
     return replace(state, current=_of_kind(problem, refined.current, state.current))
 
 
 def _of_kind(problem: Problem, richer: Candidate, plain: Candidate) -> Candidate:
     """The richer kernel where training and held-out spikes both speak for it (after BIC)."""
-    more = richer.inputs.kernel.n_parameters - plain.inputs.kernel.n_parameters
-    n_spikes = problem.estimate(plain).derivatives.n_spikes.sum()
     gained = problem.log_evidence(richer) - problem.log_evidence(plain)
     richer, plain = problem.scored(richer), problem.scored(plain)
-    agrees = gained > 0.5 * more * np.log(n_spikes) and nats_of(richer) > nats_of(plain)
+    agrees = gained > _worth(problem, richer, plain) and nats_of(richer) > nats_of(plain)
     return richer if agrees else plain
+
+
+def _worth(problem: Problem, richer: Candidate, plain: Candidate) -> float:
+    """Nats of training spikes that a kernel's further parameters have to be worth (BIC)."""
+    more = richer.inputs.kernel.n_parameters - plain.inputs.kernel.n_parameters
+    n_spikes = problem.estimate(plain).derivatives.n_spikes.sum()
+    return 0.5 * more * float(np.log(n_spikes))
 
 
 def _shortest_s(problem: Problem) -> float:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from spikeweft.circuit_gnn.fitting.deciding_neurons import deciding_neurons
 from spikeweft.circuit_gnn.fitting.fit_state import (
@@ -12,14 +12,6 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     HeldOutScore,
     clearly_better,
     nats_of,
-)
-from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import (
-    CollapsedTraces,
-    Drives,
-    collapsed,
-    drives,
-    expanded,
-    kernel_change,
 )
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
@@ -47,13 +39,6 @@ DIMENSIONS = (3, 6, 12, 40)
 
 NETWORKS_PER_ROUND = (2, 4)
 """Networks whose mean each further round of structure learning takes."""
-
-_MOST_SETTLING_STEPS = 8
-_SMALL_STEPS = 2
-_SETTLED_NATS = 0.5
-_KERNEL_CHANGE = 0.05
-_SETTLED_PER_SPIKE = 2e-6
-_NEARLY_UNDAMPED = 1e-6
 
 _N_ESTIMATES_KEPT = 2
 """Estimates kept at hand: the current one, and that of a trial or of what it is compared with."""
@@ -112,6 +97,10 @@ class Problem:
         self._training_traces = self._made(self._training_traces, recording, inputs, 0)
         return self._training_traces.traces
 
+    def training_of(self, candidate: Candidate) -> CircuitTraces:
+        """Traces of the training spikes that a candidate is fitted to."""
+        return self.training(candidate.inputs, candidate.on_all_data)
+
     def held_out(self, inputs: SynapticInputs) -> CircuitTraces:
         """Traces of the held-out spikes; the last are kept."""
         self._held_out_traces = self._made(self._held_out_traces, self._held_out, inputs, 1)
@@ -134,82 +123,21 @@ class Problem:
         for known in self._estimates:
             if known.is_of(candidate):
                 return known.estimate
-        estimate = evaluate(self._training_of(candidate), candidate.parameters)
+        estimate = evaluate(self.training_of(candidate), candidate.parameters)
         self._remember(candidate, estimate)
         return estimate
 
     def stepped(self, candidate: Candidate, n_steps: int = 1) -> Candidate:
         """The candidate after steps of Fisher scoring."""
         for _ in range(n_steps):
-            estimate = self.scoring.step(self._training_of(candidate), self.estimate(candidate))
+            estimate = self.scoring.step(self.training_of(candidate), self.estimate(candidate))
             candidate = self._moved(candidate, estimate)
-        return candidate
-
-    def converged(self, candidate: Candidate, most_steps: int) -> Candidate:
-        """The candidate after steps of Fisher scoring until they hardly gain anything."""
-        enough = _hardly_any_nats(self.estimate(candidate).derivatives.n_spikes)
-        for _ in range(most_steps):
-            moved = self.stepped(candidate)
-            gain = self.estimate(moved).penalised - self.estimate(candidate).penalised
-            candidate = moved
-            if gain.sum() < enough:
-                break
         return candidate
 
     def jointly_stepped(self, candidate: Candidate) -> Candidate:
         """The candidate after a step of all neurons and the link together."""
-        estimate = self.scoring.joint_step(self._training_of(candidate), self.estimate(candidate))
+        estimate = self.scoring.joint_step(self.training_of(candidate), self.estimate(candidate))
         return self._moved(candidate, estimate)
-
-    def settled(self, candidate: Candidate, with_kernel: bool = False) -> Candidate:
-        """The candidate with its weights as they are, and all else fitted to them.
-
-        That is own history, covariates, bias, the link, a scale of all weights and, if asked for,
-        the synaptic kernel.
-        """
-        if not with_kernel:
-            return self._settled(candidate, [])[0]
-        candidate, _ = self._settled(candidate, [])
-        candidate, change = self._settled(candidate, self._kernel_drives(candidate))
-        kernel = candidate.inputs.kernel
-        coordinates = np.array(kernel.coordinates) + change
-        kernel = kernel.at(coordinates, self.recording.time_resolution_s)
-        return self._settled(self.with_kernel(candidate, kernel), [])[0]
-
-    def _settled(
-        self, candidate: Candidate, changes: list[list[Drives]]
-    ) -> tuple[Candidate, Float[np.ndarray, " coordinate"]]:
-        """The settled candidate, and how far the coordinates of its kernel would then go."""
-        parameters, training = candidate.parameters, self._training_of(candidate)
-        given = drives(training, parameters.weights)
-        traces = CollapsedTraces(training, parameters.n_sources, [given, *changes])
-        start = collapsed(parameters, len(changes)).with_careful_steps(_NEARLY_UNDAMPED)
-        found = self._with_settled_link(traces, evaluate(traces, start))
-        settled = expanded(found, parameters).with_careful_steps()
-        return replace(candidate, parameters=settled, held_out=None), kernel_change(found)
-
-    def _with_settled_link(self, traces: CollapsedTraces, estimate: Estimate) -> NeuronParameters:
-        estimate = self.scoring.step(traces, self.scoring.step(traces, estimate))
-        enough = _hardly_any_nats(traces.n_spikes)
-        n_small = 0
-        for _ in range(_MOST_SETTLING_STEPS):
-            before = estimate.shared_penalised
-            estimate = self.scoring.step(traces, self.scoring.joint_step(traces, estimate))
-            n_small = n_small + 1 if estimate.shared_penalised - before < enough else 0
-            if n_small == _SMALL_STEPS:
-                break
-        return estimate.parameters
-
-    def _kernel_drives(self, candidate: Candidate) -> list[list[Drives]]:
-        """How the drive that fixed weights give changes with each coordinate of the kernel."""
-        kernel, changes = candidate.inputs.kernel, []
-        for k in range(len(kernel.coordinates)):
-            both = []
-            for change in (-_KERNEL_CHANGE, _KERNEL_CHANGE):
-                moved = self.with_kernel(candidate, kernel.moved(k, change))
-                both.append(drives(self._training_of(moved), moved.parameters.weights))
-            changes.append([_slope(*ends) for ends in zip(*both, strict=True)])
-        return changes
 
     def shape(self, candidate: Candidate) -> LinkShape:
         """The shape of a candidate's link around the mean log rate at the spikes."""
@@ -226,6 +154,10 @@ class Problem:
     def softened(self, candidate: Candidate) -> Candidate:
         """The candidate with a link no sharper than its quadratic form is good for."""
         return self.reshaped(candidate, self._soft_shape(candidate))
+
+    def is_soft(self, candidate: Candidate) -> bool:
+        """Whether a candidate's link is no sharper than its quadratic form is good for."""
+        return self.shape(candidate).bend <= self._soft_shape(candidate).bend
 
     def with_weights(
         self, candidate: Candidate, weights: Float[np.ndarray, "post pre"]
@@ -262,7 +194,14 @@ class Problem:
         factor = inputs.kernel.area_s / kernel.area_s
         values = parameters.values.copy()
         values[:, : parameters.n_sources] *= factor
-        parameters = replace(parameters, values=values, precision=parameters.precision / factor**2)
+        own = np.where(np.arange(len(parameters.history_mean)) == 0, factor, 1.0)
+        parameters = replace(
+            parameters,
+            values=values,
+            precision=parameters.precision / factor**2,
+            history_mean=parameters.history_mean * own,
+            history_precision=parameters.history_precision / own**2,
+        )
         return replace(
             candidate,
             parameters=parameters.with_careful_steps(),
@@ -277,9 +216,6 @@ class Problem:
     def with_estimated_prior(self, candidate: Candidate) -> Candidate:
         """The candidate with the prior under which its weights are typical."""
         return self._moved(candidate, self.estimate(candidate).with_estimated_prior())
-
-    def _training_of(self, candidate: Candidate) -> CircuitTraces:
-        return self.training(candidate.inputs, candidate.on_all_data)
 
     def _moved(self, candidate: Candidate, estimate: Estimate) -> Candidate:
         moved = replace(candidate, parameters=estimate.parameters, held_out=None)
@@ -311,18 +247,6 @@ class Problem:
         """The trial where held-out spikes are clearly likelier under it, else the current one."""
         current, trial = self.scored(current), self.scored(trial)
         return trial if clearly_better(nats_of(trial), nats_of(current)) else current
-
-
-def _hardly_any_nats(n_spikes: Int[np.ndarray, " neuron"]) -> float:
-    """A gain of so little for so many spikes is the end of a fit's steps."""
-    return _SETTLED_NATS + _SETTLED_PER_SPIKE * float(n_spikes.sum())
-
-
-def _slope(low: Drives, high: Drives) -> Drives:
-    """Change of a drive with a coordinate of the kernel."""
-    width = np.float32(2.0 * _KERNEL_CHANGE)
-    pairs = zip(high, low, strict=True)
-    return Drives(*((above - below) / width for above, below in pairs))
 
 
 class _Traces(NamedTuple):

@@ -86,10 +86,10 @@ def keep_free(problem: Problem, state: FitState) -> FitState:
 
 def settle_hidden(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
     """Drive hidden neurons as their observed neighbours are driven now."""
-    return replace(state, current=settled(state.current))
+    return replace(state, current=with_settled_hidden(state.current))
 
 
-def settled(candidate: Candidate) -> Candidate:
+def with_settled_hidden(candidate: Candidate) -> Candidate:
     """The candidate with hidden neurons driven as their observed neighbours are driven now."""
     hidden, parameters = candidate.inputs.hidden, candidate.parameters
     assert hidden is not None

@@ -24,7 +24,8 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, settled
+from spikeweft.circuit_gnn.fitting.settling import settled
+from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, with_settled_hidden
 from spikeweft.circuit_gnn.fitting.work import WORTH_THREADS, Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
@@ -66,7 +67,7 @@ def _work_of_adopting(problem: Problem) -> Work:
     costs = Costs.of(problem, on_all_data=True, with_hidden=True)
     if problem.settings.tau_s is not None:
         return costs.on_spikes(n_settlings=1)
-    return costs.on_spikes(n_settlings=2, n_traces=4)
+    return costs.on_spikes(n_settlings=1, n_traces=4)
 
 
 class ShapeSearch(StepSequence):
@@ -129,7 +130,7 @@ def fit_networks(
     problem: Problem, candidate: Candidate, shapes: Sequence[NetworkShape], first_seed: int
 ) -> list[StructureFit]:
     """Learn networks of several shapes around a candidate's weights, side by side."""
-    structure = _structure_problem(problem, candidate)
+    structure = structure_problem(problem, candidate)
 
     def learn(member: tuple[int, NetworkShape]) -> StructureFit:
         seed, shape = member
@@ -142,19 +143,26 @@ def fit_networks(
     return side_by_side(learn, members)
 
 
-def _structure_problem(problem: Problem, candidate: Candidate) -> StructureProblem:
+def structure_problem(problem: Problem, candidate: Candidate) -> StructureProblem:
+    """What networks learn from: the quadratic likelihood around a candidate.
+
+    Free weights are far from what a network makes of them, farther than the form of the link holds,
+    so the link stays. Structured ones are near, and a soft link follows them as in a joint fit:
+    taking turns, weights and link would creep.
+    """
     estimate = problem.estimate(candidate)
-    held_out = likelihood_derivatives(
+    derivatives = likelihood_derivatives(
         problem.held_out(candidate.inputs), estimate.values, estimate.link
     )
+    with_link = estimate.weights_fixed and problem.learns_link and problem.is_soft(candidate)
     return StructureProblem(
         free=FreeWeights(
             weights=torch.from_numpy(estimate.weights),
             determined=torch.from_numpy(estimate.determined * estimate.decides[:, None]),
             precision=torch.from_numpy(estimate.precision[:, None]),
         ),
-        training=QuadraticLikelihood.around(estimate.derivatives, estimate.decides),
-        held_out=QuadraticLikelihood.around(held_out, estimate.decides),
+        training=QuadraticLikelihood.around(estimate, with_link).with_prior_of_others(estimate),
+        held_out=QuadraticLikelihood.around(replace(estimate, derivatives=derivatives), with_link),
     )
 
 
@@ -163,7 +171,7 @@ def _adopted(
 ) -> Candidate:
     """The candidate with structured weights, and all else fitted to them; the kernel if asked."""
     adopted = problem.with_weights(candidate, weights)
-    return problem.scored(problem.settled(adopted, with_kernel=kernel))
+    return problem.scored(settled(problem, adopted, with_kernel=kernel))
 
 
 # -- choosing a shape --
@@ -212,7 +220,7 @@ def _settle_hidden(problem: Problem, state: FitState) -> FitState:
     """
     if state.current.inputs.hidden is None or not state.current.parameters.weights_fixed:
         return state
-    return replace(state, current=problem.stepped(settled(state.current)))
+    return replace(state, current=problem.stepped(with_settled_hidden(state.current)))
 
 
 def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitState:

@@ -6,7 +6,8 @@ only their weighted sum. That takes a fraction of the time.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -47,50 +48,71 @@ class CollapsedTraces:
     further time constants, and a constant one.
     """
 
-    def __init__(self, traces: TraceParts, n_sources: int, collapsed: list[list[Drives]]) -> None:
-        self.n_sources = n_sources
-        self.n_neurons, self.exposure_s = traces.n_neurons, traces.exposure_s
-        self.n_features = traces.n_features - n_sources + len(collapsed) + 1
-        self.n_spikes: Int[np.ndarray, " neuron"] = traces.n_spikes
-        of_parts = zip(*collapsed, strict=True)
-        self._parts = [
-            self._with_drives(part, of_part)
-            for part, of_part in zip(traces.parts, of_parts, strict=True)
-        ]
+    def __init__(self, parts: list[Traces]) -> None:
+        self._parts = parts
+        self.n_neurons, self.n_features = parts[0].n_neurons, parts[0].n_features
+        self.exposure_s = sum(part.exposure_s for part in parts)
+        self.n_spikes: Int[np.ndarray, " neuron"] = np.sum([p.n_spikes for p in parts], axis=0)
+
+    @classmethod
+    def of(cls, traces: TraceParts, n_sources: int, collapsed: list[list[Drives]]) -> Self:
+        """Collapse the sources of traces into drives."""
+        of_parts = zip(traces.parts, zip(*collapsed, strict=True), strict=True)
+        return cls([_with_drives(part, n_sources, drives) for part, drives in of_parts])
 
     @property
     def parts(self) -> Iterator[Traces]:
         """The parts, in the order of time."""
         yield from self._parts
 
-    def _with_drives(self, part: Traces, collapsed: tuple[Drives, ...]) -> Traces:
-        n, n_sources = self.n_neurons, self.n_sources
-        own = [part.at_times[:, :n], *part.own_at_times]
-        return Traces(
-            at_spikes=self._at_spikes(part, collapsed),
-            offsets=part.offsets,
-            spike_times_s=part.spike_times_s,
-            at_times=np.ascontiguousarray(part.at_times[:, n_sources:]),
-            own_at_times=np.stack([*(drive.at_times for drive in collapsed), *own]),
-            weight_s=part.weight_s,
-            times_s=part.times_s,
-        )
+    def thinned(self, every: int) -> Self:
+        """One spike and one quadrature time of so many, of every neuron: as of a shorter time."""
+        return type(self)([_thinned(part, every) for part in self._parts])
 
-    def _at_spikes(
-        self, part: Traces, collapsed: tuple[Drives, ...]
-    ) -> Float32[np.ndarray, "spike feature"]:
-        n_sources, n_columns = self.n_sources, part.at_times.shape[1]
-        first = n_columns - n_sources
-        own = first + len(collapsed)
-        features = np.empty((len(part.at_spikes), self.n_features), np.float32)
-        features[:, :first] = part.at_spikes[:, n_sources:n_columns]
-        for k, drive in enumerate(collapsed):
-            features[:, first + k] = drive.at_spikes
-        for i in range(self.n_neurons):
-            spikes = slice(part.offsets[i], part.offsets[i + 1])
-            features[spikes, own] = part.at_spikes[spikes, i]
-        features[:, own + 1 :] = part.at_spikes[:, n_columns:]
-        return features
+
+def _with_drives(part: Traces, n_sources: int, collapsed: tuple[Drives, ...]) -> Traces:
+    own = part.at_times[:, : part.n_neurons]
+    return Traces(
+        at_spikes=_at_spikes(part, n_sources, collapsed),
+        offsets=part.offsets,
+        spike_times_s=part.spike_times_s,
+        at_times=np.ascontiguousarray(part.at_times[:, n_sources:]),
+        own_at_times=(*(drive.at_times for drive in collapsed), own, *part.own_at_times),
+        weight_s=part.weight_s,
+        times_s=part.times_s,
+    )
+
+
+def _at_spikes(
+    part: Traces, n_sources: int, collapsed: tuple[Drives, ...]
+) -> Float32[np.ndarray, "spike feature"]:
+    n_columns = part.at_times.shape[1]
+    first = n_columns - n_sources
+    own = first + len(collapsed)
+    n_features = own + 1 + part.n_features - n_columns
+    features = np.empty((len(part.at_spikes), n_features), np.float32)
+    features[:, :first] = part.at_spikes[:, n_sources:n_columns]
+    for k, drive in enumerate(collapsed):
+        features[:, first + k] = drive.at_spikes
+    for i in range(part.n_neurons):
+        spikes = slice(part.offsets[i], part.offsets[i + 1])
+        features[spikes, own] = part.at_spikes[spikes, i]
+    features[:, own + 1 :] = part.at_spikes[:, n_columns:]
+    return features
+
+
+def _thinned(part: Traces, every: int) -> Traces:
+    kept = [np.arange(start, stop, every) for start, stop in pairwise(part.offsets)]
+    rows = np.concatenate(kept)
+    return Traces(
+        at_spikes=part.at_spikes[rows],
+        offsets=np.concatenate([[0], np.cumsum([len(of_neuron) for of_neuron in kept])]),
+        spike_times_s=part.spike_times_s[rows],
+        at_times=part.at_times[::every],
+        own_at_times=tuple(np.ascontiguousarray(own[::every]) for own in part.own_at_times),
+        weight_s=np.ascontiguousarray(part.weight_s[::every]),
+        times_s=part.times_s[::every],
+    )
 
 
 def collapsed(parameters: NeuronParameters, n_kernel: int) -> NeuronParameters:

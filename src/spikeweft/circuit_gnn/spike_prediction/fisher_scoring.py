@@ -101,9 +101,8 @@ class FisherScoring:
         diagonal = np.einsum("iff->if", curved)
         diagonal += estimate.damping[:, None] * (diagonal + 1e-3)
         if estimate.weights_fixed:
-            free = ~estimate.is_weight
-            curved = np.where(free[:, :, None] & free[:, None, :], curved, np.eye(free.shape[1]))
-            right = np.where(free, right, 0.0)
+            curved = estimate.without_fixed(curved)
+            right = np.where(estimate.is_weight, 0.0, right)
         solved = torch.linalg.solve(torch.from_numpy(curved), torch.from_numpy(right))
         return solved.numpy()
 

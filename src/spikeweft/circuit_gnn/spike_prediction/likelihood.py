@@ -177,7 +177,7 @@ def _integral(
     power = weight @ (softplus.log() * rate)
     change = rate.mul_(link.slope(drive, softplus)).mul_(weight[:, None])
     one = torch.ones(len(weight))
-    own = [one @ (change * trace) for trace in torch.from_numpy(traces.own_at_times[:, chunk])]
+    own = [one @ (change * trace) for trace in _own_at_times(traces, chunk)]
     columns = change.T @ torch.from_numpy(traces.at_times[chunk])
     others = torch.stack([*own, one @ change, power, expected], dim=1)
     return expected.double().numpy(), torch.cat([columns, others], dim=1).double().numpy()
@@ -195,13 +195,15 @@ def _expected_information(
         return np.zeros((len(theta), theta.shape[1], theta.shape[1]))
     scale = traces.exposure_s / _total(weight)
     at_times = torch.from_numpy(traces.at_times[chunk])
-    own_at_times = torch.from_numpy(traces.own_at_times[:, chunk])
+    own_at_times = _own_at_times(traces, chunk)
+    one = torch.ones(len(weight))
 
     def of_neuron(i: int) -> np.ndarray:
         softplus = softplus_of(drive[:, i])
         rate = link.from_softplus(softplus).mul_(weight * scale)
         score = link.slope(drive[:, i], softplus) * rate.sqrt()
-        features = torch.cat([at_times, own_at_times[:, :, i].T, torch.ones(len(weight), 1)], dim=1)
+        own = torch.stack([*(trace[:, i] for trace in own_at_times), one], dim=1)
+        features = torch.cat([at_times, own], dim=1)
         features *= score[:, None]
         return (features.T @ features).double().numpy()
 
@@ -218,9 +220,13 @@ def _drive(
     n_columns = traces.at_times.shape[1]
     at_times = torch.from_numpy(traces.at_times[chunk])
     drive = torch.addmm(theta[:, -1], at_times, theta[:, :n_columns].T)
-    for k in range(len(traces.own_at_times)):
-        drive += torch.from_numpy(traces.own_at_times[k, chunk]) * theta[:, n_columns + k]
+    for k, trace in enumerate(_own_at_times(traces, chunk)):
+        drive += trace * theta[:, n_columns + k]
     return drive
+
+
+def _own_at_times(traces: Traces, chunk: slice) -> list[Float32[Tensor, "time neuron"]]:
+    return [torch.from_numpy(trace[chunk]) for trace in traces.own_at_times]
 
 
 def _weights(traces: Traces, chunk: slice) -> Float32[Tensor, " time"]:

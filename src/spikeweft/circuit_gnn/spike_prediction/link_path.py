@@ -93,8 +93,15 @@ class LinkPath:
             values[:, drive + 1 : end] += values[:, drive, None] * others[3:]
         values /= new.slope
         values[:, -1] += new.bend
-        precision = start.precision * (new.slope / old.slope) ** 2
-        return replace(start, values=values, link=new.link(self.log_rate), precision=precision)
+        scale = old.slope / new.slope
+        return replace(
+            start,
+            values=values,
+            link=new.link(self.log_rate),
+            precision=start.precision / scale**2,
+            history_mean=start.history_mean * scale,
+            history_precision=start.history_precision / scale**2,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

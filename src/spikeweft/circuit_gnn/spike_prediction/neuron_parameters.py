@@ -2,8 +2,10 @@
 
 The parameters of postsynaptic neuron i are its weights w_ij, the coefficients of its own history
 and of covariates, and a bias. Weights have a Gaussian prior around the mean of those that the same
-neuron receives; its precision is estimated from the weights themselves (empirical Bayes). What all
-neurons share, this precision too, is decided by some of them; any other has a precision of its own.
+neuron receives; its precision is estimated from the weights themselves (empirical Bayes). So are
+mean and precision of the prior of own history, which neurons of few spikes take from all others.
+What all neurons share, these precisions too, is decided by some of them; any other has a precision
+of its own.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -11,19 +13,21 @@ from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     LikelihoodDerivatives,
     likelihood_derivatives,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
-from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts
+from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, TraceParts
 
 _FIRST_PRECISION = 10.0
 _HIGHEST_PRECISION = 1e9
 _OTHER_PRECISION = 1e-3
-"""Precision of the prior of own history and covariates."""
+"""Precision of the prior of covariates, and the least of own history."""
+
+_N_HISTORY = 1 + N_OWN
 
 _FIRST_LINK_STEP = 0.5
 
@@ -40,6 +44,8 @@ class NeuronParameters:
         The link from drive to rate, shared by all neurons.
     precision
         Of the Gaussian prior of each neuron's weights around their mean, which is free.
+    history_mean, history_precision
+        Of the Gaussian prior of own history: of the own trace, and at each further time constant.
     decides
         Neurons that decide what all share: the link, the synaptic kernel and the precision.
     n_sources
@@ -58,6 +64,8 @@ class NeuronParameters:
     values: Float[np.ndarray, "neuron feature"]
     link: Link
     precision: Float[np.ndarray, " neuron"]
+    history_mean: Float[np.ndarray, " own"]
+    history_precision: Float[np.ndarray, " own"]
     decides: Bool[np.ndarray, " neuron"]
     n_sources: int
     weights_fixed: bool = False
@@ -84,6 +92,15 @@ class NeuronParameters:
         np.fill_diagonal(entries, False)
         return entries
 
+    @property
+    def _history(self) -> Int[np.ndarray, "neuron own"]:
+        """The columns of own history: of the own trace, and at each further time constant."""
+        n_neurons, n_features = self.values.shape
+        collapsed = np.full(n_neurons, self.n_sources + self.n_collapsed)
+        first = collapsed if self.n_collapsed else np.arange(n_neurons)
+        further = np.arange(n_features - 1 - N_OWN, n_features - 1)
+        return np.column_stack([first, np.tile(further, (n_neurons, 1))])
+
     def with_careful_steps(self, damping: float = 1e-3) -> Self:
         """The same parameters, from which the next steps start carefully."""
         n_neurons = len(self.values)
@@ -96,42 +113,54 @@ class NeuronParameters:
 
     def penalty(self, values: Float[np.ndarray, "neuron feature"]) -> Float[np.ndarray, " neuron"]:
         """Negative log prior density of each neuron's values, up to a constant."""
-        return 0.5 * np.sum(self._precisions * self._deviation(values) ** 2, axis=1)
+        return 0.5 * np.sum(self.prior_precision * self._deviation(values) ** 2, axis=1)
 
     @property
     def prior_gradient(self) -> Float[np.ndarray, "neuron feature"]:
         """Slope of the prior's penalty."""
-        return self._precisions * self._deviation(self.values)
+        return self.prior_precision * self._deviation(self.values)
 
     def with_prior(
         self, information: Float[np.ndarray, "neuron feature feature"]
     ) -> Float[np.ndarray, "neuron feature feature"]:
         """Add the prior's precision to an information, in place."""
         weight, n = self.is_weight, self.n_sources
-        np.einsum("iff->if", information)[:] += self._precisions
+        np.einsum("iff->if", information)[:] += self.prior_precision
         if self.n_collapsed:
             return information
         together = weight[:, :n, None] & weight[:, None, :n]
         information[:, :n, :n] -= together * (self.precision / (n - 1))[:, None, None]
         return information
 
+    def without_fixed(
+        self, curvature: Float[np.ndarray, "neuron feature feature"]
+    ) -> Float[np.ndarray, "neuron feature feature"]:
+        """A curvature in which fixed weights are coupled to nothing."""
+        free = ~self.is_weight
+        return np.where(free[:, :, None] & free[:, None, :], curvature, np.eye(free.shape[1]))
+
     @property
-    def _precisions(self) -> Float[np.ndarray, "neuron feature"]:
+    def prior_precision(self) -> Float[np.ndarray, "neuron feature"]:
+        """Precision of the prior of each parameter."""
         of_weights = np.zeros_like(self.precision) if self.n_collapsed else self.precision
-        return np.where(self.is_weight, of_weights[:, None], _OTHER_PRECISION)
+        precisions = np.where(self.is_weight, of_weights[:, None], _OTHER_PRECISION)
+        np.put_along_axis(precisions, self._history, self.history_precision[None], axis=1)
+        return precisions
 
     def _deviation(
         self, values: Float[np.ndarray, "neuron feature"]
     ) -> Float[np.ndarray, "neuron feature"]:
-        """Distance of each weight from the mean of its neuron, of other entries from zero.
+        """Distance of each weight from the mean of its neuron, of history from that of all neurons.
 
         That mean has no prior: it takes what the spikes say about all weights together, so that
         weights about which they say nothing each are like those about which they do. Nor has the
-        bias.
+        bias. Covariates are measured from zero.
         """
         weight = self.is_weight
         mean = np.sum(values, axis=1, where=weight) / np.sum(weight, axis=1)
         distance = np.where(weight, values - mean[:, None], values)
+        history = np.take_along_axis(values, self._history, axis=1)
+        np.put_along_axis(distance, self._history, history - self.history_mean, axis=1)
         distance[:, -1] = 0.0
         return distance
 
@@ -189,13 +218,14 @@ class Estimate(NeuronParameters):
         if self.weights_fixed:
             return self.shared_penalised
         d, n = self.decides, self.n_sources
-        n_shrunk, n_features = n - 2, self.values.shape[1]
+        n_shrunk, n_features = n - 2, self.values.shape[1] - _N_HISTORY
         precision = self.with_prior(self.derivatives.information)[d]
         np.einsum("iff->if", precision)[:] += 1e-9
         _, log_volume = np.linalg.slogdet(precision)
-        each = self.penalised[d] + 0.5 * (n_shrunk * np.log(self.precision[d]) - log_volume)
+        log_prior = n_shrunk * np.log(self.precision[d]) + np.log(self.history_precision).sum()
+        each = self.penalised[d] + 0.5 * (log_prior - log_volume)
         slope = self.link.shape(self.log_rate_at_spikes).slope
-        units = (n_features - n_shrunk) * np.log(slope) + (n - n_shrunk) * np.log(area_s)
+        units = (n_features - n_shrunk) * np.log(slope) + (n - n_shrunk - 1) * np.log(area_s)
         return float(each.sum() + len(each) * units)
 
     @property
@@ -211,20 +241,29 @@ class Estimate(NeuronParameters):
         nothing informs its weights, and a prior around their own mean leaves that mean open. So it
         is where hardly anything informs them and rounding leaves a variance below zero.
         """
-        covariance, singular = torch.linalg.inv_ex(torch.from_numpy(self.posterior_precision))
+        return self._variance[:, : self.n_sources]
+
+    @property
+    def _variance(self) -> Float[np.ndarray, "neuron feature"]:
+        """Posterior variance of every parameter."""
+        precision = self.posterior_precision
+        if self.n_collapsed:
+            precision = self.without_fixed(precision)
+        covariance, singular = torch.linalg.inv_ex(torch.from_numpy(precision))
         informed = (self.derivatives.n_spikes > 0) & (singular.numpy() == 0)
-        variance = np.einsum("iff->if", covariance.numpy())[:, : self.n_sources]
+        variance = np.einsum("iff->if", covariance.numpy())
         return np.where(informed[:, None] & (variance > 0.0), variance, np.inf)
 
     @property
     def determined(self) -> Float[np.ndarray, "post pre"]:
         """How far spikes determine each weight, from 0, its prior alone, to 1 (MacKay 1992, γ)."""
-        return np.clip(1.0 - self.precision[:, None] * self.weight_variance, 0.0, 1.0)
+        return _determined(self.precision[:, None], self.weight_variance)
 
     def with_estimated_prior(self) -> Self:
-        """The prior's precision under which the weights are typical (MacKay 1992).
+        """The prior under which weights and own history are typical (MacKay 1992).
 
-        A neuron that does not decide what all share has its own, around that of the others.
+        A neuron that does not decide what all share has its own precision, around that of the
+        others.
         """
         weight = self.is_weight[:, : self.n_sources]
         squared = np.sum(
@@ -236,7 +275,37 @@ class Estimate(NeuronParameters):
         d = self.decides
         shared = known[d].sum() / max(squared[d].sum(), known[d].sum() / _HIGHEST_PRECISION)
         own = (known + 1.0) / (squared + 1.0 / shared)
-        return replace(self, precision=np.where(d, shared, own))
+        return replace(self.with_estimated_history(), precision=np.where(d, shared, own))
+
+    def with_estimated_history(self) -> Self:
+        """The prior of own history under which that of all neurons is typical.
+
+        It weighs no more than what the most informed neuron's own spikes say: the mean can follow.
+        """
+        d, columns = self.decides, self._history
+        history, variance, information = (
+            np.take_along_axis(part, columns, axis=1)[d]
+            for part in (self.values, self._variance, self._information)
+        )
+        known = np.maximum(_determined(self.history_precision, variance), 1e-6)
+        n_known, away = known.sum(axis=0), history - self.history_mean
+        # An estimate lies between the mean and what its spikes say, which is further by 1/known.
+        mean = self.history_mean + np.sum(known * away, axis=0) / np.sum(known**2, axis=0)
+        spread = np.sum((away - np.sum(known * away, axis=0) / n_known) ** 2, axis=0) / n_known
+        highest = np.maximum(information.max(axis=0), _OTHER_PRECISION)
+        precision = 1.0 / np.maximum(spread, 1.0 / highest)
+        return replace(self, history_mean=mean, history_precision=precision)
+
+    @property
+    def _information(self) -> Float[np.ndarray, "neuron feature"]:
+        """Fisher information of each parameter, given all others."""
+        return np.einsum("iff->if", self.derivatives.information)
+
+
+def _determined(
+    precision: Float[np.ndarray, "..."], variance: Float[np.ndarray, "..."]
+) -> Float[np.ndarray, "..."]:
+    return np.clip(1.0 - precision * variance, 0.0, 1.0)
 
 
 def evaluate(traces: TraceParts, parameters: NeuronParameters) -> Estimate:
@@ -258,6 +327,8 @@ def without_connections(
         values=values,
         link=link,
         precision=np.full(n_neurons, _FIRST_PRECISION),
+        history_mean=np.zeros(_N_HISTORY),
+        history_precision=np.full(_N_HISTORY, _FIRST_PRECISION),
         decides=np.ones(n_neurons, dtype=bool) if decides is None else decides,
         n_sources=n_neurons,
         damping=np.ones(n_neurons),

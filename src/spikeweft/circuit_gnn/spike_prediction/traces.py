@@ -63,7 +63,7 @@ class Traces:
     offsets: Int[np.ndarray, " neuron_plus_one"]
     spike_times_s: Float[np.ndarray, " spike"]
     at_times: Float32[np.ndarray, "time column"]
-    own_at_times: Float32[np.ndarray, "own time neuron"]
+    own_at_times: tuple[Float32[np.ndarray, "time neuron"], ...]
     weight_s: Float32[np.ndarray, " time"]
     times_s: Float[np.ndarray, " time"]
 
@@ -193,7 +193,7 @@ def synaptic_traces(
         offsets=spikes.offsets,
         spike_times_s=spikes.in_rows(recording.spike_times_s),
         at_times=at_times,
-        own_at_times=own_at_times,
+        own_at_times=tuple(own_at_times),
         weight_s=(weight * clock.step_s).astype(np.float32),
         times_s=clock.origin_s + times * clock.step_s,
     )

@@ -29,14 +29,14 @@ from spikeweft.circuit_gnn.structure_learning.quadratic_form import (
     WeightLikelihood,
 )
 
-IMITATION_STEPS = 300
+IMITATION_STEPS = 100
 """Steps in which a network first imitates the free weights."""
 
 LEARNING_STEPS = 300
 """Steps in which it then descends the training likelihood."""
 
 _CHECK_EVERY = 25
-_LEARNING_RATE = 3e-3
+_LEARNING_RATE = 6e-3
 _WEIGHT_DECAY_NATS = 10.0
 
 

@@ -1,0 +1,118 @@
+"""Settling: all else is fitted to weights that stay as they are, because a network gave them.
+
+That is own history, covariates, bias, the link, a scale of all weights and, where asked for, the
+synaptic kernel. Fixed weights are one drive, so no trace of any other neuron is needed; and as few
+parameters are found near enough by a part of the spikes, all of them only take the last steps.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from spikeweft.circuit_gnn.fitting.fit_state import Candidate
+from spikeweft.circuit_gnn.fitting.problem import SPIKES_TO_EXPLORE, Problem
+from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import (
+    CollapsedTraces,
+    Drives,
+    collapsed,
+    drives,
+    expanded,
+    kernel_change,
+)
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
+    NeuronParameters,
+    evaluate,
+)
+
+_MOST_STEPS, _MOST_FAILED_STEPS = 8, 2
+_SETTLED_NATS, _SETTLED_PER_SPIKE = 0.5, 2e-6
+_NEARLY_UNDAMPED = 1e-6
+
+_KERNEL_CHANGE = 0.05
+"""How far a drive is taken to be linear in a coordinate of the synaptic kernel."""
+
+_MOST_KERNELS = 2
+
+
+def settled(problem: Problem, candidate: Candidate, with_kernel: bool = False) -> Candidate:
+    """The candidate with its weights as they are, and all else fitted to them."""
+    if with_kernel:
+        for _ in range(_MOST_KERNELS):
+            candidate, change = _settled(problem, candidate, _kernel_drives(problem, candidate))
+            candidate = _with_moved_kernel(problem, candidate, change)
+            if np.abs(change).max() < _KERNEL_CHANGE:
+                return candidate
+    return _settled(problem, candidate, [])[0]
+
+
+def _settled(
+    problem: Problem, candidate: Candidate, changes: list[list[Drives]]
+) -> tuple[Candidate, Float[np.ndarray, " coordinate"]]:
+    """The settled candidate, and how far the coordinates of its kernel would then go."""
+    parameters, training = candidate.parameters, problem.training_of(candidate)
+    given = drives(training, parameters.weights)
+    traces = CollapsedTraces.of(training, parameters.n_sources, [given, *changes])
+    found = collapsed(parameters, len(changes))
+    every = int(traces.n_spikes.mean()) // SPIKES_TO_EXPLORE
+    if every > 1:
+        found = _climbed(problem, traces.thinned(every), found)
+    found = _climbed(problem, traces, found)
+    reached = expanded(found, parameters).with_careful_steps()
+    return replace(candidate, parameters=reached, held_out=None), kernel_change(found)
+
+
+def _climbed(
+    problem: Problem, traces: CollapsedTraces, start: NeuronParameters
+) -> NeuronParameters:
+    """Parameters after steps of all neurons, and of these and the link, until nothing is gained."""
+    scoring, enough = problem.scoring, hardly_any_nats(traces.n_spikes)
+    estimate = evaluate(traces, start.with_careful_steps(_NEARLY_UNDAMPED))
+    estimate = scoring.step(traces, estimate)
+    n_failed = 0
+    for _ in range(_MOST_STEPS):
+        before, radius = estimate.shared_penalised, estimate.link_radius
+        estimate = scoring.joint_step(traces, estimate)
+        n_failed = n_failed + 1 if estimate.link_radius < radius else 0
+        if n_failed:
+            estimate = scoring.step(traces, estimate)
+        hardly_gained = estimate.shared_penalised - before < enough
+        estimate = estimate.with_estimated_history()
+        if hardly_gained and n_failed in (0, _MOST_FAILED_STEPS):
+            break
+    return estimate.parameters
+
+
+def hardly_any_nats(n_spikes: Int[np.ndarray, " neuron"]) -> float:
+    """A gain of so little for so many spikes is the end of a fit's steps."""
+    return _SETTLED_NATS + _SETTLED_PER_SPIKE * float(n_spikes.sum())
+
+
+# -- the synaptic kernel --
+
+
+def _kernel_drives(problem: Problem, candidate: Candidate) -> list[list[Drives]]:
+    """How the drive that fixed weights give changes with each coordinate of the kernel."""
+    kernel, changes = candidate.inputs.kernel, []
+    for k in range(len(kernel.coordinates)):
+        both = []
+        for change in (-_KERNEL_CHANGE, _KERNEL_CHANGE):
+            moved = problem.with_kernel(candidate, kernel.moved(k, change))
+            both.append(drives(problem.training_of(moved), moved.parameters.weights))
+        changes.append([_slope(*ends) for ends in zip(*both, strict=True)])
+    return changes
+
+
+def _slope(low: Drives, high: Drives) -> Drives:
+    """Change of a drive with a coordinate of the kernel."""
+    width = np.float32(2.0 * _KERNEL_CHANGE)
+    pairs = zip(high, low, strict=True)
+    return Drives(*((above - below) / width for above, below in pairs))
+
+
+def _with_moved_kernel(
+    problem: Problem, candidate: Candidate, change: Float[np.ndarray, " coordinate"]
+) -> Candidate:
+    kernel, shortest_s = candidate.inputs.kernel, problem.recording.time_resolution_s
+    moved = kernel.at(np.array(kernel.coordinates) + change, shortest_s)
+    return problem.with_kernel(candidate, moved)
