@@ -12,8 +12,8 @@ scores:
 - `uncoupled`: 10 to 20 independent Poisson neurons of 0.1 to 60 Hz.
 
 Every fit has a process of its own. Its row is written as soon as it is made; rows that the table
-has from the same commit are not made again, those that failed are. `--summary` says what the table
-holds.
+has from the same source code are not made again, those that failed are. `--summary` says what the
+table holds.
 """
 
 import argparse
@@ -47,7 +47,7 @@ from spikeweft.runtime.files import only_writer
 from spikeweft.runtime.flat_arrays import from_arrays
 from spikeweft.runtime.isolated_call import CallError, alone
 from spikeweft.runtime.memory import peak_memory_mb
-from spikeweft.runtime.provenance import commit, machine, versions
+from spikeweft.runtime.provenance import commit, is_of_this_code, machine, versions
 from spikeweft.simulation.networks import Network
 from spikeweft.simulation.neurons import LNPNeuron
 from spikeweft.simulation.random_networks import (
@@ -306,10 +306,10 @@ def _truth(case: Case) -> dict[str, Any]:
 
 
 def fill(cases: Iterable[Case], table: Path, force: bool = False) -> None:
-    """Make the rows that the table does not have from this commit, one after the other."""
+    """Make the rows that the table does not have from this code, one after the other."""
     with only_writer(table.with_suffix(".lock"), f"another run writes to {table}; let it end"):
         rows = read_rows(table)
-        made = {row.key for row in rows if row.commit == commit() and not row.failed}
+        made = {row.key for row in rows if is_of_this_code(row.commit) and not row.failed}
         for case in cases:
             if case in made and not force:
                 continue

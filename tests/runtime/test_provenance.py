@@ -39,3 +39,29 @@ def test_code_outside_a_checkout_or_without_git_is_of_no_commit(tmp_path, monkey
     provenance.commit.cache_clear()
     monkeypatch.setenv("PATH", "")
     assert provenance.commit() == ""
+
+
+def test_a_commit_with_the_same_package_is_of_this_code(tmp_path, monkeypatch):
+    """A table or a text that has changed since does not matter, the package does."""
+    code, text = tmp_path / "src" / "code.py", tmp_path / "text.md"
+    code.parent.mkdir()
+    monkeypatch.setattr(provenance, "__file__", str(code))
+
+    def committed(content, words):
+        code.write_text(content)
+        text.write_text(words)
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        for said in (["add", "."], ["commit", "-m", words]):
+            subprocess.run(["git", *who, *said], cwd=tmp_path, check=True, capture_output=True)
+        provenance.commit.cache_clear()
+        provenance.is_of_this_code.cache_clear()
+        return provenance.commit()
+
+    subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
+    first = committed("", "first")
+    second = committed("", "second")
+    assert first != second
+    assert provenance.is_of_this_code(first)
+    committed("changed = True", "third")
+    assert not provenance.is_of_this_code(first)
+    assert not provenance.is_of_this_code("0123456789ab")

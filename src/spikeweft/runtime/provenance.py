@@ -14,6 +14,8 @@ PACKAGES = ("spikeweft", "numpy", "scipy", "torch", "numba", "xarray", "pynapple
 _CODE = ":/*.py"
 """Files whose changes count: a table that is being written is not code."""
 
+_PACKAGE = "src"
+
 _LONGEST_WAIT_S = 30.0
 
 
@@ -46,6 +48,17 @@ def commit() -> str:
         return f"{name}-dirty" if _git("status", "--porcelain", "--", _CODE) else name
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+@cache
+def is_of_this_code(made_by: str) -> bool:
+    """Whether a commit has the same source code as this one: the package, not all about it."""
+    if made_by == commit():
+        return True
+    try:
+        return not _git("diff", "--name-only", made_by, "--", f":/{_PACKAGE}")
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 def _git(*words: str) -> str:
