@@ -20,10 +20,7 @@ COARSE, FINE = 0.4, 0.12
 _FAR = 3
 """Steps in which all neurons settle to a kernel that is far from the last."""
 
-_IN_SIGHT = 0.5
-"""A richer kernel that has gained less than this share of its worth is not refined any further."""
-
-_FARTHER = 3.0
+_FARTHER, _STEPS_TO_REST = 3.0, 4
 _LATENCIES_S = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, LONGEST_LATENCY_S)
 _SECOND_EXPONENTIALS = ((0.25, 0.1), (4.0, 0.1))
 """Time constant, as a multiple of the first one, and share of a second exponential to try."""
@@ -65,7 +62,7 @@ def _tried_coordinate(problem: Problem, candidate: Candidate, k: int, change: fl
 
 def try_latencies(problem: Problem, state: FitState) -> FitState:
     """Longer latencies as long as the training spikes become likelier."""
-    best = first = tried_kernel(problem, state.current, state.current.inputs.kernel)
+    plain = best = _at_rest(problem, state.current)
     for latency_s in _LATENCIES_S:
         if latency_s < problem.recording.time_resolution_s:
             continue
@@ -74,30 +71,32 @@ def try_latencies(problem: Problem, state: FitState) -> FitState:
         if not trial.nats > best.nats:
             break
         best = trial
-    if best is first:
-        return state
-    refined = refine_kernel(problem, replace(state, current=best.candidate), FINE)
-    return replace(state, current=_of_kind(problem, refined.current, state.current))
+    found = replace(state, current=best.candidate)
+    if best is not plain:
+        found = refine_kernel(problem, found, FINE)
+    return replace(state, current=_of_kind(problem, found.current, plain.candidate))
 
 
 def try_second_exponential(problem: Problem, state: FitState) -> FitState:
     """A second exponential, shorter or longer than the first."""
-    kernel = state.current.inputs.kernel
-    best = first = tried_kernel(problem, state.current, kernel)
+    plain = best = _at_rest(problem, state.current)
+    kernel = plain.candidate.inputs.kernel
     for factor, share in _SECOND_EXPONENTIALS:
         taus_s = (*kernel.taus_s, kernel.taus_s[0] * factor)
         mixed = replace(kernel, taus_s=taus_s, shares=(1.0 - share, share))
         mixed = mixed.at(mixed.coordinates, _shortest_s(problem))
-        trial = tried_kernel(problem, first.candidate, mixed)
+        trial = tried_kernel(problem, plain.candidate, mixed)
         best = trial if trial.nats > best.nats else best
-    if best is first:
-        return state
-    worth = _worth(problem, best.candidate, state.current)
-    refined = refine_kernel(problem, replace(state, current=best.candidate), COARSE)
-    if problem.log_evidence(refined.current) < first.nats + _IN_SIGHT * worth:
-        return state
-    refined = refine_kernel(problem, refined, FINE)
-    return replace(state, current=_of_kind(problem, refined.current, state.current))
+    found = replace(state, current=best.candidate)
+    if best is not plain:
+        found = refine_kernel(problem, refine_kernel(problem, found, COARSE), FINE)
+    return replace(state, current=_of_kind(problem, found.current, plain.candidate))
+
+
+def _at_rest(problem: Problem, candidate: Candidate) -> Tried:
+    """The candidate after so many steps that another kernel is not better for one step more."""
+    rested = problem.stepped(candidate, _STEPS_TO_REST)
+    return Tried(problem.log_evidence(rested), rested)
 
 
 def _of_kind(problem: Problem, richer: Candidate, plain: Candidate) -> Candidate:
