@@ -3,18 +3,20 @@
 The model and its prior are those of free weights in `CircuitGNN`. From weights, a link and a time
 constant drawn at random, all training spikes are climbed by the steps of the fit itself – all
 neurons; all neurons and the link together; the prior; the time constant by a parabola. After a few
-rounds the likeliest go on until nothing is gained.
+rounds on part of the spikes the likeliest go on, on all of them, until nothing is gained.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.trials import Tried, at_vertex, tried_kernel
+from spikeweft.circuit_gnn.fitting.shared_parameters.trials import Tried, at_vertex, tried_kernel
 from spikeweft.circuit_gnn.spike_prediction.link import LinkShape
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 
 POWERS = (1.0, 4.0)
 BENDS = (-4.0, 50.0)
@@ -38,7 +40,11 @@ def best_of_random_starts(problem: Problem, n_starts: int, rng: np.random.Genera
 
     starts = [first_rounds(problem, random_start(problem, rng)) for _ in range(n_starts)]
     finalists = sorted(starts, key=nats)[-_N_FINALISTS:]
-    return max((climbed(problem, candidate) for candidate in finalists), key=nats)
+    whole = [
+        replace(one, parameters=one.parameters.with_careful_steps(), on_all_data=True)
+        for one in finalists
+    ]
+    return max((climbed(problem, candidate) for candidate in whole), key=nats)
 
 
 def first_rounds(problem: Problem, candidate: Candidate) -> Candidate:
@@ -55,12 +61,12 @@ def random_start(problem: Problem, rng: np.random.Generator) -> Candidate:
     bend = float(np.sinh(rng.uniform(*np.arcsinh(BENDS))))
     shape = LinkShape(float(rng.uniform(*POWERS)), bend)
     inputs = SynapticInputs(kernel=kernel)
-    traces, decides = problem.training(inputs, on_all_data=True), problem.decides
+    traces, decides = problem.training(inputs, on_all_data=False), problem.decides
     rate_hz = traces.n_spikes[decides].mean() / traces.exposure_s
     parameters = without_connections(traces, shape.link(float(np.log(rate_hz))), decides)
     drawn = rng.normal(0.0, _WEIGHT / shape.slope, parameters.values.shape)
     parameters.values[parameters.is_weight] = drawn[parameters.is_weight]
-    return Candidate(parameters=parameters, inputs=inputs, on_all_data=True)
+    return Candidate(parameters=parameters, inputs=inputs, on_all_data=False)
 
 
 def climbed(problem: Problem, candidate: Candidate) -> Candidate:

@@ -10,7 +10,7 @@ from tests.check.conftest import RING
 from spikeweft.check import expected_error as power
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
-from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import synaptic_traces
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import FITTED_FRACTION
 from spikeweft.evaluation.circuit_error import inference_error

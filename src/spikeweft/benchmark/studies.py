@@ -53,7 +53,7 @@ DRIVES_NEURONS = (2.0, 1.0)
 
 N_OBSERVED = (60, 80, 100)
 
-N_HIDDEN = (0, 5, 10, 20)
+N_HIDDEN = (0, 5, 10, 20, 40)
 
 HIDDEN_METHODS = (CIRCUIT_GNN_DRIVE, YOON_GNN_DRIVE)
 """Methods that are given hidden neurons: those of Table 3 that have any."""

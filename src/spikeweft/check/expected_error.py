@@ -22,11 +22,11 @@ from spikeweft.circuit_gnn.estimator import neurons_that_fire
 from spikeweft.circuit_gnn.fitting.circuit_fit import advance
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.shared_parameters import first_state, shared_stages
+from spikeweft.circuit_gnn.fitting.shared_parameters.stages import first_state, shared_stages
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts
 from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import HiddenNeurons
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
-from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts, Traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts, Traces
 from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape, NetworkTrainer
 from spikeweft.circuit_gnn.structure_learning.pair_network import (
     Embedding,

@@ -6,7 +6,7 @@ import pytest
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit, stages_of
 from spikeweft.circuit_gnn.fitting.fit_state import FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.shared_parameters import first_state
+from spikeweft.circuit_gnn.fitting.shared_parameters.stages import first_state
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.runtime.flat_arrays import from_arrays, same

@@ -6,13 +6,13 @@ import pytest
 from spikeweft.circuit_gnn.fitting import fit_state, settling
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.shared_parameters import first_state
+from spikeweft.circuit_gnn.fitting.shared_parameters.stages import first_state
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL, LinkShape
 from spikeweft.circuit_gnn.spike_prediction.link_path import LinkPath
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.data.recording import Recording
 
 N = 3

@@ -9,8 +9,8 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     evaluate,
     without_connections,
 )
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import synaptic_traces
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.neurons import LNPNeuron
 from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork

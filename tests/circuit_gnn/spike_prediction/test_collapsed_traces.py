@@ -16,7 +16,7 @@ from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 

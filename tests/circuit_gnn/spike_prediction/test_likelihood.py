@@ -12,8 +12,13 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     rate_hz,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, Traces, set_shared, synaptic_traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import (
+    N_OWN,
+    Traces,
+    set_shared,
+    synaptic_traces,
+)
 from spikeweft.data.recording import Recording
 from spikeweft.runtime import parallel as threads
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikeweft.circuit_gnn.spike_prediction import model_inputs
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import (
     HiddenNeurons,
     mean_field_traces,
 )
@@ -18,8 +18,8 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN
 from spikeweft.data.covariate import Covariate, covariate_columns
 from spikeweft.data.recording import Recording
 

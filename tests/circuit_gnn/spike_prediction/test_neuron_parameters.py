@@ -18,7 +18,7 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
-from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import synaptic_traces
 from spikeweft.data.recording import Recording
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.neurons import LNPNeuron

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons, mean_field_traces
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import (
+    HiddenNeurons,
+    mean_field_traces,
+)
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation, ring_layout
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.data.covariate import Covariate
 from spikeweft.errors import InputError
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays

@@ -23,7 +23,7 @@ from spikeweft.circuit_gnn.fitting.choice import choice_stages, simpler_stages
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
 from spikeweft.circuit_gnn.fitting.hidden_neurons_stage import hidden_stages
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.shared_parameters import (
+from spikeweft.circuit_gnn.fitting.shared_parameters.stages import (
     first_state,
     refining_steps,
     shared_stages,

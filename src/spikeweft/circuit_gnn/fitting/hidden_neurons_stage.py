@@ -19,7 +19,7 @@ from spikeweft.circuit_gnn.fitting.fit_state import (
     nats_of,
 )
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.shared_parameters import refining_steps
+from spikeweft.circuit_gnn.fitting.shared_parameters.stages import refining_steps
 from spikeweft.circuit_gnn.fitting.stage import (
     Stage,
     StepSequence,
@@ -30,7 +30,7 @@ from spikeweft.circuit_gnn.fitting.stage import (
     with_settled_hidden,
 )
 from spikeweft.circuit_gnn.fitting.work import Costs, Work
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import HiddenNeurons, Places
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import HiddenNeurons, Places
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.data.directions import ring_places
 

@@ -24,8 +24,8 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     evaluate,
 )
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import TraceBuffer
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceBuffer
 from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape, NetworkTrainer
 from spikeweft.data.recording import Recording
 from spikeweft.evaluation.prediction import bits_per_spike

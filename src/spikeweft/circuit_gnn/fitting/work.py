@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, QUADRATURE_STEP_S
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN, QUADRATURE_STEP_S
 from spikeweft.circuit_gnn.structure_learning.network_fit import IMITATION_STEPS, LEARNING_STEPS
 from spikeweft.runtime.parallel import n_side_by_side
 

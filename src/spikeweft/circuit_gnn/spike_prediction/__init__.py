@@ -5,9 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "hidden_placement": ["mixtures_between"],
         "fisher_scoring": ["FisherScoring"],
-        "hidden_neurons": ["HiddenNeurons", "mean_field_traces"],
+        "hidden_neurons": ["HiddenNeurons", "mean_field_traces", "mixtures_between"],
         "likelihood": [
             "LikelihoodDerivatives",
             "likelihood_derivatives",
@@ -20,7 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "neuron_parameters": ["Estimate", "NeuronParameters"],
         "rotation": ["Rotation", "ring_layout"],
         "settings": ["FitSettings"],
-        "synaptic_kernel": ["SynapticKernel"],
-        "traces": ["Traces", "synaptic_traces"],
+        "synapses": ["SynapticKernel", "Traces", "synaptic_traces"],
     },
 )

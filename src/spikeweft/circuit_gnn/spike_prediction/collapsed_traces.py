@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import NeuronParameters
-from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, TraceParts, Traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN, TraceParts, Traces
 
 
 class Drives(NamedTuple):

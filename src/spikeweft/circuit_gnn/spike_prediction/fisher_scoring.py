@@ -20,7 +20,7 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     NeuronParameters,
     evaluate,
 )
-from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts
 
 _STEADY = 1e-6
 _LEAST_DAMPING = 1e-9

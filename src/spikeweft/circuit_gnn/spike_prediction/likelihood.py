@@ -17,7 +17,7 @@ from jaxtyping import Float, Float32, Int
 from torch import Tensor
 
 from spikeweft.circuit_gnn.spike_prediction.link import Link, softplus_of
-from spikeweft.circuit_gnn.spike_prediction.traces import TraceParts, Traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts, Traces
 from spikeweft.runtime.parallel import side_by_side
 
 _CHUNK = 8192

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import (
     HiddenNeurons,
     mean_field_traces,
 )
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import (
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import (
     N_OWN,
     QUADRATURE_STEP_S,
     TraceBuffer,

@@ -20,7 +20,7 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     likelihood_derivatives,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
-from spikeweft.circuit_gnn.spike_prediction.traces import N_OWN, TraceParts
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN, TraceParts
 
 _FIRST_PRECISION = 10.0
 _HIGHEST_PRECISION = 1e9

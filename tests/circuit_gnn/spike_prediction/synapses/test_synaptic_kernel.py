@@ -3,7 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import TAU_RANGE_S, SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import (
+    TAU_RANGE_S,
+    SynapticKernel,
+)
 
 SINGLE = SynapticKernel.exponential(0.01)
 MIXED = SynapticKernel(taus_s=(0.005, 0.04), shares=(0.8, 0.2), latency_s=0.002)

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from spikeweft.circuit_gnn.spike_prediction.hidden_neurons import (
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import (
     HiddenNeurons,
     Places,
     mean_field_traces,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import synaptic_traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import synaptic_traces
 from spikeweft.data.directions import interpolation, ring_places
 from spikeweft.data.recording import Recording
 

@@ -16,8 +16,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.trace_kernel import follow_epoch
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.trace_kernel import follow_epoch
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.runtime.parallel import n_side_by_side, side_by_side

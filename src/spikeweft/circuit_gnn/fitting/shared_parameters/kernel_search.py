@@ -11,8 +11,8 @@ import numpy as np
 
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.trials import Tried, at_vertex, tried_kernel
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import LONGEST_LATENCY_S
+from spikeweft.circuit_gnn.fitting.shared_parameters.trials import Tried, at_vertex, tried_kernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import LONGEST_LATENCY_S
 
 COARSE, FINE = 0.4, 0.12
 """Widths of the parabolas along a coordinate of the kernel, far from its place and near it."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spikeweft.circuit_gnn.spike_prediction.hidden_placement import (
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.placement import (
     mixtures_between,
     neighbours,
     positions,

@@ -8,7 +8,7 @@ import numpy as np
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.link import LinkShape
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 
 
 class Tried(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.trials import Tried, at_vertex, tried_link
+from spikeweft.circuit_gnn.fitting.shared_parameters.trials import Tried, at_vertex, tried_link
 from spikeweft.circuit_gnn.spike_prediction.link import LinkShape
 
 FURTHER_POWERS = (2.5,)

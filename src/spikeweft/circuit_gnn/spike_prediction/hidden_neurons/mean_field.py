@@ -7,15 +7,15 @@ import numba
 import numpy as np
 from jaxtyping import Bool, Float
 
-from spikeweft.circuit_gnn.spike_prediction.hidden_placement import (
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.placement import (
     mixtures_between,
     neighbours,
     positions,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes, add_up
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import Traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import Traces
 from spikeweft.data.directions import interpolation
 
 _ROUNDING_S = 1e-7

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spikeweft.circuit_gnn.fitting.trials import Tried, at_vertex
+from spikeweft.circuit_gnn.fitting.shared_parameters.trials import Tried, at_vertex
 
 WIDTH = 0.5
 

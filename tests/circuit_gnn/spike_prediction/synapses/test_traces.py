@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.traces import (
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import (
     N_OWN,
     OWN_TAUS_S,
     QUADRATURE_STEP_S,

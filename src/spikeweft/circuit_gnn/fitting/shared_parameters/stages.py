@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState
-from spikeweft.circuit_gnn.fitting.kernel_search import (
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters.kernel_search import (
     COARSE,
     FINE,
     find_time_constant,
@@ -19,14 +20,13 @@ from spikeweft.circuit_gnn.fitting.kernel_search import (
     try_latencies,
     try_second_exponential,
 )
-from spikeweft.circuit_gnn.fitting.link_search import (
+from spikeweft.circuit_gnn.fitting.shared_parameters.link_search import (
     FURTHER_POWERS,
     climb_bends,
     refine_link,
     try_power,
 )
-from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.rotation_search import (
+from spikeweft.circuit_gnn.fitting.shared_parameters.rotation_search import (
     GAINS,
     GainRefinement,
     try_gain,
@@ -45,7 +45,7 @@ from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation, ring_layout
-from spikeweft.circuit_gnn.spike_prediction.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 
 FIRST_TAU_S = 0.01
 """The time constant from which the search starts."""
