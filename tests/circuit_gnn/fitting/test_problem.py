@@ -2,47 +2,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.circuit_gnn.fitting.conftest import N
 
-from spikeweft.circuit_gnn.fitting import fit_state, settling
+from spikeweft.circuit_gnn.fitting import fit_state
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.shared_parameters.stages import first_state
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL, LinkShape
 from spikeweft.circuit_gnn.spike_prediction.link_path import LinkPath
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
-from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
-from spikeweft.data.recording import Recording
-
-N = 3
-
-
-@pytest.fixture(scope="module")
-def recording():
-    """Three neurons, the second of which tends to follow the first."""
-    rng = np.random.default_rng(0)
-    leading = np.sort(rng.uniform(0.0, 19.0, 300))
-    times = [leading, leading + rng.exponential(0.01, 300), rng.uniform(0.0, 20.0, 300)]
-    return Recording.from_arrays(
-        np.concatenate(times),
-        np.repeat(np.arange(N), 300),
-        epochs_s=np.array([[0.0, 20.0]]),
-        time_resolution_s=1e-4,
-    )
-
-
-@pytest.fixture
-def problem(recording):
-    settings = FitSettings(
-        tau_s=0.01, history_window_s=0.1, n_hidden=0, covariates=(), rotated_by=None, seed=0
-    )
-    return Problem(recording.between(0.0, 0.8), recording.between(0.8, 1.0), settings)
-
-
-@pytest.fixture
-def start(problem):
-    return first_state(problem).current
 
 
 def inputs_of(tau_s):
@@ -105,15 +74,6 @@ def test_a_trial_is_taken_only_where_held_out_spikes_are_clearly_likelier(
 # -- links and kernels --
 
 
-@pytest.fixture
-def settled(problem, start):
-    """Free weights that have settled, and their prior with them."""
-    candidate = problem.stepped(start, 6)
-    for _ in range(3):
-        candidate = problem.stepped(problem.with_estimated_prior(candidate))
-    return candidate
-
-
 def test_units_of_the_drive_do_not_change_the_evidence(problem, start):
     """An exponential link stays one at any bend far below zero: only its units change."""
     exponential = problem.stepped(problem.reshaped(start, EXPONENTIAL), 12)
@@ -172,21 +132,6 @@ def test_the_evidence_does_not_depend_on_the_units_of_traces(problem, settled):
     )
     found, before = evaluate(halved, twice).log_evidence(area_s / 2), problem.log_evidence(settled)
     assert found == pytest.approx(before, abs=0.05)
-
-
-def test_a_settled_fit_keeps_the_proportions_of_its_weights(problem, settled):
-    """All else, and one scale of them, becomes likelier; the kernel too where it may move."""
-    doubled = settled.parameters.values * np.where(settled.parameters.is_weight, 2.0, 1.0)
-    given = replace(
-        settled, parameters=replace(settled.parameters, values=doubled, weights_fixed=True)
-    )
-    before, off = problem.estimate(given).shared_penalised, ~np.eye(N, dtype=bool)
-    for with_kernel in (False, True):
-        found = settling.settled(problem, given, with_kernel=with_kernel)
-        assert problem.estimate(found).shared_penalised > before + 1.0
-        scale = found.parameters.weights[off] / given.parameters.weights[off]
-        np.testing.assert_allclose(scale, scale[0], rtol=1e-6)
-        assert (found.inputs.kernel != given.inputs.kernel) == with_kernel
 
 
 def test_networks_are_smaller_than_the_circuit(recording, problem):

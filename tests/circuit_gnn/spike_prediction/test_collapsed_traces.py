@@ -147,3 +147,17 @@ def test_the_kernel_has_moved_by_its_coefficients_over_that_of_the_drive(traces)
     n = given.n_sources
     values[:, n : n + 3] = np.array([2.0, 0.4, -0.1])
     np.testing.assert_allclose(kernel_change(replace(given, values=values)), [0.2, -0.05])
+
+
+def test_thinned_traces_are_those_of_a_shorter_recording_with_the_same_rates(traces):
+    few, _ = collapse(traces, parameters_of(traces))
+    thin = few.thinned(4)
+    assert thin.exposure_s == pytest.approx(few.exposure_s / 4, rel=0.01)
+    assert np.all(np.abs(thin.n_spikes - few.n_spikes / 4) < len(list(few.parts)))
+    assert thin.n_features == few.n_features
+    for part, whole in zip(thin.parts, few.parts, strict=True):
+        np.testing.assert_array_equal(part.at_times, whole.at_times[::4])
+        for i in range(N):
+            kept = part.at_spikes[part.offsets[i] : part.offsets[i + 1]]
+            spikes = whole.at_spikes[whole.offsets[i] : whole.offsets[i + 1]]
+            np.testing.assert_array_equal(kept, spikes[::4])

@@ -210,3 +210,52 @@ def test_nothing_is_known_of_what_a_neuron_receives_that_is_never_active_with_an
     fit = converged(traces, RECTIFIED, n_steps=2)
     assert np.all(np.isinf(fit.weight_variance[: N - 1]))
     np.testing.assert_array_equal(fit.determined[~np.eye(N, dtype=bool)], 0.0)
+
+
+# -- the prior of own history --
+
+
+def with_history(n, spread, noise, rng):
+    """History of n neurons, drawn around -2, as seen through a noise that is known of each."""
+    seen = known_weights(n, 0.5, 0.1, rng)
+    values, information = seen.values.copy(), np.zeros((n, n + 3, n + 3))
+    np.einsum("iff->if", information)[:] = 1.0 / noise[:, None] ** 2
+    true = -2.0 + rng.normal(0, spread, (n, 3))
+    likeliest = true + rng.normal(0, noise[:, None], (n, 3))
+    derivatives = replace(seen.derivatives, fisher=information, expected=information)
+    return replace(seen, values=values, derivatives=derivatives), likeliest, true
+
+
+def likeliest_under_prior(fit, likeliest, noise):
+    """History between the prior's mean and what the spikes say."""
+    known = 1.0 / (1.0 + fit.history_precision * noise[:, None] ** 2)
+    history = fit.history_mean + known * (likeliest - fit.history_mean)
+    values = fit.values.copy()
+    np.fill_diagonal(values, history[:, 0])
+    values[:, -3:-1] = history[:, 1:]
+    return replace(fit, values=values), history
+
+
+def test_neurons_of_few_spikes_take_their_history_from_those_of_many():
+    rng = np.random.default_rng(0)
+    noise = np.where(np.arange(40) < 20, 0.1, 5.0)
+    fit, likeliest, true = with_history(40, 0.3, noise, rng)
+    for _ in range(30):
+        fit, history = likeliest_under_prior(fit, likeliest, noise)
+        fit = fit.with_estimated_history()
+    np.testing.assert_allclose(fit.history_mean, -2.0, atol=0.3)
+    np.testing.assert_allclose(fit.history_precision**-0.5, 0.3, rtol=0.5)
+    informed, others = np.abs(history - true)[:20], np.abs(history - true)[20:]
+    assert informed.mean() < 0.12
+    assert others.mean() < 0.4 < np.abs(likeliest - true)[20:].mean()
+
+
+def test_neurons_that_are_all_alike_do_not_hold_each_other_where_they_are():
+    """However alike they are, the mean goes where their spikes lead."""
+    noise = np.full(20, 0.1)
+    fit, likeliest, _ = with_history(20, 0.0, noise, np.random.default_rng(1))
+    fit = replace(fit, history_mean=np.full(3, 4.0), history_precision=np.full(3, 1e6))
+    for _ in range(6):
+        fit, _ = likeliest_under_prior(fit, likeliest, noise)
+        fit = fit.with_estimated_history()
+    np.testing.assert_allclose(fit.history_mean, -2.0, atol=0.1)

@@ -1,0 +1,54 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.circuit_gnn.fitting.conftest import N
+
+from spikeweft.circuit_gnn.fitting import settling
+
+
+@pytest.fixture
+def doubled(settled):
+    """The fit with its weights, all twice as large, given."""
+    values = settled.parameters.values * np.where(settled.parameters.is_weight, 2.0, 1.0)
+    parameters = replace(settled.parameters, values=values, weights_fixed=True)
+    return replace(settled, parameters=parameters)
+
+
+def test_a_settled_fit_keeps_the_proportions_of_its_weights(problem, doubled):
+    """All else, and one scale of them, becomes likelier; the kernel too where it may move."""
+    given = doubled
+    before, off = problem.estimate(given).shared_penalised, ~np.eye(N, dtype=bool)
+    for with_kernel in (False, True):
+        found = settling.settled(problem, given, with_kernel=with_kernel)
+        assert problem.estimate(found).shared_penalised > before + 1.0
+        scale = found.parameters.weights[off] / given.parameters.weights[off]
+        np.testing.assert_allclose(scale, scale[0], rtol=1e-6)
+        assert (found.inputs.kernel != given.inputs.kernel) == with_kernel
+
+
+def test_a_start_on_part_of_the_spikes_ends_at_the_same_place(problem, doubled, monkeypatch):
+    """Three spikes of ten lead the way, all of them take the last steps."""
+    whole = settling.settled(problem, doubled)
+    monkeypatch.setattr(settling, "SPIKES_TO_EXPLORE", 80)
+    again = settling.settled(problem, doubled)
+    found, wanted = (problem.estimate(one).shared_penalised for one in (again, whole))
+    assert found == pytest.approx(wanted, abs=1.0)
+    assert problem.estimate(doubled).shared_penalised < found - 1.0
+
+
+def test_settling_again_changes_nothing(problem, doubled):
+    once = settling.settled(problem, doubled)
+    twice = settling.settled(problem, once)
+    found, before = (problem.estimate(one).shared_penalised for one in (twice, once))
+    assert found == pytest.approx(before, abs=0.5)
+
+
+def test_neurons_without_coupling_settle_to_their_rates(problem, settled):
+    """A drive of nothing but zeros says nothing; own history and bias are fitted all the same."""
+    values = np.where(settled.parameters.is_weight, 0.0, settled.parameters.values)
+    parameters = replace(settled.parameters, values=values, weights_fixed=True)
+    found = settling.settled(problem, replace(settled, parameters=parameters))
+    assert np.all(np.isfinite(found.parameters.values))
+    assert found.parameters.history_precision.min() > 1e-3
+    assert not found.parameters.weights.any()
