@@ -7,7 +7,8 @@
 4. Hidden neurons, where asked for: their mean-field activity joins the presynaptic neurons
    (`hidden_neurons_stage`).
 5. Structure: pair networks learn the weights around the current fit; then history, bias and link
-   are fitted again to the structured weights, and so on (`structure_rounds`).
+   are fitted again to the structured weights, and so on (`structure_rounds`); without hidden
+   neurons too, where there are any, and held-out spikes choose.
 6. Choice: structured or free weights or a simpler kind, whichever predicts held-out spikes better.
 
 Held-out spikes, never the true circuit, make every choice.
@@ -21,7 +22,10 @@ import numpy as np
 
 from spikeweft.circuit_gnn.fitting.choice import choice_stages, simpler_stages
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
-from spikeweft.circuit_gnn.fitting.hidden_neurons_stage import hidden_stages
+from spikeweft.circuit_gnn.fitting.hidden_neurons_stage import (
+    hidden_stages,
+    stages_without_hidden,
+)
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.shared_parameters.stages import (
     first_state,
@@ -66,6 +70,7 @@ def stages_of(problem: Problem) -> list[Stage]:
         *simpler_stages(problem),
         *hidden_stages(problem),
         *structure_stages(problem),
+        *stages_without_hidden(problem, structure_stages(problem)),
         *choice_stages(),
     ]
 

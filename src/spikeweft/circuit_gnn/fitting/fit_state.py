@@ -76,6 +76,8 @@ class FitState:
         The best candidates with free weights, and with weights of a network.
     simpler
         Candidates of simpler kinds.
+    alone
+        Free weights before hidden neurons joined, where they were kept.
     nats_before_hidden
         Held-out log-likelihood before hidden neurons joined.
     hidden_gains
@@ -84,6 +86,8 @@ class FitState:
         Shapes of pair networks that were tried.
     shape
         The one that was chosen, by the likelihood itself.
+    with_hidden
+        The state with hidden neurons, while structure is learned without them.
     """
 
     current: Candidate
@@ -94,10 +98,17 @@ class FitState:
     free: Candidate | None = None
     structured: Candidate | None = None
     simpler: tuple[Candidate, ...] = ()
+    alone: Candidate | None = None
     nats_before_hidden: float | None = None
     hidden_gains: tuple[ScoredGain, ...] = ()
     shapes: tuple[ScoredShape, ...] = ()
     shape: ScoredShape | None = None
+    with_hidden: "FitState | None" = None
+
+    @property
+    def best_nats(self) -> float:
+        """Held-out log-likelihood of the better of free and structured weights."""
+        return max(nats_of(self.free), nats_of(self.structured))
 
 
 def clearly_better(nats: float, than: float) -> bool:

@@ -176,5 +176,72 @@ def _keep_if_better(problem: Problem, state: FitState) -> FitState:
     """Keep hidden neurons where held-out spikes are clearly likelier with them."""
     current, before = problem.scored(state.current), state.free
     assert before is not None
-    chosen = current if clearly_better(nats_of(current), nats_of(before)) else before
-    return replace(state, current=chosen, free=chosen)
+    if not clearly_better(nats_of(current), nats_of(before)):
+        return replace(state, current=before)
+    return replace(state, current=current, free=current, alone=before)
+
+
+# -- once structure is known --
+
+
+def stages_without_hidden(problem: Problem, structure: Sequence[Stage]) -> list[Stage]:
+    """Structure without hidden neurons too, where they were kept, and the choice.
+
+    What free weights leave unexplained may look like neurons that are not there, until structure
+    explains it.
+    """
+    if problem.settings.n_hidden == 0:
+        return []
+    go_back = StepSequence(_NAME, ((_go_back, Work()),))
+    choose = StepSequence(_NAME, ((_choose, Work()),))
+    return [go_back, *(WithoutHidden(stage) for stage in structure), choose]
+
+
+def _go_back(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
+    """Free weights as they were before hidden neurons joined."""
+    if state.alone is None:
+        return state
+    return replace(
+        state,
+        current=state.alone,
+        free=state.alone,
+        structured=None,
+        shapes=(),
+        shape=None,
+        alone=None,
+        with_hidden=state,
+    )
+
+
+class WithoutHidden(Stage):
+    """A stage that is gone through again without hidden neurons, where they were kept."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self.n_steps = stage, stage.n_steps
+        self.name = f"{stage.name}, none hidden"
+
+    def is_done(self, state: FitState) -> bool:
+        """Whether its steps are done, or no hidden neurons were kept."""
+        return state.with_hidden is None or self._stage.is_done(state)
+
+    def advance(self, problem: Problem, state: FitState) -> FitState:
+        """The state after its next step."""
+        return self._stage.advance(problem, state)
+
+    def work(self, state: FitState, step: int) -> Work:
+        """Half of it, until it is known whether hidden neurons are kept."""
+        kept = state.alone is not None or state.with_hidden is not None
+        is_open = state.structured is None and state.shape is None and not kept
+        share = 1.0 if kept else 0.5 if is_open else 0.0
+        return self._stage.work(state, step).times(share)
+
+
+def _choose(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
+    """Hidden neurons where held-out spikes are clearly likelier with them, structure and all."""
+    before = state.with_hidden
+    if before is None:
+        return state
+    if not clearly_better(before.best_nats, state.best_nats):
+        return replace(state, with_hidden=None)
+    place = {name: getattr(state, name) for name in ("stage", "step", "n_steps_taken")}
+    return replace(before, alone=None, **place)
