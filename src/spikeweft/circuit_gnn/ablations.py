@@ -48,7 +48,7 @@ class WithoutStructure(CircuitGNN):
 class SingleNetworkProblem(Problem):
     """One network in each round."""
 
-    networks_per_round = (1, 1)
+    networks_per_round = (1, 1, 1)
 
 
 class WithoutEnsembles(CircuitGNN):
