@@ -70,9 +70,11 @@ def test_hidden_neurons_remain_where_they_are_worth_more_than_structure(
 
 
 def test_where_nobody_was_kept_nothing_is_done_again(problem, start):
-    state = replace(kept(start, -20.0), alone=None)
+    state = replace(kept(start, -20.0), alone=None, nats_before_hidden=-90.0)
     assert stage._go_back(problem, state) is state
     assert stage._choose(problem, state) is state
     again = stage.WithoutHidden(StepSequence("structure", ((lambda p, s: s, Work(1.0, 1.0)),)))
     assert again.is_done(state)
     assert again.work(state, 0) == Work()
+    assert again.work(replace(state, nats_before_hidden=None), 0) == Work(0.5, 0.5)
+    assert again.work(kept(start, -20.0), 0) == Work(1.0, 1.0)

@@ -17,18 +17,17 @@ def doubled(settled):
 
 def test_a_settled_fit_keeps_the_proportions_of_its_weights(problem, doubled):
     """All else, and one scale of them, becomes likelier; the kernel too where it may move."""
-    given = doubled
-    before, off = problem.estimate(given).shared_penalised, ~np.eye(N, dtype=bool)
+    before, off = problem.estimate(doubled).shared_penalised, ~np.eye(N, dtype=bool)
     for with_kernel in (False, True):
-        found = settling.settled(problem, given, with_kernel=with_kernel)
+        found = settling.settled(problem, doubled, with_kernel=with_kernel)
         assert problem.estimate(found).shared_penalised > before + 1.0
-        scale = found.parameters.weights[off] / given.parameters.weights[off]
+        scale = found.parameters.weights[off] / doubled.parameters.weights[off]
         np.testing.assert_allclose(scale, scale[0], rtol=1e-6)
-        assert (found.inputs.kernel != given.inputs.kernel) == with_kernel
+        assert (found.inputs.kernel != doubled.inputs.kernel) == with_kernel
 
 
 def test_a_start_on_part_of_the_spikes_ends_at_the_same_place(problem, doubled, monkeypatch):
-    """Three spikes of ten lead the way, all of them take the last steps."""
+    """Some of the spikes lead the way, all of them take the last steps."""
     whole = settling.settled(problem, doubled)
     monkeypatch.setattr(settling, "SPIKES_TO_EXPLORE", 80)
     again = settling.settled(problem, doubled)

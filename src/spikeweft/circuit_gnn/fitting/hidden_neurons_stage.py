@@ -231,8 +231,8 @@ class WithoutHidden(Stage):
     def work(self, state: FitState, step: int) -> Work:
         """Half of it, until it is known whether hidden neurons are kept."""
         kept = state.alone is not None or state.with_hidden is not None
-        is_open = state.structured is None and state.shape is None and not kept
-        share = 1.0 if kept else 0.5 if is_open else 0.0
+        is_known = state.nats_before_hidden is not None and state.current.inputs.hidden is None
+        share = 1.0 if kept else 0.0 if is_known else 0.5
         return self._stage.work(state, step).times(share)
 
 

@@ -85,8 +85,8 @@ def _link_search(some: Costs) -> Steps:
 def _kernel_search(some: Costs) -> Steps:
     return (
         (partial(refine_kernel, width=FINE), _work_of_kernel(some)),
-        (try_latencies, some.on_spikes(n_passes=6, n_traces=3)),
-        (try_second_exponential, some.on_spikes(n_passes=7, n_traces=3)),
+        (try_latencies, some.on_spikes(n_passes=9, n_traces=3)),
+        (try_second_exponential, some.on_spikes(n_passes=10, n_traces=3)),
     )
 
 
