@@ -81,6 +81,19 @@ def test_the_same_seed_simulates_the_same_spikes(elsewhere, neuron_model):
     assert not np.array_equal(a.spike_times_s, c.spike_times_s)
 
 
+def test_a_simulated_sparse_network_is_a_recording_with_its_truth(elsewhere, capsys):
+    words = "simulate sparse OUT.npz --neuron-model poisson --n-observed 20 --minutes 0.5 --seed 1"
+    assert main(words.split()) == 0
+    loaded = load(elsewhere / "OUT.npz")
+    assert loaded.recording.n_neurons == loaded.truth.n_neurons == 20
+    assert loaded.recording.duration_s == pytest.approx(30.0)
+    connected = loaded.truth.weights != 0
+    np.testing.assert_array_equal(np.isfinite(loaded.truth.latency_s), connected)
+    assert f"20 of 60 neurons, {len(loaded.recording.spike_times_s):,} spikes" in (
+        capsys.readouterr().out
+    )
+
+
 def test_an_inference_scores_itself_where_the_truth_is_known(ring_file, elsewhere, capsys):
     assert main(["infer", ring_file, "result", "--seed", "2", "--minutes", "0.2"]) == 0
     printed = capsys.readouterr()
@@ -205,7 +218,9 @@ def test_help_comes_at_once_and_teaches():
     assert "spikeweft demo" in process.stdout
 
 
-@pytest.mark.parametrize("command", ["simulate ring", "infer", "score", "report", "demo"])
+@pytest.mark.parametrize(
+    "command", ["simulate ring", "simulate sparse", "infer", "score", "report", "demo"]
+)
 def test_every_command_explains_itself_by_example(command, capsys):
     assert main([*command.split(), "--help"]) == 0
     assert f"Example: spikeweft {command}" in " ".join(capsys.readouterr().out.split())
@@ -248,6 +263,8 @@ def test_the_version_is_printed(capsys):
         "simulate ring",
         "simulate ring out.npz --neuron-model hodgkin-huxley",
         "simulate ring out.npz --minutes -8",
+        "simulate sparse out.npz --n-neurons 1",
+        "simulate sparse out.npz --neuron-model poisson --n-observed 61 --minutes 0.1",
         "simulate ring out.npz --minutes 0.0000001",
         "simulate ring out.npz --seed -1",
         "simulate ring out.npz --recurrent-strength 0.3",

@@ -183,3 +183,39 @@ def test_xarray_finds_weights_and_errors_by_the_neurons_names():
     certain = data["weights"].where(np.isfinite(data["standard_error"]))
     assert np.isnan(certain.sel(post="a", pre="c"))
     assert float(data["angle_rad"].sel(post="c")) == 4.0
+
+
+def inferred():
+    """Two neurons, of which the second is known to send after 3 ms."""
+    return Connectivity(
+        weights=np.array([[0.0, 0.4], [0.1, 0.0]]),
+        probability=np.array([[0.0, 0.99], [0.2, 0.0]]),
+        latency_s=np.array([[np.nan, 0.003], [np.nan, np.nan]]),
+        excitatory_probability=np.array([0.3, 0.98]),
+        neuron_ids=("a", "b"),
+    )
+
+
+def test_evidence_and_latencies_are_kept_in_a_file(tmp_path):
+    inferred().save(tmp_path / "circuit.nc")
+    again = Connectivity.load(tmp_path / "circuit.nc")
+    for name in ("probability", "latency_s", "excitatory_probability"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(inferred(), name))
+
+
+def test_evidence_and_latencies_go_with_their_neurons():
+    swapped = inferred().select(np.array([1, 0]))
+    assert swapped.probability[1, 0] == 0.99
+    assert swapped.latency_s[1, 0] == 0.003
+    assert swapped.cell_type == ("excitatory", "unknown")
+
+
+def test_edges_and_nodes_of_the_graph_carry_what_is_known():
+    graph = inferred().to_networkx()
+    assert graph.edges["b", "a"] == {"weight": 0.4, "probability": 0.99, "latency_s": 0.003}
+    assert "latency_s" not in graph.edges["a", "b"]
+    assert graph.nodes["b"]["excitatory_probability"] == 0.98
+
+
+def test_without_types_every_cell_is_unknown():
+    assert Connectivity(weights=np.zeros((3, 3))).cell_type == ("unknown",) * 3

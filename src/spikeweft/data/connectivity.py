@@ -1,6 +1,6 @@
 """Connectivity: who drives whom. A simulation's truth and an inferred answer share this type."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +14,20 @@ from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
     import networkx
+
+
+_OF_PAIRS: Mapping[str, dict[str, str]] = {
+    "standard_error": {},
+    "probability": {},
+    "latency_s": {"units": "s"},
+}
+
+_OF_NEURONS: Mapping[str, dict[str, str]] = {
+    "angle_rad": {"units": "rad"},
+    "excitatory_probability": {},
+}
+
+_SURE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +47,13 @@ class Connectivity:
         Standard error of each weight, in the weights' unit, where known.
     angle_rad
         Position of each neuron on the ring (its preferred direction), where known.
+    probability
+        Posterior probability that each connection exists, where it was inferred.
+    latency_s
+        Time from a presynaptic spike to the onset of its effect, where known; NaN where there is
+        no connection.
+    excitatory_probability
+        Probability of each neuron that it excites rather than inhibits, where known.
     metadata
         Where the weights come from: strings and numbers only.
     """
@@ -41,6 +62,9 @@ class Connectivity:
     neuron_ids: tuple[str, ...] = ()
     standard_error: Float[np.ndarray, "post pre"] | None = None
     angle_rad: Float[np.ndarray, " neuron"] | None = None
+    probability: Float[np.ndarray, "post pre"] | None = None
+    latency_s: Float[np.ndarray, "post pre"] | None = None
+    excitatory_probability: Float[np.ndarray, " neuron"] | None = None
     metadata: Mapping[str, str | int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,6 +87,16 @@ class Connectivity:
         return len(self.neuron_ids)
 
     @property
+    def cell_type(self) -> tuple[str, ...]:
+        """Each neuron as "excitatory" or "inhibitory", or "unknown" below a certainty of 95 %."""
+        if self.excitatory_probability is None:
+            return ("unknown",) * self.n_neurons
+        return tuple(
+            "excitatory" if p >= _SURE else "inhibitory" if p <= 1 - _SURE else "unknown"
+            for p in self.excitatory_probability
+        )
+
+    @property
     def informed(self) -> Bool[np.ndarray, "post pre"]:
         """Pairs that the data inform: those whose weight has a finite standard error."""
         if self.standard_error is None:
@@ -77,14 +111,19 @@ class Connectivity:
     def select(self, neurons: np.ndarray) -> Self:
         """Connectivity among some neurons, in the order given."""
         chosen = np.asarray(neurons)
-        error, angle = self.standard_error, self.angle_rad
+        pairs = np.ix_(chosen, chosen)
         return replace(
             self,
-            weights=self.weights[np.ix_(chosen, chosen)],
+            weights=self.weights[pairs],
             neuron_ids=tuple(self.neuron_ids[i] for i in chosen),
-            standard_error=None if error is None else error[np.ix_(chosen, chosen)],
-            angle_rad=None if angle is None else angle[chosen],
+            **{name: values[pairs] for name, values in self._known(_OF_PAIRS).items()},
+            **{name: values[chosen] for name, values in self._known(_OF_NEURONS).items()},
         )
+
+    def _known(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Those of these optional arrays that are there."""
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
     def to_xarray(self) -> xr.Dataset:
         """Labelled arrays with dims `post` and `pre`, the inverse of `from_xarray`."""
@@ -94,10 +133,10 @@ class Connectivity:
             coords={"post": ids, "pre": ids},
             attrs={key: _storable(value) for key, value in self.metadata.items()},
         )
-        if self.standard_error is not None:
-            data["standard_error"] = (("post", "pre"), self.standard_error)
-        if self.angle_rad is not None:
-            data["angle_rad"] = (("post",), self.angle_rad, {"units": "rad"})
+        for name, values in self._known(_OF_PAIRS).items():
+            data[name] = (("post", "pre"), values, _OF_PAIRS[name])
+        for name, values in self._known(_OF_NEURONS).items():
+            data[name] = (("post",), values, _OF_NEURONS[name])
         return data
 
     @classmethod
@@ -117,8 +156,7 @@ class Connectivity:
         return cls(
             weights=data["weights"].transpose("post", "pre").values.astype(float),
             neuron_ids=tuple(str(name) for name in data["post"].values),
-            standard_error=_values(data, "standard_error"),
-            angle_rad=_values(data, "angle_rad"),
+            **{name: _values(data, name) for name in (*_OF_PAIRS, *_OF_NEURONS)},
             metadata={str(key): _plain(value) for key, value in data.attrs.items()},
         )
 
@@ -145,10 +183,10 @@ class Connectivity:
     ) -> "networkx.DiGraph":
         """The circuit as a directed graph for NetworkX, an edge from `pre` to `post` per weight.
 
-        Nodes are neuron names, with `angle_rad` where known; edges have `weight`, and
-        `standard_error` where the data inform the weight; the graph has the metadata. Matrices that
-        NetworkX makes are `[pre, post]`, the transpose of `weights`. Parameters are those of
-        `to_sparse`.
+        Nodes are neuron names, with `angle_rad` and `excitatory_probability` where known; edges
+        have `weight`, and `standard_error`, `probability` and `latency_s` where known; the graph
+        has the metadata. Matrices that NetworkX makes are `[pre, post]`, the transpose of
+        `weights`. Parameters are those of `to_sparse`.
 
         Raises
         ------
@@ -181,13 +219,12 @@ class Connectivity:
         return pairs & (np.abs(self.weights) > threshold)
 
     def _of_neuron(self, neuron: int) -> dict[str, Any]:
-        return {} if self.angle_rad is None else {"angle_rad": float(self.angle_rad[neuron])}
+        return {name: float(values[neuron]) for name, values in self._known(_OF_NEURONS).items()}
 
     def _of_pair(self, post: int, pre: int) -> dict[str, Any]:
-        known = {"weight": float(self.weights[post, pre])}
-        if self.standard_error is not None and self.informed[post, pre]:
-            known["standard_error"] = float(self.standard_error[post, pre])
-        return known
+        known = {name: float(values[post, pre]) for name, values in self._known(_OF_PAIRS).items()}
+        finite = {name: value for name, value in known.items() if np.isfinite(value)}
+        return {"weight": float(self.weights[post, pre]), **finite}
 
     def save(self, path: str | Path) -> None:
         """Write a netCDF file that `xarray.open_dataset` reads."""

@@ -172,7 +172,7 @@ def _threshold_kernel(columns, drive, n_steps, decay, critical_drive, noise_sd, 
         for i in range(n):
             drive[i] *= decay
         if count + n > len(steps):
-            steps, neurons = _longer(steps, n), _longer(neurons, n)
+            steps, neurons = longer(steps, n), longer(neurons, n)
         for j in range(n):
             if fired[j]:
                 steps[count], neurons[count] = step, j
@@ -199,7 +199,7 @@ def _lnp_kernel(columns, drive, n_steps, decay, critical_drive, gain, rng):
         while wait < 0:
             j = np.searchsorted(cumulative, rng.random() * total, side="right")
             if count == len(steps):
-                steps, neurons = _longer(steps, 1), _longer(neurons, 1)
+                steps, neurons = longer(steps, 1), longer(neurons, 1)
             steps[count], neurons[count] = step, j
             count += 1
             _receive(drive, columns, j)
@@ -217,7 +217,8 @@ def _receive(drive, columns, j):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _longer(buffer, spare):
+def longer(buffer, spare):
+    """The same buffer with twice its room, and some to spare."""
     longer = np.empty(2 * len(buffer) + spare, buffer.dtype)
     longer[: len(buffer)] = buffer
     return longer

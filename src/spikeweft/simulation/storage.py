@@ -79,10 +79,20 @@ def save_simulation(
     arrays = {
         **recording_arrays(recording),
         "weights": truth.weights,
+        **_details(truth),
         "network": np.array(json.dumps(dict(truth.metadata))),
     }
     with writing_whole(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
+
+
+def _details(truth: Connectivity) -> dict[str, np.ndarray]:
+    """What else is known of the true connections."""
+    details = {
+        "latency_s": truth.latency_s,
+        "excitatory_probability": truth.excitatory_probability,
+    }
+    return {name: values for name, values in details.items() if values is not None}
 
 
 def check_new_npz(path: str | Path, *, force: bool = False) -> Path:

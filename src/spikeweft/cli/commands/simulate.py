@@ -58,3 +58,72 @@ def ring(
     recording = simulate(network, 60.0 * minutes, np.random.default_rng(seed))
     save_simulation(out, recording, network.connectivity, force=force)
     print(f"{out}: {recording.n_neurons} neurons, {len(recording.spike_times_s):,} spikes")
+
+
+@simulate_app.command
+def sparse(
+    out: Path,
+    /,
+    *,
+    neuron_model: Literal["izhikevich", "integrate-and-fire", "poisson"] = "izhikevich",
+    minutes: Annotated[float, Minutes] = 60.0,
+    n_neurons: Annotated[int | None, Count] = None,
+    n_observed: Annotated[int | None, Count] = None,
+    seed: Annotated[int, Count] = 0,
+    force: bool = False,
+) -> None:
+    """Simulate a sparse network of excitatory and inhibitory neurons with synaptic delays.
+
+    Example: `spikeweft simulate sparse slice.npz --neuron-model integrate-and-fire --minutes 40`
+
+    Neurons share slow states or bursts, which look like connections where there are none. The
+    file holds `spike_times` (s), `spike_units`, and of the neurons observed the true
+    `weights[post, pre]`, `latency_s[post, pre]` and which of them excite.
+
+    Parameters
+    ----------
+    out
+        File to write, ending in .npz.
+    neuron_model
+        Izhikevich's neurons, leaky integrate-and-fire ones with network bursts, or Poisson
+        neurons with a slow state.
+    minutes
+        Length of the recording.
+    n_neurons
+        Neurons of the network: 1,000 of Izhikevich's, 60 of the others.
+    n_observed
+        How many of them, chosen at random, are in the file: 100 of Izhikevich's, all of the others.
+    seed
+        The same seed gives the same circuit and the same spikes.
+    force
+        Overwrite a file that exists.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from spikeweft.simulation.partial_observation import observe
+    from spikeweft.simulation.sparse_networks.integrate_and_fire import IntegrateAndFireNetwork
+    from spikeweft.simulation.sparse_networks.izhikevich import IzhikevichNetwork
+    from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
+    from spikeweft.simulation.storage import check_new_npz, save_simulation
+
+    check_new_npz(out, force=force)
+    network = {
+        "izhikevich": IzhikevichNetwork(wiring_seed=seed),
+        "integrate-and-fire": IntegrateAndFireNetwork(wiring_seed=seed),
+        "poisson": SparsePoissonNetwork(wiring_seed=seed),
+    }[neuron_model]
+    if n_neurons is not None:
+        network = replace(network, n_neurons=n_neurons)
+    if n_observed is None:
+        n_observed = min(100, network.n_neurons)
+    rng = np.random.default_rng(seed)
+    recording = network.simulate(60.0 * minutes, rng)
+    seen = observe(recording, network.connectivity, n_observed, rng)
+    save_simulation(out, seen.recording, seen.connectivity, force=force)
+    n_connections = int((seen.connectivity.weights != 0).sum())
+    print(
+        f"{out}: {n_observed} of {network.n_neurons} neurons, "
+        f"{len(seen.recording.spike_times_s):,} spikes, {n_connections} connections"
+    )

@@ -226,8 +226,25 @@ def read_truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:
         weights=weights,
         neuron_ids=tuple(_texts(arrays, "neuron_ids")),
         angle_rad=angle,
+        latency_s=_like(weights, "latency_s", arrays, path),
+        excitatory_probability=_like(weights[:, 0], "excitatory_probability", arrays, path),
         metadata=_network(arrays, path),
     )
+
+
+def _like(
+    wanted: np.ndarray, key: str, arrays: Mapping[str, np.ndarray], path: Path
+) -> np.ndarray | None:
+    """Another array of the truth, of the same shape as a known one; None where there is none."""
+    if key not in arrays:
+        return None
+    values = _numbers(arrays, key, path)
+    if values.shape != wanted.shape:
+        raise InputError(
+            f"the {key} in {path} has the shape {values.shape}, not {wanted.shape} as the weights "
+            "need; correct it or leave it out"
+        )
+    return values
 
 
 def _network(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str | int | float]:

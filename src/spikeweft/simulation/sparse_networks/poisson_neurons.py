@@ -1,0 +1,117 @@
+"""Sparse networks of Poisson neurons that share a slow state: a GLM of known parameters."""
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+from numba import njit
+
+from spikeweft.simulation.sparse_networks.sparse_network import SparseNetwork
+from spikeweft.simulation.sparse_networks.synapses import (
+    DelayedSynapses,
+    bernoulli_synapses,
+    excitatory,
+)
+from spikeweft.simulation.spike_kernels import Spikes, longer
+
+_SYNAPSE_S, _STATE_S, _REFRACTORY_S = 0.004, 0.12, 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparsePoissonNetwork(SparseNetwork):
+    """Log rate = baseline + gain · shared state + weights · delayed traces - refractoriness.
+
+    A connection adds its weight to the log rate, decaying in 4 ms. The shared state is an
+    Ornstein-Uhlenbeck process of 120 ms. Without connections (a probability of 0) this is a
+    population whose neurons only share a state.
+
+    Attributes
+    ----------
+    connection_probability
+        Chance that a neuron sends to another.
+    excitatory_weight, inhibitory_weight
+        Mean size of a weight in the log rate.
+    median_rate_hz, median_gain
+        Medians of the log-normal baselines and gains.
+    """
+
+    n_neurons: int = 60
+    connection_probability: float = 0.06
+    excitatory_weight: float = 0.84
+    inhibitory_weight: float = 1.18
+    longest_delay_ms: int = 15
+    median_rate_hz: float = 1.8
+    median_gain: float = 0.67
+    refractoriness: float = 3.0
+
+    def synapses(self, rng: np.random.Generator) -> DelayedSynapses:
+        """One circuit."""
+        return bernoulli_synapses(
+            excitatory(self.n_neurons, self.excitatory_fraction),
+            self.connection_probability,
+            (self.excitatory_weight, -self.inhibitory_weight),
+            self.longest_delay_ms,
+            rng,
+        )
+
+    def spikes(self, synapses: DelayedSynapses, n_steps: int, rng: np.random.Generator) -> Spikes:
+        """Spikes of this many steps, starting from rest."""
+        baseline = np.log(self.median_rate_hz * self.time_step_s) + 0.5 * rng.standard_normal(
+            self.n_neurons
+        )
+        gain = self.median_gain * rng.lognormal(0.0, 0.5, self.n_neurons)
+        decays = np.exp(-self.time_step_s / np.array([_SYNAPSE_S, _STATE_S, _REFRACTORY_S]))
+        return Spikes(
+            *_poisson_kernel(
+                *synapses.outgoing(self.time_step_s),
+                baseline,
+                gain,
+                decays,
+                self.refractoriness,
+                n_steps,
+                rng,
+            )
+        )
+
+
+@njit(cache=True, nogil=True)
+@no_type_check  # numba compiles it; its caller above is checked
+def _poisson_kernel(
+    first,
+    post,
+    delay_steps,
+    weight,
+    longest_delay,
+    baseline,
+    gain,
+    decays,
+    refractoriness,
+    n_steps,
+    rng,
+):
+    n, n_buffered = len(baseline), longest_delay + 1
+    arriving = np.zeros((n_buffered, n))
+    drive, own = np.zeros(n), np.zeros(n)
+    synapse_decay, state_decay, own_decay = decays
+    state_noise = np.sqrt(1 - state_decay**2)
+    state = 0.0
+    steps, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    for step in range(n_steps):
+        slot = step % n_buffered
+        state = state_decay * state + state_noise * rng.standard_normal()
+        for i in range(n):
+            drive[i] = drive[i] * synapse_decay + arriving[slot, i]
+            arriving[slot, i] = 0.0
+            own[i] *= own_decay
+            log_rate = baseline[i] + gain[i] * state + drive[i] - refractoriness * own[i]
+            if rng.random() >= 1 - np.exp(-np.exp(log_rate)):
+                continue
+            own[i] += 1.0
+            if count == len(steps):
+                steps, neurons = longer(steps, 1), longer(neurons, 1)
+            steps[count], neurons[count] = step, i
+            count += 1
+            for synapse in range(first[i], first[i + 1]):
+                later = (step + delay_steps[synapse]) % n_buffered
+                arriving[later, post[synapse]] += weight[synapse]
+    return steps[:count], neurons[:count]

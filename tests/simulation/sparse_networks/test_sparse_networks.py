@@ -1,0 +1,129 @@
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from spikeweft.data.readers.load import load
+from spikeweft.errors import InputError
+from spikeweft.simulation.sparse_networks.integrate_and_fire import IntegrateAndFireNetwork
+from spikeweft.simulation.sparse_networks.izhikevich import IzhikevichNetwork
+from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
+from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses
+from spikeweft.simulation.storage import save_simulation
+
+NETWORKS = [
+    IzhikevichNetwork(n_neurons=60, mean_out_degree=6),
+    IntegrateAndFireNetwork(),
+    SparsePoissonNetwork(),
+]
+ALL_KINDS = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: type(network).__name__)
+
+
+@ALL_KINDS
+def test_a_seed_decides_every_spike(network):
+    first, again, other = (network.simulate(5.0, np.random.default_rng(s)) for s in (6, 6, 7))
+    np.testing.assert_array_equal(first.spike_times_s, again.spike_times_s)
+    np.testing.assert_array_equal(first.spike_neurons, again.spike_neurons)
+    assert not np.array_equal(first.spike_times_s, other.spike_times_s)
+
+
+@ALL_KINDS
+def test_the_wiring_has_a_seed_of_its_own(network):
+    circuit, other = network.connectivity, replace(network, wiring_seed=1).connectivity
+    np.testing.assert_array_equal(circuit.weights, network.connectivity.weights)
+    assert not np.array_equal(circuit.weights, other.weights)
+
+
+@ALL_KINDS
+def test_a_neuron_only_excites_or_only_inhibits(network):
+    circuit = network.connectivity
+    excites = np.array([kind == "excitatory" for kind in circuit.cell_type])
+    assert excites.sum() == 48
+    assert np.all(circuit.weights[:, excites] >= 0)
+    assert np.all(circuit.weights[:, ~excites] <= 0)
+    assert not np.any(np.diag(circuit.weights))
+
+
+@ALL_KINDS
+def test_only_connections_have_a_latency(network):
+    circuit = network.connectivity
+    np.testing.assert_array_equal(np.isfinite(circuit.latency_s), circuit.weights != 0)
+    assert np.nanmin(circuit.latency_s) >= 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneStrongSynapse:
+    """Neuron 0 sends to neuron 1 alone, which fires at once."""
+
+    weight: float
+    latency_s: float = 0.007
+
+    def of(self, n_neurons):
+        weights, delay_s = np.zeros((2, n_neurons, n_neurons))
+        weights[1, 0], delay_s[1, 0] = self.weight, self.latency_s
+        return DelayedSynapses(weights, delay_s)
+
+
+@pytest.mark.parametrize(
+    ("network", "weight", "rise_s"),
+    [(NETWORKS[0], 60.0, 0.002), (NETWORKS[1], 60.0, 0.002), (NETWORKS[2], 7.0, 0.001)],
+    ids=["izhikevich", "integrate and fire", "poisson"],
+)
+def test_a_spike_acts_after_its_latency_and_no_earlier(network, weight, rise_s):
+    synapses = OneStrongSynapse(weight=weight).of(network.n_neurons)
+    n_steps = round(120.0 / network.time_step_s)
+    spikes = network.spikes(synapses, n_steps, np.random.default_rng(2))
+    sent, received = (spikes.steps[spikes.neurons == neuron] for neuron in (0, 1))
+    lag = (received[None] - sent[:, None]) * network.time_step_s
+
+    def rate(from_s, to_s):
+        inside = (lag > from_s - 1e-9) & (lag < to_s - 1e-9)
+        return inside.sum() / len(sent) / (to_s - from_s)
+
+    before = rate(0.002, 0.007)
+    assert rate(0.007, 0.007 + rise_s) > 100.0
+    assert before < 15.0
+
+
+@ALL_KINDS
+def test_a_network_without_synapses_runs(network):
+    none = DelayedSynapses(*np.zeros((2, network.n_neurons, network.n_neurons)))
+    spikes = network.spikes(none, 10_000, np.random.default_rng(0))
+    assert np.all(np.diff(spikes.steps) >= 0)
+
+
+def test_truth_is_stored_with_the_recording(tmp_path):
+    network = NETWORKS[2]
+    save_simulation(
+        tmp_path / "sparse.npz",
+        network.simulate(2.0, np.random.default_rng(0)),
+        network.connectivity,
+    )
+    truth = load(tmp_path / "sparse.npz").truth
+    np.testing.assert_array_equal(truth.weights, network.connectivity.weights)
+    np.testing.assert_array_equal(truth.latency_s, network.connectivity.latency_s)
+    assert truth.cell_type == network.connectivity.cell_type
+
+
+def test_a_latency_of_another_shape_is_refused(tmp_path):
+    path = tmp_path / "sparse.npz"
+    np.savez(
+        path,
+        spike_times=[0.1, 0.2],
+        spike_units=[0, 1],
+        weights=np.zeros((2, 2)),
+        latency_s=np.zeros(2),
+    )
+    with pytest.raises(InputError, match=r"latency_s .* has the shape \(2,\)"):
+        load(path)
+
+
+@pytest.mark.parametrize("settings", [{"n_neurons": 1}, {"excitatory_fraction": 1.0}])
+def test_settings_that_make_no_network_are_refused(settings):
+    with pytest.raises(InputError):
+        SparsePoissonNetwork(**settings)
+
+
+def test_a_recording_shorter_than_a_step_is_refused():
+    with pytest.raises(InputError, match="shorter than one step"):
+        NETWORKS[2].simulate(1e-5, np.random.default_rng(0))
