@@ -29,6 +29,7 @@ from spikeweft.graph_networks.nri import NRI
 from spikeweft.graph_networks.yoon_gnn import YoonGNN
 from spikeweft.simulation.networks import Network, simulate
 from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.synapse_model.estimator import SynapseModel
 
 ESTIMATORS = [
     PoissonGLM(bin_s=0.005),
@@ -44,6 +45,7 @@ ESTIMATORS = [
     SeqNMF(),
     NRI(n_epochs=4, batch_size=512),
     NemosGLM(bin_s=0.005),
+    SynapseModel(),
 ]
 
 GIVES_NO_SIGN = {

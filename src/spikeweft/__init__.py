@@ -1,8 +1,9 @@
 """spikeweft finds out, from spikes alone, which neurons drive which.
 
-**Data** – a recording – come in; a **method** (`circuit_gnn`, `graph_networks`, `baselines`) infers
-the connectivity and predicts spikes; **evaluation** compares it with the truth and with what any
-method could reach; **reporting** shows it; **inference** does all of this in one call.
+**Data** – a recording – come in; a **method** (`circuit_gnn`, `synapse_model`, `graph_networks`,
+`baselines`) infers the connectivity and predicts spikes; **evaluation** compares it with the truth
+and with what any method could reach; **reporting** shows it; **inference** does all of this in one
+call.
 
 Conventions, the same everywhere:
 
@@ -39,5 +40,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "results.result": ["read_result"],
         "simulation.networks": ["simulate"],
         "simulation.ring_networks": ["lnp_ring", "threshold_ring"],
+        "synapse_model.estimator": ["SynapseModel"],
     },
 )

@@ -1,0 +1,15 @@
+"""The evidence for each connection: a sharp onset after a spike, on what any pair may show."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "connection_prior": ["ConnectionPrior"],
+        "empirical_bayes": ["PairInference", "infer_connections"],
+        "kernel_shapes": ["KernelShapes"],
+        "pair_counts": ["PairCounts", "count_pairs_of"],
+        "pair_posterior": ["PairPosterior", "posterior_of"],
+        "smooth_null": ["SmoothNull"],
+    },
+)

@@ -1,0 +1,259 @@
+"""Connections and what they have in common, in turn: expectation-maximisation over all pairs."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.runtime.parallel import side_by_side
+from spikeweft.synapse_model.connections.cell_types import probability_excitatory
+from spikeweft.synapse_model.connections.connection_prior import (
+    ConnectionPrior,
+    chance_of,
+    distribution_of,
+)
+from spikeweft.synapse_model.connections.kernel_shapes import KernelShapes
+from spikeweft.synapse_model.connections.pair_counts import PairCounts
+from spikeweft.synapse_model.connections.pair_posterior import (
+    PairPosterior,
+    chunks,
+    posterior_of,
+)
+from spikeweft.synapse_model.connections.smooth_null import (
+    SCALES,
+    SmoothNull,
+    broad_components,
+    covariances,
+    estimate_variances,
+)
+
+_MOST_PAIRS, _MOST_NULL_PAIRS = 1500, 200
+"""From more, what pairs have in common is estimated from a random choice."""
+
+_FIRST_VARIANCE = 0.003
+
+_LIKELY_UNCONNECTED = 0.8
+"""Share of all pairs, those with the smallest residuals, that the first null is estimated from."""
+
+_N_BROAD = 2
+
+_FIRST_SCORING_STEPS, _SCORING_STEPS = 4, 2
+
+
+class PairInference(NamedTuple):
+    """What is inferred of every ordered pair, excitatory first, inhibitory second.
+
+    Attributes
+    ----------
+    probability
+        Of each kind of connection, given the type of the neuron that sends it.
+    kernel
+        Posterior mean of what a spike adds to the log rate at each lag from one step on.
+    area, area_sd
+        Posterior mean and standard deviation of the kernel's sum over lags.
+    latency_s, latency_sd_s
+        Mean and standard deviation of the latency of the more likely kind, if it exists.
+    prior
+        What connections have in common.
+    """
+
+    probability: Float[np.ndarray, "post pre 2"]
+    kernel: Float[np.ndarray, "post pre lag"]
+    area: Float[np.ndarray, "post pre"]
+    area_sd: Float[np.ndarray, "post pre"]
+    latency_s: Float[np.ndarray, "post pre"]
+    latency_sd_s: Float[np.ndarray, "post pre"]
+    prior: ConnectionPrior
+
+
+def infer_connections(
+    counts: PairCounts,
+    n_neurons: int,
+    rng: np.random.Generator,
+    n_iterations: int,
+    prior: ConnectionPrior | None = None,
+) -> PairInference:
+    """Connections of all pairs.
+
+    Parameters
+    ----------
+    counts
+        All pairs.
+    n_neurons
+        How many neurons there are.
+    rng
+        Chooses the pairs of large recordings.
+    n_iterations
+        How often the prior is estimated.
+    prior
+        Where to start; few connections and a broad null where not given.
+    """
+    shapes = KernelShapes.of(counts.step_s, counts.n_lags)
+    components = covariances(counts.lags_s)
+    is_first = prior is None
+    prior = _first_prior(counts, shapes, components, n_neurons, rng) if prior is None else prior
+    for iteration in range(n_iterations):
+        chosen = _choose(np.arange(counts.n_pairs), _MOST_PAIRS, rng)
+        narrow_too = not is_first or iteration >= _N_BROAD
+        prior = _updated(counts.of(chosen), shapes, components, prior, narrow_too, rng)
+    return _of_all(counts, shapes, SmoothNull.of(components, prior.variances), prior)
+
+
+def _first_prior(
+    counts: PairCounts,
+    shapes: KernelShapes,
+    components: Float[np.ndarray, "component lag lag"],
+    n_neurons: int,
+    rng: np.random.Generator,
+) -> ConnectionPrior:
+    misfit = ((counts.observed - counts.expected) ** 2 / (counts.expected + 1)).sum(1)
+    ordinary = np.flatnonzero(misfit <= np.quantile(misfit, _LIKELY_UNCONNECTED))
+    rows = _choose(ordinary, _MOST_NULL_PAIRS, rng)
+    broad = broad_components()
+    variances = estimate_variances(
+        counts.of(rows),
+        np.ones(len(rows)),
+        np.ones(len(rows)),
+        components,
+        np.where(broad, _FIRST_VARIANCE, 0.0),
+        broad,
+        _FIRST_SCORING_STEPS,
+    )
+    return ConnectionPrior.first(shapes, n_neurons, variances)
+
+
+def _choose(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def _updated(
+    counts: PairCounts,
+    shapes: KernelShapes,
+    components: Float[np.ndarray, "component lag lag"],
+    prior: ConnectionPrior,
+    narrow_too: bool,
+    rng: np.random.Generator,
+) -> ConnectionPrior:
+    """The prior from the posterior of these pairs."""
+    null = SmoothNull.of(components, prior.variances)
+    parts = side_by_side(
+        lambda rows: posterior_of(counts.of(rows), shapes, null, prior), _rows(counts)
+    )
+    number = np.sum([part.kernels.sum((0, 1)) for part in parts], axis=0).reshape(2, *shapes.dims)
+    of_type = np.stack([prior.excitatory, 1 - prior.excitatory], axis=1)
+    n_pairs = (of_type[counts.second] + of_type[counts.first]).sum(0)
+    excitatory = _types(counts, parts, prior)
+    scale = np.concatenate([part.scale for part in parts])
+    unconnected = np.concatenate([part.unconnected for part in parts])
+    rows = _choose(np.flatnonzero(unconnected > 0.5), _MOST_NULL_PAIRS, rng)
+    return replace(
+        prior,
+        sent=chance_of(number.sum((1, 2, 3)), n_pairs),
+        strength=distribution_of(number.sum((2, 3))),
+        latency=distribution_of(number.sum((1, 3))),
+        shape=distribution_of(number.sum((1, 2))),
+        scale=(scale.sum(0) + 2) / (len(scale) + 2 * len(SCALES)),
+        excitatory=excitatory,
+        excitatory_share=(excitatory.sum() + 1) / (len(excitatory) + 2),
+        variances=estimate_variances(
+            counts.of(rows),
+            unconnected[rows] ** 2,
+            SCALES[scale[rows].argmax(1)],
+            components,
+            prior.variances,
+            broad_components() | narrow_too,
+            _SCORING_STEPS,
+        ),
+    )
+
+
+def _rows(counts: PairCounts) -> list[np.ndarray]:
+    return [np.arange(counts.n_pairs)[part] for part in chunks(counts.n_pairs)]
+
+
+def _types(
+    counts: PairCounts, parts: list[PairPosterior], prior: ConnectionPrior
+) -> Float[np.ndarray, " neuron"]:
+    factor = np.concatenate([part.log_bayes_factor for part in parts])
+    return probability_excitatory(
+        np.concatenate([factor[:, 0], factor[:, 1]]),
+        np.concatenate([counts.second, counts.first]),
+        len(prior.excitatory),
+        prior.sent,
+        prior.excitatory_share,
+    )
+
+
+class _Moments(NamedTuple):
+    """Of the kernels of each pair, direction and kind: sums over kernels by their probability."""
+
+    kernel: Float[np.ndarray, "pair direction lag"]
+    area: Float[np.ndarray, "pair direction"]
+    squared_area: Float[np.ndarray, "pair direction"]
+    latency_s: Float[np.ndarray, "pair direction 2"]
+    squared_latency: Float[np.ndarray, "pair direction 2"]
+
+    @classmethod
+    def of(cls, kernels: np.ndarray, shapes: KernelShapes) -> "_Moments":
+        areas = shapes.log_factor.sum(2)
+        at_s = np.broadcast_to(shapes.latencies_s[:, None], shapes.dims).ravel()
+        return cls(
+            np.einsum("pdka,kal->pdl", kernels, shapes.log_factor, optimize=True),
+            np.einsum("pdka,ka->pd", kernels, areas),
+            np.einsum("pdka,ka->pd", kernels, areas**2),
+            kernels @ at_s,
+            kernels @ at_s**2,
+        )
+
+
+def _of_all(
+    counts: PairCounts, shapes: KernelShapes, null: SmoothNull, prior: ConnectionPrior
+) -> PairInference:
+    """The posterior of every pair under the final prior, with the types that all of them say."""
+
+    def of_rows(rows: np.ndarray) -> tuple[PairPosterior, _Moments]:
+        posterior = posterior_of(counts.of(rows), shapes, null, prior)
+        without_kernels = posterior._replace(kernels=np.zeros((0, 2, 2, 0)))
+        return without_kernels, _Moments.of(posterior.kernels, shapes)
+
+    parts, moments = map(list, zip(*side_by_side(of_rows, _rows(counts)), strict=True))
+    prior = replace(prior, excitatory=_types(counts, parts, prior))
+    factor = np.concatenate([part.log_bayes_factor for part in parts])
+    under = np.concatenate([part.probability for part in parts])
+    kernel, area, squared_area, latency_s, squared_latency = (
+        np.concatenate(values) for values in zip(*moments, strict=True)
+    )
+    pre = np.stack([counts.second, counts.first], axis=1)
+    probability = _given_type(factor, prior, pre)
+    likelier = under.argmax(2)[..., None]
+
+    def of_likelier(sums: np.ndarray) -> np.ndarray:
+        chosen = np.take_along_axis(sums, likelier, 2) / np.take_along_axis(under, likelier, 2)
+        return chosen[..., 0]
+
+    mean_s = of_likelier(latency_s)
+    spread_s = np.sqrt(np.maximum(of_likelier(squared_latency) - mean_s**2, 0.0))
+    area_sd = np.sqrt(np.maximum(squared_area - area**2, 0.0))
+    n = len(prior.excitatory)
+    values = (probability, kernel, area, area_sd, mean_s, spread_s)
+    return PairInference(*(_ordered(value, counts, n) for value in values), prior=prior)
+
+
+def _given_type(
+    log_bayes_factor: Float[np.ndarray, "pair direction 2"],
+    prior: ConnectionPrior,
+    pre: np.ndarray,
+) -> Float[np.ndarray, "pair direction 2"]:
+    """Probability of each kind of connection: of the type, times that of sending, if of it."""
+    log_odds = np.log(prior.sent) - np.log1p(-prior.sent) + log_bayes_factor
+    of_type = np.stack([prior.excitatory, 1 - prior.excitatory], axis=1)[pre]
+    return of_type / (1 + np.exp(-np.clip(log_odds, -500, 500)))
+
+
+def _ordered(values: np.ndarray, counts: PairCounts, n: int) -> np.ndarray:
+    """Values of pairs and directions as a matrix [post, pre]; the diagonal is 0."""
+    matrix = np.zeros((n, n, *values.shape[2:]))
+    matrix[counts.first, counts.second] = values[:, 0]
+    matrix[counts.second, counts.first] = values[:, 1]
+    return matrix

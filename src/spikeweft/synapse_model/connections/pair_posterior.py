@@ -1,0 +1,158 @@
+"""The nine states of a pair – none, excitatory or inhibitory, in each direction – weighed.
+
+A state's evidence is integrated over the bumps of the null (Laplace) and over all kernels, with
+the mean of what they multiply the counts by in the place of each (a variational bound): given the
+bumps, the two directions touch different lags and are independent.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import logsumexp
+
+from spikeweft.synapse_model.connections.connection_prior import ConnectionPrior
+from spikeweft.synapse_model.connections.kernel_shapes import KernelShapes
+from spikeweft.synapse_model.connections.pair_counts import PairCounts
+from spikeweft.synapse_model.connections.smooth_null import SCALES, SmoothNull
+
+_STATES = [(1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)]
+"""Forward (to the first neuron) and backward: 0 none, 1 excitatory, 2 inhibitory."""
+
+_CHUNK = 400
+
+_FIRST_STEPS, _NEXT_STEPS = 6, 3
+
+_START = 0.5
+"""Share of the null's own bumps from which a connection's are looked for."""
+
+_LEAST_FACTOR = 1e-3
+
+
+class PairPosterior(NamedTuple):
+    """What the spikes say of each pair, by direction (to the first neuron, to the second).
+
+    Attributes
+    ----------
+    probability
+        Of an excitatory, an inhibitory connection.
+    log_bayes_factor
+        Of each against none, whatever the other direction is.
+    unconnected
+        Probability that there is none in either direction.
+    scale
+        Probability of each scale of the null.
+    kernels
+        Probability of each kernel of each connection; sums to `probability`.
+    """
+
+    probability: Float[np.ndarray, "pair direction 2"]
+    log_bayes_factor: Float[np.ndarray, "pair direction 2"]
+    unconnected: Float[np.ndarray, " pair"]
+    scale: Float[np.ndarray, "pair scale"]
+    kernels: Float[np.ndarray, "pair direction 2 kernel"]
+
+
+def chunks(n_pairs: int) -> list[slice]:
+    """The pairs in parts whose kernels fit into memory."""
+    return [slice(start, start + _CHUNK) for start in range(0, n_pairs, _CHUNK)]
+
+
+def posterior_of(
+    counts: PairCounts, shapes: KernelShapes, null: SmoothNull, prior: ConnectionPrior
+) -> PairPosterior:
+    """The posterior of some pairs, few enough for memory."""
+    by_scale = [_evidence(counts, shapes, null.scaled(scale), prior) for scale in SCALES]
+    log_evidence = np.stack([evidence for evidence, _ in by_scale])
+    log_evidence += np.log(prior.scale)[:, None, None, None]
+    log_chance = [_log_state_chance(prior.chance[pre]) for pre in (counts.second, counts.first)]
+    joint = log_evidence + log_chance[0][None, :, :, None] + log_chance[1][None, :, None, :]
+    total = logsumexp(joint, axis=(0, 2, 3))
+    posterior = np.exp(joint - total[None, :, None, None])
+    forward = logsumexp(log_evidence + log_chance[1][None, :, None, :], axis=(0, 3))
+    backward = logsumexp(log_evidence + log_chance[0][None, :, :, None], axis=(0, 2))
+    return PairPosterior(
+        probability=np.stack([posterior.sum((0, 3))[:, 1:], posterior.sum((0, 2))[:, 1:]], axis=1),
+        log_bayes_factor=np.stack(
+            [forward[:, 1:] - forward[:, :1], backward[:, 1:] - backward[:, :1]], axis=1
+        ),
+        unconnected=posterior[:, :, 0, 0].sum(0),
+        scale=posterior.sum((2, 3)).T,
+        kernels=_mean_kernels(posterior, [kernels for _, kernels in by_scale], shapes),
+    )
+
+
+Kernels = dict[tuple[int, int, int], Float[np.ndarray, "pair kernel"]]
+"""Probability of each kernel, by direction and state (forward, backward)."""
+
+
+def _evidence(
+    counts: PairCounts, shapes: KernelShapes, null: SmoothNull, prior: ConnectionPrior
+) -> tuple[Float[np.ndarray, "pair 3 3"], Kernels]:
+    """Log evidence of each state under one null, and the kernels of its connections."""
+    n_lags = counts.n_lags
+    observed, expected = counts.observed, counts.expected
+    ahead, back = slice(n_lags + 1, None), slice(n_lags - 1, None, -1)
+    log_kernel = prior.log_kernel.astype(np.float32)
+    support = [
+        [
+            observed[:, side].astype(np.float32) @ shapes.log_factor[k].T + log_kernel[k]
+            for k in (0, 1)
+        ]
+        for side in (ahead, back)
+    ]
+    alone = null.climb(
+        np.zeros((counts.n_pairs, len(null.basis))), observed, expected, _FIRST_STEPS
+    )
+    evidence = np.empty((counts.n_pairs, 3, 3))
+    evidence[:, 0, 0] = null.log_evidence(alone, observed, expected)
+    kernels: Kernels = {}
+    bumps: dict[tuple[int, int], np.ndarray] = {}
+
+    def directions(state: tuple[int, int], v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log evidence of the connections given the bumps, and what they multiply counts by."""
+        mean = (expected * null.factor(v)).astype(np.float32)
+        log_sum, connected = np.zeros(len(mean)), np.ones_like(expected)
+        for direction, side in enumerate((ahead, back)):
+            kind = state[direction] - 1
+            if kind < 0:
+                continue
+            log_weight = support[direction][kind] - mean[:, side] @ shapes.excess[kind].T
+            largest = log_weight.max(1, keepdims=True)
+            weight = np.exp(log_weight - largest)
+            norm = weight.sum(1, keepdims=True)
+            kernels[(direction, *state)] = weight / norm
+            log_sum += (largest + np.log(norm))[:, 0]
+            factor = 1 + kernels[(direction, *state)] @ shapes.excess[kind]
+            connected[:, side] = np.maximum(factor, _LEAST_FACTOR)
+        return log_sum, connected
+
+    for state in _STATES:
+        forward, backward = state
+        v = _START * alone
+        if forward and backward:
+            v = bumps[forward, 0] + bumps[0, backward] - v
+        _, connected = directions(state, v)
+        v = null.climb(v, observed, expected * connected, _NEXT_STEPS)
+        log_sum, connected = directions(state, v)
+        bumps[state] = v
+        evidence[:, forward, backward] = log_sum + null.log_evidence(
+            v, observed, expected, connected
+        )
+    return evidence, kernels
+
+
+def _log_state_chance(chance: Float[np.ndarray, "pair 2"]) -> Float[np.ndarray, "pair 3"]:
+    chance = np.clip(chance, 1e-12, 1.0)
+    return np.log(np.concatenate([1 - chance.sum(1, keepdims=True), chance], axis=1))
+
+
+def _mean_kernels(
+    posterior: Float[np.ndarray, "scale pair 3 3"], by_scale: list[Kernels], shapes: KernelShapes
+) -> Float[np.ndarray, "pair direction 2 kernel"]:
+    mean = np.zeros((posterior.shape[1], 2, 2, shapes.excess.shape[1]), dtype=np.float32)
+    for of_scale, kernels in zip(posterior, by_scale, strict=True):
+        for (direction, forward, backward), probability in kernels.items():
+            kind = (forward, backward)[direction] - 1
+            mean[:, direction, kind] += of_scale[:, forward, backward, None] * probability
+    return mean

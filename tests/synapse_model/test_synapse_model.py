@@ -1,0 +1,72 @@
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from spikeweft.baselines.cross_correlogram import CrossCorrelogram
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
+from spikeweft.synapse_model.estimator import SynapseModel
+
+
+@cache
+def fitted(seed=0, connection_probability=0.08, minutes=12):
+    network = SparsePoissonNetwork(
+        n_neurons=24,
+        connection_probability=connection_probability,
+        median_rate_hz=4.0,
+        median_gain=0.8,
+        wiring_seed=seed,
+    )
+    recording = network.simulate(60.0 * minutes, np.random.default_rng(seed))
+    return SynapseModel().fit(recording), recording, network.connectivity
+
+
+@pytest.mark.slow
+def test_sparse_connections_are_found_in_spite_of_a_shared_state():
+    model, recording, truth = fitted()
+    pairs = truth.off_diagonal
+    connected = truth.weights[pairs] != 0
+    found = average_precision_score(connected, model.connectivity_.probability[pairs])
+    peers = CrossCorrelogram(window_s=0.02).fit(recording).connectivity_.weights[pairs]
+    assert found > average_precision_score(connected, np.abs(peers)) + 0.1
+    sure = model.connectivity_.probability[pairs] > 0.95
+    assert sure.sum() >= 15
+    assert connected[sure].mean() >= 0.9
+
+
+@pytest.mark.slow
+def test_latencies_and_signs_are_those_of_the_synapses():
+    model, _, truth = fitted()
+    circuit = model.connectivity_
+    sure = (circuit.probability > 0.95) & (truth.weights != 0)
+    error_s = np.abs(circuit.latency_s - truth.latency_s)[sure]
+    assert np.mean(error_s <= 0.001 + 1e-9) >= 0.9
+    assert np.mean(np.sign(circuit.weights[sure]) == np.sign(truth.weights[sure])) >= 0.95
+    assert np.all(np.isfinite(model.latency_sd_s_[sure]))
+
+
+@pytest.mark.slow
+def test_a_shared_state_alone_makes_no_connection():
+    model, _, truth = fitted(seed=1, connection_probability=0.0)
+    assert np.sum(model.connectivity_.probability[truth.off_diagonal] > 0.95) <= 1
+    assert np.all(model.shared_state_gain_.sum(1) > 0.1)
+
+
+@pytest.mark.parametrize(
+    ("step_s", "sentence"), [(0.0, "does not suit latencies"), (0.5, "does not suit latencies")]
+)
+def test_a_step_that_resolves_no_latency_is_refused(step_s, sentence):
+    recording = Recording.from_arrays(np.arange(100) * 0.01, np.arange(100) % 2)
+    with pytest.raises(InputError, match=sentence):
+        SynapseModel(step_s=step_s).fit(recording)
+
+
+def test_epochs_without_a_history_window_are_refused():
+    times_s = np.arange(100) * 0.01
+    epochs_s = np.column_stack([np.arange(20) * 0.05, np.arange(20) * 0.05 + 0.04])
+    recording = Recording.from_arrays(times_s, np.arange(100) % 2, epochs_s=epochs_s)
+    with pytest.raises(InputError, match="no epoch is longer"):
+        SynapseModel().fit(recording)
