@@ -64,6 +64,14 @@ def test_a_step_that_resolves_no_latency_is_refused(step_s, sentence):
         SynapseModel(step_s=step_s).fit(recording)
 
 
+def test_steps_too_coarse_for_onsets_are_warned_about():
+    rng = np.random.default_rng(0)
+    times_s = np.sort(rng.integers(0, 6000, 1000)) * 0.01
+    recording = Recording.from_arrays(times_s, rng.integers(0, 2, 1000))
+    (warning,) = SynapseModel().fit(recording).warnings_
+    assert "steps of 10 ms" in warning
+
+
 def test_epochs_without_a_history_window_are_refused():
     times_s = np.arange(100) * 0.01
     epochs_s = np.column_stack([np.arange(20) * 0.05, np.arange(20) * 0.05 + 0.04])

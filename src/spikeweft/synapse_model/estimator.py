@@ -46,6 +46,8 @@ _FEWEST_FOR_STATE = 8
 
 _SHORTEST_STEP_S = 1e-4
 
+_RESOLVES_ONSETS_S = 0.002
+
 _SURE = 0.5
 """Probability below which no latency is stated."""
 
@@ -124,7 +126,9 @@ class SynapseModel(CircuitEstimator):
                 "epochs"
             )
         artefacts = sorting_artefacts(X)
-        self.warnings_ = tuple(describe_artefacts(X, artefacts)) if resolves_artefacts(X) else ()
+        self.warnings_ = self._coarse() + (
+            tuple(describe_artefacts(X, artefacts)) if resolves_artefacts(X) else ()
+        )
         rates = _Rates(Timeline.of(X, self.step_s_, HISTORY_WINDOW_S))
         with threadpool_limits(1, user_api="blas"):
             self._keep(self._infer(rates, artefacts), rates, X)
@@ -157,6 +161,15 @@ class SynapseModel(CircuitEstimator):
                 "of some milliseconds; use times as they were recorded"
             )
         return max(1, round(self.step_s / X.time_resolution_s)) * X.time_resolution_s
+
+    def _coarse(self) -> tuple[str, ...]:
+        if self.step_s_ <= _RESOLVES_ONSETS_S:
+            return ()
+        return (
+            f"steps of {1e3 * self.step_s_:g} ms do not show the sharp onset by which a connection "
+            "is told from synchrony, so hardly any can be sure; use spike times as they were "
+            "recorded",
+        )
 
     def _keep(self, inferred: PairInference, rates: "_Rates", X: Recording) -> None:
         probability = inferred.probability.sum(2)
