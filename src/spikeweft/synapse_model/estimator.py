@@ -38,7 +38,7 @@ _N_ITERATIONS, _N_NEXT_ITERATIONS = 4, 2
 
 _N_NEWTON, _N_NEXT_NEWTON = 10, 4
 
-_SENT = 0.3
+_SENT = 0.9
 """Probability above which a connection is part of the rate of the neuron that receives it."""
 
 _FEWEST_FOR_STATE = 8

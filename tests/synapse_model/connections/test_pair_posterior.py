@@ -83,6 +83,22 @@ def test_both_directions_of_a_mutual_connection_are_found():
     assert np.all(found.probability[:, 1, 1] > 0.9)
 
 
+@pytest.mark.parametrize("sd", [0.5, 0.8])
+def test_a_connection_back_takes_nothing_from_the_evidence_for_one(sd):
+    """Found together, each has the evidence that it has where the other is known."""
+    shapes, components = KernelShapes.of(STEP_S, N_LAGS), covariances(LAGS_S)
+    variances = np.zeros(len(components))
+    variances[1] = sd**2  # narrow enough to take a connection for a bump
+    null = SmoothNull.of(components, variances)
+    prior = ConnectionPrior.first(shapes, 2, variances)
+    back = kernel(0.002, 0.001, 2.0)[::-1]
+    mutual = counts_of(back[::-1] + back, 20, np.random.default_rng(7), expected=6.0)
+    one_known = replace(mutual, expected=mutual.expected * np.exp(back))
+    together = posterior_of(mutual, shapes, null, prior).log_bayes_factor[:, 0, 0]
+    alone = posterior_of(one_known, shapes, null, prior).log_bayes_factor[:, 0, 0]
+    assert np.median(together - alone) > -2.0
+
+
 def test_without_a_connection_there_is_evidence_against_one():
     found, _ = posterior(np.zeros(len(LAGS_S)), n_pairs=200)
     assert np.all(found.log_bayes_factor.mean(0) < 0)

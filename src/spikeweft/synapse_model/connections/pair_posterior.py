@@ -131,7 +131,7 @@ def _evidence(
         forward, backward = state
         v = _START * alone
         if forward and backward:
-            v = bumps[forward, 0] + bumps[0, backward] - v
+            v = bumps[forward, 0] + bumps[0, backward] - alone
         _, connected = directions(state, v)
         v = null.climb(v, observed, expected * connected, _NEXT_STEPS)
         log_sum, connected = directions(state, v)
