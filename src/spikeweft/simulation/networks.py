@@ -113,12 +113,7 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
     InputError
         Where the duration is not at least one step, or no neuron fires in it.
     """
-    n_steps = round(duration_s / network.time_step_s)
-    if n_steps < 1:
-        raise InputError(
-            f"a simulation of {duration_s:g} s is shorter than one step of "
-            f"{network.time_step_s:g} s; ask for a longer one"
-        )
+    n_steps = whole_steps(duration_s, network.time_step_s)
     circuit = network.connectivity
     spikes = _run(network, -round(BURN_IN_S / network.time_step_s), n_steps, rng)
     sample_s = np.arange(0.0, duration_s, _DRIVE_SAMPLE_S)
@@ -134,6 +129,23 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
         covariates={"drive": drive} if theta.any() else {},
         preferred_angle_rad=circuit.angle_rad,
     )
+
+
+def whole_steps(duration_s: float, time_step_s: float) -> int:
+    """How many steps a simulation takes.
+
+    Raises
+    ------
+    InputError
+        Where it is not at least one.
+    """
+    n_steps = round(duration_s / time_step_s)
+    if n_steps < 1:
+        raise InputError(
+            f"a simulation of {duration_s:g} s is shorter than one step of {time_step_s:g} s; "
+            "ask for a longer one"
+        )
+    return n_steps
 
 
 def _run(network: Network, start: int, stop: int, rng: np.random.Generator) -> Spikes:

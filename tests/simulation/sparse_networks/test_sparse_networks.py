@@ -1,4 +1,4 @@
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,17 +51,11 @@ def test_only_connections_have_a_latency(network):
     assert np.nanmin(circuit.latency_s) >= 0.001
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneStrongSynapse:
-    """Neuron 0 sends to neuron 1 alone, which fires at once."""
-
-    weight: float
-    latency_s: float = 0.007
-
-    def of(self, n_neurons):
-        weights, delay_s = np.zeros((2, n_neurons, n_neurons))
-        weights[1, 0], delay_s[1, 0] = self.weight, self.latency_s
-        return DelayedSynapses(weights, delay_s)
+def one_synapse(n_neurons, weight, delay_s):
+    """Neuron 0 sends to neuron 1 alone."""
+    weights, delays_s = np.zeros((2, n_neurons, n_neurons))
+    weights[1, 0], delays_s[1, 0] = weight, delay_s
+    return DelayedSynapses(weights, delays_s)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +64,7 @@ class OneStrongSynapse:
     ids=["izhikevich", "integrate and fire", "poisson"],
 )
 def test_a_spike_acts_after_its_latency_and_no_earlier(network, weight, rise_s):
-    synapses = OneStrongSynapse(weight=weight).of(network.n_neurons)
+    synapses = one_synapse(network.n_neurons, weight, 0.007)
     n_steps = round(120.0 / network.time_step_s)
     spikes = network.spikes(synapses, n_steps, np.random.default_rng(2))
     sent, received = (spikes.steps[spikes.neurons == neuron] for neuron in (0, 1))
@@ -89,6 +83,7 @@ def test_a_spike_acts_after_its_latency_and_no_earlier(network, weight, rise_s):
 def test_a_network_without_synapses_runs(network):
     none = DelayedSynapses(*np.zeros((2, network.n_neurons, network.n_neurons)))
     spikes = network.spikes(none, 10_000, np.random.default_rng(0))
+    assert len(spikes.steps) > 100
     assert np.all(np.diff(spikes.steps) >= 0)
 
 
@@ -118,7 +113,9 @@ def test_a_latency_of_another_shape_is_refused(tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize("settings", [{"n_neurons": 1}, {"excitatory_fraction": 1.0}])
+@pytest.mark.parametrize(
+    "settings", [{"n_neurons": 1}, {"excitatory_fraction": 1.0}, {"connection_probability": 1.5}]
+)
 def test_settings_that_make_no_network_are_refused(settings):
     with pytest.raises(InputError):
         SparsePoissonNetwork(**settings)
@@ -127,3 +124,8 @@ def test_settings_that_make_no_network_are_refused(settings):
 def test_a_recording_shorter_than_a_step_is_refused():
     with pytest.raises(InputError, match="shorter than one step"):
         NETWORKS[2].simulate(1e-5, np.random.default_rng(0))
+
+
+def test_izhikevichs_neurons_have_one_time_step():
+    with pytest.raises(InputError, match=r"leave it at 0\.001 s"):
+        IzhikevichNetwork(time_step_s=5e-4)

@@ -1,10 +1,13 @@
 """`spikeweft simulate`: recordings of networks whose wiring is known."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from spikeweft.cli.apps import simulate_app
 from spikeweft.cli.options import Count, Minutes
+
+if TYPE_CHECKING:
+    from spikeweft.simulation.sparse_networks.sparse_network import SparseNetwork
 
 
 @simulate_app.command
@@ -98,32 +101,35 @@ def sparse(
     force
         Overwrite a file that exists.
     """
-    from dataclasses import replace
-
     import numpy as np
 
     from spikeweft.simulation.partial_observation import observe
-    from spikeweft.simulation.sparse_networks.integrate_and_fire import IntegrateAndFireNetwork
-    from spikeweft.simulation.sparse_networks.izhikevich import IzhikevichNetwork
-    from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
     from spikeweft.simulation.storage import check_new_npz, save_simulation
 
     check_new_npz(out, force=force)
+    network = _sparse_network(neuron_model, n_neurons, seed)
+    rng = np.random.default_rng(seed)
+    recording = network.simulate(60.0 * minutes, rng)
+    n_seen = min(100, network.n_neurons) if n_observed is None else n_observed
+    seen = observe(recording, network.connectivity, n_seen, rng)
+    save_simulation(out, seen.recording, seen.connectivity, force=force)
+    n_connections = int((seen.connectivity.weights != 0).sum())
+    print(
+        f"{out}: {n_seen} of {network.n_neurons} neurons, "
+        f"{len(seen.recording.spike_times_s):,} spikes, {n_connections} connections"
+    )
+
+
+def _sparse_network(neuron_model: str, n_neurons: int | None, seed: int) -> "SparseNetwork":
+    from dataclasses import replace
+
+    from spikeweft.simulation.sparse_networks.integrate_and_fire import IntegrateAndFireNetwork
+    from spikeweft.simulation.sparse_networks.izhikevich import IzhikevichNetwork
+    from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
+
     network = {
         "izhikevich": IzhikevichNetwork(wiring_seed=seed),
         "integrate-and-fire": IntegrateAndFireNetwork(wiring_seed=seed),
         "poisson": SparsePoissonNetwork(wiring_seed=seed),
     }[neuron_model]
-    if n_neurons is not None:
-        network = replace(network, n_neurons=n_neurons)
-    if n_observed is None:
-        n_observed = min(100, network.n_neurons)
-    rng = np.random.default_rng(seed)
-    recording = network.simulate(60.0 * minutes, rng)
-    seen = observe(recording, network.connectivity, n_observed, rng)
-    save_simulation(out, seen.recording, seen.connectivity, force=force)
-    n_connections = int((seen.connectivity.weights != 0).sum())
-    print(
-        f"{out}: {n_observed} of {network.n_neurons} neurons, "
-        f"{len(seen.recording.spike_times_s):,} spikes, {n_connections} connections"
-    )
+    return network if n_neurons is None else replace(network, n_neurons=n_neurons)

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "integrate_and_fire": ["IntegrateAndFireNetwork"],
         "izhikevich": ["IzhikevichNetwork"],
         "poisson_neurons": ["SparsePoissonNetwork"],
-        "sparse_network": ["SparseNetwork"],
+        "sparse_network": ["BernoulliNetwork", "SparseNetwork"],
         "synapses": ["DelayedSynapses"],
     },
 )

@@ -6,12 +6,8 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from spikeweft.simulation.sparse_networks.sparse_network import SparseNetwork
-from spikeweft.simulation.sparse_networks.synapses import (
-    DelayedSynapses,
-    bernoulli_synapses,
-    excitatory,
-)
+from spikeweft.simulation.sparse_networks.sparse_network import BernoulliNetwork
+from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses
 from spikeweft.simulation.spike_kernels import Spikes, longer
 
 _REFRACTORY_S = 0.002
@@ -24,7 +20,7 @@ _STATE_S, _BURST_S = 0.15, 0.06
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntegrateAndFireNetwork(SparseNetwork):
+class IntegrateAndFireNetwork(BernoulliNetwork):
     """Adapting leaky integrate-and-fire neurons that share a slow state and bursts.
 
     Potentials are in units of the threshold. Synaptic currents decay in 3 (excitatory) and 6 ms
@@ -32,10 +28,6 @@ class IntegrateAndFireNetwork(SparseNetwork):
 
     Attributes
     ----------
-    connection_probability
-        Chance that a neuron sends to another.
-    excitatory_weight, inhibitory_weight
-        Mean size of a synapse's current.
     mean_drive, noise_sd
         Mean current of a neuron, and standard deviation of the membrane's own noise.
     shared_state, shared_bursts
@@ -45,27 +37,15 @@ class IntegrateAndFireNetwork(SparseNetwork):
         How often bursts come.
     """
 
-    n_neurons: int = 60
     time_step_s: float = 2e-4
     connection_probability: float = 0.07
     excitatory_weight: float = 1.6
     inhibitory_weight: float = 2.2
-    longest_delay_ms: int = 15
     mean_drive: float = 0.33
     noise_sd: float = 0.25
     shared_state: float = 0.12
     shared_bursts: float = 0.5
     burst_rate_hz: float = 0.6
-
-    def synapses(self, rng: np.random.Generator) -> DelayedSynapses:
-        """One circuit."""
-        return bernoulli_synapses(
-            excitatory(self.n_neurons, self.excitatory_fraction),
-            self.connection_probability,
-            (self.excitatory_weight, -self.inhibitory_weight),
-            self.longest_delay_ms,
-            rng,
-        )
 
     def spikes(self, synapses: DelayedSynapses, n_steps: int, rng: np.random.Generator) -> Spikes:
         """Spikes of this many steps, starting from rest."""
@@ -75,7 +55,7 @@ class IntegrateAndFireNetwork(SparseNetwork):
         times_s = (_EXCITATORY_S, _INHIBITORY_S, _ADAPTATION_S, _STATE_S, _BURST_S)
         return Spikes(
             *_integrate_and_fire_kernel(
-                *synapses.outgoing(dt),
+                synapses.outgoing(dt),
                 drive,
                 gain,
                 np.exp(-dt / np.array(times_s)),
@@ -92,11 +72,7 @@ class IntegrateAndFireNetwork(SparseNetwork):
 @njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller above is checked
 def _integrate_and_fire_kernel(
-    first,
-    post,
-    delay_steps,
-    weight,
-    longest_delay,
+    synapses,
     drive,
     gain,
     decays,
@@ -107,7 +83,7 @@ def _integrate_and_fire_kernel(
     n_steps,
     rng,
 ):
-    n, n_buffered = len(drive), longest_delay + 1
+    n, n_buffered = len(drive), synapses.longest_delay_steps + 1
     arriving = np.zeros((2, n_buffered, n))
     v, excitation, inhibition = np.zeros(n), np.zeros(n), np.zeros(n)
     adaptation, refractory = np.zeros(n), np.zeros(n, np.int64)
@@ -142,8 +118,8 @@ def _integrate_and_fire_kernel(
                 steps, neurons = longer(steps, 1), longer(neurons, 1)
             steps[count], neurons[count] = step, i
             count += 1
-            for synapse in range(first[i], first[i + 1]):
-                later = (step + delay_steps[synapse]) % n_buffered
-                kind = 0 if weight[synapse] > 0 else 1
-                arriving[kind, later, post[synapse]] += weight[synapse]
+            for synapse in range(synapses.first[i], synapses.first[i + 1]):
+                later = (step + synapses.delay_steps[synapse]) % n_buffered
+                kind = 0 if synapses.weight[synapse] > 0 else 1
+                arriving[kind, later, synapses.post[synapse]] += synapses.weight[synapse]
     return steps[:count], neurons[:count]

@@ -6,9 +6,12 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
+from spikeweft.errors import InputError
 from spikeweft.simulation.sparse_networks.sparse_network import SparseNetwork
 from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses, delays_s, excitatory
 from spikeweft.simulation.spike_kernels import Spikes, longer
+
+_STEP_S = 0.001
 
 _KICK = 20.0
 
@@ -46,6 +49,14 @@ class IzhikevichNetwork(SparseNetwork):
     shared_drive: float = 0.0
     shared_event_rate_hz: float = 0.7
 
+    def __post_init__(self) -> None:
+        SparseNetwork.__post_init__(self)
+        if self.time_step_s != _STEP_S:
+            raise InputError(
+                f"a time step of {self.time_step_s:g} s is not that of Izhikevich's neurons; leave "
+                f"it at {_STEP_S:g} s"
+            )
+
     def synapses(self, rng: np.random.Generator) -> DelayedSynapses:
         """One circuit."""
         n, excites = self.n_neurons, excitatory(self.n_neurons, self.excitatory_fraction)
@@ -70,7 +81,7 @@ class IzhikevichNetwork(SparseNetwork):
         single = np.float32
         return Spikes(
             *_izhikevich_kernel(
-                *synapses.outgoing(self.time_step_s),
+                synapses.outgoing(self.time_step_s),
                 np.where(excites, 0.02, 0.1).astype(single),
                 np.where(excites, 8.0, 2.0).astype(single),
                 (self.shared_drive * rng.lognormal(0.0, 0.4, self.n_neurons)).astype(single),
@@ -85,11 +96,7 @@ class IzhikevichNetwork(SparseNetwork):
 @njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller above is checked
 def _izhikevich_kernel(
-    first,
-    post,
-    delay_steps,
-    weight,
-    longest_delay,
+    synapses,
     recovery,
     reset,
     gain,
@@ -98,7 +105,7 @@ def _izhikevich_kernel(
     n_steps,
     rng,
 ):
-    n, n_buffered = len(gain), longest_delay + 1
+    n, n_buffered = len(gain), synapses.longest_delay_steps + 1
     current = np.zeros((n_buffered, n), np.float32)
     v, u = np.full(n, np.float32(-65.0)), np.full(n, np.float32(-13.0))
     fired = np.empty(n + 1, np.int64)
@@ -119,9 +126,9 @@ def _izhikevich_kernel(
             u[i] += reset[i]
             steps[count], neurons[count] = step, i
             count += 1
-            for synapse in range(first[i], first[i + 1]):
-                later = (step + delay_steps[synapse]) % n_buffered
-                current[later, post[synapse]] += np.float32(weight[synapse])
+            for synapse in range(synapses.first[i], synapses.first[i + 1]):
+                later = (step + synapses.delay_steps[synapse]) % n_buffered
+                current[later, synapses.post[synapse]] += np.float32(synapses.weight[synapse])
     return steps[:count], neurons[:count]
 
 

@@ -6,19 +6,15 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from spikeweft.simulation.sparse_networks.sparse_network import SparseNetwork
-from spikeweft.simulation.sparse_networks.synapses import (
-    DelayedSynapses,
-    bernoulli_synapses,
-    excitatory,
-)
+from spikeweft.simulation.sparse_networks.sparse_network import BernoulliNetwork
+from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses
 from spikeweft.simulation.spike_kernels import Spikes, longer
 
 _SYNAPSE_S, _STATE_S, _REFRACTORY_S = 0.004, 0.12, 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SparsePoissonNetwork(SparseNetwork):
+class SparsePoissonNetwork(BernoulliNetwork):
     """Log rate = baseline + gain · shared state + weights · delayed traces - refractoriness.
 
     A connection adds its weight to the log rate, decaying in 4 ms. The shared state is an
@@ -27,32 +23,16 @@ class SparsePoissonNetwork(SparseNetwork):
 
     Attributes
     ----------
-    connection_probability
-        Chance that a neuron sends to another.
-    excitatory_weight, inhibitory_weight
-        Mean size of a weight in the log rate.
     median_rate_hz, median_gain
         Medians of the log-normal baselines and gains.
     """
 
-    n_neurons: int = 60
     connection_probability: float = 0.06
     excitatory_weight: float = 0.84
     inhibitory_weight: float = 1.18
-    longest_delay_ms: int = 15
     median_rate_hz: float = 1.8
     median_gain: float = 0.67
     refractoriness: float = 3.0
-
-    def synapses(self, rng: np.random.Generator) -> DelayedSynapses:
-        """One circuit."""
-        return bernoulli_synapses(
-            excitatory(self.n_neurons, self.excitatory_fraction),
-            self.connection_probability,
-            (self.excitatory_weight, -self.inhibitory_weight),
-            self.longest_delay_ms,
-            rng,
-        )
 
     def spikes(self, synapses: DelayedSynapses, n_steps: int, rng: np.random.Generator) -> Spikes:
         """Spikes of this many steps, starting from rest."""
@@ -63,7 +43,7 @@ class SparsePoissonNetwork(SparseNetwork):
         decays = np.exp(-self.time_step_s / np.array([_SYNAPSE_S, _STATE_S, _REFRACTORY_S]))
         return Spikes(
             *_poisson_kernel(
-                *synapses.outgoing(self.time_step_s),
+                synapses.outgoing(self.time_step_s),
                 baseline,
                 gain,
                 decays,
@@ -77,11 +57,7 @@ class SparsePoissonNetwork(SparseNetwork):
 @njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller above is checked
 def _poisson_kernel(
-    first,
-    post,
-    delay_steps,
-    weight,
-    longest_delay,
+    synapses,
     baseline,
     gain,
     decays,
@@ -89,7 +65,7 @@ def _poisson_kernel(
     n_steps,
     rng,
 ):
-    n, n_buffered = len(baseline), longest_delay + 1
+    n, n_buffered = len(baseline), synapses.longest_delay_steps + 1
     arriving = np.zeros((n_buffered, n))
     drive, own = np.zeros(n), np.zeros(n)
     synapse_decay, state_decay, own_decay = decays
@@ -111,7 +87,7 @@ def _poisson_kernel(
                 steps, neurons = longer(steps, 1), longer(neurons, 1)
             steps[count], neurons[count] = step, i
             count += 1
-            for synapse in range(first[i], first[i + 1]):
-                later = (step + delay_steps[synapse]) % n_buffered
-                arriving[later, post[synapse]] += weight[synapse]
+            for synapse in range(synapses.first[i], synapses.first[i + 1]):
+                later = (step + synapses.delay_steps[synapse]) % n_buffered
+                arriving[later, synapses.post[synapse]] += synapses.weight[synapse]
     return steps[:count], neurons[:count]

@@ -8,11 +8,13 @@ import numpy as np
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses, excitatory
+from spikeweft.simulation.networks import BURN_IN_S, whole_steps
+from spikeweft.simulation.sparse_networks.synapses import (
+    DelayedSynapses,
+    bernoulli_synapses,
+    excitatory,
+)
 from spikeweft.simulation.spike_kernels import Spikes
-
-BURN_IN_S = 2.0
-"""Time simulated before a recording starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +78,7 @@ class SparseNetwork(ABC):
         InputError
             Where the duration is not at least one step, or no neuron fires in it.
         """
-        n_steps = round(duration_s / self.time_step_s)
-        if n_steps < 1:
-            raise InputError(
-                f"a simulation of {duration_s:g} s is shorter than one step of "
-                f"{self.time_step_s:g} s; ask for a longer one"
-            )
+        n_steps = whole_steps(duration_s, self.time_step_s)
         n_before = round(BURN_IN_S / self.time_step_s)
         synapses = self.synapses(np.random.default_rng(self.wiring_seed))
         spikes = self.spikes(synapses, n_before + n_steps, rng)
@@ -92,4 +89,43 @@ class SparseNetwork(ABC):
             n_neurons=self.n_neurons,
             epochs_s=np.array([[0.0, n_steps * self.time_step_s]]),
             time_resolution_s=self.time_step_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BernoulliNetwork(SparseNetwork):
+    """A sparse network in which every pair of neurons is connected with the same probability.
+
+    Attributes
+    ----------
+    connection_probability
+        Chance that a neuron sends to another.
+    excitatory_weight, inhibitory_weight
+        Mean size of a synapse, in the units of the neurons.
+    longest_delay_ms
+        Delays are whole milliseconds from 1 to this.
+    """
+
+    n_neurons: int = 60
+    connection_probability: float
+    excitatory_weight: float
+    inhibitory_weight: float
+    longest_delay_ms: int = 15
+
+    def __post_init__(self) -> None:
+        SparseNetwork.__post_init__(self)
+        if not 0 <= self.connection_probability <= 1:
+            raise InputError(
+                f"a connection probability of {self.connection_probability:g} is none; choose one "
+                "from 0 to 1"
+            )
+
+    def synapses(self, rng: np.random.Generator) -> DelayedSynapses:
+        """One circuit."""
+        return bernoulli_synapses(
+            excitatory(self.n_neurons, self.excitatory_fraction),
+            self.connection_probability,
+            (self.excitatory_weight, -self.inhibitory_weight),
+            self.longest_delay_ms,
+            rng,
         )

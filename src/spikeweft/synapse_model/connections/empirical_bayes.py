@@ -229,8 +229,8 @@ def _of_all(
     likelier = under.argmax(2)[..., None]
 
     def of_likelier(sums: np.ndarray) -> np.ndarray:
-        chosen = np.take_along_axis(sums, likelier, 2) / np.take_along_axis(under, likelier, 2)
-        return chosen[..., 0]
+        weight = np.maximum(np.take_along_axis(under, likelier, 2), np.finfo(float).tiny)
+        return (np.take_along_axis(sums, likelier, 2) / weight)[..., 0]
 
     mean_s = of_likelier(latency_s)
     spread_s = np.sqrt(np.maximum(of_likelier(squared_latency) - mean_s**2, 0.0))

@@ -86,60 +86,69 @@ Kernels = dict[tuple[int, int, int], Float[np.ndarray, "pair kernel"]]
 """Probability of each kernel, by direction and state (forward, backward)."""
 
 
+class _Directions:
+    """The connections of some pairs, given the bumps: their evidence and their kernels."""
+
+    def __init__(self, counts: PairCounts, shapes: KernelShapes, prior: ConnectionPrior) -> None:
+        n_lags = counts.n_lags
+        self._expected, self._shapes = counts.expected, shapes
+        self._sides = (slice(n_lags + 1, None), slice(n_lags - 1, None, -1))
+        observed, log_kernel = counts.observed.astype(np.float32), prior.log_kernel
+        self._support = [
+            [
+                observed[:, side] @ shapes.log_factor[k].T + log_kernel[k].astype(np.float32)
+                for k in (0, 1)
+            ]
+            for side in self._sides
+        ]
+        self.kernels: Kernels = {}
+
+    def weigh(
+        self, state: tuple[int, int], factor: Float[np.ndarray, "pair lag"]
+    ) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, "pair lag"]]:
+        """Log evidence of a state's connections, and what they multiply the counts by."""
+        mean = (self._expected * factor).astype(np.float32)
+        log_sum, connected = np.zeros(len(mean)), np.ones_like(self._expected)
+        for direction, side in enumerate(self._sides):
+            kind = state[direction] - 1
+            if kind < 0:
+                continue
+            excess = self._shapes.excess[kind]
+            log_weight = self._support[direction][kind] - mean[:, side] @ excess.T
+            largest = log_weight.max(1, keepdims=True)
+            weight = np.exp(log_weight - largest)
+            norm = weight.sum(1, keepdims=True)
+            self.kernels[(direction, *state)] = weight / norm
+            log_sum += (largest + np.log(norm))[:, 0]
+            multiple = 1 + self.kernels[(direction, *state)] @ excess
+            connected[:, side] = np.maximum(multiple, _LEAST_FACTOR)
+        return log_sum, connected
+
+
 def _evidence(
     counts: PairCounts, shapes: KernelShapes, null: SmoothNull, prior: ConnectionPrior
 ) -> tuple[Float[np.ndarray, "pair 3 3"], Kernels]:
     """Log evidence of each state under one null, and the kernels of its connections."""
-    n_lags = counts.n_lags
     observed, expected = counts.observed, counts.expected
-    ahead, back = slice(n_lags + 1, None), slice(n_lags - 1, None, -1)
-    log_kernel = prior.log_kernel.astype(np.float32)
-    support = [
-        [
-            observed[:, side].astype(np.float32) @ shapes.log_factor[k].T + log_kernel[k]
-            for k in (0, 1)
-        ]
-        for side in (ahead, back)
-    ]
-    alone = null.climb(
-        np.zeros((counts.n_pairs, len(null.basis))), observed, expected, _FIRST_STEPS
-    )
+    directions = _Directions(counts, shapes, prior)
+    at_rest = np.zeros((counts.n_pairs, len(null.basis)))
+    alone = null.climb(at_rest, observed, expected, _FIRST_STEPS)
     evidence = np.empty((counts.n_pairs, 3, 3))
     evidence[:, 0, 0] = null.log_evidence(alone, observed, expected)
-    kernels: Kernels = {}
     bumps: dict[tuple[int, int], np.ndarray] = {}
-
-    def directions(state: tuple[int, int], v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log evidence of the connections given the bumps, and what they multiply counts by."""
-        mean = (expected * null.factor(v)).astype(np.float32)
-        log_sum, connected = np.zeros(len(mean)), np.ones_like(expected)
-        for direction, side in enumerate((ahead, back)):
-            kind = state[direction] - 1
-            if kind < 0:
-                continue
-            log_weight = support[direction][kind] - mean[:, side] @ shapes.excess[kind].T
-            largest = log_weight.max(1, keepdims=True)
-            weight = np.exp(log_weight - largest)
-            norm = weight.sum(1, keepdims=True)
-            kernels[(direction, *state)] = weight / norm
-            log_sum += (largest + np.log(norm))[:, 0]
-            factor = 1 + kernels[(direction, *state)] @ shapes.excess[kind]
-            connected[:, side] = np.maximum(factor, _LEAST_FACTOR)
-        return log_sum, connected
-
     for state in _STATES:
         forward, backward = state
         v = _START * alone
         if forward and backward:
             v = bumps[forward, 0] + bumps[0, backward] - alone
-        _, connected = directions(state, v)
+        _, connected = directions.weigh(state, null.factor(v))
         v = null.climb(v, observed, expected * connected, _NEXT_STEPS)
-        log_sum, connected = directions(state, v)
+        log_sum, connected = directions.weigh(state, null.factor(v))
         bumps[state] = v
         evidence[:, forward, backward] = log_sum + null.log_evidence(
             v, observed, expected, connected
         )
-    return evidence, kernels
+    return evidence, directions.kernels
 
 
 def _log_state_chance(chance: Float[np.ndarray, "pair 2"]) -> Float[np.ndarray, "pair 3"]:
