@@ -18,7 +18,11 @@ from spikeweft.data.sorting_artefacts import (
 )
 from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
-from spikeweft.synapse_model.connections.empirical_bayes import PairInference, infer_connections
+from spikeweft.synapse_model.connections.empirical_bayes import (
+    PairInference,
+    infer_connections,
+    weigh_connections,
+)
 from spikeweft.synapse_model.connections.pair_counts import (
     LONGEST_LAG_S,
     Kernels,
@@ -33,8 +37,6 @@ from spikeweft.synapse_model.rates.timeline import Timeline
 
 STATE_WIDTHS_S = (0.015, 0.05, 0.2)
 """Time scales of the population rate (chosen on simulated networks)."""
-
-_N_ITERATIONS, _N_NEXT_ITERATIONS = 4, 2
 
 _N_NEWTON, _N_NEXT_NEWTON = 10, 4
 
@@ -138,16 +140,10 @@ class SynapseModel(CircuitEstimator):
         """Connections of neurons that know nothing of each other, then of what those send."""
         rng = np.random.default_rng(self.random_state)
         alone = rates.count_pairs(None).without_artefacts(artefacts)
-        first = infer_connections(alone, rates.n_neurons, rng, _N_ITERATIONS)
+        first = infer_connections(alone, rates.n_neurons, rng)
         likely = first.probability.sum(2) > _SENT
         together = rates.count_pairs(first.kernel * likely[:, :, None])
-        return infer_connections(
-            together.without_artefacts(artefacts),
-            rates.n_neurons,
-            rng,
-            _N_NEXT_ITERATIONS,
-            first.prior,
-        )
+        return weigh_connections(together.without_artefacts(artefacts), first.prior)
 
     def _whole_step_s(self, X: Recording) -> float:
         if not _SHORTEST_STEP_S <= self.step_s <= LONGEST_LAG_S / 2:

@@ -10,9 +10,8 @@ from spikeweft.runtime.parallel import side_by_side
 from spikeweft.synapse_model.connections.cell_types import probability_excitatory
 from spikeweft.synapse_model.connections.connection_prior import (
     ConnectionPrior,
-    chance_of,
-    distribution_of,
 )
+from spikeweft.synapse_model.connections.estimated_chances import chance_of, distribution_of
 from spikeweft.synapse_model.connections.kernel_shapes import KernelShapes
 from spikeweft.synapse_model.connections.pair_counts import PairCounts
 from spikeweft.synapse_model.connections.pair_posterior import (
@@ -21,7 +20,7 @@ from spikeweft.synapse_model.connections.pair_posterior import (
     posterior_of,
 )
 from spikeweft.synapse_model.connections.smooth_null import (
-    SCALES,
+    MULTIPLES,
     SmoothNull,
     broad_components,
     covariances,
@@ -36,7 +35,13 @@ _FIRST_VARIANCE = 0.003
 _LIKELY_UNCONNECTED = 0.8
 """Share of all pairs, those with the smallest residuals, that the first null is estimated from."""
 
-_N_BROAD = 2
+_N_ITERATIONS, _N_BROAD = 6, 2
+
+_USUAL = 1
+"""The row of `MULTIPLES` that leaves the variances as they are."""
+
+_PRIOR_SPREAD = 0.5
+"""Pairs of each multiple that are added to those there are."""
 
 _FIRST_SCORING_STEPS, _SCORING_STEPS = 4, 2
 
@@ -68,13 +73,9 @@ class PairInference(NamedTuple):
 
 
 def infer_connections(
-    counts: PairCounts,
-    n_neurons: int,
-    rng: np.random.Generator,
-    n_iterations: int,
-    prior: ConnectionPrior | None = None,
+    counts: PairCounts, n_neurons: int, rng: np.random.Generator
 ) -> PairInference:
-    """Connections of all pairs.
+    """Connections of all pairs, and what connections have in common.
 
     Parameters
     ----------
@@ -84,20 +85,20 @@ def infer_connections(
         How many neurons there are.
     rng
         Chooses the pairs of large recordings.
-    n_iterations
-        How often the prior is estimated.
-    prior
-        Where to start; few connections and a broad null where not given.
     """
     shapes = KernelShapes.of(counts.step_s, counts.n_lags)
     components = covariances(counts.lags_s)
-    is_first = prior is None
-    prior = _first_prior(counts, shapes, components, n_neurons, rng) if prior is None else prior
-    for iteration in range(n_iterations):
+    prior = _first_prior(counts, shapes, components, n_neurons, rng)
+    for iteration in range(_N_ITERATIONS):
         chosen = _choose(np.arange(counts.n_pairs), _MOST_PAIRS, rng)
-        narrow_too = not is_first or iteration >= _N_BROAD
-        prior = _updated(counts.of(chosen), shapes, components, prior, narrow_too, rng)
-    return _of_all(counts, shapes, SmoothNull.of(components, prior.variances), prior)
+        prior = _updated(counts.of(chosen), shapes, components, prior, iteration >= _N_BROAD, rng)
+    return weigh_connections(counts, prior)
+
+
+def weigh_connections(counts: PairCounts, prior: ConnectionPrior) -> PairInference:
+    """Connections of all pairs, where it is known what they have in common."""
+    shapes = KernelShapes.of(counts.step_s, counts.n_lags)
+    return _of_all(counts, shapes, _nulls(covariances(counts.lags_s), prior), prior)
 
 
 def _first_prior(
@@ -114,13 +115,20 @@ def _first_prior(
     variances = estimate_variances(
         counts.of(rows),
         np.ones(len(rows)),
-        np.ones(len(rows)),
+        np.full(len(rows), _USUAL),
         components,
         np.where(broad, _FIRST_VARIANCE, 0.0),
         broad,
         _FIRST_SCORING_STEPS,
     )
-    return ConnectionPrior.first(shapes, n_neurons, variances)
+    return ConnectionPrior.first(shapes, n_neurons, variances, counts.lags_s)
+
+
+def _nulls(
+    components: Float[np.ndarray, "component lag lag"], prior: ConnectionPrior
+) -> list[SmoothNull]:
+    """The null of each multiple of the variances."""
+    return [SmoothNull.of(components, multiple * prior.variances) for multiple in MULTIPLES]
 
 
 def _choose(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
@@ -136,36 +144,47 @@ def _updated(
     rng: np.random.Generator,
 ) -> ConnectionPrior:
     """The prior from the posterior of these pairs."""
-    null = SmoothNull.of(components, prior.variances)
+    nulls = _nulls(components, prior)
     parts = side_by_side(
-        lambda rows: posterior_of(counts.of(rows), shapes, null, prior), _rows(counts)
+        lambda rows: posterior_of(counts.of(rows), shapes, nulls, prior), _rows(counts)
     )
-    number = np.sum([part.kernels.sum((0, 1)) for part in parts], axis=0).reshape(2, *shapes.dims)
+    number = np.sum([_counted(part) for part in parts], axis=0).reshape(2, *shapes.dims)
     of_type = np.stack([prior.excitatory, 1 - prior.excitatory], axis=1)
     n_pairs = (of_type[counts.second] + of_type[counts.first]).sum(0)
     excitatory = _types(counts, parts, prior)
-    scale = np.concatenate([part.scale for part in parts])
-    unconnected = np.concatenate([part.unconnected for part in parts])
-    rows = _choose(np.flatnonzero(unconnected > 0.5), _MOST_NULL_PAIRS, rng)
+    multiple = np.concatenate([part.multiple for part in parts])
+    smooth = np.concatenate([part.smooth for part in parts])
+    rows = _choose(np.flatnonzero(smooth > 0.5), _MOST_NULL_PAIRS, rng)
     return replace(
         prior,
         sent=chance_of(number.sum((1, 2, 3)), n_pairs),
         strength=distribution_of(number.sum((2, 3))),
         latency=distribution_of(number.sum((1, 3))),
         shape=distribution_of(number.sum((1, 2))),
-        scale=(scale.sum(0) + 2) / (len(scale) + 2 * len(SCALES)),
+        spread=(multiple.sum(0) + _PRIOR_SPREAD) / (len(multiple) + _PRIOR_SPREAD * len(MULTIPLES)),
         excitatory=excitatory,
         excitatory_share=(excitatory.sum() + 1) / (len(excitatory) + 2),
         variances=estimate_variances(
             counts.of(rows),
-            unconnected[rows] ** 2,
-            SCALES[scale[rows].argmax(1)],
+            smooth[rows] ** 2,
+            multiple[rows].argmax(1),
             components,
             prior.variances,
             broad_components() | narrow_too,
             _SCORING_STEPS,
         ),
+        indirect=prior.indirect.updated(np.concatenate([part.bumps for part in parts])),
     )
+
+
+def _counted(part: PairPosterior) -> Float[np.ndarray, "2 kernel"]:
+    """Connections by kernel, each counted by its probability.
+
+    The kernels sum to the probability already: doubtful connections count less than they would,
+    since misfit of many pairs would otherwise raise the chance of a connection, which makes more of
+    them doubtful, and so on.
+    """
+    return np.einsum("pdk,pdkn->kn", part.probability.astype(np.float32), part.kernels)
 
 
 def _rows(counts: PairCounts) -> list[np.ndarray]:
@@ -208,13 +227,13 @@ class _Moments(NamedTuple):
 
 
 def _of_all(
-    counts: PairCounts, shapes: KernelShapes, null: SmoothNull, prior: ConnectionPrior
+    counts: PairCounts, shapes: KernelShapes, nulls: list[SmoothNull], prior: ConnectionPrior
 ) -> PairInference:
     """The posterior of every pair under the final prior, with the types that all of them say."""
 
     def of_rows(rows: np.ndarray) -> tuple[PairPosterior, _Moments]:
-        posterior = posterior_of(counts.of(rows), shapes, null, prior)
-        without_kernels = posterior._replace(kernels=np.zeros((0, 2, 2, 0)))
+        posterior = posterior_of(counts.of(rows), shapes, nulls, prior)
+        without_kernels = posterior._replace(kernels=np.zeros((0, 2, 2, 0)), bumps=np.zeros((0, 0)))
         return without_kernels, _Moments.of(posterior.kernels, shapes)
 
     parts, moments = map(list, zip(*side_by_side(of_rows, _rows(counts)), strict=True))

@@ -1,10 +1,13 @@
-"""The nine states of a pair – none, excitatory or inhibitory, in each direction – weighed.
+"""The ten states of a pair, weighed: nine of connections, and a peak that hidden neurons made.
 
-A state's evidence is integrated over the bumps of the null (Laplace) and over all kernels, with
-the mean of what they multiply the counts by in the place of each (a variational bound): given the
-bumps, the two directions touch different lags and are independent.
+In nine of them there is no, an excitatory or an inhibitory connection in each direction; in the
+tenth a pair that is not connected shows an indirect bump. A state's evidence is integrated over the
+bumps of the null (Laplace) and over all kernels, with the mean of what they multiply the counts by
+in the place of each (a variational bound): given the bumps, the two directions touch different lags
+and are independent.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +15,10 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from spikeweft.synapse_model.connections.connection_prior import ConnectionPrior
+from spikeweft.synapse_model.connections.indirect_bumps import IndirectBumps
 from spikeweft.synapse_model.connections.kernel_shapes import KernelShapes
 from spikeweft.synapse_model.connections.pair_counts import PairCounts
-from spikeweft.synapse_model.connections.smooth_null import SCALES, SmoothNull
+from spikeweft.synapse_model.connections.smooth_null import SmoothNull
 
 _STATES = [(1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)]
 """Forward (to the first neuron) and backward: 0 none, 1 excitatory, 2 inhibitory."""
@@ -38,18 +42,21 @@ class PairPosterior(NamedTuple):
         Of an excitatory, an inhibitory connection.
     log_bayes_factor
         Of each against none, whatever the other direction is.
-    unconnected
-        Probability that there is none in either direction.
-    scale
-        Probability of each scale of the null.
+    smooth
+        Probability that there is none in either direction, and no indirect bump.
+    multiple
+        Probability of each multiple of the null's variances.
+    bumps
+        Probability of each indirect bump.
     kernels
         Probability of each kernel of each connection; sums to `probability`.
     """
 
     probability: Float[np.ndarray, "pair direction 2"]
     log_bayes_factor: Float[np.ndarray, "pair direction 2"]
-    unconnected: Float[np.ndarray, " pair"]
-    scale: Float[np.ndarray, "pair scale"]
+    smooth: Float[np.ndarray, " pair"]
+    multiple: Float[np.ndarray, "pair multiple"]
+    bumps: Float[np.ndarray, "pair bump"]
     kernels: Float[np.ndarray, "pair direction 2 kernel"]
 
 
@@ -59,26 +66,35 @@ def chunks(n_pairs: int) -> list[slice]:
 
 
 def posterior_of(
-    counts: PairCounts, shapes: KernelShapes, null: SmoothNull, prior: ConnectionPrior
+    counts: PairCounts, shapes: KernelShapes, nulls: Sequence[SmoothNull], prior: ConnectionPrior
 ) -> PairPosterior:
-    """The posterior of some pairs, few enough for memory."""
-    by_scale = [_evidence(counts, shapes, null.scaled(scale), prior) for scale in SCALES]
-    log_evidence = np.stack([evidence for evidence, _ in by_scale])
-    log_evidence += np.log(prior.scale)[:, None, None, None]
+    """The posterior of some pairs, few enough for memory; `nulls` are those of each multiple."""
+    parts = [_evidence(counts, shapes, null, prior) for null in nulls]
+    by_bumps = [_indirect_evidence(counts, null, prior.indirect) for null in nulls]
+    log_evidence = np.stack([evidence for evidence, _ in parts])
+    log_indirect = np.stack([evidence for evidence, _ in by_bumps])
+    for evidence in (log_evidence, log_indirect):
+        evidence += np.log(prior.spread).reshape(-1, *(1 for _ in evidence.shape[1:]))
+    log_smooth = log_evidence[:, :, 0, 0] + np.log1p(-prior.indirect.chance)
+    log_indirect += np.log(prior.indirect.chance)
+    log_evidence[:, :, 0, 0] = np.logaddexp(log_smooth, log_indirect)
+    share_smooth = np.exp(log_smooth - log_evidence[:, :, 0, 0])
     log_chance = [_log_state_chance(prior.chance[pre]) for pre in (counts.second, counts.first)]
     joint = log_evidence + log_chance[0][None, :, :, None] + log_chance[1][None, :, None, :]
-    total = logsumexp(joint, axis=(0, 2, 3))
-    posterior = np.exp(joint - total[None, :, None, None])
+    posterior = np.exp(joint - logsumexp(joint, axis=(0, 2, 3))[None, :, None, None])
     forward = logsumexp(log_evidence + log_chance[1][None, :, None, :], axis=(0, 3))
     backward = logsumexp(log_evidence + log_chance[0][None, :, :, None], axis=(0, 2))
+    unconnected = posterior[:, :, 0, 0]
+    indirect = unconnected * (1 - share_smooth)
     return PairPosterior(
         probability=np.stack([posterior.sum((0, 3))[:, 1:], posterior.sum((0, 2))[:, 1:]], axis=1),
         log_bayes_factor=np.stack(
             [forward[:, 1:] - forward[:, :1], backward[:, 1:] - backward[:, :1]], axis=1
         ),
-        unconnected=posterior[:, :, 0, 0].sum(0),
-        scale=posterior.sum((2, 3)).T,
-        kernels=_mean_kernels(posterior, [kernels for _, kernels in by_scale], shapes),
+        smooth=(unconnected * share_smooth).sum(0),
+        multiple=posterior.sum((2, 3)).T,
+        bumps=np.einsum("mp,mpb->pb", indirect, np.stack([bumps for _, bumps in by_bumps])),
+        kernels=_mean_kernels(posterior, [kernels for _, kernels in parts], shapes),
     )
 
 
@@ -149,6 +165,29 @@ def _evidence(
             v, observed, expected, connected
         )
     return evidence, directions.kernels
+
+
+def _indirect_evidence(
+    counts: PairCounts, null: SmoothNull, indirect: IndirectBumps
+) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, "pair bump"]]:
+    """Log evidence of an indirect bump under one null, and the probability of each."""
+    observed, expected = counts.observed, counts.expected
+    support = observed.astype(np.float32) @ indirect.log_factor.T
+    support += indirect.log_bump.astype(np.float32)
+
+    def weigh(
+        factor: Float[np.ndarray, "pair lag"],
+    ) -> tuple[np.ndarray, Float[np.ndarray, "pair bump"], Float[np.ndarray, "pair lag"]]:
+        log_weight = support - (expected * factor).astype(np.float32) @ indirect.excess.T
+        log_sum = logsumexp(log_weight, axis=1, keepdims=True)
+        bumps = np.exp(log_weight - log_sum)
+        return log_sum[:, 0], bumps, 1.0 + bumps @ indirect.excess
+
+    at_rest = np.zeros((counts.n_pairs, len(null.basis)))
+    v = _START * null.climb(at_rest, observed, expected, _FIRST_STEPS)
+    v = null.climb(v, observed, expected * weigh(null.factor(v))[2], _NEXT_STEPS)
+    log_sum, bumps, connected = weigh(null.factor(v))
+    return log_sum + null.log_evidence(v, observed, expected, connected), bumps
 
 
 def _log_state_chance(chance: Float[np.ndarray, "pair 2"]) -> Float[np.ndarray, "pair 3"]:

@@ -3,15 +3,15 @@ r"""What a pair that is not connected may show: smooth bumps of estimated width 
 .. math:: n(l) \sim \mathrm{Poisson}(e(l)\, e^{b(l)}), \qquad b \sim N(0, \sum_g s_g^2 K_g)
 
 with Gaussian covariances :math:`K_g` of several widths, and bumps around lag 0, as synchrony makes
-them. Some pairs show more of it than others: the variances of each pair are multiplied by one of
-`SCALES`.
+them. Some pairs show more of it than others: the variances of each pair are multiplied by one row
+of `MULTIPLES`.
 """
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.optimize import nnls
 
 from spikeweft.synapse_model.connections.pair_counts import PairCounts
@@ -28,7 +28,23 @@ NARROW_S = 0.005
 """Narrower components are left out at first: sharp peaks are taken for connections before they are
 taken for what all pairs show."""
 
-SCALES = np.array([1 / 16, 1.0, 8.0])
+_N_COMPONENTS = len(WIDTHS_S) + len(WIDTHS_AT_ZERO_S) + 1
+
+_MUCH = np.full(_N_COMPONENTS, 8.0)
+
+_MUCH_BUT_BROAD = np.array(
+    [
+        *(1.0 if width_s <= NARROW_S else 8.0 for width_s in WIDTHS_S),
+        *(1.0 for _ in WIDTHS_AT_ZERO_S),
+        8.0,
+    ]
+)
+
+MULTIPLES = np.array(
+    [np.full(_N_COMPONENTS, 1 / 16), np.ones(_N_COMPONENTS), _MUCH, _MUCH_BUT_BROAD]
+)
+"""By how much a pair's variances differ: less of all, as usual, more of all, more of what is broad.
+Without the last, pairs with much slow co-modulation would hide sharp connections."""
 
 _NEGLIGIBLE_VARIANCE = 1e-5
 
@@ -86,16 +102,9 @@ class SmoothNull:
         """The null of these variances, without functions that hardly matter."""
         values, vectors = np.linalg.eigh(np.tensordot(variances, components, 1))
         kept = values > max(_NEGLIGIBLE_SHARE * values[-1], _NEGLIGIBLE_VARIANCE)
-        return cls._from((vectors[:, kept] * np.sqrt(values[kept])).T)
-
-    @classmethod
-    def _from(cls, basis: Float[np.ndarray, "function lag"]) -> Self:
+        basis = (vectors[:, kept] * np.sqrt(values[kept])).T
         above = np.triu_indices(len(basis))
         return cls(basis, np.ascontiguousarray((basis[above[0]] * basis[above[1]]).T))
-
-    def scaled(self, scale: float) -> Self:
-        """The null of variances that many times as large."""
-        return type(self)(self.basis * np.sqrt(scale), self.products * scale)
 
     def factor(self, v: Float[np.ndarray, "pair function"]) -> Float[np.ndarray, "pair lag"]:
         """What the bumps multiply the expected counts by."""
@@ -149,7 +158,7 @@ class SmoothNull:
 def estimate_variances(
     counts: PairCounts,
     weights: Float[np.ndarray, " pair"],
-    scales: Float[np.ndarray, " pair"],
+    multiples: Int[np.ndarray, " pair"],
     components: Float[np.ndarray, "component lag lag"],
     variances: Float[np.ndarray, " component"],
     allowed: np.ndarray,
@@ -165,19 +174,20 @@ def estimate_variances(
     ----------
     weights
         How sure it is that a pair is not connected.
-    scales
-        The multiple of the variances that each pair has.
+    multiples
+        Which of the `MULTIPLES` each pair has.
     allowed
         Components that may have any.
     """
     for _ in range(n_steps):
-        null = SmoothNull.of(components, variances)
         score, information = np.zeros(len(components)), np.zeros((len(components),) * 2)
-        for scale in np.unique(scales):
-            rows = scales == scale
-            of_scale = _score(counts.of(rows), weights[rows], scale, components, null)
-            score += of_scale[0]
-            information += of_scale[1]
+        for row in np.unique(multiples):
+            rows, multiple = multiples == row, MULTIPLES[row]
+            null = SmoothNull.of(components, multiple * variances)
+            scaled = multiple[:, None, None] * components
+            of_rows = _score(counts.of(rows), weights[rows], scaled, null)
+            score += of_rows[0]
+            information += of_rows[1]
         target = score + information @ variances
         information *= 1 + _PRIOR_PAIRS / max(weights.sum(), 1e-9)
         unit = np.sqrt(np.diag(information)) + 1e-12
@@ -192,24 +202,21 @@ def estimate_variances(
 def _score(
     counts: PairCounts,
     weights: Float[np.ndarray, " pair"],
-    scale: float,
     components: Float[np.ndarray, "component lag lag"],
     null: SmoothNull,
 ) -> tuple[Float[np.ndarray, " component"], Float[np.ndarray, "component component"]]:
-    """Score and information of the components, summed over pairs of one scale."""
+    """Score and information of the components, summed over pairs of one multiple."""
     n = len(components)
     score, information = np.zeros(n), np.zeros((n, n))
-    scaled, of_scale = null.scaled(scale), scale * components
-    v = scaled.climb(
-        np.zeros((counts.n_pairs, len(null.basis))), counts.observed, counts.expected, 6
-    )
-    mean = counts.expected * scaled.factor(v)
-    residual, precision = counts.observed - mean, scaled.precision(mean)
+    at_rest = np.zeros((counts.n_pairs, len(null.basis)))
+    v = null.climb(at_rest, counts.observed, counts.expected, 6)
+    mean = counts.expected * null.factor(v)
+    residual, precision = counts.observed - mean, null.precision(mean)
     for pair in range(counts.n_pairs):
-        seen = scaled.basis * mean[pair]
+        seen = null.basis * mean[pair]
         P = np.diag(mean[pair]) - seen.T @ np.linalg.solve(precision[pair], seen)
-        KP = of_scale @ P
-        fit = np.einsum("l,glm,m->g", residual[pair], of_scale, residual[pair], optimize=True)
+        KP = components @ P
+        fit = np.einsum("l,glm,m->g", residual[pair], components, residual[pair], optimize=True)
         score += 0.5 * weights[pair] * (fit - np.trace(KP, axis1=1, axis2=2))
         transposed = KP.transpose(0, 2, 1).reshape(n, -1)
         information += 0.5 * weights[pair] * KP.reshape(n, -1) @ transposed.T
