@@ -107,7 +107,8 @@ INVERSE_COVARIANCE = Method(
 )
 
 CROSS_CORRELOGRAM = Method(
-    name="CrossCorrelogram", estimator="spikeweft.baselines.cross_correlogram.CrossCorrelogram"
+    name="CrossCorrelogram",
+    estimator="spikeweft.baselines.correlograms.cross_correlogram.CrossCorrelogram",
 )
 
 TCA = Method(name="TCA", estimator="spikeweft.baselines.factorisation.tca.TCA")
