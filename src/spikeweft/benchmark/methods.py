@@ -117,6 +117,34 @@ SEQ_NMF = Method(name="SeqNMF", estimator="spikeweft.baselines.factorisation.seq
 
 NRI = Method(name="NRI", estimator="spikeweft.graph_networks.nri.NRI")
 
+SYNAPSE_MODEL = Method(
+    name="SynapseModel", estimator="spikeweft.synapse_model.estimator.SynapseModel"
+)
+
+HOLLOW_CORRELOGRAM = Method(
+    name="HollowCorrelogram",
+    estimator="spikeweft.baselines.correlograms.hollow_correlogram.HollowCorrelogram",
+)
+
+JITTER_CORRELOGRAM = Method(
+    name="JitterCorrelogram",
+    estimator="spikeweft.baselines.correlograms.jitter_correlogram.JitterCorrelogram",
+)
+
+GLMCC = Method(name="GLMCC", estimator="spikeweft.baselines.correlograms.glmcc.GLMCC")
+
+TSPE = Method(name="TSPE", estimator="spikeweft.baselines.correlograms.tspe.TSPE")
+
+MONOSYNAPTIC: tuple[Method, ...] = (
+    SYNAPSE_MODEL,
+    HOLLOW_CORRELOGRAM,
+    JITTER_CORRELOGRAM,
+    GLMCC,
+    TSPE,
+    POISSON_GLM,
+)
+"""Methods for sparse circuits of which few pairs are connected, with delays."""
+
 PEERS: tuple[Method, ...] = (
     POISSON_GLM,
     SHARED_FILTER_GLM,
