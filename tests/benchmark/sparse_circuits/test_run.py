@@ -137,10 +137,12 @@ def test_tables_hold_means_over_the_seeds():
     ]
     rows += [row(network="unconnected", n_observed=12, n_connections=0.0, n_called=0.66)]
     rows += [row(method="Failing", failed="no spikes")]
-    assert "| ShortLags | 0.300 / 0.500 | 5.00 of 1,000 |" in sparse_summary(rows)
+    summary = sparse_summary(rows)
+    assert "| method | small, 60 minutes | unconnected, 60 minutes |" in summary
+    assert "| ShortLags | 0.300 / 0.500 | 5.00 of 1,000 |" in summary
     text = sparse_markdown(rows)
     assert "| method | average precision | Matthews | processor minutes |" in text
-    assert "| ShortLags | 0.300 | 0.500 | 1.5 |" in text
+    assert "| ShortLags | 0.300 | 0.500 | 1.50 |" in text
     assert "- failed: Failing, seed 0: no spikes" in text
     assert "Means over seeds 0, 1." in text
 
@@ -167,7 +169,7 @@ def test_the_command_line_prints_the_tables_and_draws_the_figure(tmp_path, capsy
     printed = capsys.readouterr()
     assert "ShortLags on small neurons, seed 0: average precision 0." in printed.err
     assert "Failing on small neurons, seed 0: failed: the spikes ran out" in printed.err
-    assert "### small neurons, 0.2 minutes" in printed.out
+    assert "### small, 0.2 minutes" in printed.out
     assert (tmp_path / "figures" / "average_precision.png").stat().st_size > 1000
     assert main([*words[:3], "--networks", "ring"]) == 2
     assert "no network 'ring'" in capsys.readouterr().err

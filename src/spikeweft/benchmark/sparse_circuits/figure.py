@@ -17,13 +17,13 @@ def average_precision_panels(rows: Sequence[SparseRow]) -> Axes | None:
         return None
     networks, methods = (
         list(dict.fromkeys(getattr(row, field) for row in scored))
-        for field in ("network", "method")
+        for field in ("recorded", "method")
     )
     width_in = 2.7 * len(networks) + 1.4
     axes = panels(networks, width_in=width_in, height_in=0.38 * len(methods) + 1.2, share_y=True)
     for ax, network in zip(axes, networks, strict=True):
         values = [
-            [r.average_precision for r in scored if (r.network, r.method) == (network, method)]
+            [r.average_precision for r in scored if (r.recorded, r.method) == (network, method)]
             for method in methods
         ]
         draw_scores(values, [method_style(method) for method in methods], "average precision", ax)

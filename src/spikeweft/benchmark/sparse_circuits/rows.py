@@ -77,6 +77,11 @@ class SparseRow:
         """What tells one case from another."""
         return (self.network, self.method, self.seed, f"{self.minutes:g}")
 
+    @property
+    def recorded(self) -> str:
+        """The network and for how long it was recorded, in words."""
+        return f"{self.network}, {self.minutes:g} minutes"
+
 
 def empty_row(case: SparseCase, failed: str = "") -> SparseRow:
     """The row of a case without scores: who, where and when."""

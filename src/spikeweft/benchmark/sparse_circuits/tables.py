@@ -27,7 +27,7 @@ _SCORES = (
     _Column("of these connected", "sure_correct", 3),
     _Column("surer than 95 %, of 1,000 pairs", "sure_per_thousand", 2),
     _Column("bits per spike", "bits_per_spike", 3),
-    _Column("processor minutes", "processor_seconds", 1, 1 / 60),
+    _Column("processor minutes", "processor_seconds", 2, 1 / 60),
     _Column("GiB", "peak_memory_mb", 1, 1 / 1024),
 )
 
@@ -38,9 +38,12 @@ def sparse_summary(rows: Sequence[SparseRow]) -> str:
     Where nothing is connected it is how many of 1,000 pairs are taken for connected.
     """
     fitted = [row for row in rows if not row.failed]
-    networks = list(dict.fromkeys(row.network for row in fitted))
+    networks = list(dict.fromkeys(row.recorded for row in fitted))
     lines = [
-        [method, *(_pair([row for row in group if row.network == network]) for network in networks)]
+        [
+            method,
+            *(_pair([row for row in group if row.recorded == network]) for network in networks),
+        ]
         for method, group in _by(fitted, lambda row: row.method)
     ]
     return _table(["method", *networks], lines) if lines else ""
@@ -49,13 +52,13 @@ def sparse_summary(rows: Sequence[SparseRow]) -> str:
 def sparse_markdown(rows: Sequence[SparseRow]) -> str:
     """A table per network and length with all scores, means over the seeds, and their origin."""
     parts = []
-    for (network, minutes), group in _by(rows, lambda row: (row.network, row.minutes)):
+    for network, group in _by(rows, lambda row: row.recorded):
         fitted = _by((row for row in group if not row.failed), lambda row: row.method)
         means = {method: _means(of_method) for method, of_method in fitted}
         used = [c for c in _SCORES if any(cells[c.heading] for cells in means.values())]
         headings = [column.heading for column in used]
         lines = [[name, *(cells[h] for h in headings)] for name, cells in means.items()]
-        parts += [f"### {network} neurons, {minutes:g} minutes"]
+        parts += [f"### {network}"]
         parts += [_table(["method", *headings], lines)] if lines else []
         parts += [
             f"- failed: {row.method}, seed {row.seed}: {row.failed}" for row in group if row.failed
