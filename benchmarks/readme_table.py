@@ -2,7 +2,8 @@
 
 Between marks `<!-- paper.csv: start -->` and `<!-- paper.csv: end -->` (or curves, wirings,
 ablations) goes the summary of that study's table; between those of `heading`, what the tables of
-the recorded head-direction cells say; between those of `summary`, six rows of `paper.csv`.
+the recorded head-direction cells say; between those of `summary`, six rows of `paper.csv`; between
+those of `sparse.csv`, what that table holds.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,8 @@ from statistics import mean
 from spikeweft.benchmark.markdown_tables import STUDIES, provenance, summary
 from spikeweft.benchmark.published import PUBLISHED
 from spikeweft.benchmark.rows import Row, read_rows
+from spikeweft.benchmark.sparse_circuits.rows import read_sparse_rows
+from spikeweft.benchmark.sparse_circuits.tables import sparse_markdown, sparse_summary
 from spikeweft.results.csv_table import read_cells
 
 HERE = Path(__file__).parent
@@ -31,6 +34,7 @@ def filled(page: str) -> str:
     for study in STUDIES:
         page = _between(page, f"{study}.csv", lambda study=study: _summary(study))
     page = _between(page, "summary", lambda: short_table(read_rows(HERE / "paper" / "paper.csv")))
+    page = _between(page, "sparse.csv", _sparse)
     return _between(page, "heading", _heading)
 
 
@@ -107,6 +111,14 @@ def _summary(study: str) -> str:
     """A study in one table, and where it comes from."""
     rows = read_rows(HERE / study / f"{study}.csv")
     return f"{summary(rows)}\n\n{provenance(rows)}\n"
+
+
+def _sparse() -> str:
+    """The study of sparse circuits, as far as its table is filled."""
+    rows = read_sparse_rows(HERE / "sparse" / "sparse.csv")
+    if not rows:
+        return "Not measured yet.\n"
+    return f"{sparse_summary(rows)}\n\n{sparse_markdown(rows)}"
 
 
 def _heading() -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import xarray
 from safetensors.numpy import load_file
 
-from spikeweft.baselines.cross_correlogram import CrossCorrelogram
+from spikeweft.baselines.correlograms.cross_correlogram import CrossCorrelogram
 from spikeweft.baselines.factorisation.seqnmf import SeqNMF
 from spikeweft.baselines.factorisation.tca import TCA
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from spikeweft.baselines.cross_correlogram import CrossCorrelogram
+from spikeweft.baselines.correlograms.cross_correlogram import CrossCorrelogram
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork

@@ -5,7 +5,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "cross_correlogram": ["CrossCorrelogram"],
+        "correlograms.cross_correlogram": ["CrossCorrelogram"],
+        "correlograms.glmcc": ["GLMCC"],
+        "correlograms.hollow_correlogram": ["HollowCorrelogram"],
+        "correlograms.jitter_correlogram": ["JitterCorrelogram"],
+        "correlograms.tspe": ["TSPE"],
         "factorisation.seqnmf": ["SeqNMF"],
         "factorisation.tca": ["TCA"],
         "glm.nemos_glm": ["NemosGLM"],

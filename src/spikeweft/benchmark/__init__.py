@@ -12,6 +12,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "published": ["PUBLISHED"],
         "rows": ["Row", "read_rows", "write_rows"],
         "score": ["fit_and_score"],
+        "sparse_circuits.cases": ["sparse"],
+        "sparse_circuits.run": ["run_sparse"],
+        "sparse_circuits.tables": ["sparse_markdown", "sparse_summary"],
         "studies": ["Case", "ablations", "chosen", "curves", "paper", "wirings"],
     },
 )

@@ -107,7 +107,8 @@ INVERSE_COVARIANCE = Method(
 )
 
 CROSS_CORRELOGRAM = Method(
-    name="CrossCorrelogram", estimator="spikeweft.baselines.cross_correlogram.CrossCorrelogram"
+    name="CrossCorrelogram",
+    estimator="spikeweft.baselines.correlograms.cross_correlogram.CrossCorrelogram",
 )
 
 TCA = Method(name="TCA", estimator="spikeweft.baselines.factorisation.tca.TCA")
@@ -115,6 +116,34 @@ TCA = Method(name="TCA", estimator="spikeweft.baselines.factorisation.tca.TCA")
 SEQ_NMF = Method(name="SeqNMF", estimator="spikeweft.baselines.factorisation.seqnmf.SeqNMF")
 
 NRI = Method(name="NRI", estimator="spikeweft.graph_networks.nri.NRI")
+
+SYNAPSE_MODEL = Method(
+    name="SynapseModel", estimator="spikeweft.synapse_model.estimator.SynapseModel"
+)
+
+HOLLOW_CORRELOGRAM = Method(
+    name="HollowCorrelogram",
+    estimator="spikeweft.baselines.correlograms.hollow_correlogram.HollowCorrelogram",
+)
+
+JITTER_CORRELOGRAM = Method(
+    name="JitterCorrelogram",
+    estimator="spikeweft.baselines.correlograms.jitter_correlogram.JitterCorrelogram",
+)
+
+GLMCC = Method(name="GLMCC", estimator="spikeweft.baselines.correlograms.glmcc.GLMCC")
+
+TSPE = Method(name="TSPE", estimator="spikeweft.baselines.correlograms.tspe.TSPE")
+
+MONOSYNAPTIC: tuple[Method, ...] = (
+    SYNAPSE_MODEL,
+    HOLLOW_CORRELOGRAM,
+    JITTER_CORRELOGRAM,
+    GLMCC,
+    TSPE,
+    POISSON_GLM,
+)
+"""Methods for sparse circuits of which few pairs are connected, with delays."""
 
 PEERS: tuple[Method, ...] = (
     POISSON_GLM,

@@ -7,6 +7,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "circuit_agreement": ["agreement", "correlation", "precision_recall_area"],
         "circuit_error": ["InferenceError", "inference_error", "ring_profile"],
+        "connection_detection": [
+            "Certainty",
+            "ConnectionOrder",
+            "certainty",
+            "connection_order",
+            "evidence",
+            "latency_share",
+            "matthews_correlation",
+        ],
         "cramer_rao": ["cramer_rao_delta", "cramer_rao_delta_directed"],
         "known_network": ["KnownNetwork"],
         "oracle": ["oracle_bits_per_spike"],

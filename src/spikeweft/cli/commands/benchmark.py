@@ -16,6 +16,7 @@ from spikeweft.cli.printing import number
 if TYPE_CHECKING:
     from spikeweft.benchmark.rows import Row
     from spikeweft.benchmark.run import StudyProgress
+    from spikeweft.benchmark.sparse_circuits.rows import SparseRow
     from spikeweft.benchmark.studies import Case
 
 
@@ -148,6 +149,54 @@ def ablations(
 
 
 @benchmark_app.command
+def sparse(
+    out_dir: Path,
+    /,
+    *,
+    networks: Annotated[tuple[str, ...], Names] = (),
+    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102, 103, 104),
+    methods: Annotated[tuple[str, ...], Names] = (),
+    minutes: Annotated[float, Minutes] = 60.0,
+    force: bool = False,
+) -> None:
+    """Who is monosynaptically connected: sparse networks with delays, inhibition, shared states.
+
+    Example: `spikeweft benchmark sparse results --networks "Poisson, all 60" --methods GLMCC`
+
+    Its networks are of Izhikevich's, of integrate-and-fire and of Poisson neurons, and a population
+    without connections. Where all is fitted, tables and figure are made again.
+
+    Parameters
+    ----------
+    out_dir
+        Folder for table and figure.
+    networks
+        Names of networks, as "Poisson, all 60"; all by default.
+    seeds
+        Seeds of wirings and spikes.
+    methods
+        Names of methods, as SynapseModel GLMCC; all by default but CircuitGNN, which takes hours.
+    minutes
+        Length of each recording.
+    force
+        Fit again and replace rows that exist.
+    """
+    from spikeweft.benchmark.sparse_circuits.cases import sparse
+    from spikeweft.benchmark.sparse_circuits.figure import average_precision_panels
+    from spikeweft.benchmark.sparse_circuits.run import run_sparse
+    from spikeweft.benchmark.sparse_circuits.tables import sparse_markdown, sparse_summary
+    from spikeweft.reporting.plot_style import write_figure
+
+    cases = sparse(seeds, minutes, networks, methods)
+    rows = run_sparse(cases, out_dir, force=force, on_row=_print_sparse)
+    print(f"{sparse_summary(rows)}\n\n{sparse_markdown(rows)}")
+    axes = average_precision_panels(rows)
+    if axes is not None:
+        (out_dir / "figures").mkdir(exist_ok=True)
+        write_figure(axes, out_dir / "figures" / "average_precision")
+
+
+@benchmark_app.command
 def figures(out_dir: Path, /) -> None:
     """Draw the figures and print the tables of OUT_DIR again; nothing is fitted.
 
@@ -197,3 +246,13 @@ def _outcome(row: "Row") -> str:
     if math.isnan(row.bits_per_spike_pooled):
         return outcome
     return f"{outcome}, {number(row.bits_per_spike_pooled)} bits per spike"
+
+
+def _print_sparse(row: "SparseRow") -> None:
+    outcome = (
+        f"failed: {row.failed}"
+        if row.failed
+        else f"average precision {number(row.average_precision)}, {row.wall_seconds:.0f} s"
+    )
+    place = f"{row.method} on {row.network} neurons, seed {row.seed}"
+    print(f"{place}: {outcome}", file=sys.stderr, flush=True)

@@ -3,23 +3,16 @@
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float
-from scipy.ndimage import convolve1d
 
+from spikeweft.baselines.correlograms.hollow_gaussian import SMOOTHING_S, reach, smooth
+from spikeweft.baselines.correlograms.lag_counts import ROUNDING, cross_correlograms
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
-from spikeweft.data.spike_pairs import count_pairs
 from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 _LAG_BIN_S = 1e-3
-
-_REACH = 3  # standard deviations of the Gaussian
-
-_HOLLOW = 0.6
-
-_ROUNDING = 1e-6
 
 
 class CrossCorrelogram(CircuitEstimator):
@@ -43,7 +36,7 @@ class CrossCorrelogram(CircuitEstimator):
         Standard deviation of the Gaussian; 10 ms are the authors'.
     """
 
-    def __init__(self, *, window_s: float = 0.005, smoothing_s: float = 0.01) -> None:
+    def __init__(self, *, window_s: float = 0.005, smoothing_s: float = SMOOTHING_S) -> None:
         self.window_s = window_s
         self.smoothing_s = smoothing_s
 
@@ -60,11 +53,11 @@ class CrossCorrelogram(CircuitEstimator):
         lag_bin_s = max(_LAG_BIN_S, X.time_resolution_s)
         self._check_settings(X, lag_bin_s)
         n_window = round(self.window_s / lag_bin_s)
-        reach = int(np.ceil(_REACH * self.smoothing_s / lag_bin_s))
-        correlogram = cross_correlograms(X, lag_bin_s, n_window + reach)
-        kernel = _hollow_gaussian(self.smoothing_s / lag_bin_s, reach)
-        excess = correlogram - convolve1d(correlogram, kernel, axis=2)
-        synaptic = slice(n_window + reach + 1, 2 * n_window + reach + 1)
+        spread = self.smoothing_s / lag_bin_s
+        zero = n_window + reach(spread)
+        correlogram = cross_correlograms(X, lag_bin_s, zero)
+        excess = correlogram - smooth(correlogram, spread)
+        synaptic = slice(zero + 1, zero + n_window + 1)
         weights = excess[:, :, synaptic].sum(2) / np.maximum(X.n_spikes, 1)
         np.fill_diagonal(weights, 0.0)
         self.connectivity_ = Connectivity(
@@ -76,11 +69,11 @@ class CrossCorrelogram(CircuitEstimator):
         return self
 
     def _check_settings(self, X: Recording, lag_bin_s: float) -> None:
-        if not lag_bin_s * (1 - _ROUNDING) <= self.window_s < np.inf:
+        if not lag_bin_s * (1 - ROUNDING) <= self.window_s < np.inf:
             raise InputError(
                 f"a window of {self.window_s} s holds no lag of {lag_bin_s:g} s; choose a longer"
             )
-        if not lag_bin_s * (1 - _ROUNDING) <= self.smoothing_s < np.inf:
+        if not lag_bin_s * (1 - ROUNDING) <= self.smoothing_s < np.inf:
             raise InputError(
                 f"a smoothing of {self.smoothing_s} s is finer than the lags, {lag_bin_s:g} s "
                 "apart; choose a longer one"
@@ -90,32 +83,3 @@ class CrossCorrelogram(CircuitEstimator):
                 f"no epoch is longer than the window of {self.window_s:g} s; use longer epochs "
                 "or a shorter window"
             )
-
-
-def cross_correlograms(
-    recording: Recording, lag_bin_s: float, n_lags: int
-) -> Float[np.ndarray, "post pre lag"]:
-    """Pairs of spikes of the same epoch, by the bin of their lag.
-
-    Bins are centred on whole multiples of `lag_bin_s` from -`n_lags` to `n_lags`; a lag is
-    positive where the postsynaptic spike is the later one.
-    """
-    n = recording.n_neurons
-    counts = np.zeros((n, n, n_lags + 1), dtype=np.int64)
-    edges_s = (np.arange(n_lags + 1) + 0.5 - _ROUNDING) * lag_bin_s
-    for epoch_s in recording.epochs_s:
-        inside = slice(*np.searchsorted(recording.spike_times_s, epoch_s))
-        count_pairs(
-            recording.spike_times_s[inside], recording.spike_neurons[inside], edges_s, counts
-        )
-    later = counts.transpose(1, 0, 2)
-    # Both orders of a pair with nearly the same time lie in the bin around zero.
-    at_zero = later[:, :, 0] + later[:, :, 0].T
-    earlier = counts[:, :, :0:-1]
-    return np.concatenate([earlier, at_zero[:, :, None], later[:, :, 1:]], axis=2).astype(float)
-
-
-def _hollow_gaussian(spread: float, reach: int) -> Float[np.ndarray, " lag"]:
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
-    kernel[reach] *= 1 - _HOLLOW
-    return kernel / kernel.sum()

@@ -2,7 +2,8 @@ import numpy as np
 import pynapple as nap
 import pytest
 
-from spikeweft.baselines.cross_correlogram import CrossCorrelogram, cross_correlograms
+from spikeweft.baselines.correlograms.cross_correlogram import CrossCorrelogram
+from spikeweft.baselines.correlograms.lag_counts import cross_correlograms
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 

@@ -1,0 +1,119 @@
+"""The sparse networks, and which methods are fitted to them."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from spikeweft.benchmark.methods import CIRCUIT_GNN, MONOSYNAPTIC, Method
+from spikeweft.errors import InputError
+from spikeweft.simulation.sparse_networks.integrate_and_fire import IntegrateAndFireNetwork
+from spikeweft.simulation.sparse_networks.izhikevich import IzhikevichNetwork
+from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
+from spikeweft.simulation.sparse_networks.sparse_network import SparseNetwork
+
+SEEDS = (100, 101, 102, 103, 104)
+"""Seeds that were not used in development."""
+
+MINUTES = 60.0
+
+METHODS = {method.name: method for method in (*MONOSYNAPTIC, CIRCUIT_GNN)}
+"""All methods of the study; the last takes hours on these networks and is fitted if named."""
+
+_STRONG_STATE = 1.0
+
+
+class ObservedNetwork(NamedTuple):
+    """A kind of network, by the seed of its wiring, and how many of its neurons are seen.
+
+    `acts_at_once` says whether a synapse acts from its delay on, and not only once a membrane has
+    integrated: where it does not, latencies are not scored.
+    """
+
+    network: Callable[[int], SparseNetwork]
+    n_observed: int
+    acts_at_once: bool = False
+
+
+def _unconnected(seed: int) -> SparsePoissonNetwork:
+    return SparsePoissonNetwork(
+        wiring_seed=seed, connection_probability=0.0, median_gain=_STRONG_STATE
+    )
+
+
+NETWORKS: Mapping[str, ObservedNetwork] = {
+    "Izhikevich, 100 of 1,000": ObservedNetwork(
+        lambda seed: IzhikevichNetwork(wiring_seed=seed), 100
+    ),
+    "integrate-and-fire, 30 of 60": ObservedNetwork(
+        lambda seed: IntegrateAndFireNetwork(wiring_seed=seed), 30
+    ),
+    "integrate-and-fire, all 60": ObservedNetwork(
+        lambda seed: IntegrateAndFireNetwork(wiring_seed=seed), 60
+    ),
+    "Poisson, all 60": ObservedNetwork(
+        lambda seed: SparsePoissonNetwork(wiring_seed=seed), 60, acts_at_once=True
+    ),
+    "unconnected, all 60": ObservedNetwork(_unconnected, 60, acts_at_once=True),
+}
+"""Networks by name; of the last only a strong slow state is shared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseCase:
+    """One fit: a method, and the network that it is fitted to.
+
+    Attributes
+    ----------
+    network
+        A name in `NETWORKS`.
+    method
+        What infers the circuit.
+    seed
+        Seed of the wiring, the spikes, the choice of observed neurons, and the method.
+    minutes
+        Length of the recording; the last tenth only scores.
+    """
+
+    network: str
+    method: Method
+    seed: int
+    minutes: float = MINUTES
+
+    @property
+    def command(self) -> str:
+        """The command that makes this case's row again."""
+        words = ["spikeweft", "benchmark", "sparse", "OUT_DIR", "--networks", self.network]
+        words += ["--seeds", str(self.seed), "--methods", self.method.name]
+        return shlex.join([*words, "--minutes", f"{self.minutes:g}", "--force"])
+
+
+def sparse(
+    seeds: Sequence[int] = SEEDS,
+    minutes: float = MINUTES,
+    networks: Sequence[str] = (),
+    methods: Sequence[str] = (),
+) -> list[SparseCase]:
+    """The cases of some networks and methods; of all networks and quick methods by default.
+
+    Raises
+    ------
+    InputError
+        Where there is no such network or method.
+    """
+    _check_known("network", networks, NETWORKS)
+    _check_known("method", methods, METHODS)
+    wanted = [METHODS[name] for name in methods] or list(MONOSYNAPTIC)
+    return [
+        SparseCase(network=network, method=method, seed=seed, minutes=minutes)
+        for network in networks or NETWORKS
+        for seed in seeds
+        for method in wanted
+    ]
+
+
+def _check_known(word: str, names: Sequence[str], known: Mapping[str, object]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        choices = ", ".join(f"'{name}'" for name in known)
+        raise InputError(f"there is no {word} '{unknown[0]}' here; choose {choices}")
