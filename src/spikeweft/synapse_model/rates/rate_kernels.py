@@ -76,6 +76,47 @@ def history_information(
 
 @njit(cache=True, nogil=True)
 @no_type_check
+def history_counts(train, first_lags, first_step, found):
+    """How many past spikes each piece of the history holds, in the steps from `first_step` on."""
+    n_pieces = found.shape[1]
+    known = np.zeros(n_pieces + 1, np.int64)
+    for edge in range(n_pieces + 1):
+        known[edge] = np.searchsorted(train, first_step - first_lags[edge] + 1)
+    for row in range(len(found)):
+        step = first_step + row
+        for edge in range(n_pieces + 1):
+            while known[edge] < len(train) and train[known[edge]] + first_lags[edge] <= step:
+                known[edge] += 1
+        for piece in range(n_pieces):
+            found[row, piece] = known[piece] - known[piece + 1]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def sums_after_spikes(values, train, piece_of_lag, found):
+    """Add up values of steps over (spike, lag) pairs of each piece of the history."""
+    for spike in train:
+        for step in range(spike + 1, min(spike + len(piece_of_lag) + 1, len(values))):
+            found[piece_of_lag[step - spike - 1]] += values[step]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def decaying_mean(counts, first_bins, decay, before, found):
+    """Mean of the counts before each bin, weighted by `decay` to the power of their distance.
+
+    Before an epoch's first bin it is `before`.
+    """
+    epoch, mean = 0, before
+    for b in range(len(counts)):
+        if epoch < len(first_bins) and b == first_bins[epoch]:
+            epoch, mean = epoch + 1, before
+        found[b] = mean
+        mean = decay * mean + (1.0 - decay) * counts[b]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
 def _with_earlier_spikes(train, a, step, piece_of_lag, value, history):
     """The products of one spike's piece with those of the spikes before it."""
     piece = piece_of_lag[step - train[a] - 1]

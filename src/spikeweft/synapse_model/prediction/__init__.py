@@ -1,0 +1,11 @@
+"""Spikes predicted from the past alone: own history, connections, and the state of all others."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "past_state": ["PastState"],
+        "spike_prediction": ["SpikePrediction", "fit_prediction"],
+    },
+)
