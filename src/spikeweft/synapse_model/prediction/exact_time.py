@@ -1,7 +1,10 @@
 """Rates that are constant within a step, integrated between any two times of a recording."""
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -35,6 +38,38 @@ def expected_between(
     return before(stop) - before(start)
 
 
-def scored_spikes(recording: Recording, history_window_s: float) -> Bool[np.ndarray, " spike"]:
-    """Which spikes of a recording are scored."""
-    return epoch_of(recording.spike_times_s, scored_epochs(recording, history_window_s)) >= 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredTime:
+    """The part of a recording that rates are judged by, on a timeline.
+
+    Attributes
+    ----------
+    start, stop
+        Of each scored epoch.
+    trains
+        The steps of each neuron's scored spikes.
+    step_s
+        Length of a step.
+    """
+
+    start: Positions
+    stop: Positions
+    trains: tuple[Int[np.ndarray, " _spike"], ...]
+    step_s: float
+
+    @classmethod
+    def of(cls, recording: Recording, timeline: Timeline, history_window_s: float) -> Self:
+        """Scored time is that of `scored_epochs`."""
+        epochs_s = scored_epochs(recording, history_window_s)
+        start, stop = positions_of(recording, timeline, epochs_s)
+        is_scored = epoch_of(recording.spike_times_s, epochs_s) >= 0
+        trains = tuple(
+            train[is_scored[recording.spike_neurons == neuron]]
+            for neuron, train in enumerate(timeline.trains)
+        )
+        return cls(start=start, stop=stop, trains=trains, step_s=timeline.step_s)
+
+    def log_likelihood(self, neuron: int, rate: Float[np.ndarray, " step"]) -> float:
+        """Σ log λ(t_spike) - ∫λ dt in nats, rates in Hz, of a rate in spikes a step."""
+        at_spikes = np.log(rate[self.trains[neuron]] / self.step_s).sum(dtype=float)
+        return float(at_spikes - expected_between(rate, self.start, self.stop).sum())

@@ -1,6 +1,5 @@
 """What all other neurons did before: the shared state as far as a prediction may know it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,14 +28,14 @@ class PastState:
     """
 
     population: Float[np.ndarray, "scale bin"]
-    time_constants_s: Sequence[float]
+    time_constants_s: Float[np.ndarray, " scale"]
     rate_hz: Float[np.ndarray, " neuron"]
 
     @classmethod
     def of(
         cls,
         timeline: Timeline,
-        time_constants_s: Sequence[float],
+        time_constants_s: Float[np.ndarray, " scale"],
         rate_hz: Float[np.ndarray, " neuron"],
     ) -> Self:
         """The past of the whole population."""
@@ -61,7 +60,7 @@ class PastState:
 def _past(
     counts: Float[np.ndarray, " bin"],
     timeline: Timeline,
-    time_constants_s: Sequence[float],
+    time_constants_s: Float[np.ndarray, " scale"],
     rate_hz: float,
 ) -> Float[np.ndarray, "scale bin"]:
     """Mean of the counts before each bin, by time constant."""

@@ -16,11 +16,11 @@ from spikeweft.synapse_model.rates import rate_kernels as kernels
 from spikeweft.synapse_model.rates.own_history import OwnHistory
 from spikeweft.synapse_model.rates.timeline import Timeline
 
-_STATE_PRECISION, _HISTORY_PRECISION = 1.0, 0.05
-"""Of the Gaussian priors on gains of standardised states and on pieces of the own history."""
-
 _INPUT_GAIN, _INPUT_PRECISION = 1.0, 4.0
 """Mean and precision of the Gaussian prior on gains of inputs."""
+
+_PRECISIONS = (0.01, 1e4)
+"""Of an estimated prior, the least and the largest."""
 
 _LONGEST_STEP = 2.5
 
@@ -44,6 +44,17 @@ class RateParameters(NamedTuple):
     gains: Float[np.ndarray, " state"]
     history: Float[np.ndarray, " piece"]
     input_gains: Float[np.ndarray, " input"] = np.zeros(0)
+
+
+class RatePrior(NamedTuple):
+    """Precision of the Gaussian priors on gains of states and on pieces of the own history."""
+
+    state: float = 1.0
+    history: float = 0.05
+
+
+WEAK = RatePrior()
+"""A prior for rates under which connections are looked for."""
 
 
 class NeuronRate:
@@ -108,9 +119,9 @@ class NeuronRate:
         for gain, row in zip(parameters.input_gains, self._inputs, strict=True):
             fast += np.float32(gain) * row
         timeline = self._timeline
-        kernels.compose(
-            slow, fast, timeline.scored, timeline.steps_per_bin, self.rate, self._rate_of_bin
-        )
+        kernels.add_slow(fast, slow, timeline.steps_per_bin)
+        np.exp(fast, out=self.rate)
+        kernels.keep_scored(self.rate, timeline.scored, timeline.steps_per_bin, self._rate_of_bin)
         return self.rate
 
     def log_likelihood(self) -> float:
@@ -118,10 +129,12 @@ class NeuronRate:
         at_spikes = np.maximum(self.rate[self._scored_train], np.finfo(np.float32).tiny)
         return float(np.log(at_spikes).sum(dtype=float) - self._rate_of_bin.sum(dtype=float))
 
-    def fit(self, parameters: RateParameters, n_iterations: int) -> RateParameters:
+    def fit(
+        self, parameters: RateParameters, n_iterations: int, prior: RatePrior = WEAK
+    ) -> RateParameters:
         """The most probable parameters; the rate follows them."""
         vector = np.concatenate([[parameters.baseline], *parameters[1:]])
-        mean, precision = self._prior()
+        mean, precision = self._prior(prior)
         self.follow(parameters)
         best = self.log_likelihood() - 0.5 * precision @ (vector - mean) ** 2
         for _ in range(n_iterations):
@@ -152,15 +165,32 @@ class NeuronRate:
         n, m = self._columns.shape[1], self._own_history.n_pieces
         return RateParameters(float(vector[0]), vector[1:n], vector[n : n + m], vector[n + m :])
 
-    def _prior(self) -> tuple[Float[np.ndarray, " parameter"], Float[np.ndarray, " parameter"]]:
-        """Mean and precision of the Gaussian prior on the parameters."""
+    def estimated_prior(self, parameters: RateParameters, prior: RatePrior) -> RatePrior:
+        """The prior under which the parameters just fitted are typical (MacKay 1992, eq. 4.11)."""
+        _, information = self._derivatives()
+        _, precision = self._prior(prior)
+        variance = np.diag(np.linalg.inv(information + np.diag(precision + 1e-6)))
+        n = self._columns.shape[1]
+        state, history = slice(1, n), slice(n, n + self._own_history.n_pieces)
+
+        def estimated(which: slice, values: np.ndarray) -> float:
+            n_determined = len(values) - precision[which] @ variance[which]
+            found = max(float(n_determined), 1e-3) / max(float(values @ values), 1e-9)
+            return float(np.clip(found, *_PRECISIONS))
+
+        return RatePrior(estimated(state, parameters.gains), estimated(history, parameters.history))
+
+    def _prior(
+        self, prior: RatePrior
+    ) -> tuple[Float[np.ndarray, " parameter"], Float[np.ndarray, " parameter"]]:
+        """Mean and precision of the Gaussian prior on each parameter."""
         n_states, n_inputs = self._columns.shape[1] - 1, len(self._inputs)
         n_others = 1 + n_states + self._own_history.n_pieces
         precision = np.concatenate(
             [
                 [1e-6],
-                np.full(n_states, _STATE_PRECISION),
-                np.full(self._own_history.n_pieces, _HISTORY_PRECISION),
+                np.full(n_states, prior.state),
+                np.full(self._own_history.n_pieces, prior.history),
                 np.full(n_inputs, _INPUT_PRECISION),
             ]
         )
@@ -233,13 +263,14 @@ class NeuronRate:
         if len(inputs) == 0:
             return gradient, information
         expected = inputs * self.rate
-        in_bins = expected.reshape(len(inputs), len(self._columns), -1).sum(2)
+        in_a_bin = np.ones(self._timeline.steps_per_bin, np.float32)
+        in_bins = expected.reshape(len(inputs), len(self._columns), -1) @ in_a_bin
         after = np.zeros((len(inputs), own.n_pieces))
         for row, found in zip(expected, after, strict=True):
             kernels.sums_after_spikes(row, self._train, own.piece_of_lag, found)
         at_spikes = inputs[:, self._scored_train].sum(1, dtype=float)
         across = np.concatenate([in_bins @ self._columns, after], axis=1)
         return (
-            np.concatenate([gradient, at_spikes - expected.sum(1, dtype=float)]),
+            np.concatenate([gradient, at_spikes - in_bins.sum(1, dtype=float)]),
             np.block([[information, across.T], [across, expected @ inputs.T]]),
         )

@@ -31,16 +31,22 @@ def scale_after_spikes(rate, train, factor, first_lag):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def compose(slow, fast, scored, steps_per_bin, rate, rate_of_bin):
-    """Rate in spikes a step, exp(slow + fast) where it is scored, and its sum in each bin."""
+def add_slow(log_rate, slow, steps_per_bin):
+    """Add a value of each bin to its steps; no log rate is higher than the highest."""
     for b in range(len(slow)):
-        start = b * steps_per_bin
+        for step in range(b * steps_per_bin, (b + 1) * steps_per_bin):
+            log_rate[step] = min(log_rate[step] + slow[b], HIGHEST_LOG_RATE)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def keep_scored(rate, scored, steps_per_bin, rate_of_bin):
+    """Set the rate to 0 where it is not scored, and sum it in each bin."""
+    for b in range(len(rate_of_bin)):
         total = np.float32(0.0)
-        for step in range(start, start + steps_per_bin):
-            value = np.exp(min(slow[b] + fast[step], HIGHEST_LOG_RATE))
-            value = value if scored[step] else np.float32(0.0)
-            rate[step] = value
-            total += value
+        for step in range(b * steps_per_bin, (b + 1) * steps_per_bin):
+            rate[step] = rate[step] if scored[step] else np.float32(0.0)
+            total += rate[step]
         rate_of_bin[b] = total
 
 
