@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
@@ -54,7 +54,7 @@ def choose_time_scales(
     if any(len(scored_epochs(part, history_window_s)) == 0 for part in (early, late)):
         return ChosenScales(prediction, float("nan"))
     every = -(-recording.n_neurons // _MOST_NEURONS)
-    neurons = np.arange(0, recording.n_neurons, every)
+    neurons = range(0, recording.n_neurons, every)
     candidates = [
         replace(prediction, time_constants_s=np.array(constants_s, dtype=float))
         for constants_s in TIME_CONSTANTS_S
@@ -64,8 +64,8 @@ def choose_time_scales(
         for candidate in candidates
     ]
     best = int(np.argmax([found.sum() for found in nats]))
-    scored = late.restrict(scored_epochs(late, history_window_s)).select(neurons)
-    null_rate_hz = early.rate_hz[neurons]
+    scored = late.restrict(scored_epochs(late, history_window_s)).select(np.array(neurons))
+    null_rate_hz = early.rate_hz[np.array(neurons)]
     score = bits_per_spike(nats[best], scored.n_spikes, scored.duration_s, null_rate_hz)
     return ChosenScales(candidates[best], score.mean)
 
@@ -75,7 +75,7 @@ def _held_out_nats(
     early: Recording,
     late: Recording,
     history_window_s: float,
-    neurons: Int[np.ndarray, " chosen"],
+    neurons: Sequence[int],
     start: Sequence[RateParameters],
 ) -> Float[np.ndarray, " chosen"]:
     """Log-likelihood of late spikes of some neurons, each fitted to the early ones of all."""
