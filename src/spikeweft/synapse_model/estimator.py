@@ -95,7 +95,11 @@ class FittedSynapseModel:
             excitatory_probability=self.excitatory_probability,
             neuron_ids=neuron_ids,
             angle_rad=self.angle_rad,
-            metadata={"method": "SynapseModel", "step_s": self.prediction.step_s},
+            metadata={
+                "method": "SynapseModel",
+                "structure": "sparse connections",
+                "step_s": self.prediction.step_s,
+            },
         )
 
 
