@@ -21,7 +21,7 @@ TIME_CONSTANTS_S = ((), (0.02,), (0.01, 0.05, 0.25), (0.01, 0.05, 0.25, 1.25))
 _SPIKES_TO_CHOOSE = 1000.0
 """Spikes of each neuron, on average, that candidates are fitted to."""
 
-_MOST_NEURONS = 32
+_MOST_NEURONS = 20
 """Neurons whose spikes choose."""
 
 
