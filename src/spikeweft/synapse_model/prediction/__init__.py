@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "past_state": ["PastState"],
-        "spike_prediction": ["SpikePrediction", "fit_prediction"],
+        "causal_rates": ["CausalRates"],
+        "spike_prediction": ["SpikePrediction"],
+        "time_scales": ["choose_time_scales"],
     },
 )
