@@ -15,6 +15,7 @@ from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.holdout import VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.simulation.networks import simulate
@@ -570,3 +571,11 @@ def test_a_recording_whose_last_ninth_cannot_be_scored_is_refused(short):
     """0.8 s leave 89 ms to be held out, less than the history window."""
     with pytest.raises(InputError, match=r"held-out part .* holds no spike"):
         CircuitGNN(tau_s=0.01).fit(short.restrict(np.array([[0.0, 0.8]])))
+
+
+def test_it_says_how_likely_the_spikes_are_that_it_held_out(fitted, recording):
+    held_out = split(recording, VALIDATION_FRACTION)[1]
+    said = fitted.held_out_
+    np.testing.assert_allclose(said.log_likelihood, fitted.log_likelihood(held_out), rtol=0.01)
+    np.testing.assert_allclose(said.epochs_s, scored_epochs(held_out, fitted.history_window_s))
+    assert said.without_coupling.sum() <= said.log_likelihood.sum()

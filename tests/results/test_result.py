@@ -258,3 +258,11 @@ def test_a_result_is_about_one_set_of_neurons(part):
         InputError, match=f"the {part} has 4 neurons but the inferred circuit has 3"
     ):
         small_result(np.random.default_rng(0), **{part: other})
+
+
+def test_a_result_without_a_second_circuit_still_loads(tmp_path):
+    second = Connectivity(weights=np.eye(3))
+    write_result(tmp_path, small_result(np.random.default_rng(0), second=second))
+    assert read_result(tmp_path).second is not None
+    (tmp_path / "second_circuit.nc").unlink()
+    assert read_result(tmp_path).second is None

@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -5,6 +7,8 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from spikeweft.baselines.correlograms.cross_correlogram import CrossCorrelogram
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.data.holdout import split
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
@@ -78,3 +82,72 @@ def test_epochs_without_a_history_window_are_refused():
     recording = Recording.from_arrays(times_s, np.arange(100) % 2, epochs_s=epochs_s)
     with pytest.raises(InputError, match="no epoch is longer"):
         SynapseModel().fit(recording)
+
+
+@cache
+def short():
+    """Ten neurons, one of which is silent, for twenty seconds."""
+    network = SparsePoissonNetwork(n_neurons=9, median_rate_hz=6.0, wiring_seed=2)
+    recording = network.simulate(20.0, np.random.default_rng(2))
+    return replace(recording, n_neurons=10, neuron_ids=())
+
+
+@cache
+def fitted_to_short():
+    return SynapseModel().fit(short())
+
+
+@pytest.mark.slow
+def test_connections_and_state_predict_spikes_that_were_not_fitted():
+    _, recording, _ = fitted()
+    training, test = split(recording, 0.1)
+    model = SynapseModel().fit(training)
+    score = model.evaluate(test)
+    assert score.mean > PoissonGLM().fit(training).evaluate(test).mean
+    assert np.all((model.state_share_ > 0) & (model.state_share_ < 1))
+
+
+@pytest.mark.slow
+def test_independent_poisson_neurons_cost_no_bits():
+    rng = np.random.default_rng(0)
+    times_s = np.round(rng.uniform(0.0, 300.0, 15_000), 4)
+    recording = Recording.from_arrays(times_s, rng.integers(0, 10, 15_000))
+    training, test = split(recording, 0.1)
+    assert SynapseModel().fit(training).score(test) == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_silent_neuron_is_predicted_to_stay_silent():
+    expected = fitted_to_short().predict(short())
+    assert expected[:, 9].sum() < 1
+    assert np.isnan(fitted_to_short().evaluate(short()).per_neuron[9])
+
+
+def test_a_saved_model_predicts_as_before():
+    fit = fitted_to_short()
+    again = SynapseModel.from_saved(
+        fit.model_arrays(), json.loads(json.dumps(fit.model_settings()))
+    )
+    np.testing.assert_array_equal(again.log_likelihood(short()), fit.log_likelihood(short()))
+    np.testing.assert_array_equal(again.connectivity_.probability, fit.connectivity_.probability)
+    np.testing.assert_array_equal(again.state_share_, fit.state_share_)
+
+
+def test_a_model_of_another_version_is_refused():
+    fit = fitted_to_short()
+    with pytest.raises(InputError, match="another version"):
+        SynapseModel.from_saved({}, fit.model_settings())
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_result(tmp_path):
+    def stop(progress):
+        if progress.step == 1:
+            raise KeyboardInterrupt
+
+    checkpoint = tmp_path / "checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        SynapseModel().fit(short(), checkpoint=checkpoint, on_progress=stop)
+    resumed = SynapseModel().fit(short(), checkpoint=checkpoint)
+    whole = fitted_to_short().model_arrays()
+    for name, values in resumed.model_arrays().items():
+        np.testing.assert_array_equal(values, whole[name], err_msg=name)
+    assert [p.stage for p in resumed.history_] == [p.stage for p in fitted_to_short().history_]

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.deciding_neurons import left_out
+from spikeweft.circuit_gnn.fitting.fit_state import Candidate
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, mean_slope, rate_hz
 from spikeweft.circuit_gnn.spike_prediction.link import Link
@@ -72,6 +73,26 @@ class FittedCircuitGNN:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutPrediction:
+    """How likely the held-out spikes are under a fitted model, for a comparison with others.
+
+    Attributes
+    ----------
+    epochs_s
+        Scored epochs of the held-out part.
+    log_likelihood
+        Σ log λ(t_spike) - ∫λ dt in nats with rates in Hz; NaN for neurons that do not decide, or
+        are not modelled.
+    without_coupling
+        The same where no neuron acts on another.
+    """
+
+    epochs_s: Float[np.ndarray, "epoch 2"]
+    log_likelihood: Float[np.ndarray, " neuron"]
+    without_coupling: Float[np.ndarray, " neuron"]
+
+
 class CircuitGNN(ResumablePredictor):
     r"""Circuit inference by a graph network with narrow messages (after Yoon 2025).
 
@@ -108,10 +129,16 @@ class CircuitGNN(ResumablePredictor):
         external input θ); its gain is chosen by held-out spikes.
     random_state
         Seed of the quadrature times and of the networks.
+
+    Attributes
+    ----------
+    held_out_
+        How well it predicts the spikes that it held out from the fit, and chose by.
     """
 
     problem_class = Problem
     model_: FittedCircuitGNN
+    held_out_: HeldOutPrediction
 
     def __init__(
         self,
@@ -170,6 +197,7 @@ class CircuitGNN(ResumablePredictor):
                 if on_progress is not None:
                     on_progress(progress)
             self._take_result(X, modelled, circuit)
+            self.held_out_ = self._held_out(X, modelled, circuit)
         return self
 
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
@@ -291,6 +319,23 @@ class CircuitGNN(ResumablePredictor):
         )
         self.null_rate_hz_ = X.rate_hz
         self.connectivity_ = self.model_.connectivity(X.neuron_ids, self._metadata(circuit))
+
+    def _held_out(
+        self, X: Recording, modelled: Int[np.ndarray, " modelled"], circuit: CircuitFit
+    ) -> HeldOutPrediction:
+        _, held_out = split(X, VALIDATION_FRACTION)
+        deciding = modelled[circuit.problem.decides]
+
+        def of_all(candidate: Candidate) -> Float[np.ndarray, " neuron"]:
+            found = np.full(X.n_neurons, np.nan)
+            found[deciding] = circuit.held_out_log_likelihood(candidate)[circuit.problem.decides]
+            return found
+
+        return HeldOutPrediction(
+            epochs_s=scored_epochs(held_out, self.history_window_s),
+            log_likelihood=of_all(circuit.found),
+            without_coupling=of_all(circuit.uncoupled),
+        )
 
     def _metadata(self, circuit: CircuitFit) -> dict[str, str | float]:
         link, inputs, gain = circuit.estimate.link, circuit.found.inputs, circuit.hidden_gain_nats

@@ -10,7 +10,7 @@ import numpy as np
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.errors import InputError
-from spikeweft.inference.run import infer
+from spikeweft.inference.run import circuit_gnn, infer
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import Result, read_result
 from spikeweft.runtime.files import digest_of
@@ -72,8 +72,8 @@ def reproduce(
 ) -> Reproduction:
     """Make a result again, with its own settings and from its own recording, and compare.
 
-    Weights and standard errors, the GLM's weights, and all that the model learned are compared bit
-    by bit. The result itself is left as it is.
+    Weights and standard errors, those of the GLM and of a second circuit, and all that the model
+    learned are compared bit by bit. The result itself is left as it is.
 
     Parameters
     ----------
@@ -94,7 +94,15 @@ def reproduce(
     with tempfile.TemporaryDirectory(prefix="spikeweft-") as place:
         asked = _inference(before.provenance, Path(folder), found, Path(place) / "again")
         glm = PoissonGLM(covariates=tuple(before.provenance.get("glm_covariates", ())))
-        again = infer(asked, on_progress, on_stage, baseline=glm, build_page=lambda _: "")
+        chose = before.provenance.get("model_chosen_by_spikes", False)
+        again = infer(
+            asked,
+            on_progress,
+            on_stage,
+            model=None if chose else circuit_gnn(asked),
+            baseline=glm,
+            build_page=lambda _: "",
+        )
     was, now = _arrays(before), _arrays(again)
     names = tuple(name for name in was if name in now)
     found_different = (difference(name, was[name], now[name], before) for name in names)
@@ -162,6 +170,8 @@ def _arrays(result: Result) -> dict[str, np.ndarray]:
         arrays["standard errors"] = result.connectivity.standard_error
     if result.glm is not None:
         arrays["GLM's weights"] = result.glm.weights
+    if result.second is not None:
+        arrays["second circuit's weights"] = result.second.weights
     learned = {f"model's {name}": np.asarray(v) for name, v in result.model_arrays.items()}
     return {**arrays, **learned}
 

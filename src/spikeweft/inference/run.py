@@ -21,6 +21,7 @@ from spikeweft.evaluation.circuit_error import InferenceError, inference_error
 from spikeweft.inference.scores import scores_of, warnings_of
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.train_test import Parts, parts_of, sample
+from spikeweft.inference.two_models import Answer, better_of_two
 from spikeweft.reporting.result_page import build_report
 from spikeweft.results.result import Result, read_result, write_result
 from spikeweft.results.unfinished_folder import CHECKPOINT, check_place, made_whole
@@ -52,7 +53,8 @@ def infer(
     on_stage
         Called with a few words at the start of each slow step after training.
     model
-        The method, not yet fitted; `CircuitGNN` with the inference's settings where None.
+        The method, not yet fitted. Where None, `CircuitGNN` with the inference's settings and
+        `SynapseModel` are both fitted, and spikes held out from both choose which one answers.
     baseline
         What the model is compared with, not yet fitted; where None, `PoissonGLM` with all
         covariates that the model reads.
@@ -68,9 +70,10 @@ def infer(
     inference.check()
     check_folder(inference)
     glm = PoissonGLM(covariates=inference.all_covariates) if baseline is None else baseline
-    methods = _Methods(_circuit_gnn(inference) if model is None else model, glm)
+    methods = _Methods(circuit_gnn(inference) if model is None else model, glm)
+    chooses = model is None
     try:
-        return _infer(inference, methods, build_page, on_progress, on_stage)
+        return _infer(inference, methods, chooses, build_page, on_progress, on_stage)
     except MemoryError as error:
         raise InputError(
             f"not enough memory to infer from {inference.recording} ({error}); use only its first "
@@ -78,7 +81,8 @@ def infer(
         ) from error
 
 
-def _circuit_gnn(inference: Inference) -> CircuitGNN:
+def circuit_gnn(inference: Inference) -> CircuitGNN:
+    """`CircuitGNN` with an inference's settings, not yet fitted."""
     return CircuitGNN(
         n_hidden=inference.n_hidden,
         covariates=inference.covariates,
@@ -95,6 +99,7 @@ class _Methods(NamedTuple):
 def _infer(
     inference: Inference,
     methods: _Methods,
+    chooses: bool,
     build_page: Callable[[Result], str],
     on_progress: Callable[[Progress], None] | None,
     on_stage: Callable[[str], None],
@@ -109,11 +114,17 @@ def _infer(
         fit_started = time.perf_counter()
         model.fit(data.training, checkpoint=partial / CHECKPOINT, on_progress=on_progress)
         before_resuming = _seconds_before(model.history_, time.perf_counter() - fit_started)
+        answer = _answer(model, chooses, inference, data, on_stage)
         on_stage("fitting a Poisson GLM to compare with")
         baseline.fit(data.training)
         on_stage("scoring")
-        provenance = {**_provenance(settings, inference), "glm_covariates": _covariates(baseline)}
-        result = _result(data, methods, provenance)
+        provenance = {
+            **_provenance(settings, inference),
+            "glm_covariates": _covariates(baseline),
+            "model": type(answer.model).__name__,
+            "model_chosen_by_spikes": chooses,
+        }
+        result = _result(data, answer, baseline, provenance)
         result = _with_costs(result, time.perf_counter() - started + before_resuming)
         on_stage("writing the result")
         write_result(partial, result)
@@ -121,13 +132,30 @@ def _infer(
     return result
 
 
-def _result(data: Parts, methods: _Methods, provenance: dict[str, Any]) -> Result:
-    model, baseline = methods
+def _answer(
+    model: ResumablePredictor,
+    chooses: bool,
+    inference: Inference,
+    data: Parts,
+    on_stage: Callable[[str], None],
+) -> Answer:
+    """The fitted model itself, or the better of two where there is a choice."""
+    if not chooses:
+        return Answer(model, None, {})
+    assert isinstance(model, CircuitGNN)
+    return better_of_two(model, inference, data.training, on_stage)
+
+
+def _result(
+    data: Parts, answer: Answer, baseline: SpikePredictor, provenance: dict[str, Any]
+) -> Result:
+    model = answer.model
     return Result(
         connectivity=model.connectivity_,
         glm=baseline.connectivity_,
+        second=answer.second,
         truth=data.truth,
-        metrics=scores_of(data, model, baseline),
+        metrics={**answer.metrics, **scores_of(data, model, baseline)},
         history=list(model.history_),
         sample=sample(data),
         warnings=warnings_of(data, model),
@@ -138,7 +166,9 @@ def _result(data: Parts, methods: _Methods, provenance: dict[str, Any]) -> Resul
 
 
 def score(folder: str | Path, truth: str | Path) -> dict[str, InferenceError]:
-    """Inference error of a result folder's circuits, "spikeweft" and "GLM", against a true one.
+    """Inference error of a result folder's circuits against a true one.
+
+    They are "spikeweft", "GLM" and, where there was a choice, "second circuit".
 
     Raises
     ------
@@ -146,7 +176,11 @@ def score(folder: str | Path, truth: str | Path) -> dict[str, InferenceError]:
         Where either cannot be read, or they are circuits of different size.
     """
     result, true_circuit = read_result(folder), load_truth(truth)
-    circuits = {"spikeweft": result.connectivity, "GLM": result.glm}
+    circuits = {
+        "spikeweft": result.connectivity,
+        "GLM": result.glm,
+        "second circuit": result.second,
+    }
     return {
         name: inference_error(circuit, true_circuit)
         for name, circuit in circuits.items()

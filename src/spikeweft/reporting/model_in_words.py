@@ -13,6 +13,8 @@ _KINDS = {
     "speak for a common pattern.",
     "symmetric pair network": "A network makes each weight of numbers that describe the two "
     "neurons, the same both ways.",
+    "sparse connections": "Most pairs are not connected; a weight is the area under what a spike "
+    "adds to the log rate, its posterior mean.",
     "directed pair network": "A network makes each weight of numbers that describe the two neurons "
     "as sender and as receiver.",
 }

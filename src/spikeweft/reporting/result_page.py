@@ -48,6 +48,7 @@ def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType
         title=f"Inferred circuit of {view.inferred.n_neurons} neurons",
         source=str(result.provenance.get("recording", "")),
         facts=_facts(view),
+        kind=view.statement("circuit_kind"),
         notices=notices(result),
         warnings=[*result.warnings, *_warnings(view)],
         headlines=_headlines(view),

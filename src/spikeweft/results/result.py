@@ -55,6 +55,8 @@ class Result:
         The inferred circuit.
     glm
         The Poisson GLM's circuit on the same spikes, for comparison.
+    second
+        The circuit of another model that held-out spikes spoke less for, where there was one.
     truth
         The true circuit, where the recording came with it. It is used to score only.
     metrics
@@ -73,6 +75,7 @@ class Result:
 
     connectivity: Connectivity
     glm: Connectivity | None = None
+    second: Connectivity | None = None
     truth: Connectivity | None = None
     metrics: Mapping[str, Any]
     history: list[Progress]
@@ -84,7 +87,13 @@ class Result:
 
     def __post_init__(self) -> None:
         n = self.connectivity.n_neurons
-        for name, part in (("glm", self.glm), ("truth", self.truth), ("sample", self.sample)):
+        parts = {
+            "glm": self.glm,
+            "second circuit": self.second,
+            "truth": self.truth,
+            "sample": self.sample,
+        }
+        for name, part in parts.items():
             if part is not None and part.n_neurons != n:
                 raise InputError(
                     f"the {name} has {part.n_neurons} neurons but the inferred circuit has {n}; "
@@ -118,9 +127,10 @@ def finite(value: Any) -> float | None:
 def write_result(folder: str | Path, result: Result) -> None:
     """Write a result into an existing folder; the files of an earlier result are replaced.
 
-    `connectivity.nc`, `glm.nc`, `truth.nc` (where known), `model.safetensors`, `model.json`,
-    `metrics.json`, `history.csv`, `provenance.json`, `sample.npz`. Numbers that are not finite
-    become null in JSON. The same result gives the same bytes.
+    `connectivity.nc`, `glm.nc`, `second_circuit.nc` and `truth.nc` (where known),
+    `model.safetensors`, `model.json`, `metrics.json`, `history.csv`, `provenance.json`,
+    `sample.npz`. Numbers that are not finite become null in JSON. The same result gives the same
+    bytes.
 
     Raises
     ------
@@ -169,6 +179,7 @@ def read_result(folder: str | Path) -> Result:
     return Result(
         connectivity=_read_circuit(folder / "connectivity.nc"),
         glm=_read_circuit_if_known(folder / "glm.nc"),
+        second=_read_circuit_if_known(folder / "second_circuit.nc"),
         truth=_read_circuit_if_known(folder / "truth.nc"),
         metrics=_read_json(folder / "metrics.json"),
         history=_read_history(folder / "history.csv"),
@@ -184,6 +195,7 @@ def _circuits(result: Result) -> dict[str, Connectivity | None]:
     return {
         "connectivity.nc": result.connectivity,
         "glm.nc": result.glm,
+        "second_circuit.nc": result.second,
         "truth.nc": result.truth,
     }
 

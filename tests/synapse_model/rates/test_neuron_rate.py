@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,23 @@ def test_a_state_does_not_contain_the_neuron_itself():
         timeline = Timeline.of(one, STEP_S, HISTORY_S)
         states.append(SharedState.of(timeline, (0.05,)).without(timeline, 2))
     np.testing.assert_allclose(states[0], states[1], atol=1e-4)
+
+
+def test_the_information_is_the_same_by_spikes_and_by_steps():
+    rate, _, _ = rate_of()
+    rate.follow(some_parameters(OwnHistory.of(STEP_S).n_pieces, np.random.default_rng(2)))
+    np.testing.assert_allclose(rate._by_steps(), rate._by_spikes(), rtol=1e-4, atol=1e-3)
+
+
+def test_gains_of_inputs_are_found_where_spikes_speak_for_them():
+    timeline = Timeline.of(recording(), STEP_S, HISTORY_S)
+    rng = np.random.default_rng(4)
+    inputs = 0.5 * rng.standard_normal((2, timeline.n_steps)).astype(np.float32)
+    log_rate = np.log(0.05) + np.array([1.5, -0.5]) @ inputs
+    spikes = np.flatnonzero(timeline.scored & (rng.uniform(size=len(log_rate)) < np.exp(log_rate)))
+    driven = replace(timeline, trains=(spikes, *timeline.trains[1:]))
+    state = SharedState.of(driven, ()).without(driven, 0)
+    rate = NeuronRate(driven, 0, state, OwnHistory.of(STEP_S), inputs=inputs)
+    found = rate.fit(rate.start(), 15)
+    np.testing.assert_allclose(found.input_gains, [1.5, -0.5], atol=0.2)
+    np.testing.assert_allclose(found.history, 0.0, atol=1.0)

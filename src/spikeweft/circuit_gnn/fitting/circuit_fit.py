@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from spikeweft.circuit_gnn.fitting.choice import choice_stages, simpler_stages
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
@@ -184,6 +185,16 @@ class CircuitFit:
         if self.problem.shape(self.found).bend < _EXPONENTIAL_BELOW:
             return "free weights, exponential link (a Poisson GLM)"
         return "free weights"
+
+    @property
+    def uncoupled(self) -> Candidate:
+        """The candidate whose neurons do not act on each other."""
+        return self._reached.simpler[-1]
+
+    def held_out_log_likelihood(self, candidate: Candidate) -> Float[np.ndarray, " neuron"]:
+        """How likely held-out spikes are under a candidate, in nats with rates in Hz."""
+        traces, parameters = self.problem.held_out(candidate.inputs), candidate.parameters
+        return log_likelihood(traces, parameters.values, parameters.link)
 
     @property
     def hidden_gain_nats(self) -> float | None:

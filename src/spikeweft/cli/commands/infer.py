@@ -105,6 +105,8 @@ def run_inference(inference: "Inference", infer_by: Callable | None = None) -> N
         result = (infer_by or infer)(inference, on_progress, on_stage)
     for warning in (*result.warnings, *notices(result)):
         print(f"warning: {warning}", file=sys.stderr)
+    if "circuit_kind" in result.metrics:
+        print(result.metrics["circuit_kind"])
     _print_model(result)
     _print_scores(result)
     print(f"open {inference.folder / 'report.html'}")
@@ -113,7 +115,8 @@ def run_inference(inference: "Inference", infer_by: Callable | None = None) -> N
 def _print_model(result: "Result") -> None:
     known = result.connectivity.metadata
     if "structure" in known:
-        print(f"model: {known['structure']}; synaptic kernel {known.get('synaptic_kernel', '?')}")
+        kernel = known.get("synaptic_kernel")
+        print(f"model: {known['structure']}" + (f"; synaptic kernel {kernel}" if kernel else ""))
 
 
 def _print_scores(result: "Result") -> None:

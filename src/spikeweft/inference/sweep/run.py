@@ -14,11 +14,10 @@ from distributed.client import FuturesCancelledError
 from distributed.scheduler import KilledWorker
 
 from spikeweft.errors import InputError
-from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.sweep.cluster import Cluster
 from spikeweft.inference.sweep.table import Row, failed_row, read_rows, row_of, write_rows
-from spikeweft.inference.sweep.worker import fit, sentence
+from spikeweft.inference.sweep.worker import fit, infer_by_circuit_gnn, sentence
 from spikeweft.runtime.files import only_writer, written_to
 
 _POLL_S = 1.0
@@ -42,7 +41,7 @@ def sweep(
     folder: Path,
     cluster: AbstractContextManager[Cluster],
     on_progress: Callable[[SweepProgress], None] = lambda _: None,
-    make: Callable[[Inference], object] = infer,
+    make: Callable[[Inference], object] = infer_by_circuit_gnn,
 ) -> list[Row]:
     """Make the fits that are missing, and write `folder/sweep.csv`.
 
@@ -62,7 +61,7 @@ def sweep(
     on_progress
         Called when a fit has its row.
     make
-        Makes one fit on a worker; `infer` unless another function stands in for it.
+        Makes one fit on a worker; `CircuitGNN` unless another function stands in for it.
 
     Returns
     -------

@@ -7,15 +7,21 @@ from dataclasses import replace
 from threadpoolctl import threadpool_limits
 
 from spikeweft.errors import CannotResumeError, InputError
-from spikeweft.inference.run import infer
+from spikeweft.inference.run import circuit_gnn, infer
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.sweep.table import Row, failed_row, row_of
+from spikeweft.results.result import Result
 from spikeweft.runtime.parallel import on_one_thread
 
 _one_at_a_time = threading.Lock()
 
 
-def fit(inference: Inference, make: Callable[[Inference], object] = infer) -> Row:
+def infer_by_circuit_gnn(inference: Inference) -> Result:
+    """Infer with one model, so that the fits of a sweep differ in their settings alone."""
+    return infer(inference, model=circuit_gnn(inference))
+
+
+def fit(inference: Inference, make: Callable[[Inference], object] = infer_by_circuit_gnn) -> Row:
     """Make the fit unless it exists, resuming an interrupted one, and return its row.
 
     A fit uses one thread, and a process makes one fit at a time, so that as many workers as there

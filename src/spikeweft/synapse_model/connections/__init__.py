@@ -6,7 +6,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "connection_prior": ["ConnectionPrior"],
-        "empirical_bayes": ["PairInference", "infer_connections"],
+        "empirical_bayes": ["PairInference", "infer_connections", "weigh_connections"],
+        "indirect_bumps": ["IndirectBumps"],
         "kernel_shapes": ["KernelShapes"],
         "pair_counts": ["PairCounts", "count_pairs_of"],
         "pair_posterior": ["PairPosterior", "posterior_of"],

@@ -76,7 +76,7 @@ class IndirectBumps:
         number = found.sum(0).reshape(len(self.height), -1, len(self.width))
         return replace(
             self,
-            chance=float(chance_of(number.sum(), len(found))),
+            chance=float(chance_of(number.sum(keepdims=True), len(found)).item()),
             height=distribution_of(number.sum((1, 2))),
             width=distribution_of(number.sum((0, 1))),
         )

@@ -5,8 +5,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "neuron_rate": ["NeuronRate", "RateParameters"],
+        "neuron_rate": ["NeuronRate", "RateParameters", "RatePrior"],
         "own_history": ["OwnHistory"],
+        "population_coupling": ["share_of_state"],
         "shared_state": ["SharedState"],
         "timeline": ["Timeline"],
     },

@@ -26,6 +26,12 @@ class OwnHistory(NamedTuple):
         _, piece = np.unique(np.minimum(edge, len(EDGES_S) - 2), return_inverse=True)
         return cls(piece.astype(np.int64), int(piece.max()) + 1)
 
+    @property
+    def first_lags(self) -> Int[np.ndarray, " edge"]:
+        """The lag in steps from which on each piece holds, and the first that none holds."""
+        begins = np.flatnonzero(np.diff(self.piece_of_lag, prepend=-1))
+        return np.append(begins, len(self.piece_of_lag)) + 1
+
     def filter(self, weights: Float[np.ndarray, " piece"]) -> Float[np.ndarray, " lag"]:
         """What a spike adds to the log rate at each later step."""
         return weights[self.piece_of_lag]

@@ -31,16 +31,22 @@ def scale_after_spikes(rate, train, factor, first_lag):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def compose(slow, fast, scored, steps_per_bin, rate, rate_of_bin):
-    """Rate in spikes a step, exp(slow + fast) where it is scored, and its sum in each bin."""
+def add_slow(log_rate, slow, steps_per_bin):
+    """Add a value of each bin to its steps; no log rate is higher than the highest."""
     for b in range(len(slow)):
-        start = b * steps_per_bin
+        for step in range(b * steps_per_bin, (b + 1) * steps_per_bin):
+            log_rate[step] = min(log_rate[step] + slow[b], HIGHEST_LOG_RATE)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def keep_scored(rate, scored, steps_per_bin, rate_of_bin):
+    """Set the rate to 0 where it is not scored, and sum it in each bin."""
+    for b in range(len(rate_of_bin)):
         total = np.float32(0.0)
-        for step in range(start, start + steps_per_bin):
-            value = np.exp(min(slow[b] + fast[step], HIGHEST_LOG_RATE))
-            value = value if scored[step] else np.float32(0.0)
-            rate[step] = value
-            total += value
+        for step in range(b * steps_per_bin, (b + 1) * steps_per_bin):
+            rate[step] = rate[step] if scored[step] else np.float32(0.0)
+            total += rate[step]
         rate_of_bin[b] = total
 
 
@@ -72,6 +78,47 @@ def history_information(
         if run_bin >= 0:
             for k in range(n_columns):
                 state_history[k, run_piece] += run * state[run_bin, k]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def history_counts(train, first_lags, first_step, found):
+    """How many past spikes each piece of the history holds, in the steps from `first_step` on."""
+    n_pieces = found.shape[1]
+    known = np.zeros(n_pieces + 1, np.int64)
+    for edge in range(n_pieces + 1):
+        known[edge] = np.searchsorted(train, first_step - first_lags[edge] + 1)
+    for row in range(len(found)):
+        step = first_step + row
+        for edge in range(n_pieces + 1):
+            while known[edge] < len(train) and train[known[edge]] + first_lags[edge] <= step:
+                known[edge] += 1
+        for piece in range(n_pieces):
+            found[row, piece] = known[piece] - known[piece + 1]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def sums_after_spikes(values, train, piece_of_lag, found):
+    """Add up values of steps over (spike, lag) pairs of each piece of the history."""
+    for spike in train:
+        for step in range(spike + 1, min(spike + len(piece_of_lag) + 1, len(values))):
+            found[piece_of_lag[step - spike - 1]] += values[step]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def decaying_mean(counts, first_bins, decay, before, found):
+    """Mean of the counts before each bin, weighted by `decay` to the power of their distance.
+
+    Before an epoch's first bin it is `before`.
+    """
+    epoch, mean = 0, before
+    for b in range(len(counts)):
+        if epoch < len(first_bins) and b == first_bins[epoch]:
+            epoch, mean = epoch + 1, before
+        found[b] = mean
+        mean = decay * mean + (1.0 - decay) * counts[b]
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from spikeweft.synapse_model.rates.timeline import Timeline
 
-_FLOOR = 0.3
+FLOOR = 0.3
 """Share of the mean that is added before the logarithm, so that silence is finite."""
 
 
@@ -53,7 +53,7 @@ class SharedState:
         for scale, (row, width_s) in enumerate(zip(self.population, self.widths_s, strict=True)):
             others = np.maximum(row - _smooth(own, width_s / bin_s), 0.0)
             mean = max(float(others[scored].mean()), 1e-9)
-            state[:, scale] = np.log(others / mean + _FLOOR)
+            state[:, scale] = np.log(others / mean + FLOOR)
         return state
 
 

@@ -28,6 +28,8 @@ class Timeline:
         The step of every spike of each neuron, ascending.
     scored
         Steps that count: recorded, and not in the first history window of an epoch.
+    first_steps
+        The step at which each epoch begins, which begins a longer bin too.
     step_s
         Length of a step.
     steps_per_bin
@@ -36,6 +38,7 @@ class Timeline:
 
     trains: tuple[Int[np.ndarray, " _spike"], ...]
     scored: Bool[np.ndarray, " step"]
+    first_steps: Int[np.ndarray, " epoch"]
     step_s: float
     steps_per_bin: int
 
@@ -59,7 +62,13 @@ class Timeline:
             scored[start + n_before : start + length] = True
         order = np.argsort(recording.spike_neurons, kind="stable")
         trains = np.split(step[order], np.cumsum(recording.n_spikes)[:-1])
-        return cls(trains=tuple(trains), scored=scored, step_s=step_s, steps_per_bin=per_bin)
+        return cls(
+            trains=tuple(trains),
+            scored=scored,
+            first_steps=first,
+            step_s=step_s,
+            steps_per_bin=per_bin,
+        )
 
     @property
     def n_neurons(self) -> int:

@@ -1,0 +1,106 @@
+r"""The rate of every neuron given the past alone, its fit, and how likely spikes are under it.
+
+.. math:: \log λ_i(t) = b_i + \sum_k g_{ik} z_{k,-i}(t) + \sum_s h_i(t - s)
+          + \sum_q a_{iq} \sum_{j: q} \sum_s k_{ij}(t - s)
+
+with the past population rate :math:`z_{k,-i}`, own history :math:`h_i`, the posterior mean kernels
+:math:`k_{ij}`, and gains :math:`a_{iq}`: one of all that excite a neuron, one of all that inhibit.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.data.recording import Recording
+from spikeweft.synapse_model.connections.pair_counts import Kernels
+from spikeweft.synapse_model.prediction.causal_rates import CausalRates
+from spikeweft.synapse_model.prediction.exact_time import (
+    ScoredTime,
+    expected_between,
+    positions_of,
+)
+from spikeweft.synapse_model.rates.neuron_rate import RateParameters
+
+_SPIKES_TO_FIT = 3000.0
+"""Spikes of each neuron, on average, from which on a recording is long."""
+
+Rate = Float[np.ndarray, " step"]
+"""Spikes a step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikePrediction:
+    """All that it takes to predict spikes.
+
+    Attributes
+    ----------
+    step_s
+        Time step.
+    time_constants_s
+        Of the past population rate.
+    rate_hz
+        Mean rate of each neuron in the data it is fitted on.
+    kernels
+        What a spike adds to the log rate at each lag from one step on.
+    parameters
+        Of each neuron's rate, once they are fitted.
+    """
+
+    step_s: float
+    time_constants_s: Float[np.ndarray, " scale"]
+    rate_hz: Float[np.ndarray, " neuron"]
+    kernels: Kernels
+    parameters: tuple[RateParameters, ...] = ()
+
+    def fitted(
+        self,
+        recording: Recording,
+        history_window_s: float,
+        start: Sequence[RateParameters],
+    ) -> "SpikePrediction":
+        """The model with parameters fitted to a recording, from those of rates near them.
+
+        Of a long recording the last part is enough: a neuron has some twenty parameters.
+        """
+        part = last_spikes(recording, _SPIKES_TO_FIT)
+        causal = self.rates_in(part, history_window_s)
+        parameters = tuple(causal.fitted(neuron, near) for neuron, near in enumerate(start))
+        return replace(self, parameters=parameters)
+
+    def log_likelihood(
+        self, recording: Recording, history_window_s: float
+    ) -> Float[np.ndarray, " neuron"]:
+        """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""
+        causal = self.rates_in(recording, 0.0)
+        scored = ScoredTime.of(recording, causal.timeline, history_window_s)
+        rates = enumerate(self._rates(causal))
+        return np.array([scored.log_likelihood(neuron, rate) for neuron, rate in rates])
+
+    def expected_counts(
+        self, recording: Recording, bin_s: float
+    ) -> Float[np.ndarray, "time neuron"]:
+        """Expected spikes in the bins of `recording.counts(bin_s)`."""
+        bins, causal = recording.counts(bin_s), self.rates_in(recording, 0.0)
+        intervals_s = np.column_stack([bins.start_s, bins.start_s + bins.exposure_s])
+        start, stop = positions_of(recording, causal.timeline, intervals_s)
+        expected = [expected_between(rate, start, stop) for rate in self._rates(causal)]
+        return np.stack(expected, axis=1)
+
+    def rates_in(self, recording: Recording, history_window_s: float) -> CausalRates:
+        """The rates of all neurons in a recording, not yet fitted."""
+        constants_s = self.time_constants_s
+        return CausalRates(
+            recording, self.kernels, self.rate_hz, constants_s, self.step_s, history_window_s
+        )
+
+    def _rates(self, causal: CausalRates) -> Iterator[Rate]:
+        for neuron, parameters in enumerate(self.parameters):
+            yield causal.of(neuron).follow(parameters)
+
+
+def last_spikes(recording: Recording, n_spikes: float) -> Recording:
+    """As much of a recording's end as holds so many spikes of each neuron, on average."""
+    share = n_spikes * recording.n_neurons / max(len(recording.spike_times_s), 1)
+    return recording.between(1.0 - min(1.0, share), 1.0)
