@@ -9,8 +9,24 @@ from jaxtyping import Float
 SHORTEST_LATENCY_S, LONGEST_LATENCY_S = 0.001, 0.02
 
 RISE_AND_DECAY_S = (
-    ((0.0, 0.001), (0.0, 0.003), (0.0, 0.008), (0.001, 0.003), (0.002, 0.004), (0.003, 0.008)),
-    ((0.0, 0.003), (0.0, 0.008), (0.0, 0.02), (0.002, 0.004), (0.003, 0.008), (0.005, 0.02)),
+    (
+        (0.0, 0.001),
+        (0.0, 0.003),
+        (0.001, 0.0015),
+        (0.001, 0.003),
+        (0.002, 0.0025),
+        (0.002, 0.004),
+        (0.003, 0.008),
+    ),
+    (
+        (0.0, 0.003),
+        (0.0, 0.008),
+        (0.0, 0.02),
+        (0.001, 0.0015),
+        (0.002, 0.004),
+        (0.003, 0.008),
+        (0.005, 0.02),
+    ),
 )
 """Exponential decays after a sudden onset, and some that rise; of excitation, of inhibition, which
 lasts longer. Excitation as long as that would be taken for what a shared state leaves."""
