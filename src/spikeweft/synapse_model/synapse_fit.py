@@ -172,7 +172,12 @@ class SynapseFit:
         return replace(self._with(reached, rates, found), state_share=shares)
 
     def _infer_together(self, reached: _Reached) -> _Reached:
-        """Connections, given what likely ones send."""
+        """Connections, given what likely ones send.
+
+        One is as likely as it seems in both views: a chain of two looks like a connection only
+        while nothing is known of its links, and what is taken out of a rate wrongly looks like one
+        only afterwards.
+        """
         first = reached.connections
         assert first is not None
         likely = first.probability.sum(2) > _SENT
@@ -181,7 +186,7 @@ class SynapseFit:
         rates = self._rates(reached.rates)
         counts = rates.count_pairs(first.kernel * likely[:, :, None])
         found = weigh_connections(counts.without_artefacts(self._artefacts), first.prior)
-        return self._with(reached, rates, found)
+        return self._with(reached, rates, found.at_most(first.probability))
 
     def _choose_scales(self, reached: _Reached) -> _Reached:
         assert reached.connections is not None

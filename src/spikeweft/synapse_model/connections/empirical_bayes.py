@@ -71,6 +71,17 @@ class PairInference(NamedTuple):
     latency_sd_s: Float[np.ndarray, "post pre"]
     prior: ConnectionPrior
 
+    def at_most(self, probability: Float[np.ndarray, "post pre 2"]) -> "PairInference":
+        """The same with connections no more likely than this, and kernels as much smaller."""
+        smaller = np.minimum(self.probability, probability)
+        before = np.maximum(self.probability.sum(2), np.finfo(float).tiny)
+        share = smaller.sum(2) / before
+        return self._replace(
+            probability=smaller,
+            kernel=self.kernel * share[:, :, None],
+            area=self.area * share,
+        )
+
 
 def infer_connections(
     counts: PairCounts, n_neurons: int, rng: np.random.Generator
