@@ -5,6 +5,7 @@ are fitted to the same part of the training time, and the part that `CircuitGNN`
 The last tenth of the recording, which scores, is not known to either.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,9 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.evaluation.prediction import bits_per_spike
 
-_WORTH_NATS = 10.0
-"""Nats of held-out spikes by which coupling must predict better than none."""
+_CHANCE = 1e-3
+"""How often neurons without coupling are said to be coupled, at most: a likelihood ratio of spikes
+that were not fitted exceeds 1 / chance no more often, by Markov's inequality."""
 
 _SURE = 0.99
 """Probability above which a connection is shown."""
@@ -91,9 +93,13 @@ class CircuitKind:
     @property
     def shows_coupling(self) -> bool:
         """Whether the better model predicts clearly better than none, and by connections."""
-        best = max(self.dense_nats, self.sparse_nats)
         by_connections = self.n_connections > 0 or not self.is_sparse
-        return best > self.uncoupled_nats + _WORTH_NATS and by_connections
+        return self._beats_none and by_connections
+
+    @property
+    def _beats_none(self) -> bool:
+        best = max(self.dense_nats, self.sparse_nats)
+        return best - self.uncoupled_nats > -math.log(_CHANCE)
 
     @property
     def sentence(self) -> str:
@@ -116,7 +122,7 @@ class CircuitKind:
             return "This circuit looks sparse, with latencies"
         if self.shows_coupling:
             return "This circuit looks recurrent and dense"
-        if self.is_sparse and self.sparse_nats > self.uncoupled_nats + _WORTH_NATS:
+        if self.is_sparse and self._beats_none:
             return "There is no coupling that can be shown, only a state that neurons share"
         return "There is no coupling that can be shown"
 
