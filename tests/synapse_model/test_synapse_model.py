@@ -97,6 +97,29 @@ def fitted_to_short():
     return SynapseModel().fit(short())
 
 
+def test_the_type_of_a_neuron_that_is_known_is_not_inferred():
+    known = {"3": "inhibitory", "4": "excitatory"}
+    circuit = SynapseModel(cell_types=known).fit(short()).connectivity_
+    np.testing.assert_array_equal(circuit.excitatory_probability[3:5], [0.0, 1.0])
+    assert np.all(
+        (circuit.excitatory_probability[:3] > 0) & (circuit.excitatory_probability[:3] < 1)
+    )
+    assert circuit.weights[:, 3].max() < 1e-6
+    assert circuit.weights[:, 4].min() > -1e-6
+
+
+@pytest.mark.parametrize(
+    ("cell_types", "sentence"),
+    [
+        ({"99": "excitatory"}, "no neuron is called '99'"),
+        ({"3": "pyramidal"}, "neuron '3' cannot be 'pyramidal'; call it"),
+    ],
+)
+def test_a_cell_type_that_cannot_be_is_refused(cell_types, sentence):
+    with pytest.raises(InputError, match=sentence):
+        SynapseModel(cell_types=cell_types).fit(short())
+
+
 @pytest.mark.slow
 def test_connections_and_state_predict_spikes_that_were_not_fitted():
     _, recording, _ = fitted()

@@ -28,6 +28,8 @@ _SHORTEST_STEP_S = 1e-4
 
 _RESOLVES_ONSETS_S = 0.002
 
+_EXCITES = {"excitatory": 1.0, "inhibitory": 0.0}
+
 
 class SynapseModel(ResumablePredictor):
     r"""Which neurons of a sparse circuit are connected, how surely, and with what latency.
@@ -62,6 +64,9 @@ class SynapseModel(ResumablePredictor):
         chosen here, and takes about three times as long.
     history_window_s
         Start of each epoch that is not scored, because its past is not known.
+    cell_types
+        "excitatory" or "inhibitory" by name of neuron, of those whose type is known; that of the
+        others is inferred.
     random_state
         Seed of the choice of pairs from which what all have in common is estimated.
 
@@ -101,10 +106,12 @@ class SynapseModel(ResumablePredictor):
         *,
         step_s: float = 0.001,
         history_window_s: float = HISTORY_WINDOW_S,
+        cell_types: Mapping[str, str] | None = None,
         random_state: int = 0,
     ) -> None:
         self.step_s = step_s
         self.history_window_s = history_window_s
+        self.cell_types = cell_types
         self.random_state = random_state
 
     def fit(
@@ -130,8 +137,8 @@ class SynapseModel(ResumablePredictor):
         ------
         InputError
             Where the recording has fewer than two neurons or no epoch longer than the history
-            window, where the step makes no sense, or the checkpoint is damaged or of other
-            settings or data.
+            window, where the step or a cell type makes no sense, or the checkpoint is damaged or
+            of other settings or data.
         """
         self.check_recording(X)
         step_s = self._whole_step_s(X)
@@ -139,7 +146,8 @@ class SynapseModel(ResumablePredictor):
         self.warnings_ = _coarse(step_s) + (
             tuple(describe_artefacts(X, artefacts)) if resolves_artefacts(X) else ()
         )
-        fit = SynapseFit(X, step_s, self.history_window_s, artefacts, self.random_state)
+        known = self._known_types(X)
+        fit = SynapseFit(X, step_s, self.history_window_s, known, artefacts, self.random_state)
         self.history_ = []
         with threadpool_limits(1, user_api="blas"):
             for progress in train(fit, self._checkpoint_settings(X), checkpoint):
@@ -159,6 +167,7 @@ class SynapseModel(ResumablePredictor):
         """
         check_enough_neurons(X)
         self._whole_step_s(X)
+        self._known_types(X)
         if len(scored_epochs(X, self.history_window_s)) == 0:
             raise InputError(
                 f"no epoch is longer than the history window of {self.history_window_s:g} s; use "
@@ -210,6 +219,19 @@ class SynapseModel(ResumablePredictor):
 
     def _checkpoint_settings(self, X: Recording) -> dict[str, Any]:
         return {**self.get_params(), "estimator": type(self).__name__, "recording": X.digest()}
+
+    def _known_types(self, X: Recording) -> Float[np.ndarray, " neuron"]:
+        """1 where a neuron is known to excite, 0 where it inhibits, NaN where nothing is known."""
+        known, position = np.full(X.n_neurons, np.nan), {n: k for k, n in enumerate(X.neuron_ids)}
+        for name, cell_type in (self.cell_types or {}).items():
+            if name not in position:
+                raise InputError(f"no neuron is called '{name}'; name those of the recording")
+            if cell_type not in _EXCITES:
+                raise InputError(
+                    f"neuron '{name}' cannot be '{cell_type}'; call it 'excitatory' or 'inhibitory'"
+                )
+            known[position[name]] = _EXCITES[cell_type]
+        return known
 
     def _whole_step_s(self, X: Recording) -> float:
         if not _SHORTEST_STEP_S <= self.step_s <= LONGEST_LAG_S / 2:

@@ -123,11 +123,12 @@ class SynapseFit:
         recording: Recording,
         step_s: float,
         history_window_s: float,
+        known_excitatory: Float[np.ndarray, " neuron"],
         artefacts: list[SortingArtefact],
         seed: int,
     ) -> None:
         self._recording, self._step_s, self._window_s = recording, step_s, history_window_s
-        self._artefacts, self._seed = artefacts, seed
+        self._known_excitatory, self._artefacts, self._seed = known_excitatory, artefacts, seed
         self._reached = _Reached()
         self._steps = {
             "connections": self._infer_alone,
@@ -167,7 +168,7 @@ class SynapseFit:
         rates = self._rates(())
         counts = rates.count_pairs(None).without_artefacts(self._artefacts)
         rng = np.random.default_rng(self._seed)
-        found = infer_connections(counts, rates.n_neurons, rng)
+        found = infer_connections(counts, self._known_excitatory, rng)
         shares = np.array(rates.state_share)
         return replace(self._with(reached, rates, found), state_share=shares)
 

@@ -14,7 +14,10 @@ LAGS_S = 0.001 * np.arange(-40, 41)
 def seen_once():
     """Two neurons; one connection is excitatory, surely, the other perhaps either."""
     prior = ConnectionPrior.first(
-        KernelShapes.of(0.001, 40), 2, np.full(len(covariances(LAGS_S)), 0.003), LAGS_S
+        KernelShapes.of(0.001, 40),
+        np.full(2, np.nan),
+        np.full(len(covariances(LAGS_S)), 0.003),
+        LAGS_S,
     )
     probability = np.zeros((2, 2, 2))
     probability[1, 0], probability[0, 1] = (0.98, 0.0), (0.3, 0.3)

@@ -48,7 +48,7 @@ def nulls_of(variances):
 def posterior(log_factor, n_pairs=20, seed=0):
     shapes = KernelShapes.of(STEP_S, N_LAGS)
     nulls, variances = weak_null()
-    prior = ConnectionPrior.first(shapes, 2, variances, LAGS_S)
+    prior = ConnectionPrior.first(shapes, np.full(2, np.nan), variances, LAGS_S)
     counts = counts_of(log_factor, n_pairs, np.random.default_rng(seed))
     return posterior_of(counts, shapes, nulls, prior), shapes
 
@@ -95,7 +95,7 @@ def test_a_connection_back_takes_nothing_from_the_evidence_for_one(sd):
     variances = np.zeros(len(components))
     variances[1] = sd**2  # narrow enough to take a connection for a bump
     nulls = nulls_of(variances)
-    prior = ConnectionPrior.first(shapes, 2, variances, LAGS_S)
+    prior = ConnectionPrior.first(shapes, np.full(2, np.nan), variances, LAGS_S)
     back = kernel(0.002, 0.001, 2.0)[::-1]
     mutual = counts_of(back[::-1] + back, 20, np.random.default_rng(7), expected=6.0)
     one_known = replace(mutual, expected=mutual.expected * np.exp(back))
@@ -114,7 +114,7 @@ def test_a_smooth_bump_is_no_connection():
     bump = 0.3 * np.exp(-0.5 * (LAGS_S / 0.012) ** 2)
     shapes = KernelShapes.of(STEP_S, N_LAGS)
     nulls, variances = weak_null(0.25)
-    prior = ConnectionPrior.first(shapes, 2, variances, LAGS_S)
+    prior = ConnectionPrior.first(shapes, np.full(2, np.nan), variances, LAGS_S)
     counts = counts_of(bump, 100, np.random.default_rng(1))
     assert posterior_of(counts, shapes, nulls, prior).probability.sum(2).mean() < 0.05
 
@@ -145,7 +145,7 @@ def test_probabilities_of_kernels_sum_to_that_of_the_connection():
 def test_the_order_of_a_pairs_neurons_does_not_matter():
     shapes = KernelShapes.of(STEP_S, N_LAGS)
     nulls, variances = weak_null()
-    prior = ConnectionPrior.first(shapes, 2, variances, LAGS_S)
+    prior = ConnectionPrior.first(shapes, np.full(2, np.nan), variances, LAGS_S)
     counts = counts_of(kernel(0.006, 0.003, 0.3), 10, np.random.default_rng(3))
     mirrored = replace(counts, observed=counts.observed[:, ::-1], expected=counts.expected[:, ::-1])
     found = posterior_of(counts, shapes, nulls, prior).log_bayes_factor

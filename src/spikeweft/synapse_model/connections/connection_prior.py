@@ -29,6 +29,8 @@ class ConnectionPrior:
         Distribution of pairs over the `MULTIPLES` of the null's variances.
     excitatory
         Probability of each neuron that it excites.
+    known_excitatory
+        The same of neurons whose type is known, 1 or 0, and NaN of the others.
     excitatory_share
         Of all neurons.
     variances
@@ -43,6 +45,7 @@ class ConnectionPrior:
     shape: Float[np.ndarray, "2 shape"]
     spread: Float[np.ndarray, " multiple"]
     excitatory: Float[np.ndarray, " neuron"]
+    known_excitatory: Float[np.ndarray, " neuron"]
     excitatory_share: float
     variances: Float[np.ndarray, " component"]
     indirect: IndirectBumps
@@ -51,7 +54,7 @@ class ConnectionPrior:
     def first(
         cls,
         shapes: KernelShapes,
-        n_neurons: int,
+        known_excitatory: Float[np.ndarray, " neuron"],
         variances: Float[np.ndarray, " component"],
         lags_s: Float[np.ndarray, " lag"],
     ) -> Self:
@@ -63,11 +66,16 @@ class ConnectionPrior:
             latency=latency,
             shape=shape,
             spread=np.full(len(MULTIPLES), 1 / len(MULTIPLES)),
-            excitatory=np.full(n_neurons, _FIRST_EXCITATORY),
+            excitatory=np.where(np.isnan(known_excitatory), _FIRST_EXCITATORY, known_excitatory),
+            known_excitatory=known_excitatory,
             excitatory_share=_FIRST_EXCITATORY,
             variances=variances,
             indirect=IndirectBumps.first(lags_s),
         )
+
+    def with_known(self, excitatory: Float[np.ndarray, " neuron"]) -> Float[np.ndarray, " neuron"]:
+        """These probabilities, but those of neurons whose type is known."""
+        return np.where(np.isnan(self.known_excitatory), excitatory, self.known_excitatory)
 
     @property
     def log_kernel(self) -> Float[np.ndarray, "2 kernel"]:

@@ -84,7 +84,7 @@ class PairInference(NamedTuple):
 
 
 def infer_connections(
-    counts: PairCounts, n_neurons: int, rng: np.random.Generator
+    counts: PairCounts, known_excitatory: Float[np.ndarray, " neuron"], rng: np.random.Generator
 ) -> PairInference:
     """Connections of all pairs, and what connections have in common.
 
@@ -92,14 +92,14 @@ def infer_connections(
     ----------
     counts
         All pairs.
-    n_neurons
-        How many neurons there are.
+    known_excitatory
+        1 of each neuron that is known to excite, 0 of those that inhibit, NaN of the others.
     rng
         Chooses the pairs of large recordings.
     """
     shapes = KernelShapes.of(counts.step_s, counts.n_lags)
     components = covariances(counts.lags_s)
-    prior = _first_prior(counts, shapes, components, n_neurons, rng)
+    prior = _first_prior(counts, shapes, components, known_excitatory, rng)
     for iteration in range(_N_ITERATIONS):
         chosen = _choose(np.arange(counts.n_pairs), _MOST_PAIRS, rng)
         prior = _updated(counts.of(chosen), shapes, components, prior, iteration >= _N_BROAD, rng)
@@ -116,7 +116,7 @@ def _first_prior(
     counts: PairCounts,
     shapes: KernelShapes,
     components: Float[np.ndarray, "component lag lag"],
-    n_neurons: int,
+    known_excitatory: Float[np.ndarray, " neuron"],
     rng: np.random.Generator,
 ) -> ConnectionPrior:
     misfit = ((counts.observed - counts.expected) ** 2 / (counts.expected + 1)).sum(1)
@@ -132,7 +132,7 @@ def _first_prior(
         broad,
         _FIRST_SCORING_STEPS,
     )
-    return ConnectionPrior.first(shapes, n_neurons, variances, counts.lags_s)
+    return ConnectionPrior.first(shapes, known_excitatory, variances, counts.lags_s)
 
 
 def _nulls(
@@ -206,13 +206,14 @@ def _types(
     counts: PairCounts, parts: list[PairPosterior], prior: ConnectionPrior
 ) -> Float[np.ndarray, " neuron"]:
     factor = np.concatenate([part.log_bayes_factor for part in parts])
-    return probability_excitatory(
+    inferred = probability_excitatory(
         np.concatenate([factor[:, 0], factor[:, 1]]),
         np.concatenate([counts.second, counts.first]),
         len(prior.excitatory),
         prior.sent,
         prior.excitatory_share,
     )
+    return prior.with_known(inferred)
 
 
 class _Moments(NamedTuple):
