@@ -190,8 +190,8 @@ class Connectivity:
 
         Nodes are neuron names, with `angle_rad` and `excitatory_probability` where known; edges
         have `weight`, and `standard_error`, `probability`, `latency_s` and `latency_sd_s` where
-        known; the graph has the metadata. Matrices that NetworkX makes are `[pre, post]`, the transpose of
-        `weights`. Parameters are those of `to_sparse`.
+        known; the graph has the metadata. Matrices that NetworkX makes are `[pre, post]`, the
+        transpose of `weights`. Parameters are those of `to_sparse`.
 
         Raises
         ------

@@ -58,6 +58,33 @@
     return `${circuit.name}: ${weight > 0 ? "+" : ""}${digits(weight)}${error}`;
   };
 
+  // Coincidences of a pair: bars as counted, lines with and without its connection.
+  const figure = document.getElementById("explorer-correlogram");
+  const [WIDTH, HEIGHT] = [480, 130];
+  const correlograms = data.correlograms.map((kept) => ({
+    ...kept,
+    observed: unpack(kept.observed),
+    without: unpack(kept.without),
+    with: unpack(kept.with),
+  }));
+  const showCoincidences = (post, pre) => {
+    if (!figure) return;
+    const joins = (kept) => [kept.post, kept.pre].includes(post) && [kept.post, kept.pre].includes(pre);
+    const kept = post === pre ? undefined : correlograms.find(joins);
+    figure.style.visibility = kept ? "visible" : "hidden";
+    if (!kept) return;
+    const wide = WIDTH / kept.observed.length;
+    const top = Math.max(...kept.observed, ...kept.with);
+    const height = (count) => HEIGHT * (1 - count / top);
+    const bars = [...kept.observed].map((count, k) => `M${k * wide} ${HEIGHT}V${height(count)}h${wide}V${HEIGHT}`);
+    const line = (counts) => "M" + [...counts].map((count, k) => `${(k + 0.5) * wide} ${height(count)}`).join("L");
+    figure.querySelector(".observed").setAttribute("d", bars.join(""));
+    figure.querySelector(".with").setAttribute("d", line(kept.with));
+    figure.querySelector(".without").setAttribute("d", line(kept.without));
+    figure.querySelector("figcaption").textContent =
+      `${kept.name}: coincidences by lag, at most ${Math.max(...kept.observed)}; dashed without, blue with the connection`;
+  };
+
   let cell = [0, Math.min(1, n - 1)];
   const show = (row, column) => {
     cell = [row, column];
@@ -68,6 +95,7 @@
       ...chosen.map((circuit) => reading(circuit, post, pre)),
     ];
     pair.textContent = lines.join("\n");
+    showCoincidences(post, pre);
     for (const { mark } of views) {
       mark.hidden = false;
       mark.style.left = `${(100 * column) / n}%`;

@@ -65,7 +65,7 @@ def pair_probability(counts: PairCounts, found: PairInference) -> Float[np.ndarr
     )
 
 
-def _log_factor(counts: PairCounts, kernel: Kernels) -> Float[np.ndarray, "pair lag"]:
+def _log_factor(counts: PairCounts, kernel: Kernels) -> Float[np.ndarray, "pair count"]:
     """Change of the log rate at each lag by the connections of both directions."""
     ahead, back = kernel[counts.first, counts.second], kernel[counts.second, counts.first]
     return np.concatenate([back[:, ::-1], np.zeros((counts.n_pairs, 1)), ahead], axis=1)
