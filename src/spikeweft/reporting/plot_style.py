@@ -10,6 +10,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from spikeweft.reporting.ordering import NeuronOrder
@@ -91,10 +92,8 @@ def panels(
 def small_panels(titles: Sequence[str], n_columns: int, *, row_in: float) -> list[Axes]:
     """Empty axes row by row on a figure of full width, one per title, with small letters."""
     n_rows = -(-len(titles) // n_columns)
-    figure = Figure(figsize=(FULL_WIDTH_IN, n_rows * row_in + 0.5), layout="compressed")
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.set(h_pad=0.09)
+    apart = ConstrainedLayoutEngine(compress=True, w_pad=0.06, h_pad=0.09)
+    figure = Figure(figsize=(FULL_WIDTH_IN, n_rows * row_in + 0.5), layout=apart)
     axes = list(figure.subplots(n_rows, n_columns, sharex=True, squeeze=False).flat)
     for title, ax in zip(titles, axes, strict=False):
         ax.set_title(title, fontsize=8.5, pad=4.0)
