@@ -69,20 +69,24 @@
   }));
   const showCoincidences = (post, pre) => {
     if (!figure) return;
-    const joins = (kept) => [kept.post, kept.pre].includes(post) && [kept.post, kept.pre].includes(pre);
+    const joins = ({ post: one, pre: other }) =>
+      (one === post && other === pre) || (one === pre && other === post);
     const kept = post === pre ? undefined : correlograms.find(joins);
     figure.style.visibility = kept ? "visible" : "hidden";
     if (!kept) return;
     const wide = WIDTH / kept.observed.length;
     const top = Math.max(...kept.observed, ...kept.with);
     const height = (count) => HEIGHT * (1 - count / top);
-    const bars = [...kept.observed].map((count, k) => `M${k * wide} ${HEIGHT}V${height(count)}h${wide}V${HEIGHT}`);
-    const line = (counts) => "M" + [...counts].map((count, k) => `${(k + 0.5) * wide} ${height(count)}`).join("L");
+    const bar = (count, k) => `M${k * wide} ${HEIGHT}V${height(count)}h${wide}V${HEIGHT}`;
+    const point = (count, k) => `${(k + 0.5) * wide} ${height(count)}`;
+    const bars = [...kept.observed].map(bar);
+    const line = (counts) => `M${[...counts].map(point).join("L")}`;
     figure.querySelector(".observed").setAttribute("d", bars.join(""));
     figure.querySelector(".with").setAttribute("d", line(kept.with));
     figure.querySelector(".without").setAttribute("d", line(kept.without));
-    figure.querySelector("figcaption").textContent =
-      `${kept.name}: coincidences by lag, at most ${Math.max(...kept.observed)}; dashed without, blue with the connection`;
+    const most = `${kept.name}: coincidences by lag, at most ${Math.max(...kept.observed)}`;
+    const lines = "dashed without, blue with the connection";
+    figure.querySelector("figcaption").textContent = `${most}; ${lines}`;
   };
 
   let cell = [0, Math.min(1, n - 1)];

@@ -143,29 +143,29 @@ def _rows(connections: ProbableConnections) -> list[list[str]]:
 
 def _row(circuit: Connectivity, post: int, pre: int) -> list[str]:
     assert circuit.probability is not None
-    weight, error = circuit.weights[post, pre], circuit.standard_error
     return [
         circuit.neuron_ids[pre],
         circuit.neuron_ids[post],
-        "excites" if weight > 0 else "inhibits",
+        "excites" if circuit.weights[post, pre] > 0 else "inhibits",
         probability_in_words(circuit.probability[post, pre]),
         _latency(circuit, post, pre),
-        f"{weight:+#.3g}{_spread('' if error is None else f'{error[post, pre]:.1g}')}".replace(
-            "-", "−"
-        ),
+        _weight(circuit, post, pre),
     ]
 
 
 def _latency(circuit: Connectivity, post: int, pre: int) -> str:
-    """In milliseconds, to a tenth, which is finer than any step."""
+    """In milliseconds, to a tenth."""
     if circuit.latency_s is None or not np.isfinite(circuit.latency_s[post, pre]):
         return "–"
     latency = f"{1e3 * circuit.latency_s[post, pre]:.1f}"
     if circuit.latency_sd_s is None:
         return latency
     sd_ms = 1e3 * circuit.latency_sd_s[post, pre]
-    return latency + _spread(f"{sd_ms:.1f}" if sd_ms >= _LEAST_SD_MS else f"<{_LEAST_SD_MS:g}")
+    spread = f"{sd_ms:.1f}" if sd_ms >= _LEAST_SD_MS else f"<{_LEAST_SD_MS:g}"
+    return f"{latency} ± {spread}"
 
 
-def _spread(sd: str) -> str:
-    return f" ± {sd}" if sd else ""
+def _weight(circuit: Connectivity, post: int, pre: int) -> str:
+    error = circuit.standard_error
+    spread = "" if error is None else f" ± {error[post, pre]:.1g}"
+    return f"{circuit.weights[post, pre]:+#.3g}{spread}".replace("-", "−")
