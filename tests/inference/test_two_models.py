@@ -105,6 +105,7 @@ def test_spikes_of_a_sparse_network_speak_for_sparse_connections(tmp_path, monke
     assert "looks sparse, with latencies" in result.metrics["circuit_kind"]
     assert np.isfinite(result.connectivity.latency_s[result.connectivity.probability > 0.5]).all()
     assert result.second.metadata["estimator"] == "CircuitGNN"
+    assert result.correlograms.n_pairs > 0
 
 
 @pytest.mark.slow
@@ -115,3 +116,4 @@ def test_spikes_of_a_ring_speak_for_a_dense_circuit(tmp_path, monkeypatch):
     assert result.provenance["model"] == "CircuitGNN"
     assert "looks recurrent and dense" in result.metrics["circuit_kind"]
     assert result.second.probability is not None
+    assert result.correlograms is None

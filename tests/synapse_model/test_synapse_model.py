@@ -11,6 +11,7 @@ from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.data.holdout import split
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
+from spikeweft.runtime.flat_arrays import same
 from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
 from spikeweft.synapse_model.estimator import SynapseModel
 
@@ -50,6 +51,21 @@ def test_latencies_and_signs_are_those_of_the_synapses():
     assert np.mean(error_s <= 0.001 + 1e-9) >= 0.9
     assert np.mean(np.sign(circuit.weights[sure]) == np.sign(truth.weights[sure])) >= 0.95
     assert np.all(np.isfinite(model.latency_sd_s_[sure]))
+
+
+@pytest.mark.slow
+def test_the_correlograms_of_sure_synapses_are_fitted_with_them_and_not_without():
+    model, _, truth = fitted()
+    circuit, shown = model.connectivity_, model.correlograms_
+    sure = (circuit.probability > 0.95) & (truth.weights != 0)
+    for post, pre in np.argwhere(sure).tolist():
+        pair = shown.between(post, pre)
+        assert pair is not None
+        without, fitting = (
+            np.sum((pair.observed - mean) ** 2 / mean) for mean in (pair.null, pair.connected)
+        )
+        assert fitting < without
+        assert fitting / len(pair.lags_s) < 2
 
 
 @pytest.mark.slow
@@ -153,6 +169,7 @@ def test_a_saved_model_predicts_as_before():
     np.testing.assert_array_equal(again.log_likelihood(short()), fit.log_likelihood(short()))
     np.testing.assert_array_equal(again.connectivity_.probability, fit.connectivity_.probability)
     np.testing.assert_array_equal(again.state_share_, fit.state_share_)
+    assert same(again.correlograms_, fit.correlograms_)
 
 
 def test_a_model_of_another_version_is_refused():

@@ -20,6 +20,7 @@ _OF_PAIRS: Mapping[str, dict[str, str]] = {
     "standard_error": {},
     "probability": {},
     "latency_s": {"units": "s"},
+    "latency_sd_s": {"units": "s"},
 }
 
 _OF_NEURONS: Mapping[str, dict[str, str]] = {
@@ -52,6 +53,9 @@ class Connectivity:
     latency_s
         Time from a presynaptic spike to the onset of its effect, where known; NaN where there is
         no connection.
+    latency_sd_s
+        Posterior standard deviation of each latency, where it was inferred; NaN where none is
+        stated.
     excitatory_probability
         Probability of each neuron that it excites rather than inhibits, where known.
     metadata
@@ -64,6 +68,7 @@ class Connectivity:
     angle_rad: Float[np.ndarray, " neuron"] | None = None
     probability: Float[np.ndarray, "post pre"] | None = None
     latency_s: Float[np.ndarray, "post pre"] | None = None
+    latency_sd_s: Float[np.ndarray, "post pre"] | None = None
     excitatory_probability: Float[np.ndarray, " neuron"] | None = None
     metadata: Mapping[str, str | int | float] = field(default_factory=dict)
 
@@ -184,9 +189,9 @@ class Connectivity:
         """The circuit as a directed graph for NetworkX, an edge from `pre` to `post` per weight.
 
         Nodes are neuron names, with `angle_rad` and `excitatory_probability` where known; edges
-        have `weight`, and `standard_error`, `probability` and `latency_s` where known; the graph
-        has the metadata. Matrices that NetworkX makes are `[pre, post]`, the transpose of
-        `weights`. Parameters are those of `to_sparse`.
+        have `weight`, and `standard_error`, `probability`, `latency_s` and `latency_sd_s` where
+        known; the graph has the metadata. Matrices that NetworkX makes are `[pre, post]`, the
+        transpose of `weights`. Parameters are those of `to_sparse`.
 
         Raises
         ------

@@ -28,6 +28,7 @@ from spikeweft.results.unfinished_folder import CHECKPOINT, check_place, made_wh
 from spikeweft.runtime.files import write_whole
 from spikeweft.runtime.provenance import machine, versions
 from spikeweft.runtime.training_loop import Progress
+from spikeweft.synapse_model.estimator import SynapseModel
 
 
 def infer(
@@ -155,6 +156,7 @@ def _result(
         glm=baseline.connectivity_,
         second=answer.second,
         truth=data.truth,
+        correlograms=model.correlograms_ if isinstance(model, SynapseModel) else None,
         metrics={**answer.metrics, **scores_of(data, model, baseline)},
         history=list(model.history_),
         sample=sample(data),

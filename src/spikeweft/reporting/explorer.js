@@ -58,6 +58,37 @@
     return `${circuit.name}: ${weight > 0 ? "+" : ""}${digits(weight)}${error}`;
   };
 
+  // Coincidences of a pair: bars as counted, lines with and without its connection.
+  const figure = document.getElementById("explorer-correlogram");
+  const [WIDTH, HEIGHT] = [480, 130];
+  const correlograms = data.correlograms.map((kept) => ({
+    ...kept,
+    observed: unpack(kept.observed),
+    without: unpack(kept.without),
+    with: unpack(kept.with),
+  }));
+  const showCoincidences = (post, pre) => {
+    if (!figure) return;
+    const joins = ({ post: one, pre: other }) =>
+      (one === post && other === pre) || (one === pre && other === post);
+    const kept = post === pre ? undefined : correlograms.find(joins);
+    figure.style.visibility = kept ? "visible" : "hidden";
+    if (!kept) return;
+    const wide = WIDTH / kept.observed.length;
+    const top = Math.max(...kept.observed, ...kept.with);
+    const height = (count) => HEIGHT * (1 - count / top);
+    const bar = (count, k) => `M${k * wide} ${HEIGHT}V${height(count)}h${wide}V${HEIGHT}`;
+    const point = (count, k) => `${(k + 0.5) * wide} ${height(count)}`;
+    const bars = [...kept.observed].map(bar);
+    const line = (counts) => `M${[...counts].map(point).join("L")}`;
+    figure.querySelector(".observed").setAttribute("d", bars.join(""));
+    figure.querySelector(".with").setAttribute("d", line(kept.with));
+    figure.querySelector(".without").setAttribute("d", line(kept.without));
+    const most = `${kept.name}: coincidences by lag, at most ${Math.max(...kept.observed)}`;
+    const lines = "dashed without, blue with the connection";
+    figure.querySelector("figcaption").textContent = `${most}; ${lines}`;
+  };
+
   let cell = [0, Math.min(1, n - 1)];
   const show = (row, column) => {
     cell = [row, column];
@@ -68,6 +99,7 @@
       ...chosen.map((circuit) => reading(circuit, post, pre)),
     ];
     pair.textContent = lines.join("\n");
+    showCoincidences(post, pre);
     for (const { mark } of views) {
       mark.hidden = false;
       mark.style.left = `${(100 * column) / n}%`;

@@ -13,6 +13,11 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
+from spikeweft.reporting.connections.plot_correlograms import (
+    NamedCorrelogram,
+    named_correlograms,
+)
+from spikeweft.reporting.connections.probable import ProbableConnections
 from spikeweft.reporting.ordering import circular_order
 from spikeweft.reporting.plot_circuits import weight_limit
 from spikeweft.reporting.plot_style import GLM, INFERRED, TRUTH
@@ -38,7 +43,8 @@ class Explorer:
     Attributes
     ----------
     data
-        Neurons, their orders and the circuits, as JSON can hold it.
+        Neurons, their orders, the circuits and correlograms of probable connections, as JSON can
+        hold them.
     note
         What is left out because the page would become too large, or nothing.
     """
@@ -79,6 +85,7 @@ def explorer(view: View, beside: Mapping[str, View]) -> Explorer | None:
             "neurons": list(view.inferred.neuron_ids),
             "orders": [{"name": name, "neurons": o.tolist()} for name, o in _orders(view)],
             "circuits": shown,
+            "correlograms": _correlograms(view),
         },
         note=f"Left out, to keep this page small: {', '.join(left_out)}." if left_out else "",
     )
@@ -107,9 +114,27 @@ def _circuit(name: str, circuit: Connectivity, limit: float) -> dict[str, Any]:
     }
 
 
-def _packed(matrix: Float[np.ndarray, "post pre"]) -> str:
+def _correlograms(view: View) -> list[dict[str, Any]]:
+    probable = ProbableConnections.of(view.inferred)
+    return [_correlogram(pair) for pair in named_correlograms(probable, view.result.correlograms)]
+
+
+def _correlogram(pair: NamedCorrelogram) -> dict[str, Any]:
+    shown = pair.correlogram
+    return {
+        "name": pair.name,
+        "post": pair.post,
+        "pre": pair.pre,
+        "longest_ms": round(1e3 * float(shown.lags_s[-1]), 3),
+        "observed": _packed(shown.observed),
+        "without": _packed(shown.null),
+        "with": _packed(shown.connected),
+    }
+
+
+def _packed(numbers: Float[np.ndarray, "..."]) -> str:
     """Little-endian 32-bit numbers as text."""
-    return b64encode(matrix.astype("<f4").tobytes()).decode()
+    return b64encode(numbers.astype("<f4").tobytes()).decode()
 
 
 def _orders(view: View) -> list[tuple[str, Int[np.ndarray, " neuron"]]]:

@@ -10,6 +10,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from spikeweft.reporting.ordering import NeuronOrder
@@ -50,6 +51,9 @@ _STYLE = {
 styled = style.context(["default", _STYLE])
 """The house style while one of these functions runs, whatever the user's own settings."""
 
+FULL_WIDTH_IN = 11.0
+"""Width of a page."""
+
 FEW_NEURONS = 25
 """Up to this many neurons, each is named on an axis."""
 
@@ -82,6 +86,21 @@ def panels(
     for title, ax in zip(titles, axes, strict=True):
         ax.set_title(title)
     return axes
+
+
+@styled
+def small_panels(titles: Sequence[str], n_columns: int, *, row_in: float) -> list[Axes]:
+    """Empty axes row by row on a figure of full width, one per title, with small letters."""
+    n_rows = -(-len(titles) // n_columns)
+    apart = ConstrainedLayoutEngine(compress=True, w_pad=0.06, h_pad=0.09)
+    figure = Figure(figsize=(FULL_WIDTH_IN, n_rows * row_in + 0.5), layout=apart)
+    axes = list(figure.subplots(n_rows, n_columns, sharex=True, squeeze=False).flat)
+    for title, ax in zip(titles, axes, strict=False):
+        ax.set_title(title, fontsize=8.5, pad=4.0)
+        ax.tick_params(labelsize=7.0, labelbottom=True)
+    for ax in axes[len(titles) :]:
+        ax.set_visible(False)
+    return axes[: len(titles)]
 
 
 @styled
@@ -146,10 +165,17 @@ def legend_beside(ax: Axes) -> Axes:
     return ax
 
 
+@styled
+def legend_below(ax: Axes) -> Axes:
+    """One legend under all panels, which show the same as these axes do."""
+    figure_of(ax).legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return ax
+
+
 def mark_neurons(axis: Axis, order: NeuronOrder, ids: tuple[str, ...], label: str) -> None:
     """Name the neurons on an axis: by id where they are few, else by direction where known."""
     if len(ids) <= FEW_NEURONS:
-        names = [_short(ids[neuron]) for neuron in order.neurons]
+        names = [short_name(ids[neuron]) for neuron in order.neurons]
         upright = isinstance(axis, XAxis) and max(map(len, names)) > 2
         axis.set_ticks(np.arange(len(ids)), names, rotation=90 if upright else 0)
     elif order.angle_rad is not None:
@@ -160,7 +186,8 @@ def mark_neurons(axis: Axis, order: NeuronOrder, ids: tuple[str, ...], label: st
     axis.set_label_text(f"{label}, by {order.source.removeprefix('the ')}")
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """The name itself, or its beginning where it is long."""
     return name if len(name) <= 12 else f"{name[:11]}…"
 
 

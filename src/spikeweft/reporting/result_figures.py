@@ -17,10 +17,16 @@ from spikeweft.reporting.plot_circuits import (
 )
 from spikeweft.reporting.plot_scores import draw_bits_per_spike
 from spikeweft.reporting.plot_spikes import draw_direction, draw_held_out, draw_loss, draw_raster
-from spikeweft.reporting.plot_style import FEW_NEURONS, GLM, INFERRED, TRUTH, Style, panels
+from spikeweft.reporting.plot_style import (
+    FEW_NEURONS,
+    FULL_WIDTH_IN,
+    GLM,
+    INFERRED,
+    TRUTH,
+    Style,
+    panels,
+)
 from spikeweft.reporting.result_view import View
-
-_FULL_WIDTH_IN = 11.0
 
 
 def figures(view: View) -> list[Figure]:
@@ -34,7 +40,7 @@ def raster(view: View) -> Figure:
     sample, order = view.result.sample, view.order
     row_in = 0.16 if sample.n_neurons <= FEW_NEURONS else 0.034
     height_in = float(np.clip(0.7 + sample.n_neurons * row_in, 2.4, 5.2))
-    (ax,) = panels([""], width_in=_FULL_WIDTH_IN, height_in=height_in)
+    (ax,) = panels([""], width_in=FULL_WIDTH_IN, height_in=height_in)
     draw_raster(sample, order, ax)
     caption = (
         f"{sample.duration_s:.3g} s of the recording: one row per neuron, one tick per spike, rows "
@@ -56,7 +62,7 @@ def raster(view: View) -> Figure:
 def matrices(view: View) -> Figure:
     """Weight matrices side by side: the truth and the GLM beside the inferred one, where known."""
     shown = _circuits(view)
-    width_in, height_in = {1: (5.6, 4.6), 2: (9.4, 4.4), 3: (_FULL_WIDTH_IN, 3.7)}[len(shown)]
+    width_in, height_in = {1: (5.6, 4.6), 2: (9.4, 4.4), 3: (FULL_WIDTH_IN, 3.7)}[len(shown)]
     axes = panels([style.name for style, _ in shown], width_in=width_in, height_in=height_in)
     limits = [weight_limit(view.truth or circuit) for _, circuit in shown]
     for (_, circuit), limit, ax in zip(shown, limits, axes, strict=True):
@@ -117,7 +123,7 @@ def profile(view: View) -> Figure | None:
     shown = [(style, circuit) for style, circuit in _circuits(view) if style is not TRUTH]
     axes = panels(
         [style.name for style, _ in shown],
-        width_in=_FULL_WIDTH_IN if len(shown) > 1 else 6.6,
+        width_in=FULL_WIDTH_IN if len(shown) > 1 else 6.6,
         height_in=3.5,
         share_y=view.truth is not None,
     )
@@ -162,7 +168,7 @@ def bits(view: View) -> Figure | None:
         return None
     glm = view.per_neuron("glm_bits_per_spike_per_neuron")
     oracle = view.number("oracle_bits_per_spike")
-    (ax,) = panels([""], width_in=_FULL_WIDTH_IN, height_in=3.0)
+    (ax,) = panels([""], width_in=FULL_WIDTH_IN, height_in=3.0)
     draw_bits_per_spike(ours, glm, oracle, view.order, view.inferred.neuron_ids, ax)
     text = "How well each neuron's test spikes are predicted from the others' and its own past."
     scored_on, null = view.statement("scored_on"), view.statement("null")
@@ -187,7 +193,7 @@ def errors(view: View) -> Figure | None:
     """How sure each weight is, where standard errors are known."""
     if not view.has_errors:
         return None
-    axes = panels(["", ""], width_in=_FULL_WIDTH_IN, height_in=2.9)
+    axes = panels(["", ""], width_in=FULL_WIDTH_IN, height_in=2.9)
     draw_weights_with_errors(view.inferred, INFERRED, axes[0])
     draw_weight_significance(view.inferred, INFERRED, axes[1])
     far = share_beyond(view.inferred, 2.0)
@@ -208,7 +214,7 @@ def training(view: View) -> Figure | None:
     history = view.result.history
     if not history:
         return None
-    axes = panels(["", ""], width_in=_FULL_WIDTH_IN, height_in=2.9)
+    axes = panels(["", ""], width_in=FULL_WIDTH_IN, height_in=2.9)
     draw_loss(history, axes[0])
     draw_held_out(history, axes[1])
     return Figure(

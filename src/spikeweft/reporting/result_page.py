@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spikeweft.reporting.connections.section import connections_section
 from spikeweft.reporting.explorer import SCRIPT, SCRIPT_HASH, explorer
 from spikeweft.reporting.model_in_words import model_in_words
 from spikeweft.reporting.page import render
@@ -53,6 +54,7 @@ def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType
         warnings=[*result.warnings, *_warnings(view)],
         headlines=_headlines(view),
         model=model_in_words(result.connectivity.metadata),
+        connections=connections_section(view),
         figures=figures(view),
         explorer=explorer(view, {name: View.of(other) for name, other in beside.items()}),
         script=SCRIPT,

@@ -22,6 +22,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.readers.recording_arrays import recording_arrays, recording_from
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
+from spikeweft.results.correlograms import Correlograms
 from spikeweft.runtime.training_loop import Progress
 
 _DECODER_ERRORS = (
@@ -44,6 +45,8 @@ _DECODER_ERRORS = (
 _HISTORY = ("stage", "step", "loss", "held_out_bits_per_spike", "seconds")
 """Columns of a history; what was expected of the steps to come is not kept."""
 
+_CORRELOGRAMS = "correlograms.nc"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -59,6 +62,8 @@ class Result:
         The circuit of another model that held-out spikes spoke less for, where there was one.
     truth
         The true circuit, where the recording came with it. It is used to score only.
+    correlograms
+        Of the most probable connections, where the model weighs each pair's.
     metrics
         Scores by name: numbers, statements, and lists with one number per neuron.
     history
@@ -77,6 +82,7 @@ class Result:
     glm: Connectivity | None = None
     second: Connectivity | None = None
     truth: Connectivity | None = None
+    correlograms: Correlograms | None = None
     metrics: Mapping[str, Any]
     history: list[Progress]
     sample: Recording
@@ -99,6 +105,12 @@ class Result:
                     f"the {name} has {part.n_neurons} neurons but the inferred circuit has {n}; "
                     "a result is about one set of neurons"
                 )
+        last = -1 if self.correlograms is None else self.correlograms.second.max(initial=-1)
+        if last >= n:
+            raise InputError(
+                f"the correlograms are of a neuron {last} but the inferred circuit has {n}; "
+                "a result is about one set of neurons"
+            )
 
     def number(self, name: str) -> float | None:
         """A metric, where it is there and finite."""
@@ -127,8 +139,8 @@ def finite(value: Any) -> float | None:
 def write_result(folder: str | Path, result: Result) -> None:
     """Write a result into an existing folder; the files of an earlier result are replaced.
 
-    `connectivity.nc`, `glm.nc`, `second_circuit.nc` and `truth.nc` (where known),
-    `model.safetensors`, `model.json`, `metrics.json`, `history.csv`, `provenance.json`,
+    `connectivity.nc`, `glm.nc`, `second_circuit.nc`, `truth.nc` and `correlograms.nc` (where
+    known), `model.safetensors`, `model.json`, `metrics.json`, `history.csv`, `provenance.json`,
     `sample.npz`. Numbers that are not finite become null in JSON. The same result gives the same
     bytes.
 
@@ -140,12 +152,12 @@ def write_result(folder: str | Path, result: Result) -> None:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder} to write a result into; create it first")
-    for name, circuit in _circuits(result).items():
-        if circuit is None:
+    for name, part in {**_circuits(result), _CORRELOGRAMS: result.correlograms}.items():
+        if part is None:
             (folder / name).unlink(missing_ok=True)
         else:
             # Written from memory, here and below: libraries report a full disk too late.
-            content = circuit.to_xarray().to_netcdf(engine="scipy")
+            content = part.to_xarray().to_netcdf(engine="scipy")
             (folder / name).write_bytes(content)
     # np.asarray keeps arrays without dims as they are; np.ascontiguousarray would add one.
     arrays = {name: np.asarray(value, order="C") for name, value in result.model_arrays.items()}
@@ -181,6 +193,7 @@ def read_result(folder: str | Path) -> Result:
         glm=_read_circuit_if_known(folder / "glm.nc"),
         second=_read_circuit_if_known(folder / "second_circuit.nc"),
         truth=_read_circuit_if_known(folder / "truth.nc"),
+        correlograms=_read_correlograms_if_known(folder / _CORRELOGRAMS),
         metrics=_read_json(folder / "metrics.json"),
         history=_read_history(folder / "history.csv"),
         sample=_read_sample(folder / "sample.npz"),
@@ -219,13 +232,23 @@ def _reading(path: Path) -> Iterator[Path]:
 
 def _read_circuit(path: Path) -> Connectivity:
     with _reading(path):
-        # From memory: a memory-mapped file would stay open behind the arrays.
-        data = xr.load_dataset(io.BytesIO(path.read_bytes()), engine="scipy")
-        return Connectivity.from_xarray(data)
+        return Connectivity.from_xarray(_read_netcdf(path))
 
 
 def _read_circuit_if_known(path: Path) -> Connectivity | None:
     return _read_circuit(path) if path.exists() else None
+
+
+def _read_correlograms_if_known(path: Path) -> Correlograms | None:
+    if not path.exists():
+        return None
+    with _reading(path):
+        return Correlograms.from_xarray(_read_netcdf(path))
+
+
+def _read_netcdf(path: Path) -> xr.Dataset:
+    # From memory: a memory-mapped file would stay open behind the arrays.
+    return xr.load_dataset(io.BytesIO(path.read_bytes()), engine="scipy")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

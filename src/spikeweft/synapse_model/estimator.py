@@ -18,6 +18,7 @@ from spikeweft.data.sorting_artefacts import (
 )
 from spikeweft.errors import InputError
 from spikeweft.estimator import ResumablePredictor, check_enough_neurons, saved_by_this_version
+from spikeweft.results.correlograms import Correlograms
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
 from spikeweft.synapse_model.connections.pair_counts import LONGEST_LAG_S, Kernels
@@ -81,6 +82,9 @@ class SynapseModel(ResumablePredictor):
         Posterior standard deviation of each latency, NaN where none is stated.
     kernels_
         Posterior mean of what a spike adds to the log rate, (post, pre, lag), from one step on.
+    correlograms_
+        Cross-correlograms of the most probable connections, at most 60 pairs: coincidences as they
+        were counted, the smooth null that fits best beside the connections, and both together.
     shared_state_gain_
         Change of each neuron's log rate per unit of the log population rate, by time scale.
     state_share_
@@ -99,6 +103,7 @@ class SynapseModel(ResumablePredictor):
     latency_sd_s_: Float[np.ndarray, "post pre"]
     shared_state_gain_: Float[np.ndarray, "neuron scale"]
     state_share_: Float[np.ndarray, " neuron"]
+    correlograms_: Correlograms
     prediction_: SpikePrediction
 
     def __init__(
@@ -212,7 +217,7 @@ class SynapseModel(ResumablePredictor):
         self.model_ = model
         self.prediction_ = model.prediction
         self.kernels_, self.step_s_ = model.prediction.kernels, model.prediction.step_s
-        self.latency_sd_s_ = model.latency_sd_s
+        self.latency_sd_s_, self.correlograms_ = model.latency_sd_s, model.correlograms
         self.shared_state_gain_, self.state_share_ = model.shared_state_gain, model.state_share
         self.null_rate_hz_ = model.prediction.rate_hz
         self.connectivity_ = model.connectivity(neuron_ids)

@@ -9,8 +9,10 @@ from jaxtyping import Float
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.data.sorting_artefacts import SortingArtefact
+from spikeweft.results.correlograms import Correlograms
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress
+from spikeweft.synapse_model.connections.correlograms import correlograms_of, most_probable
 from spikeweft.synapse_model.connections.empirical_bayes import (
     PairInference,
     infer_connections,
@@ -40,6 +42,9 @@ _FEWEST_FOR_STATE = 8
 _SURE = 0.5
 """Probability below which no latency is stated."""
 
+_MOST_KEPT_PAIRS = 300
+"""Pairs whose first counts are kept, from which those to look at are chosen at the end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedSynapseModel:
@@ -49,10 +54,14 @@ class FittedSynapseModel:
     ----------
     prediction
         The rate of every neuron given the past.
-    weights, standard_error, probability, latency_s, excitatory_probability, angle_rad
+    weights, standard_error, probability, latency_s, latency_sd_s
         The circuit, as in `Connectivity`.
-    latency_sd_s, shared_state_gain, state_share
+    excitatory_probability, angle_rad
+        Of its neurons, as in `Connectivity`.
+    shared_state_gain, state_share
         As in `SynapseModel`.
+    correlograms
+        Of the most probable connections.
     """
 
     prediction: SpikePrediction
@@ -65,6 +74,7 @@ class FittedSynapseModel:
     shared_state_gain: Float[np.ndarray, "neuron scale"]
     state_share: Float[np.ndarray, " neuron"]
     angle_rad: Float[np.ndarray, " neuron"] | None
+    correlograms: Correlograms
 
     def connectivity(self, neuron_ids: tuple[str, ...]) -> Connectivity:
         """The circuit, with names and metadata."""
@@ -73,6 +83,7 @@ class FittedSynapseModel:
             standard_error=self.standard_error,
             probability=self.probability,
             latency_s=self.latency_s,
+            latency_sd_s=self.latency_sd_s,
             excitatory_probability=self.excitatory_probability,
             neuron_ids=neuron_ids,
             angle_rad=self.angle_rad,
@@ -100,6 +111,8 @@ class _Reached:
         Of each neuron, as connections were counted.
     state_share
         As in `SynapseModel`.
+    counts
+        Of the pairs that are most probably connected, where neurons know nothing of each other.
     connections
         What was last inferred of all pairs.
     prediction
@@ -111,6 +124,7 @@ class _Reached:
     held_out_bits: float = float("nan")
     rates: tuple[RateParameters, ...] = ()
     state_share: Float[np.ndarray, " neuron"] | None = None
+    counts: PairCounts | None = None
     connections: PairInference | None = None
     prediction: SpikePrediction | None = None
 
@@ -170,7 +184,8 @@ class SynapseFit:
         rng = np.random.default_rng(self._seed)
         found = infer_connections(counts, self._known_excitatory, rng)
         shares = np.array(rates.state_share)
-        return replace(self._with(reached, rates, found), state_share=shares)
+        kept = counts.of(most_probable(counts, found)[:_MOST_KEPT_PAIRS])
+        return replace(self._with(reached, rates, found), state_share=shares, counts=kept)
 
     def _infer_together(self, reached: _Reached) -> _Reached:
         """Connections, given what likely ones send.
@@ -228,6 +243,7 @@ class SynapseFit:
         assert inferred is not None
         assert reached.prediction is not None
         assert reached.state_share is not None
+        assert reached.counts is not None
         probability = inferred.probability.sum(2)
         stated = probability > _SURE
         fires = self._recording.n_spikes > 0
@@ -243,6 +259,7 @@ class SynapseFit:
             shared_state_gain=np.array([found.gains for found in reached.rates]),
             state_share=reached.state_share,
             angle_rad=self._recording.preferred_angle_rad,
+            correlograms=correlograms_of(reached.counts, inferred),
         )
 
 

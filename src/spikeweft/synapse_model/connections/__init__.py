@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "connection_prior": ["ConnectionPrior"],
+        "correlograms": ["correlograms_of"],
         "empirical_bayes": ["PairInference", "infer_connections", "weigh_connections"],
         "indirect_bumps": ["IndirectBumps"],
         "kernel_shapes": ["KernelShapes"],

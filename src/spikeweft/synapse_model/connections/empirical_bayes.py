@@ -21,6 +21,7 @@ from spikeweft.synapse_model.connections.pair_posterior import (
 )
 from spikeweft.synapse_model.connections.smooth_null import (
     MULTIPLES,
+    USUAL,
     SmoothNull,
     broad_components,
     covariances,
@@ -36,9 +37,6 @@ _LIKELY_UNCONNECTED = 0.8
 """Share of all pairs, those with the smallest residuals, that the first null is estimated from."""
 
 _N_ITERATIONS, _N_BROAD = 6, 2
-
-_USUAL = 1
-"""The row of `MULTIPLES` that leaves the variances as they are."""
 
 _PRIOR_SPREAD = 0.5
 """Pairs of each multiple that are added to those there are."""
@@ -126,7 +124,7 @@ def _first_prior(
     variances = estimate_variances(
         counts.of(rows),
         np.ones(len(rows)),
-        np.full(len(rows), _USUAL),
+        np.full(len(rows), USUAL),
         components,
         np.where(broad, _FIRST_VARIANCE, 0.0),
         broad,

@@ -46,6 +46,9 @@ MULTIPLES = np.array(
 """By how much a pair's variances differ: less of all, as usual, more of all, more of what is broad.
 Without the last, pairs with much slow co-modulation would hide sharp connections."""
 
+USUAL = 1
+"""The row of `MULTIPLES` that leaves the variances as they are."""
+
 _NEGLIGIBLE_VARIANCE = 1e-5
 
 _NEGLIGIBLE_SHARE = 2e-3
