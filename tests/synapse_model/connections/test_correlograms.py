@@ -49,7 +49,9 @@ def inferred(probability):
         area_sd=nothing,
         latency_s=nothing,
         latency_sd_s=nothing,
-        prior=ConnectionPrior.first(KernelShapes.of(STEP_S, N_LAGS), 3, variances, LAGS_S),
+        prior=ConnectionPrior.first(
+            KernelShapes.of(STEP_S, N_LAGS), np.full(3, np.nan), variances, LAGS_S
+        ),
     )
 
 
