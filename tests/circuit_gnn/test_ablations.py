@@ -7,7 +7,7 @@ import torch
 from spikeweft.benchmark.methods import ABLATIONS, MIXED_COLUMNS
 from spikeweft.circuit_gnn import ablations
 from spikeweft.circuit_gnn.estimator import CircuitGNN
-from spikeweft.circuit_gnn.fitting import circuit_fit, fit_state
+from spikeweft.circuit_gnn.fitting import choice, fit_state
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.structure_learning import network_fit
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
@@ -131,7 +131,7 @@ class WithMuchLeftOut(CircuitGNN):
 def test_a_fit_with_much_left_out_can_be_resumed(recording, tmp_path, monkeypatch):
     """Networks are taken here whatever held-out spikes say."""
     monkeypatch.setattr(fit_state, "WORTH_NATS", -1e9)
-    monkeypatch.setattr(circuit_fit, "simpler_stages", lambda problem: [])
+    monkeypatch.setattr(choice, "_choose_kind", lambda problem, state: state)
     model, checkpoint = WithMuchLeftOut(tau_s=0.01), tmp_path / "fit.safetensors"
 
     def stop(progress):

@@ -7,7 +7,7 @@ import pytest
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn import ablations
 from spikeweft.circuit_gnn.estimator import CircuitGNN
-from spikeweft.circuit_gnn.fitting import circuit_fit, fit_state
+from spikeweft.circuit_gnn.fitting import choice, fit_state
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
@@ -220,7 +220,7 @@ def test_the_latency_of_synapses_is_found(latency_s):
 def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
     """Taken here whatever held-out spikes say: an undirected network's are symmetric."""
     monkeypatch.setattr(fit_state, "WORTH_NATS", -1e9)
-    monkeypatch.setattr(circuit_fit, "simpler_stages", lambda problem: [])
+    monkeypatch.setattr(choice, "_choose_kind", lambda problem, state: state)
     fit = CircuitGNN(tau_s=0.01).fit(short)
     assert fit.connectivity_.metadata["structure"].startswith("symmetric pair network")
     np.testing.assert_allclose(fit.connectivity_.weights, fit.connectivity_.weights.T)
@@ -347,7 +347,7 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(
 ):
     monkeypatch.setattr(fit_state, "WORTH_NATS", worth_nats)
     if worth_nats < 0:
-        monkeypatch.setattr(circuit_fit, "simpler_stages", lambda problem: [])
+        monkeypatch.setattr(choice, "_choose_kind", lambda problem, state: state)
     whole = CircuitGNN(**settings).fit(short)
     resumed = fit_with_interruptions(short, tmp_path / "fit.safetensors", settings, every=47)
     np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
