@@ -20,7 +20,8 @@ def average_precision_panels(rows: Sequence[SparseRow]) -> Axes | None:
         for field in ("recorded", "method")
     )
     width_in = 2.7 * len(networks) + 1.4
-    axes = panels(networks, width_in=width_in, height_in=0.38 * len(methods) + 1.2, share_y=True)
+    titles = ["\n".join(network.rsplit(", ", 1)) for network in networks]  # minutes below
+    axes = panels(titles, width_in=width_in, height_in=0.38 * len(methods) + 1.4, share_y=True)
     for ax, network in zip(axes, networks, strict=True):
         values = [
             [r.average_precision for r in scored if (r.recorded, r.method) == (network, method)]

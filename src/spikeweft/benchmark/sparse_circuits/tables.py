@@ -58,7 +58,8 @@ def sparse_markdown(rows: Sequence[SparseRow]) -> str:
         used = [c for c in _SCORES if any(cells[c.heading] for cells in means.values())]
         headings = [column.heading for column in used]
         lines = [[name, *(cells[h] for h in headings)] for name, cells in means.items()]
-        parts += [f"### {network}"]
+        seeds = ", ".join(map(str, sorted({row.seed for row in group})))
+        parts += [f"### {network}", f"Means over seeds {seeds}."]
         parts += [_table(["method", *headings], lines)] if lines else []
         parts += [
             f"- failed: {row.method}, seed {row.seed}: {row.failed}" for row in group if row.failed
@@ -67,14 +68,13 @@ def sparse_markdown(rows: Sequence[SparseRow]) -> str:
 
 
 def sparse_provenance(rows: Sequence[SparseRow]) -> str:
-    """Seeds, versions, machines and days of some rows."""
-    seeds = ", ".join(map(str, sorted({row.seed for row in rows})))
+    """Versions, machines and days of some rows."""
     versions, machines = (
         ", ".join(sorted({str(getattr(row, field)) for row in rows}))
         for field in ("spikeweft", "machine")
     )
     days = ", ".join(sorted({row.date[: len("2026-01-01")] for row in rows}))
-    return f"Means over seeds {seeds}. spikeweft {versions}, {machines}, {days}."
+    return f"spikeweft {versions}, {machines}, {days}."
 
 
 def _pair(rows: Sequence[SparseRow]) -> str:
