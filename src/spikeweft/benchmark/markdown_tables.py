@@ -4,36 +4,25 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
-from typing import NamedTuple
 
+from spikeweft.benchmark.markdown_lines import Cells, Column, grouped, lines_of, means_of
 from spikeweft.benchmark.published import PUBLISHED
 from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.errors import InputError
 
 STUDIES = ("paper", "curves", "wirings", "ablations")
 
-Cells = dict[str, str]
-
-
-class _Column(NamedTuple):
-    heading: str
-    field: str
-    digits: int
-    has_range: bool = False
-    factor: float = 1.0
-
-
 _SCORES = (
-    _Column("Δ", "delta", 3, has_range=True),
-    _Column("of it bias", "bias", 3),
-    _Column("Δ, informed pairs", "delta_informed", 3),
-    _Column("pairs not informed", "n_pairs_uninformed", 0),
-    _Column("Δ, identifiable pairs", "delta_identifiable", 3),
-    _Column("precision-recall area", "precision_recall_area", 3),
-    _Column("bits per spike, mean", "bits_per_spike", 3),
-    _Column("bits per spike, pooled", "bits_per_spike_pooled", 3),
-    _Column("fit, minutes", "seconds", 1, factor=1 / 60),
-    _Column("GiB", "peak_memory_mb", 1, factor=1 / 1024),
+    Column("Δ", "delta", 3, has_range=True),
+    Column("of it bias", "bias", 3),
+    Column("Δ, informed pairs", "delta_informed", 3),
+    Column("pairs not informed", "n_pairs_uninformed", 0),
+    Column("Δ, identifiable pairs", "delta_identifiable", 3),
+    Column("precision-recall area", "precision_recall_area", 3),
+    Column("bits per spike, mean", "bits_per_spike", 3),
+    Column("bits per spike, pooled", "bits_per_spike_pooled", 3),
+    Column("fit, minutes", "seconds", 1, factor=1 / 60),
+    Column("GiB", "peak_memory_mb", 1, factor=1 / 1024),
 )
 
 _VARIED = {
@@ -48,7 +37,7 @@ _VARIED = {
 def markdown(rows: Sequence[Row]) -> str:
     """All tables of some rows: one per setting and neuron model, one line per method."""
     parts = []
-    for (table, setting, neuron_model), group in _grouped(rows, "table", "setting", "neuron_model"):
+    for (table, setting, neuron_model), group in grouped(rows, "table", "setting", "neuron_model"):
         title = f"### {table}: {setting}, {neuron_model} neurons"
         if table.isdigit():
             title = f"### Table {table}: {setting}, {neuron_model} neurons"
@@ -65,17 +54,17 @@ def summary(rows: Sequence[Row]) -> str:
     seen = [r for r in rows if not r.failed and r.table != "partial" and r.study != "curves"]
     lines: dict[str, Cells] = {}
     headings = []
-    for (setting, neuron_model), network in _grouped(seen, "setting", "neuron_model"):
+    for (setting, neuron_model), network in grouped(seen, "setting", "neuron_model"):
         heading = f"{setting}, {neuron_model}"
         headings.append(heading)
-        for (method,), group in _grouped(network, "method"):
+        for (method,), group in grouped(network, "method"):
             lines.setdefault(method, {"method": _with_seeds(method, seen)})
-            lines[method][heading] = _pair(_scores(group))
+            lines[method][heading] = _pair(means_of(group, _SCORES))
         for limit in (*_limits(network, ()), *_published(network)):
             own = lines.setdefault(limit["method"], {"method": limit["method"]})
             own[heading] = _pair(limit)
     in_order = sorted(lines.values(), key=lambda line: line["method"].startswith("*"))
-    return _lines(in_order, ["method", *headings])
+    return lines_of(in_order, ["method", *headings])
 
 
 def _with_seeds(method: str, rows: Sequence[Row]) -> str:
@@ -121,15 +110,19 @@ def _table(rows: Sequence[Row]) -> tuple[str, str]:
         if len({_plain(getattr(row, field)) for row in rows}) > 1
     }
     fitted = [row for row in rows if not row.failed]
-    by_line = _grouped(fitted, "method", *varied.values())
+    by_line = grouped(fitted, "method", *varied.values())
     lines = [
-        {"method": method, **dict(zip(varied, map(_plain, values), strict=True)), **_scores(group)}
+        {
+            "method": method,
+            **dict(zip(varied, map(_plain, values), strict=True)),
+            **means_of(group, _SCORES),
+        }
         for (method, *values), group in by_line
     ]
     lines += [*_limits(fitted, varied), *_published(fitted)]
     failures = (f"{row.method}, seed {row.seed}: {row.failed}" for row in rows if row.failed)
     failed = "\n".join(f"- failed: {failure}" for failure in dict.fromkeys(failures))
-    return _lines(lines, ["method", *varied, *_headings(fitted)]), failed
+    return lines_of(lines, ["method", *varied, *_headings(fitted)]), failed
 
 
 def _headings(rows: Sequence[Row]) -> list[str]:
@@ -142,20 +135,6 @@ def _headings(rows: Sequence[Row]) -> list[str]:
     if "delta_informed" in dull:
         dull.add("n_pairs_uninformed")
     return [column.heading for column in _SCORES if column.field not in dull]
-
-
-def _scores(rows: Sequence[Row]) -> Cells:
-    """Means over the seeds, the range of Δ in brackets."""
-    cells = {}
-    for column in _SCORES:
-        values = [column.factor * getattr(row, column.field) for row in rows]
-        values = [value for value in values if not math.isnan(value)]
-        if values:
-            cells[column.heading] = f"{mean(values):.{column.digits}f}"
-        if column.has_range and len(values) > 1:
-            low, high = (f"{f(values):.{column.digits}f}" for f in (min, max))
-            cells[column.heading] += f" ({low}–{high})"
-    return cells
 
 
 def _limits(rows: Sequence[Row], varied: Iterable[str]) -> list[Cells]:
@@ -196,20 +175,6 @@ def _published(rows: Sequence[Row]) -> list[Cells]:
     ]
 
 
-def _lines(lines: Sequence[Cells], headings: Sequence[str]) -> str:
-    """Markdown; columns that are empty are left out."""
-    used = [heading for heading in headings if any(line.get(heading) for line in lines)]
-    if not used:
-        return ""
-    rule = "|---" + "|---:" * (len(used) - 1) + "|"
-    cells = ([line.get(heading, "") for heading in used] for line in lines)
-    return "\n".join([_line(used), rule, *map(_line, cells)])
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
 def provenance(rows: Sequence[Row]) -> str:
     """Seeds, versions, machines and days of some rows, and how to read their scores."""
     seeds, versions, machines, days = (
@@ -228,20 +193,6 @@ def provenance(rows: Sequence[Row]) -> str:
         "paper's, on eight minutes of spikes of its own; the bins of its bits per spike are not "
         "published."
     )
-
-
-def _grouped(rows: Iterable[Row], *names: str) -> list[tuple[tuple, list[Row]]]:
-    """Rows that agree in some fields, in the order of their first appearance."""
-    groups: dict[tuple, list[Row]] = {}
-    for row in rows:
-        key = tuple(_hashable(getattr(row, name)) for name in names)
-        groups.setdefault(key, []).append(row)
-    return list(groups.items())
-
-
-def _hashable(value: object) -> object:
-    """NaN as a key that equals itself."""
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _plain(value: object) -> str:
