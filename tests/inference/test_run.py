@@ -1,16 +1,14 @@
 import hashlib
 import json
 import os
-import resource
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.inference.asking import but
 from tests.stand_ins import N_STEPS, SteppingCorrelation, ring_of, spikes
 from tests.stand_ins import quick_infer as infer
 
-import spikeweft.results.unfinished_folder as partial_module
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
@@ -23,39 +21,6 @@ from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.ring_networks import lnp_ring
 from spikeweft.simulation.storage import save_simulation
-
-
-@pytest.fixture
-def recording_file(tmp_path):
-    path = tmp_path / "ring.npz"
-    save_simulation(path, spikes(), ring_of(4))
-    return path
-
-
-@pytest.fixture
-def inference(tmp_path, recording_file):
-    return Inference(recording=recording_file, folder=tmp_path / "result", seed=3)
-
-
-def but(inference, **changes):
-    return replace(inference, **changes)
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def interrupt(step):
-    """An observer that stops the run as Ctrl-C does, after a step of training."""
-
-    def on_progress(progress):
-        if progress.step == step:
-            raise KeyboardInterrupt
-
-    return on_progress
-
-
-# ---- what is written
 
 
 def test_a_result_folder_holds_all_that_was_found(inference):
@@ -238,158 +203,6 @@ def test_warnings_of_the_fit_are_kept_with_the_result(inference):
     assert "neuron 2 decides nothing" in read_result(inference.folder).warnings
 
 
-# ---- what is refused, with nothing written
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"n_hidden": -1}, "-1 hidden neurons"),
-        ({"minutes": 0.0}, "0 minutes"),
-        ({"minutes": -2.0}, "-2 minutes"),
-        ({"minutes": float("nan")}, "nan minutes"),
-        ({"seed": -1}, "seed -1"),
-        ({"seed": 2**32}, "seed 4294967296"),
-        ({"minutes": 1e-6}, "no spikes|too short"),
-        ({"epochs": "wake"}, "no epochs 'wake'|names no epochs"),
-        ({"covariates": ("speed",)}, "no covariate 'speed'; it has: none"),
-        ({"rotated_by": "theta"}, "no covariate 'theta'"),
-        ({"resume": True, "force": True}, "give one"),
-        ({"bootstrap": -1}, "bootstrap's seed -1"),
-        ({"bootstrap": 1, "block_s": 0.1}, "blocks of 0.1 s cannot be used"),
-        ({"bootstrap": 1, "block_s": 15.0}, "blocks of 15 s are too long"),
-    ],
-)
-def test_settings_that_cannot_be_used_leave_nothing_behind(inference, changes, sentence):
-    with pytest.raises(InputError, match=sentence):
-        infer(but(inference, **changes))
-    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
-
-
-@pytest.mark.parametrize(
-    ("arrays", "sentence"),
-    [
-        ({"spike_units": np.zeros(600, int)}, "at least two neurons"),
-        ({"weights": np.eye(4)}, "no connection"),
-        ({"weights": np.ones((5, 5))}, "truth .* has 5 neurons"),
-        ({"spike_times": np.full(600, np.nan)}, "not finite"),
-        ({"epoch_start": np.arange(20.0), "epoch_stop": np.arange(20.0) + 0.01}, "too short"),
-    ],
-)
-def test_a_recording_that_cannot_be_used_leaves_nothing_behind(tmp_path, arrays, sentence):
-    recording = spikes(rate_hz=7.5)
-    plain = {"spike_times": recording.spike_times_s, "spike_units": recording.spike_neurons}
-    np.savez(tmp_path / "bad.npz", **{**plain, **arrays})
-    with pytest.raises(InputError, match=sentence):
-        infer(Inference(recording=tmp_path / "bad.npz", folder=tmp_path / "result"))
-    assert [path.name for path in tmp_path.iterdir()] == ["bad.npz"]
-
-
-def failing(error):
-    """A model whose fit ends with an error."""
-
-    class Failing(SteppingCorrelation):
-        def fit(self, X, y=None, **options):
-            raise error
-
-    return Failing
-
-
-def test_an_error_of_the_fit_itself_leaves_nothing_behind(inference):
-    refuse = failing(InputError("these spikes cannot be fitted; record others"))
-    with pytest.raises(InputError, match="cannot be fitted"):
-        infer(inference, model=refuse)
-    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
-
-
-def test_a_result_is_replaced_only_when_forced_and_only_by_a_whole_one(inference):
-    infer(inference)
-    before = contents(inference.folder)
-    with pytest.raises(InputError, match="exists already"):
-        infer(inference)
-    with pytest.raises(KeyboardInterrupt):
-        infer(but(inference, force=True, seed=4), interrupt(2))
-    assert contents(inference.folder) == before
-    infer(but(inference, force=True, seed=4))
-    assert read_result(inference.folder).provenance["seed"] == 4
-    assert {path.name for path in inference.folder.parent.iterdir()} == {"ring.npz", "result"}
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_a_folder_that_is_no_result_is_never_replaced(inference, force):
-    inference.folder.mkdir()
-    (inference.folder / "thesis.tex").write_text("precious")
-    with pytest.raises(InputError, match=r"exists already|not a result of spikeweft"):
-        infer(but(inference, force=force))
-    assert contents(inference.folder) == {"thesis.tex": b"precious"}
-
-
-def test_a_result_needs_a_folder_to_lie_in(inference, tmp_path):
-    with pytest.raises(InputError, match="no folder"):
-        infer(but(inference, folder=tmp_path / "none" / "result"))
-
-
-def test_a_full_disk_is_one_sentence(inference):
-    def refuse(_):
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(InputError, match="No space left on device"):
-        infer(inference, build_page=refuse)
-
-
-@pytest.mark.parametrize("largest", [700, 2_000, 30_000])
-def test_a_file_that_grows_too_large_is_one_sentence(inference, largest):
-    """The system refuses while it trains, or when the result is written; then there is room.
-
-    What was reached before can be gone on from.
-    """
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
-    try:
-        with pytest.raises(InputError, match=r"result.* cannot be written to \(File too large\)"):
-            infer(inference, build_page=lambda _: "<p>" * 20_000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert not inference.folder.exists()
-    infer(but(inference, resume=True))
-    assert read_result(inference.folder).provenance["seed"] == 3
-    assert not partial_of(inference.folder).exists()
-
-
-def test_where_nothing_can_be_written_nothing_is_left(inference):
-    with pytest.raises(InputError, match=r"/proc.*(cannot be written to|no folder)"):
-        infer(but(inference, folder=Path("/proc/result")))
-
-
-def test_a_recording_too_large_for_the_memory_is_one_sentence(inference):
-    refuse = failing(MemoryError("unable to allocate 1 TiB"))
-    with pytest.raises(InputError, match=r"not enough memory .* 1 TiB"):
-        infer(inference, model=refuse)
-    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
-
-
-def test_times_that_are_not_in_seconds_are_refused(tmp_path):
-    recording = spikes()
-    np.savez(
-        tmp_path / "microseconds.npz",
-        spike_times=recording.spike_times_s * 1e6,
-        spike_units=recording.spike_neurons,
-    )
-    with pytest.raises(InputError, match="times are in seconds"):
-        infer(Inference(recording=tmp_path / "microseconds.npz", folder=tmp_path / "result"))
-
-
-def test_a_network_that_cannot_be_built_is_found_before_the_fit(tmp_path):
-    network = lnp_ring()
-    recording = simulate(network, 3.0, np.random.default_rng(0))
-    metadata = {**network.connectivity.metadata, "n_neurons": "many"}
-    truth = replace(network.connectivity, metadata=metadata)
-    save_simulation(tmp_path / "ring.npz", recording, truth)
-    with pytest.raises(InputError, match=r"'network' in .* cannot be built again"):
-        infer(Inference(recording=tmp_path / "ring.npz", folder=tmp_path / "result"))
-    assert [path.name for path in tmp_path.iterdir()] == ["ring.npz"]
-
-
 def test_every_file_of_a_result_can_be_read_by_others(inference):
     before = os.umask(0o022)
     try:
@@ -397,9 +210,6 @@ def test_every_file_of_a_result_can_be_read_by_others(inference):
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in inference.folder.iterdir()} == {0o644}
-
-
-# ---- bootstraps
 
 
 def test_a_bootstrap_is_fitted_to_blocks_and_scored_on_the_same_spikes(inference, tmp_path):
@@ -410,95 +220,6 @@ def test_a_bootstrap_is_fitted_to_blocks_and_scored_on_the_same_spikes(inference
     assert not np.array_equal(drawn.connectivity.weights, plain.connectivity.weights)
     assert drawn.provenance["bootstrap"] == 1
     assert "--bootstrap 1 --block-s 1.0" in drawn.provenance["command"]
-
-
-# ---- interruptions
-
-
-def test_two_inferences_do_not_share_a_folder(inference):
-    def second(progress):
-        if progress.step == 2:
-            with pytest.raises(InputError, match="another process is at work"):
-                infer(but(inference, resume=True))
-
-    infer(inference, second)
-    assert len(read_result(inference.folder).history) == N_STEPS
-
-
-@pytest.mark.parametrize("step", [1, 3, N_STEPS])
-def test_an_interrupted_inference_goes_on_to_the_same_result(inference, tmp_path, step):
-    whole = infer(but(inference, folder=tmp_path / "whole"))
-    with pytest.raises(KeyboardInterrupt):
-        infer(inference, interrupt(step))
-    assert not inference.folder.exists()
-    with pytest.raises(InputError, match="--resume or start over with --force"):
-        infer(inference)
-    resumed = infer(but(inference, resume=True))
-    assert np.array_equal(resumed.model_arrays["noise"], whole.model_arrays["noise"])
-    for name in ("connectivity.nc", "glm.nc", "model.safetensors", "model.json"):
-        assert contents(inference.folder)[name] == contents(tmp_path / "whole")[name]
-    assert "checkpoint.safetensors" not in contents(inference.folder)
-
-
-def test_resuming_with_nothing_to_resume_begins(inference):
-    infer(but(inference, resume=True))
-    assert inference.folder.exists()
-
-
-@pytest.mark.parametrize("changes", [{"seed": 9}, {"n_hidden": 2}, {"minutes": 0.2}])
-def test_another_inference_is_not_resumed(inference, changes):
-    with pytest.raises(KeyboardInterrupt):
-        infer(inference, interrupt(2))
-    before = contents(partial_of(inference.folder))
-    with pytest.raises(InputError, match=f"begun with another {next(iter(changes))}"):
-        infer(but(inference, resume=True, **changes))
-    assert contents(partial_of(inference.folder)) == before
-
-
-def test_another_recording_is_not_resumed(inference, recording_file):
-    with pytest.raises(KeyboardInterrupt):
-        infer(inference, interrupt(2))
-    save_simulation(recording_file, spikes(rate_hz=20.0), ring_of(4), force=True)
-    with pytest.raises(InputError, match="begun with another sha256"):
-        infer(but(inference, resume=True))
-
-
-@pytest.mark.parametrize("name", ["checkpoint.safetensors", "run.json"])
-def test_a_corrupt_checkpoint_is_refused_and_left_alone(inference, name):
-    with pytest.raises(KeyboardInterrupt):
-        infer(inference, interrupt(2))
-    partial = partial_of(inference.folder)
-    damaged = bytearray((partial / name).read_bytes())
-    damaged[len(damaged) // 2 :] = b"?" * 7
-    (partial / name).write_bytes(damaged)
-    before = contents(partial)
-    with pytest.raises(InputError, match=r"damaged.*--force"):
-        infer(but(inference, resume=True))
-    assert contents(partial) == before
-    assert not inference.folder.exists()
-    infer(but(inference, force=True))
-    assert not partial.exists()
-
-
-def test_an_interruption_while_writing_loses_no_training(inference, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(partial_module, "_put_in_place", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            infer(inference)
-    steps = []
-
-    class Noting(SteppingCorrelation):
-        def advance(self):
-            steps.append(self.step)
-
-    infer(but(inference, resume=True), model=Noting)
-    assert steps == [N_STEPS]
-
-
-# ---- afterwards
 
 
 def test_a_result_is_scored_against_any_truth_of_its_size(inference, tmp_path):
