@@ -118,8 +118,15 @@ def _integrate_and_fire_kernel(
                 steps, neurons = longer(steps, 1), longer(neurons, 1)
             steps[count], neurons[count] = step, i
             count += 1
-            for synapse in range(synapses.first[i], synapses.first[i + 1]):
-                later = (step + synapses.delay_steps[synapse]) % n_buffered
-                kind = 0 if synapses.weight[synapse] > 0 else 1
-                arriving[kind, later, synapses.post[synapse]] += synapses.weight[synapse]
+            _send(synapses, i, step, arriving)
     return steps[:count], neurons[:count]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _send(synapses, neuron, step, arriving):
+    """Put what a spike does to others where they find it once its delay is over."""
+    for synapse in range(synapses.first[neuron], synapses.first[neuron + 1]):
+        later = (step + synapses.delay_steps[synapse]) % arriving.shape[1]
+        kind = 0 if synapses.weight[synapse] > 0 else 1
+        arriving[kind, later, synapses.post[synapse]] += synapses.weight[synapse]
