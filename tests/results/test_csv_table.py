@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from spikeweft.benchmark import rows as studies
+from spikeweft.benchmark.sparse_circuits.rows import read_sparse_rows, write_sparse_rows
 from spikeweft.errors import InputError
 from spikeweft.results.csv_table import as_cells, read_cells, read_rows, write_cells, write_rows
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 COMMITTED = sorted(BENCHMARKS.rglob("*.csv"))
-STUDIES = [path for path in COMMITTED if path.stem == path.parent.name and path.stem != "heading"]
+OF_OTHER_KINDS = ("heading", "sparse")
+STUDIES = [
+    path for path in COMMITTED if path.stem == path.parent.name and path.stem not in OF_OTHER_KINDS
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +98,9 @@ def test_a_committed_table_is_written_again_byte_by_byte(path, tmp_path):
 def test_a_committed_study_is_written_again_cell_by_cell(path, tmp_path):
     studies.write_rows(tmp_path / "again.csv", studies.read_rows(path))
     assert read_cells(tmp_path / "again.csv") == [{"commit": "", **row} for row in read_cells(path)]
+
+
+def test_the_committed_sparse_circuits_are_written_again_byte_by_byte(tmp_path):
+    committed = BENCHMARKS / "sparse" / "sparse.csv"
+    write_sparse_rows(tmp_path / "again.csv", read_sparse_rows(committed))
+    assert (tmp_path / "again.csv").read_bytes() == committed.read_bytes()
