@@ -26,6 +26,10 @@ TAUS_S = (3e-3, 50e-3)
 _WEIGHT = 0.3
 """Standard deviation of the first weights, as changes of the log rate."""
 
+_LEAST_LOG_RATE = -100.0
+"""Mean log rate that the likelihood of a start amounts to; with less, its rate would be zero, and
+no step from there a number."""
+
 _WIDTHS_OF_TAU = (0.4, 0.12)
 _NOTHING_NATS = 0.5
 _STEPS, _MOST_ROUNDS, _FIRST_ROUNDS = 2, 20, 3
@@ -56,6 +60,14 @@ def first_rounds(problem: Problem, candidate: Candidate) -> Candidate:
 
 
 def random_start(problem: Problem, rng: np.random.Generator) -> Candidate:
+    """A start whose weights do not make far too many spikes; others are drawn again."""
+    candidate = drawn_start(problem, rng)
+    while problem.estimate(candidate).log_rate_at_spikes < _LEAST_LOG_RATE:
+        candidate = drawn_start(problem, rng)
+    return candidate
+
+
+def drawn_start(problem: Problem, rng: np.random.Generator) -> Candidate:
     """Random weights, link and time constant; neurons without input would fire at their rates."""
     kernel = SynapticKernel.exponential(float(np.exp(rng.uniform(*np.log(TAUS_S)))))
     bend = float(np.sinh(rng.uniform(*np.arcsinh(BENDS))))

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spikeweft.runtime.isolated_call import CallError
@@ -37,6 +38,12 @@ def few(script, seconds=15.0):
     return script.Case("small", "LNP", 4, seconds, 1)
 
 
+def fitted_problem(script):
+    """What a fit of four neurons optimises."""
+    training = script.data_of(few(script)).training
+    return script.ObservedFit(random_state=0).fit(training).circuit_.problem
+
+
 def some_row(script, **changes):
     return replace(script.empty_row(few(script)), **changes)
 
@@ -56,6 +63,24 @@ def test_a_row_has_what_was_found_beside_the_truth_the_glm_and_random_starts(rob
     assert row.reference_gain == pytest.approx(per_thousand, abs=0.05)
     assert row.bits_per_spike < row.oracle_bits_per_spike + 0.05
     assert row.peak_memory_mb > 0
+
+
+def test_a_start_that_makes_far_too_many_spikes_is_drawn_again(robustness, monkeypatch):
+    starts = importlib.import_module("random_starts")
+    problem = fitted_problem(robustness)
+    drawn, drawn_start = [], starts.drawn_start
+
+    def first_too_strong(problem, rng):
+        candidate = drawn_start(problem, rng)
+        if not drawn:
+            candidate.parameters.values[:] = 100 * np.abs(candidate.parameters.values)
+        drawn.append(candidate)
+        return candidate
+
+    monkeypatch.setattr(starts, "drawn_start", first_too_strong)
+    assert starts.random_start(problem, np.random.default_rng(0)) is drawn[1]
+    assert problem.estimate(drawn[0]).log_rate_at_spikes < -100
+    assert len(drawn) == 2
 
 
 def test_neurons_without_connections_have_no_error_but_weights(robustness, tmp_path):
