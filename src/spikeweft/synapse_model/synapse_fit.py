@@ -14,11 +14,11 @@ from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress
 from spikeweft.synapse_model.connections.correlograms import correlograms_of, most_probable
 from spikeweft.synapse_model.connections.empirical_bayes import (
-    PairInference,
     infer_connections,
     weigh_connections,
 )
 from spikeweft.synapse_model.connections.pair_counts import Kernels, PairCounts, count_pairs_of
+from spikeweft.synapse_model.connections.pair_inference import PairInference
 from spikeweft.synapse_model.prediction.spike_prediction import SpikePrediction
 from spikeweft.synapse_model.prediction.time_scales import choose_time_scales
 from spikeweft.synapse_model.rates.neuron_rate import NeuronRate, RateParameters
@@ -201,7 +201,7 @@ class SynapseFit:
             return reached
         rates = self._rates(reached.rates)
         counts = rates.count_pairs(first.kernel * likely[:, :, None])
-        found = weigh_connections(counts.without_artefacts(self._artefacts), first.prior)
+        found = weigh_connections(counts.without_artefacts(self._artefacts), first.priors)
         return self._with(reached, rates, found.at_most(first.probability))
 
     def _choose_scales(self, reached: _Reached) -> _Reached:
@@ -255,7 +255,7 @@ class SynapseFit:
             probability=probability,
             latency_s=np.where(stated, inferred.latency_s, np.nan),
             latency_sd_s=np.where(stated, inferred.latency_sd_s, np.nan),
-            excitatory_probability=inferred.prior.excitatory,
+            excitatory_probability=inferred.excitatory,
             shared_state_gain=np.array([found.gains for found in reached.rates]),
             state_share=reached.state_share,
             angle_rad=self._recording.preferred_angle_rad,

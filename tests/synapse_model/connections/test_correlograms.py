@@ -2,9 +2,9 @@ import numpy as np
 
 from spikeweft.synapse_model.connections.connection_prior import ConnectionPrior
 from spikeweft.synapse_model.connections.correlograms import correlograms_of
-from spikeweft.synapse_model.connections.empirical_bayes import PairInference
 from spikeweft.synapse_model.connections.kernel_shapes import KernelShapes
 from spikeweft.synapse_model.connections.pair_counts import PairCounts
+from spikeweft.synapse_model.connections.pair_inference import PairInference
 from spikeweft.synapse_model.connections.smooth_null import broad_components
 
 STEP_S, N_LAGS, EXPECTED = 0.001, 40, 400.0
@@ -49,8 +49,10 @@ def inferred(probability):
         area_sd=nothing,
         latency_s=nothing,
         latency_sd_s=nothing,
-        prior=ConnectionPrior.first(
-            KernelShapes.of(STEP_S, N_LAGS), np.full(3, np.nan), variances, LAGS_S
+        priors=(
+            ConnectionPrior.first(
+                KernelShapes.of(STEP_S, N_LAGS), np.full(3, np.nan), variances, LAGS_S
+            ),
         ),
     )
 

@@ -7,10 +7,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "connection_prior": ["ConnectionPrior"],
         "correlograms": ["correlograms_of"],
-        "empirical_bayes": ["PairInference", "infer_connections", "weigh_connections"],
+        "empirical_bayes": ["infer_connections", "weigh_connections"],
         "indirect_bumps": ["IndirectBumps"],
         "kernel_shapes": ["KernelShapes"],
         "pair_counts": ["PairCounts", "count_pairs_of"],
+        "pair_inference": ["PairInference"],
         "pair_posterior": ["PairPosterior", "posterior_of"],
         "smooth_null": ["SmoothNull"],
     },

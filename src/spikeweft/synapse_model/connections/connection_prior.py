@@ -70,7 +70,7 @@ class ConnectionPrior:
             known_excitatory=known_excitatory,
             excitatory_share=_FIRST_EXCITATORY,
             variances=variances,
-            indirect=IndirectBumps.first(lags_s),
+            indirect=IndirectBumps.first(lags_s, skewed=False),
         )
 
     def with_known(self, excitatory: Float[np.ndarray, " neuron"]) -> Float[np.ndarray, " neuron"]:

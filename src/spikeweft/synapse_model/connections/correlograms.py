@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from spikeweft.results.correlograms import Correlograms
-from spikeweft.synapse_model.connections.empirical_bayes import PairInference
 from spikeweft.synapse_model.connections.pair_counts import Kernels, PairCounts
+from spikeweft.synapse_model.connections.pair_inference import PairInference
 from spikeweft.synapse_model.connections.smooth_null import (
     MULTIPLES,
     USUAL,
@@ -37,7 +37,7 @@ def correlograms_of(counts: PairCounts, found: PairInference) -> Correlograms:
     chosen = counts.of(probable[pair_probability(counts, found)[probable] > _PROBABLE])
     effect = np.exp(_log_factor(chosen, found.kernel))
     components = covariances(counts.lags_s)
-    smooth = SmoothNull.of(components, MULTIPLES[USUAL] * found.prior.variances)
+    smooth = SmoothNull.of(components, MULTIPLES[USUAL] * found.null_variances)
     at_rest = np.zeros((chosen.n_pairs, len(smooth.basis)))
     v = smooth.climb(at_rest, chosen.observed, chosen.expected * effect, _N_STEPS)
     null = chosen.expected * smooth.factor(v)

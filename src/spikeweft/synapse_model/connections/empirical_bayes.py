@@ -1,5 +1,6 @@
 """Connections and what they have in common, in turn: expectation-maximisation over all pairs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -8,12 +9,12 @@ from jaxtyping import Float
 
 from spikeweft.runtime.parallel import side_by_side
 from spikeweft.synapse_model.connections.cell_types import probability_excitatory
-from spikeweft.synapse_model.connections.connection_prior import (
-    ConnectionPrior,
-)
+from spikeweft.synapse_model.connections.connection_prior import ConnectionPrior
 from spikeweft.synapse_model.connections.estimated_chances import chance_of, distribution_of
+from spikeweft.synapse_model.connections.indirect_bumps import IndirectBumps
 from spikeweft.synapse_model.connections.kernel_shapes import KernelShapes
 from spikeweft.synapse_model.connections.pair_counts import PairCounts
+from spikeweft.synapse_model.connections.pair_inference import PairInference, average
 from spikeweft.synapse_model.connections.pair_posterior import (
     PairPosterior,
     chunks,
@@ -44,47 +45,14 @@ _PRIOR_SPREAD = 0.5
 _FIRST_SCORING_STEPS, _SCORING_STEPS = 4, 2
 
 
-class PairInference(NamedTuple):
-    """What is inferred of every ordered pair, excitatory first, inhibitory second.
-
-    Attributes
-    ----------
-    probability
-        Of each kind of connection, given the type of the neuron that sends it.
-    kernel
-        Posterior mean of what a spike adds to the log rate at each lag from one step on.
-    area, area_sd
-        Posterior mean and standard deviation of the kernel's sum over lags.
-    latency_s, latency_sd_s
-        Mean and standard deviation of the latency of the more likely kind, if it exists.
-    prior
-        What connections have in common.
-    """
-
-    probability: Float[np.ndarray, "post pre 2"]
-    kernel: Float[np.ndarray, "post pre lag"]
-    area: Float[np.ndarray, "post pre"]
-    area_sd: Float[np.ndarray, "post pre"]
-    latency_s: Float[np.ndarray, "post pre"]
-    latency_sd_s: Float[np.ndarray, "post pre"]
-    prior: ConnectionPrior
-
-    def at_most(self, probability: Float[np.ndarray, "post pre 2"]) -> "PairInference":
-        """The same with connections no more likely than this, and kernels as much smaller."""
-        smaller = np.minimum(self.probability, probability)
-        before = np.maximum(self.probability.sum(2), np.finfo(float).tiny)
-        share = smaller.sum(2) / before
-        return self._replace(
-            probability=smaller,
-            kernel=self.kernel * share[:, :, None],
-            area=self.area * share,
-        )
-
-
 def infer_connections(
     counts: PairCounts, known_excitatory: Float[np.ndarray, " neuron"], rng: np.random.Generator
 ) -> PairInference:
     """Connections of all pairs, and what connections have in common.
+
+    Twice: what hidden neurons pass on is always symmetric in time, or it may be skewed as chains of
+    two connections are, and then it looks like slow connections. Spikes do not tell which is true;
+    the answers are averaged.
 
     Parameters
     ----------
@@ -95,28 +63,37 @@ def infer_connections(
     rng
         Chooses the pairs of large recordings.
     """
+    first = _first_prior(counts, known_excitatory, rng)
+    priors = [
+        _learned(counts, replace(first, indirect=IndirectBumps.first(counts.lags_s, skewed)), rng)
+        for skewed in (False, True)
+    ]
+    return weigh_connections(counts, priors)
+
+
+def weigh_connections(counts: PairCounts, priors: Sequence[ConnectionPrior]) -> PairInference:
+    """Connections of all pairs, where it is known what they have in common, on average."""
     shapes = KernelShapes.of(counts.step_s, counts.n_lags)
     components = covariances(counts.lags_s)
-    prior = _first_prior(counts, shapes, components, known_excitatory, rng)
+    return average([_of_all(counts, shapes, _nulls(components, prior), prior) for prior in priors])
+
+
+def _learned(
+    counts: PairCounts, prior: ConnectionPrior, rng: np.random.Generator
+) -> ConnectionPrior:
+    """What connections have in common, starting from this."""
+    shapes = KernelShapes.of(counts.step_s, counts.n_lags)
+    components = covariances(counts.lags_s)
     for iteration in range(_N_ITERATIONS):
         chosen = _choose(np.arange(counts.n_pairs), _MOST_PAIRS, rng)
         prior = _updated(counts.of(chosen), shapes, components, prior, iteration >= _N_BROAD, rng)
-    return weigh_connections(counts, prior)
-
-
-def weigh_connections(counts: PairCounts, prior: ConnectionPrior) -> PairInference:
-    """Connections of all pairs, where it is known what they have in common."""
-    shapes = KernelShapes.of(counts.step_s, counts.n_lags)
-    return _of_all(counts, shapes, _nulls(covariances(counts.lags_s), prior), prior)
+    return prior
 
 
 def _first_prior(
-    counts: PairCounts,
-    shapes: KernelShapes,
-    components: Float[np.ndarray, "component lag lag"],
-    known_excitatory: Float[np.ndarray, " neuron"],
-    rng: np.random.Generator,
+    counts: PairCounts, known_excitatory: Float[np.ndarray, " neuron"], rng: np.random.Generator
 ) -> ConnectionPrior:
+    shapes = KernelShapes.of(counts.step_s, counts.n_lags)
     misfit = ((counts.observed - counts.expected) ** 2 / (counts.expected + 1)).sum(1)
     ordinary = np.flatnonzero(misfit <= np.quantile(misfit, _LIKELY_UNCONNECTED))
     rows = _choose(ordinary, _MOST_NULL_PAIRS, rng)
@@ -125,7 +102,7 @@ def _first_prior(
         counts.of(rows),
         np.ones(len(rows)),
         np.full(len(rows), USUAL),
-        components,
+        covariances(counts.lags_s),
         np.where(broad, _FIRST_VARIANCE, 0.0),
         broad,
         _FIRST_SCORING_STEPS,
@@ -266,7 +243,7 @@ def _of_all(
     area_sd = np.sqrt(np.maximum(squared_area - area**2, 0.0))
     n = len(prior.excitatory)
     values = (probability, kernel, area, area_sd, mean_s, spread_s)
-    return PairInference(*(_ordered(value, counts, n) for value in values), prior=prior)
+    return PairInference(*(_ordered(value, counts, n) for value in values), priors=(prior,))
 
 
 def _given_type(

@@ -70,7 +70,7 @@ class KernelShapes:
         heights = np.array(
             [
                 [
-                    [_kernel(lags_s - latency_s, *times_s, step_s) for times_s in of_kind]
+                    [kernel_after(lags_s - latency_s, *times_s, step_s) for times_s in of_kind]
                     for latency_s in latencies_s
                 ]
                 for of_kind in RISE_AND_DECAY_S
@@ -92,17 +92,22 @@ class KernelShapes:
         return len(STRENGTHS), *self.heights.shape[1:3]
 
 
-def _kernel(
-    since_onset_s: Float[np.ndarray, " lag"], rise_s: float, decay_s: float, step_s: float
-) -> Float[np.ndarray, " lag"]:
+def peak_time(rise_s: float, decay_s: float) -> float:
+    """When a kernel that rises is largest, since its onset (s)."""
+    return float(np.log(decay_s / rise_s) * rise_s * decay_s / (decay_s - rise_s))
+
+
+def kernel_after(
+    since_onset_s: Float[np.ndarray, "*lag"], rise_s: float, decay_s: float, step_s: float
+) -> Float[np.ndarray, "*lag"]:
     """A kernel of height 1; one that rises is read in the middle of each step."""
     started = since_onset_s > -_ROUNDING_S
     since_s = np.maximum(since_onset_s, 0.0)
     if rise_s == 0:
         kernel = np.exp(-since_s / decay_s)
     else:
-        peak_s = np.log(decay_s / rise_s) * rise_s * decay_s / (decay_s - rise_s)
-        at_s = np.concatenate([since_s + step_s / 2, [peak_s]])
-        risen = np.exp(-at_s / decay_s) - np.exp(-at_s / rise_s)
-        kernel = risen[:-1] / risen[-1]
+        peak_s = peak_time(rise_s, decay_s)
+        at_s = since_s + step_s / 2
+        risen, highest = (np.exp(-t / decay_s) - np.exp(-t / rise_s) for t in (at_s, peak_s))
+        kernel = risen / highest
     return np.where(started & (kernel >= _NEGLIGIBLE), kernel, 0.0)
