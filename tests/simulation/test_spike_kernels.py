@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from spikeweft.errors import InputError
 from spikeweft.simulation.neurons import DENSE_NOISE
 from spikeweft.simulation.ring_networks import (
     lnp_ring,
@@ -63,3 +64,9 @@ def test_the_noisy_steps_of_the_kernel_are_as_frequent_as_the_law_says():
     )
     expected = n_steps * 50 * fraction / 2  # noise above zero
     assert abs(len(spikes.steps) - expected) < 4 * np.sqrt(expected)
+
+
+def test_a_network_that_runs_away_is_refused_before_it_fills_the_memory():
+    weights = np.full((4, 4), 1.0)
+    with pytest.raises(InputError, match="the network runs away"):
+        lnp_spikes(weights, np.zeros(4), 10**9, 0.99, -1e-3, 32.0, np.random.default_rng(1))

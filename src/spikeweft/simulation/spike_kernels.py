@@ -17,6 +17,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numba import njit
 
+from spikeweft.errors import InputError
+
 
 class Spikes(NamedTuple):
     """Step and neuron of every spike, in order of steps counted from the start of the call."""
@@ -76,18 +78,27 @@ def lnp_spikes(
     """Spikes of linear-nonlinear-Poisson neurons: Poisson(gain·max(drive - critical, 0)) a step.
 
     A neuron may fire more than once in a step. Parameters as in `threshold_spikes`.
+
+    Raises
+    ------
+    InputError
+        Where excitation runs away, so that neurons would fire more than once in every step.
     """
-    spikes = Spikes(
-        *_lnp_kernel(
-            np.ascontiguousarray(weights.T),
-            weights @ trace,
-            n_steps,
-            decay,
-            critical_drive,
-            gain,
-            rng,
-        )
+    steps, neurons, runaway = _lnp_kernel(
+        np.ascontiguousarray(weights.T),
+        weights @ trace,
+        n_steps,
+        decay,
+        critical_drive,
+        gain,
+        rng,
     )
+    if runaway:
+        raise InputError(
+            f"the network runs away: after {len(steps)} spikes its neurons would fire more than "
+            "once in every step; weaken what excites, or strengthen what inhibits"
+        )
+    spikes = Spikes(steps, neurons)
     _leave_trace(trace, spikes, n_steps, decay)
     return spikes
 
@@ -195,6 +206,8 @@ def _lnp_kernel(columns, drive, n_steps, decay, critical_drive, gain, rng):
             cumulative[i] = total
         for i in range(n):
             drive[i] *= decay
+        if gain * total > n:
+            return steps[:count], neurons[:count], True
         wait -= gain * total
         while wait < 0:
             j = np.searchsorted(cumulative, rng.random() * total, side="right")
@@ -204,7 +217,7 @@ def _lnp_kernel(columns, drive, n_steps, decay, critical_drive, gain, rng):
             count += 1
             _receive(drive, columns, j)
             wait += rng.standard_exponential()
-    return steps[:count], neurons[:count]
+    return steps[:count], neurons[:count], False
 
 
 @njit(cache=True, nogil=True, inline="always")
