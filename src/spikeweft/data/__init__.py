@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "covariate": ["Covariate", "covariate_columns"],
         "cross_validation": ["BlockedSplit", "IndexableRecording"],
         "holdout": ["TEST_FRACTION", "VALIDATION_FRACTION"],
-        "readers.assemble": ["LoadedRecording"],
+        "file_contents.chosen_recording": ["LoadedRecording"],
         "readers.load": ["load", "load_truth"],
         "recording": ["Recording"],
         "scored_time": ["scored_epochs"],

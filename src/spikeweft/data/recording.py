@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from spikeweft.data.covariate import Covariate
+from spikeweft.data.epochs import intersection, union
 from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
 from spikeweft.errors import InputError
 
@@ -163,7 +164,7 @@ class Recording:
         InputError
             Where the epochs and the recording do not overlap.
         """
-        epochs = _intersect(self.epochs_s, _as_epochs(epochs_s))
+        epochs = intersection(self.epochs_s, union(_as_epochs(epochs_s)))
         if len(epochs) == 0:
             raise InputError(
                 f"the epochs asked for lie outside the recording, which covers "
@@ -346,10 +347,3 @@ def _default_epoch(times_s: np.ndarray) -> np.ndarray:
 def _as_epochs(epochs_s: np.ndarray) -> np.ndarray:
     epochs = np.asarray(epochs_s, dtype=float).reshape(-1, 2)
     return epochs[np.argsort(epochs[:, 0], kind="stable")]
-
-
-def _intersect(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Epochs that lie in both lists."""
-    low = np.maximum(a[:, None, 0], b[None, :, 0])
-    high = np.minimum(a[:, None, 1], b[None, :, 1])
-    return _as_epochs(np.column_stack([low[high > low], high[high > low]]))

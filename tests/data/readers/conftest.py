@@ -19,7 +19,7 @@ def simulated(n=4) -> tuple[Recording, Connectivity]:
         epochs_s=np.array([[0.0, 4.0], [5.0, 10.0]]),
         time_resolution_s=1e-4,
         covariates={
-            "drive": Covariate(times_s=np.arange(5.0), values=np.arange(5.0), is_angle=True)
+            "drive": Covariate(times_s=np.arange(11.0), values=np.arange(11.0), is_angle=True)
         },
         preferred_angle_rad=angle,
     )

@@ -59,7 +59,15 @@ def test_the_epoch_is_the_time_in_which_all_trains_were_observed(neo, pq):
         a_train(neo, pq, [1.5, 2.0, 7.9], start_s=1.0, stop_s=8.0),
         a_train(neo, pq, [2.5, 9.5], start_s=2.0),
     ]
-    recording = from_neo(trains)
+    with pytest.warns(UserWarning, match="costs|outside") as shown:
+        recording = from_neo(trains)
+    assert [str(warning.message) for warning in shown] == [
+        "unit '0' costs 2 s in which all others were observed: 6 s are used, and 8 s would be "
+        "without",
+        "unit '1' costs 1 s in which all others were observed: 6 s are used, and 7 s would be "
+        "without",
+        "2 of 5 spikes lie outside the epochs and are left out",
+    ]
     assert recording.epochs_s.tolist() == [[2.0, 8.0]]
     assert recording.n_spikes.tolist() == [2, 1]
 

@@ -6,8 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "neo_objects": ["from_neo"],
-        "npz": ["load_npz"],
-        "nwb": ["load_nwb"],
+        "load": ["load", "load_truth"],
         "pynapple_objects": ["from_pynapple", "to_pynapple"],
     },
 )

@@ -14,12 +14,17 @@ may hold
   simulated, in JSON.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.readers.assemble import LoadedRecording, listed, unreadable
-from spikeweft.data.readers.npz import load_npz, read_arrays, read_truth
-from spikeweft.data.readers.nwb import load_nwb
+from spikeweft.data.file_contents.chosen_recording import LoadedRecording, chosen_recording
+from spikeweft.data.file_contents.contents import FileContents
+from spikeweft.data.file_contents.selection import Selection
+from spikeweft.data.file_contents.sentences import listed
+from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.npz import npz_contents, read_arrays, read_truth
+from spikeweft.data.readers.nwb_files.file import nwb_contents
 from spikeweft.errors import InputError
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -27,7 +32,16 @@ _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK"
 
 
-def load(path: str | Path, *, epochs: str | None = None) -> LoadedRecording:
+def load(
+    path: str | Path,
+    *,
+    epochs: str | None = None,
+    units: str | None = None,
+    exclude: Sequence[str] = (),
+    min_rate_hz: float = 0.0,
+    units_table: str | None = None,
+    covariates: Sequence[str] | None = None,
+) -> LoadedRecording:
     """Read a recording from an NWB file, a saved pynapple `TsGroup`, or arrays in an `.npz`.
 
     Parameters
@@ -38,22 +52,61 @@ def load(path: str | Path, *, epochs: str | None = None) -> LoadedRecording:
         Name of the epochs to keep, such as "wake": a tag, another label in a table of intervals,
         or a table's name. Without it, all epochs of the file are kept: its table of epochs, else
         the intervals in which its units were observed, else the span of its spikes.
+    units
+        An expression over the columns of the units table, as `DataFrame.query` of pandas takes it,
+        such as "quality == 'good' and region == 'ADn'"; `id`, `n_spikes` and `rate_hz` are columns
+        of every file.
+    exclude
+        Ids of units to leave out.
+    min_rate_hz
+        Units that fire less in the epochs kept are left out.
+    units_table
+        Name of the table of units, where a file has several.
+    covariates
+        Names of the variables to read; the time without samples of theirs is left out. All of
+        moderate length are read where none are named.
 
     Raises
     ------
     InputError
-        Where the file is missing, is of another kind, holds no usable spikes, or knows no such
-        epochs.
+        Where the file is missing, is of another kind, holds no usable spikes, holds times that
+        cannot be seconds of one clock, or has nothing of what is asked for.
+    """
+    selection = Selection(
+        epochs=epochs,
+        units=units,
+        exclude=exclude,
+        min_rate_hz=min_rate_hz,
+        units_table=units_table,
+        covariates=covariates,
+    )
+    return load_selection(path, selection)
+
+
+def load_selection(path: str | Path, selection: Selection) -> LoadedRecording:
+    """What `load` returns, for a selection."""
+    return chosen_recording(contents_of(path, selection.units_table), selection)
+
+
+def contents_of(path: str | Path, units_table: str | None = None) -> FileContents:
+    """What a file holds: its units, its epochs, and which variables there are.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, is of another kind, or holds no units.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}; check the path to the recording")
     with unreadable(path), path.open("rb") as file:
         start = file.read(8)
-    if start.startswith(_ZIP_MAGIC):
-        return load_npz(path, epochs)
     if start == _HDF5_MAGIC:
-        return load_nwb(path, epochs)
+        return nwb_contents(path, units_table)
+    if units_table is not None:
+        raise InputError(f"{path} is no NWB file and has no tables of units; leave out units_table")
+    if start.startswith(_ZIP_MAGIC):
+        return npz_contents(path)
     kind = "an .npz" if path.suffix == ".npz" else "an NWB"
     raise InputError(f"{path} is not {kind} file; give a recording in NWB or in an .npz")
 

@@ -2,12 +2,16 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from spikeweft.data.readers.assemble import listed, recording_from_trains
+from spikeweft.data.file_contents.chosen_recording import chosen_recording, with_warnings_shown
+from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
+from spikeweft.data.file_contents.selection import Selection
+from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError, needs_extra
 
@@ -39,6 +43,12 @@ def from_neo(spikes: "neo.Block | neo.Segment | Sequence[neo.SpikeTrain]") -> Re
         Where Neo is not installed, the object is another or holds no spikes, the neurons of a
         segment were never observed together, or segments overlap or are of other neurons.
     """
+    loaded = chosen_recording(neo_contents(spikes, Path("the Neo object")), Selection())
+    return with_warnings_shown(loaded)
+
+
+def neo_contents(spikes: Any, path: Path) -> FileContents:
+    """What a Neo block, a segment or a list of spike trains holds; as `from_neo` reads it."""
     segments = _neo_segments(spikes)
     names = [_neo_names(trains) for trains in segments]
     for number, others in enumerate(names):
@@ -47,15 +57,26 @@ def from_neo(spikes: "neo.Block | neo.Segment | Sequence[neo.SpikeTrain]") -> Re
                 f"segment {number} has the neurons {listed(others)}, but the first one has "
                 f"{listed(names[0])}; give segments of the same neurons"
             )
-    spans_s = _neo_spans(segments)
+    _check_spans(segments)
     by_name = [dict(zip(*pair, strict=True)) for pair in zip(names, segments, strict=True)]
-    return recording_from_trains(
+    return FileContents.of_trains(
+        path,
         [np.concatenate([_seconds(trains[name].times) for trains in by_name]) for name in names[0]],
-        tuple(names[0]),
-        spans_s,
-        {},
-        _neo_angles(segments[0]),
+        names[0],
+        observed_s=[np.array([_span_s(trains[name]) for trains in by_name]) for name in names[0]],
+        epochs={"segments": [_segment_epoch(trains) for trains in segments]},
+        usual_epochs="segments",
+        preferred_angle_rad=_neo_angles(segments[0]),
     )
+
+
+def _segment_epoch(trains: "list[neo.SpikeTrain]") -> LabelledEpoch:
+    spans_s = np.array([_span_s(train) for train in trains])
+    return LabelledEpoch(float(spans_s[:, 0].min()), float(spans_s[:, 1].max()), frozenset())
+
+
+def _span_s(train: "neo.SpikeTrain") -> tuple[float, float]:
+    return float(_seconds(train.t_start)), float(_seconds(train.t_stop))
 
 
 def _neo_segments(spikes: Any) -> "list[list[neo.SpikeTrain]]":
@@ -104,29 +125,22 @@ def _neo_angles(trains: "list[neo.SpikeTrain]") -> Float[np.ndarray, " neuron"] 
     return np.array([float(angle) for angle in in_rad])
 
 
-def _neo_spans(segments: "list[list[neo.SpikeTrain]]") -> Float[np.ndarray, "epoch 2"]:
-    spans = np.array(
-        [
-            [
-                max(float(_seconds(train.t_start)) for train in trains),
-                min(float(_seconds(train.t_stop)) for train in trains),
-            ]
-            for trains in segments
-        ]
-    )
-    for number in np.flatnonzero(spans[:, 1] <= spans[:, 0]):
+def _check_spans(segments: "list[list[neo.SpikeTrain]]") -> None:
+    """Refuse segments whose neurons were never observed together, and those that overlap."""
+    each = [np.array([_span_s(train) for train in trains]) for trains in segments]
+    spans_s = np.array([[spans[:, 0].max(), spans[:, 1].min()] for spans in each])
+    for number in np.flatnonzero(spans_s[:, 1] <= spans_s[:, 0]):
         raise InputError(
             f"the neurons of segment {number} were never observed together: one starts at "
-            f"{spans[number, 0]:g} s and another stops at {spans[number, 1]:g} s; leave one out"
+            f"{spans_s[number, 0]:g} s and another stops at {spans_s[number, 1]:g} s; leave one out"
         )
-    order = np.argsort(spans[:, 0], kind="stable")
+    order = np.argsort(spans_s[:, 0], kind="stable")
     for first, second in itertools.pairwise(order):
-        if spans[second, 0] < spans[first, 1]:
+        if spans_s[second, 0] < spans_s[first, 1]:
             raise InputError(
-                f"segments {first} and {second} overlap: they start at {spans[first, 0]:g} and "
-                f"{spans[second, 0]:g} s; shift them apart with SpikeTrain.time_shift"
+                f"segments {first} and {second} overlap: they start at {spans_s[first, 0]:g} and "
+                f"{spans_s[second, 0]:g} s; shift them apart with SpikeTrain.time_shift"
             )
-    return spans
 
 
 def _seconds(times: Any) -> np.ndarray:

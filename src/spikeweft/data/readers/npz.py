@@ -5,25 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.covariate import Covariate
-from spikeweft.data.readers.assemble import (
-    LabelledEpoch,
-    LoadedRecording,
-    choose_epochs,
-    left_out_warning,
-    listed,
-    spans_of,
-    union_of,
-    unreadable,
-    with_closed_ends,
-)
-from spikeweft.data.recording import Recording
+from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch, SampledSeries
+from spikeweft.data.file_contents.sentences import counted, listed
+from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.errors import InputError
 
 _LONGEST_SHOWN = 60
+
+_EPOCHS = "epochs"
 
 _MOST_UNITS = 100_000
 
@@ -36,43 +28,96 @@ def _shown(array: np.ndarray) -> str:
     return words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…"
 
 
-def load_npz(path: Path, label: str | None) -> LoadedRecording:
-    """Read a recording, a saved simulation or a saved pynapple `TsGroup`."""
+def npz_contents(path: Path) -> FileContents:
+    """A recording, a saved simulation or a saved pynapple `TsGroup`.
+
+    Raises
+    ------
+    InputError
+        Where arrays are missing, of another kind, or do not fit each other.
+    """
     arrays = read_arrays(path)
+    warnings: tuple[str, ...] = ()
     if {"t", "index", "start", "end"} <= arrays.keys():
         with unreadable(path):
-            arrays = _from_saved_tsgroup(arrays)
+            arrays, warnings = _from_saved_tsgroup(arrays)
     missing = [key for key in ("spike_times", "spike_units") if key not in arrays]
     if missing:
         raise InputError(
             f"{path} holds {listed(arrays)} but not {listed(missing)}; give spike_times in seconds "
             "and spike_units as whole numbers"
         )
-    times, units = _numbers(arrays, "spike_times", path), _numbers(arrays, "spike_units", path)
-    if times.size == 0:
-        raise InputError(f"{path} holds no spikes; choose a recording with spikes")
-    if units.size and not units.max() < _MOST_UNITS:
-        raise InputError(
-            f"the spike_units in {path} run up to {units.max()}; number the units from 0 on"
-        )
-    recording = Recording.from_arrays(
-        times,
-        units,
-        n_neurons=_whole(arrays, "n_units", path),
-        epochs_s=_npz_epochs(arrays, times, label, path),
-        time_resolution_s=_time_resolution(arrays, path),
-        neuron_ids=tuple(_texts(arrays, "neuron_ids")),
-        covariates=_npz_covariates(arrays, path),
-        preferred_angle_rad=_angles(arrays, path),
-    )
-    _check_one_each(recording.preferred_angle_rad, recording.n_neurons, path)
+    times = _numbers(arrays, "spike_times", path).ravel()
+    labels = _labels(arrays, len(times), path)
     truth = read_truth(arrays, path) if "weights" in arrays else None
-    if truth is not None and truth.n_neurons != recording.n_neurons:
+    angle = _angles(arrays, path)
+    units, unit_ids = _units(labels, arrays, path)
+    _check_one_each(angle, len(unit_ids), path)
+    if truth is not None and truth.n_neurons != len(unit_ids):
         raise InputError(
             f"the truth in {path} has {truth.n_neurons} neurons but the recording has "
-            f"{recording.n_neurons}; give the weights of the neurons recorded, or n_units"
+            f"{len(unit_ids)}; give the weights of the neurons recorded, or n_units"
         )
-    return LoadedRecording(recording, truth, left_out_warning(len(times), recording))
+    epochs = _npz_epochs(arrays, times, path)
+    return FileContents(
+        path=path,
+        spike_times_s=times,
+        spike_units=units,
+        unit_ids=unit_ids,
+        epochs={} if epochs is None else {_EPOCHS: epochs},
+        usual_epochs=None if epochs is None else _EPOCHS,
+        series=_npz_series(arrays, path),
+        preferred_angle_rad=angle,
+        truth=truth,
+        time_resolution_s=_time_resolution(arrays, path),
+        warnings=warnings,
+    )
+
+
+def _labels(arrays: Mapping[str, np.ndarray], n_spikes: int, path: Path) -> Int[np.ndarray, " n"]:
+    """What stands for the unit of each spike."""
+    labels = _numbers(arrays, "spike_units", path).ravel()
+    if len(labels) != n_spikes:
+        raise InputError(
+            f"{path} has {n_spikes} spike times but {len(labels)} spike units; give one unit per "
+            "spike"
+        )
+    if len(labels) == 0:
+        raise InputError(f"{path} holds no spikes; choose a recording with spikes")
+    whole = np.isfinite(labels) & (labels == np.rint(labels))
+    if not whole.all():
+        raise InputError(
+            f"the spike_units in {path} hold {labels[~whole][0]}; give whole numbers, the label of "
+            "each spike's unit"
+        )
+    if labels.min() < 0:
+        raise InputError(
+            f"{counted(int(np.sum(labels < 0)), 'spike')} in {path} have no unit but "
+            f"{labels.min():g}; leave out what was not sorted, and label units from 0 on"
+        )
+    return labels.astype(np.int64)
+
+
+def _units(
+    labels: Int[np.ndarray, " spike"], arrays: Mapping[str, np.ndarray], path: Path
+) -> tuple[Int[np.ndarray, " spike"], tuple[str, ...]]:
+    """Unit of each spike, and names: by number where the file counts them, else by label."""
+    names = tuple(_texts(arrays, "neuron_ids"))
+    found, of_spike = np.unique(labels, return_inverse=True)
+    n_units = _whole(arrays, "n_units", path)
+    if n_units is None and len(names) in (0, len(found)):
+        return of_spike, names or tuple(str(label) for label in found)
+    n_units = len(names) if n_units is None else n_units
+    if found[-1] >= n_units:
+        raise InputError(
+            f"the spike_units in {path} run up to {found[-1]}, but there are {n_units} units; "
+            f"number them from 0 to {n_units - 1}"
+        )
+    if names and len(names) != n_units:
+        raise InputError(
+            f"{path} has {len(names)} neuron_ids for {n_units} units; give one for each"
+        )
+    return labels, names or tuple(str(unit) for unit in range(n_units))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -92,10 +137,15 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     return {key: array for key, array in arrays.items() if isinstance(array, np.ndarray)}
 
 
-def _from_saved_tsgroup(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays that `TsGroup.save` wrote, under our names; its pickled metadata stay closed."""
+def _from_saved_tsgroup(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The arrays that `TsGroup.save` wrote, under our names, and what stays closed.
+
+    pynapple pickles what is known of each neuron, and pickles are not opened.
+    """
     keys = np.unique(arrays.get("keys", arrays["index"]))
-    return {
+    renamed = {
         "spike_times": arrays["t"],
         "spike_units": np.searchsorted(keys, arrays["index"]),
         "n_units": np.array(len(keys)),
@@ -103,6 +153,10 @@ def _from_saved_tsgroup(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
         "epoch_stop": arrays["end"],
         "neuron_ids": keys.astype(np.str_),
     }
+    return renamed, (
+        "what a saved TsGroup says of its neurons beside their keys is pickled and was not read; "
+        "load it with pynapple and give the TsGroup itself where names or directions matter",
+    )
 
 
 def _numbers(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:
@@ -167,14 +221,12 @@ def _check_one_each(
 
 
 def _npz_epochs(
-    arrays: Mapping[str, np.ndarray], times_s: np.ndarray, label: str | None, path: Path
-) -> np.ndarray | None:
+    arrays: Mapping[str, np.ndarray], times_s: np.ndarray, path: Path
+) -> list[LabelledEpoch] | None:
     """Epochs that an `.npz` states; None where it states none."""
     start, stop = ("epoch_start", "epoch_stop") if "epoch_start" in arrays else ("start", "stop")
     names = _texts(arrays, "epoch_names")
     if start not in arrays and stop not in arrays:
-        if label is not None:
-            raise InputError(f"{path} names no epochs, so '{label}' cannot be chosen; leave it out")
         return None
     first = (
         _numbers(arrays, start, path).ravel() if start in arrays else np.array([np.min(times_s)])
@@ -186,35 +238,38 @@ def _npz_epochs(
             "give one of each per epoch"
         )
     labels = [frozenset({name}) for name in names] or [frozenset[str]()] * len(first)
-    rows = [LabelledEpoch(*row) for row in zip(first, last, labels, strict=True)]
-    chosen = rows if label is None else choose_epochs({"": rows}, label, path)
-    return with_closed_ends(union_of(spans_of(chosen)), times_s)
+    return [LabelledEpoch(*row) for row in zip(first, last, labels, strict=True)]
 
 
-def _npz_covariates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, Covariate]:
-    covariates = {}
-    for number, name in enumerate(np.ravel(arrays.get("covariates", ()))):
-        key = f"covariate_{number}"
-        wanted = [f"{key}_times_s", f"{key}_values"]
-        if not set(wanted) <= arrays.keys():
-            raise InputError(
-                f"{path} lists a covariate {str(name)!r} but lacks {listed(wanted)}; add them"
-            )
-        times, values = (_numbers(arrays, part, path).ravel() for part in wanted)
-        known = np.isfinite(values) if len(values) == len(times) else slice(None)
-        if np.any(np.diff(times[known]) < 0):
-            raise InputError(
-                f"the times of the covariate {str(name)!r} in {path} descend; sort them"
-            )
-        is_angle = arrays.get(f"{key}_is_angle", np.array(False))
-        if is_angle.dtype.kind not in "biu":
-            raise InputError(
-                f"'{key}_is_angle' in {path} is {_shown(is_angle)}; give true or false"
-            )
-        covariates[str(name)] = Covariate(
-            times_s=times[known], values=values[known], is_angle=bool(np.all(is_angle))
+def _npz_series(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, SampledSeries]:
+    return {
+        str(name): _listed_series(str(name), f"covariate_{number}", arrays, path)
+        for number, name in enumerate(np.ravel(arrays.get("covariates", ())))
+    }
+
+
+def _listed_series(
+    name: str, key: str, arrays: Mapping[str, np.ndarray], path: Path
+) -> SampledSeries:
+    wanted = [f"{key}_times_s", f"{key}_values"]
+    if not set(wanted) <= arrays.keys():
+        raise InputError(f"{path} lists a covariate {name!r} but lacks {listed(wanted)}; add them")
+    times, values = (_numbers(arrays, part, path).ravel() for part in wanted)
+    if len(times) != len(values) or len(times) == 0 or not np.all(np.isfinite(times)):
+        raise InputError(
+            f"the covariate {name!r} in {path} has {len(times)} times and {len(values)} values; "
+            "give a finite time for each value"
         )
-    return covariates
+    is_angle = arrays.get(f"{key}_is_angle", np.array(False))
+    if is_angle.dtype.kind not in "biu":
+        raise InputError(f"'{key}_is_angle' in {path} is {_shown(is_angle)}; give true or false")
+    return SampledSeries(
+        unit="",
+        n_samples=len(times),
+        span_s=(float(times.min()), float(times.max())),
+        read=lambda: (times, values),
+        is_angle=bool(np.all(is_angle)),
+    )
 
 
 def read_truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:

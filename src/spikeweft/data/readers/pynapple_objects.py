@@ -1,12 +1,16 @@
 """Recordings from and to pynapple objects."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeweft.data.readers.assemble import covariate_from_samples, recording_from_trains
+from spikeweft.data.file_contents.chosen_recording import chosen_recording, with_warnings_shown
+from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch, SampledSeries
+from spikeweft.data.file_contents.selection import Selection
 from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
     import pynapple
@@ -15,33 +19,67 @@ if TYPE_CHECKING:
 def from_pynapple(
     spikes: "pynapple.TsGroup",
     epochs: "pynapple.IntervalSet | None" = None,
-    covariates: "Mapping[str, pynapple.Tsd] | None" = None,
+    covariates: "Mapping[str, pynapple.Tsd | pynapple.TsdFrame] | None" = None,
 ) -> Recording:
     """Recording from a pynapple `TsGroup`, its epochs (else its time support) and covariates.
 
     Neurons are named by the metadata column `neuron_id` where there is one, else by their index,
     and a column `angle_rad` is their preferred direction. A covariate is an angle where its name
-    says so and its values are radians.
+    says so and its values are radians; each column of a `TsdFrame` is one.
 
     Raises
     ------
     InputError
         Where there are no spikes, or none inside the epochs.
     """
-    support = spikes.time_support if epochs is None else epochs
-    sampled = {
-        name: covariate_from_samples(name, "", tsd.index.values, tsd.values)
-        for name, tsd in (covariates or {}).items()
-    }
+    if epochs is not None:
+        spikes = spikes.restrict(epochs)
+    support = spikes.time_support
     known = spikes.metadata_columns
-    return recording_from_trains(
+    contents = FileContents.of_trains(
+        Path("the TsGroup"),
         [np.asarray(spikes[key].index.values, dtype=float) for key in spikes.index],
-        tuple(
-            str(name) for name in (spikes["neuron_id"] if "neuron_id" in known else spikes.index)
+        [str(name) for name in (spikes["neuron_id"] if "neuron_id" in known else spikes.index)],
+        epochs={
+            "support": [
+                LabelledEpoch(float(start), float(stop), frozenset())
+                for start, stop in zip(support.start, support.end, strict=True)
+            ]
+        },
+        usual_epochs="support",
+        series={
+            column_name: series
+            for name, sampled in (covariates or {}).items()
+            for column_name, series in _series(name, sampled).items()
+        },
+        preferred_angle_rad=(
+            np.asarray(spikes["angle_rad"], dtype=float) if "angle_rad" in known else None
         ),
-        np.column_stack([support.start, support.end]),
-        sampled,
-        np.asarray(spikes["angle_rad"], dtype=float) if "angle_rad" in known else None,
+    )
+    return with_warnings_shown(chosen_recording(contents, Selection()))
+
+
+def _series(name: str, sampled: Any) -> dict[str, SampledSeries]:
+    """A `Tsd`, or each column of a `TsdFrame`."""
+    values = getattr(sampled, "values", None)
+    times_s = np.asarray(sampled.index.values, dtype=float)
+    if values is None or np.ndim(values) > 2 or len(times_s) == 0:
+        raise InputError(
+            f"the covariate {name!r} is a {type(sampled).__name__} without a value for each time; "
+            "give a Tsd, or a TsdFrame"
+        )
+    if np.ndim(values) == 1:
+        return {name: _of_values(times_s, values)}
+    return {
+        f"{name}_{column}": _of_values(times_s, values[:, number])
+        for number, column in enumerate(sampled.columns)
+    }
+
+
+def _of_values(times_s: np.ndarray, values: np.ndarray) -> SampledSeries:
+    span_s = (float(times_s[0]), float(times_s[-1]))
+    return SampledSeries(
+        unit="", n_samples=len(times_s), span_s=span_s, read=lambda: (times_s, values)
     )
 
 

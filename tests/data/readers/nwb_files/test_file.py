@@ -9,8 +9,8 @@ import pytest
 from tests.data.readers.conftest import TRAINS
 
 from spikeweft.data.directions import preferred_directions
-from spikeweft.data.readers import nwb as hdf5
 from spikeweft.data.readers.load import load
+from spikeweft.data.readers.nwb_files import hdf5
 from spikeweft.errors import InputError
 
 CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
@@ -197,7 +197,9 @@ def test_an_angle_is_known_by_its_name_or_unit_and_its_range(write_nwb, name, un
 
 def test_covariates_are_in_their_unit_and_without_missing_samples(write_nwb):
     values = np.array([1.0, np.nan, 3.0])
-    path = write_nwb(add=lambda nwb: add_series(nwb, "speed", values, "m/s", conversion=0.01))
+    trains = (np.array([0.0, 0.1, 0.2]), np.array([0.05]))
+    add = lambda nwb: add_series(nwb, "speed", values, "m/s", conversion=0.01)  # noqa: E731
+    path = write_nwb(trains, add)
     covariate = load(path).recording.covariates["speed"]
     assert covariate.times_s == pytest.approx([0.0, 0.2])
     assert covariate.values == pytest.approx([0.01, 0.03])

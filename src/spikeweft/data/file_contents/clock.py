@@ -1,0 +1,167 @@
+"""Whether spike times can be seconds of one clock, said before anything is computed from them."""
+
+import numpy as np
+
+from spikeweft.data.file_contents.contents import FileContents
+from spikeweft.data.file_contents.sentences import units_named
+from spikeweft.errors import InputError
+
+_FEW_SPIKES = 20
+"""Fewer spikes tell nothing about their clock."""
+
+_LONG_S, _RARE_HZ = 6 * 3600.0, 0.5
+"""Times that span more, at rates below, may be milliseconds: twenty seconds of them do."""
+
+_CLOSE_S, _SOON_S = 0.01, 0.1
+"""Somewhere two spikes of a population lie closer, and a neuron fires again sooner."""
+
+_EXPECTED, _NONE_OF = 30.0, 0.01
+"""Where so many should, and a hundredth of them do, times are not seconds."""
+
+_FAR, _FEW_SHARE = 5.0, 0.05
+"""A few spikes, farther from all others than five times the span of those, were not recorded."""
+
+_RESTART_S, _OFTEN = 1.0, 0.05
+"""Smaller steps back are mended by sorting; times that step back more often were never sorted."""
+
+_BINNED_S = 1e-3
+"""Spikes of one unit on coarser grids may share a time."""
+
+_REPEATED, _MOSTLY = 0.01, 0.5
+
+
+def check_clock(contents: FileContents) -> tuple[str, ...]:
+    """What is odd about the clock of these spikes.
+
+    Raises
+    ------
+    InputError
+        Where times are samples, milliseconds, padding, or mostly repeated.
+    """
+    _check_finite(contents)
+    if len(contents.spike_times_s) < _FEW_SPIKES:
+        return ()
+    times = np.sort(contents.spike_times_s)
+    _check_samples(contents, times)
+    _check_padding(contents, times)
+    _check_milliseconds(contents, times)
+    return (*_restarts(contents), *_repeats(contents))
+
+
+def _check_finite(contents: FileContents) -> None:
+    times = contents.spike_times_s
+    if len(times) == 0:
+        raise InputError(
+            f"the units of {contents.path} hold no spikes; choose a recording with spikes"
+        )
+    bad = ~np.isfinite(times)
+    if bad.any():
+        first = contents.unit_ids[contents.spike_units[bad][0]]
+        raise InputError(
+            f"{bad.sum()} spike times in {contents.path} are not finite, the first of unit "
+            f"{first!r}; remove them from the file"
+        )
+
+
+def _check_samples(contents: FileContents, times: np.ndarray) -> None:
+    if np.all(times == np.rint(times)) and times[-1] > times[0] + _FEW_SPIKES:
+        raise InputError(
+            f"the spike times in {contents.path} are all whole numbers, up to {times[-1]:,.0f}: "
+            "are these samples or milliseconds? Give seconds: divide by the sampling rate, or by "
+            "1,000"
+        )
+
+
+def _check_milliseconds(contents: FileContents, times: np.ndarray) -> None:
+    span_s = times[-1] - times[0]
+    rate_hz = float(np.median(contents.n_spikes[contents.n_spikes > 0])) / max(span_s, 1e-9)
+    if span_s < _LONG_S or rate_hz > _RARE_HZ:
+        return
+    for said, threshold_s, found, expected in (
+        ("no two spikes lie within", _CLOSE_S, *_closer(times, _CLOSE_S)),
+        ("no unit fires twice within", _SOON_S, *_sooner(contents, _SOON_S)),
+    ):
+        if expected > _EXPECTED and found < _NONE_OF * expected:
+            raise InputError(
+                f"the spikes in {contents.path} span {span_s / 3600:.3g} h at a median of "
+                f"{rate_hz:.2g} Hz, and {said} {1e3 * threshold_s:g} ms of each other, though "
+                f"{expected:,.0f} times are expected: are these milliseconds? Give seconds: divide "
+                "by 1,000"
+            )
+
+
+def _closer(times: np.ndarray, threshold_s: float) -> tuple[int, float]:
+    """Neighbouring spikes that lie closer, at different times, and how many would by chance."""
+    apart = np.diff(times)
+    expected = len(times) ** 2 * threshold_s / (times[-1] - times[0])
+    return int(np.sum((apart > 0) & (apart < threshold_s))), float(min(expected, len(times)))
+
+
+def _sooner(contents: FileContents, threshold_s: float) -> tuple[int, float]:
+    """Intervals within units that are shorter, and how many would be by chance."""
+    order = np.lexsort((contents.spike_times_s, contents.spike_units))
+    times, units = contents.spike_times_s[order], contents.spike_units[order]
+    apart = np.diff(times)[np.diff(units) == 0]
+    expected = np.sum(contents.n_spikes.astype(float) ** 2) * threshold_s / np.ptp(times)
+    return int(np.sum((apart > 0) & (apart < threshold_s))), float(min(expected, len(times)))
+
+
+def _check_padding(contents: FileContents, times: np.ndarray) -> None:
+    gap = np.diff(times)
+    for first in np.argsort(-gap)[:2]:
+        before, after = times[: first + 1], times[first + 1 :]
+        few, many = sorted((before, after), key=len)
+        if len(few) > _FEW_SHARE * len(times) or gap[first] <= _FAR * np.ptp(many):
+            continue
+        lie = np.isin(contents.spike_times_s, few)
+        names = [contents.unit_ids[unit] for unit in np.unique(contents.spike_units[lie])]
+        where = f"at {few[0]:g} s" if np.ptp(few) == 0 else f"from {few[0]:g} to {few[-1]:g} s"
+        side = "before the next" if few is before else "after all others"
+        raise InputError(
+            f"{len(few)} spikes in {contents.path} lie {where}, {gap[first]:,.0f} s {side}, of "
+            f"{units_named(names)}: padding, perhaps; remove them from the file"
+        )
+
+
+def _restarts(contents: FileContents) -> tuple[str, ...]:
+    """Units whose times step back as a clock does that starts again."""
+    order = np.argsort(contents.spike_units, kind="stable")
+    times, units = contents.spike_times_s[order], contents.spike_units[order]
+    step_s = np.where(np.diff(units) == 0, np.diff(times), 0.0)
+    back = step_s < -_RESTART_S
+    often = np.bincount(units[1:][step_s < 0], minlength=contents.n_units)
+    restarted = np.unique(units[1:][back])
+    restarted = restarted[often[restarted] <= np.maximum(1, _OFTEN * contents.n_spikes[restarted])]
+    if len(restarted) == 0:
+        return ()
+    farthest_s = -step_s[np.isin(units[1:], restarted)].min()
+    names = [contents.unit_ids[unit] for unit in restarted]
+    return (
+        f"the times of {len(names)} of {contents.n_units} units step back by up to "
+        f"{farthest_s:.4g} s, as if the clock had started again, and were sorted, which lays the "
+        "parts over each other; if it did, add to the times of each part when it began, or give "
+        "the parts apart",
+    )
+
+
+def _repeats(contents: FileContents) -> tuple[str, ...]:
+    """Units that list spikes more than once."""
+    order = np.lexsort((contents.spike_times_s, contents.spike_units))
+    times, units = contents.spike_times_s[order], contents.spike_units[order]
+    same = (np.diff(units) == 0) & (np.diff(times) == 0)
+    n_repeated = np.bincount(units[1:][same], minlength=contents.n_units)
+    distinct = np.unique(times)
+    if not same.any() or (len(distinct) > 1 and np.min(np.diff(distinct)) > _BINNED_S):
+        return ()
+    share = n_repeated / np.maximum(contents.n_spikes, 1)
+    often = np.flatnonzero(share > _REPEATED)
+    names = units_named(contents.unit_ids[unit] for unit in often)
+    if same.mean() > _MOSTLY:
+        raise InputError(
+            f"{same.sum():,} of {len(times):,} spikes in {contents.path} are listed more than once "
+            f"by the same unit ({names}); list each spike once"
+        )
+    if len(often) == 0:
+        return ()
+    n_listed = int(n_repeated[often].sum())
+    return (f"{n_listed:,} spikes are listed more than once by {names}; each counts as often",)

@@ -1,0 +1,133 @@
+"""Variables of a file as covariates: which are read, in which unit, and for which time."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from spikeweft.data.covariate import Covariate
+from spikeweft.data.epochs import intersection
+from spikeweft.data.file_contents.contents import FileContents, SampledSeries
+from spikeweft.data.file_contents.selection import Selection
+from spikeweft.data.file_contents.sentences import listed
+from spikeweft.errors import InputError
+
+_ANGLE_WORDS = ("angle", "direction", "heading", "azimuth", "orientation", "phase")
+
+_RADIANS, _DEGREES = ("rad", "radian", "radians"), ("deg", "degree", "degrees", "°")
+
+_MOST_SAMPLES = 3_000_000
+"""Longer series are read where they are named: they are analog channels."""
+
+_MISSING = 0.02
+"""Share of the time in which a variable may have no sample near before that is said."""
+
+
+class ReadCovariates(NamedTuple):
+    """Covariates by name, the time for which those asked for have samples, and warnings."""
+
+    covariates: dict[str, Covariate]
+    epochs_s: Float[np.ndarray, "epoch 2"]
+    warnings: tuple[str, ...]
+
+
+def read_covariates(
+    contents: FileContents, selection: Selection, epochs_s: Float[np.ndarray, "epoch 2"]
+) -> ReadCovariates:
+    """The covariates wanted; time without samples of those asked for by name is left out.
+
+    Raises
+    ------
+    InputError
+        Where one is not in the file, or has no samples in these epochs.
+    """
+    if selection.covariates is None:
+        return _all_of_moderate_length(contents, epochs_s)
+    covariates, warnings = {}, []
+    for name in selection.covariates:
+        if name not in contents.series:
+            raise InputError(
+                f"{contents.path} has no covariate {name!r}; choose from {listed(contents.series)}"
+            )
+        series = contents.series[name]
+        covariates[name], said = covariate_of(name, series)
+        sampled = intersection(epochs_s, _sampled_time(series))
+        if len(sampled) == 0:
+            raise InputError(
+                f"the covariate {name!r} of {contents.path} has samples from "
+                f"{series.span_s[0]:.6g} to {series.span_s[1]:.6g} s, and the recording lasts from "
+                f"{epochs_s[0, 0]:.6g} to {epochs_s[-1, 1]:.6g} s: give both the same clock"
+            )
+        missing_s = _lasting(epochs_s) - _lasting(sampled)
+        if missing_s > _MISSING * _lasting(epochs_s):
+            warnings.append(
+                f"the covariate {name!r} has samples from {series.span_s[0]:.6g} to "
+                f"{series.span_s[1]:.6g} s only; the other {missing_s:.6g} s are left out"
+            )
+            epochs_s = sampled
+        warnings += said
+    return ReadCovariates(covariates, epochs_s, tuple(warnings))
+
+
+def covariate_of(name: str, series: SampledSeries) -> tuple[Covariate, tuple[str, ...]]:
+    """A series as a covariate without its missing samples, and what was done to it."""
+    times_s, values = (np.asarray(part, dtype=float) for part in series.read())
+    present = np.isfinite(values)
+    times_s, values = times_s[present], values[present]
+    if len(values) == 0:
+        raise InputError(f"the covariate {name!r} holds no numbers; leave it out")
+    if np.any(np.diff(times_s) < 0):
+        raise InputError(f"the times of the covariate {name!r} descend; sort them in the file")
+    if series.is_angle is not None:
+        return Covariate(times_s=times_s, values=values, is_angle=series.is_angle), ()
+    degrees = series.unit.lower() in _DEGREES
+    if degrees:
+        values = np.deg2rad(values)
+    in_radians = -np.pi <= values.min() and values.max() <= 2 * np.pi + 1e-6
+    is_angle = bool(in_radians and (degrees or _called_angle(name, series.unit)))
+    said = (f"the covariate {name!r} is in degrees and read as radians",) if degrees else ()
+    return Covariate(times_s=times_s, values=values, is_angle=is_angle), said
+
+
+def _called_angle(name: str, unit: str) -> bool:
+    return unit.lower() in _RADIANS or any(word in name.lower() for word in _ANGLE_WORDS)
+
+
+def _all_of_moderate_length(
+    contents: FileContents, epochs_s: Float[np.ndarray, "epoch 2"]
+) -> ReadCovariates:
+    covariates, warnings = {}, []
+    for name, series in contents.series.items():
+        if series.n_samples > _MOST_SAMPLES:
+            warnings.append(
+                f"{name!r} has {series.n_samples:,} samples and is not read; ask for it by name if "
+                "it is a covariate"
+            )
+            continue
+        sampled = intersection(epochs_s, _sampled_time(series))
+        if len(sampled) == 0:
+            warnings.append(
+                f"the covariate {name!r} is left out: it has samples from {series.span_s[0]:.6g} "
+                f"to {series.span_s[1]:.6g} s, where nothing was recorded"
+            )
+            continue
+        if _lasting(epochs_s) - _lasting(sampled) > _MISSING * _lasting(epochs_s):
+            warnings.append(
+                f"the covariate {name!r} has samples from {series.span_s[0]:.6g} to "
+                f"{series.span_s[1]:.6g} s only and keeps its last value outside; ask for it by "
+                "name to use that time alone"
+            )
+        covariates[name], said = covariate_of(name, series)
+        warnings += said
+    return ReadCovariates(covariates, epochs_s, tuple(warnings))
+
+
+def _sampled_time(series: SampledSeries) -> Float[np.ndarray, "epoch 2"]:
+    """From the first to the last sample, and as long again as samples lie apart."""
+    first_s, last_s = series.span_s
+    apart_s = (last_s - first_s) / max(series.n_samples - 1, 1)
+    return np.array([[first_s - apart_s, last_s + apart_s]])
+
+
+def _lasting(epochs_s: Float[np.ndarray, "epoch 2"]) -> float:
+    return float(np.sum(epochs_s[:, 1] - epochs_s[:, 0]))

@@ -1,0 +1,170 @@
+"""Which time of a file is used: its epochs, where all units were observed, less what is invalid."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from spikeweft.data.epochs import intersection, union, without
+from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
+from spikeweft.data.file_contents.sentences import listed, units_named
+from spikeweft.errors import InputError
+
+_COSTLY = 0.1
+"""A unit that was not observed for this share of what all others were is named."""
+
+
+def used_time(
+    contents: FileContents, label: str | None, units: Int[np.ndarray, " chosen"]
+) -> tuple[Float[np.ndarray, "epoch 2"], tuple[str, ...]]:
+    """Epochs that are used, and warnings about what is not.
+
+    Raises
+    ------
+    InputError
+        Where there are no such epochs, or the units were never observed together.
+    """
+    epochs, warnings = _asked_for(contents, label)
+    if contents.observed_s:
+        epochs, said = _together(contents, epochs, units)
+        warnings += said
+    valid = without(epochs, contents.invalid_s)
+    lost_s = _lasting(epochs) - _lasting(valid)
+    if lost_s > 0:
+        warnings += (f"{lost_s:g} s that the file calls invalid are left out",)
+    if len(valid) == 0:
+        raise InputError(f"all of {contents.path} that was asked for is called invalid; ask more")
+    return valid, warnings
+
+
+def _asked_for(
+    contents: FileContents, label: str | None
+) -> tuple[Float[np.ndarray, "epoch 2"], tuple[str, ...]]:
+    name = contents.usual_epochs if label is None else label
+    first_s, last_s = contents.span_s
+    if name is None:
+        if contents.observed_s:
+            return union(np.concatenate(list(contents.observed_s))), ()
+        return np.array([[first_s, last_s]]), ()
+    kept, warnings = [], []
+    for table, row, epoch in choose_epochs(contents.epochs, name, contents.path):
+        where = f"row {row} of the table {table!r}"
+        if not np.isfinite(epoch.start_s):
+            warnings.append(f"{where} has no start and is left out")
+        elif not np.isfinite(epoch.stop_s):
+            warnings.append(f"{where} has no stop; it is ended at the last spike, {last_s:.6g} s")
+            kept.append((epoch.start_s, max(last_s, epoch.start_s)))
+        elif epoch.stop_s < epoch.start_s:
+            raise InputError(
+                f"{where} in {contents.path} stops at {epoch.stop_s:g} s before it starts at "
+                f"{epoch.start_s:g} s; correct it"
+            )
+        else:
+            kept.append((epoch.start_s, epoch.stop_s))
+    spans = [span for span in kept if span[1] > span[0]]
+    if not spans:
+        raise InputError(
+            f"the epochs {name!r} of {contents.path} last no time at all; choose other epochs"
+        )
+    return union(np.array(spans)), tuple(warnings)
+
+
+def choose_epochs(
+    tables: Mapping[str, list[LabelledEpoch]], label: str, path: Path
+) -> list[tuple[str, int, LabelledEpoch]]:
+    """Table, row and epoch of all epochs with this label, or of the table with this name."""
+    chosen = [
+        (name, row, epoch)
+        for name, epochs in tables.items()
+        for row, epoch in enumerate(epochs)
+        if label == name or label in epoch.labels
+    ]
+    if chosen:
+        return chosen
+    labels = {label for rows in tables.values() for row in rows for label in row.labels}
+    known = sorted({*tables, *labels} - {""})
+    if not known:
+        raise InputError(f"{path} names no epochs, so '{label}' cannot be chosen; leave it out")
+    raise InputError(f"{path} has no epochs '{label}'; choose from {listed(known)}")
+
+
+def _together(
+    contents: FileContents,
+    epochs: Float[np.ndarray, "epoch 2"],
+    units: Int[np.ndarray, " chosen"],
+) -> tuple[Float[np.ndarray, "epoch 2"], tuple[str, ...]]:
+    """The part in which all units were observed; who shortens it is named."""
+    groups = _groups(contents, units)
+    if not groups:
+        return epochs, ()
+    observed = [union(contents.observed_s[members[0]]) for members in groups]
+    common = epochs
+    for intervals in observed:
+        common = intersection(common, intervals)
+    if len(common) == 0:
+        raise InputError(_never_together(contents, epochs, groups, observed))
+    return common, tuple(_costly(contents, epochs, groups, observed, _lasting(common)))
+
+
+def _groups(contents: FileContents, units: Int[np.ndarray, " chosen"]) -> list[list[int]]:
+    """Units that were observed at the same times, those without intervals left out."""
+    groups: dict[bytes, list[int]] = {}
+    for unit in units:
+        intervals = contents.observed_s[unit]
+        if len(intervals):
+            groups.setdefault(intervals.tobytes(), []).append(int(unit))
+    return list(groups.values())
+
+
+def _never_together(
+    contents: FileContents,
+    epochs: Float[np.ndarray, "epoch 2"],
+    groups: Sequence[list[int]],
+    observed: Sequence[Float[np.ndarray, "epoch 2"]],
+) -> str:
+    inside = [intersection(epochs, intervals) for intervals in observed]
+    for first in range(len(groups)):
+        for second in range(first):
+            if len(intersection(inside[first], inside[second])) == 0:
+                a, b = (
+                    units_named(contents.unit_ids[unit] for unit in groups[group])
+                    for group in (second, first)
+                )
+                return (
+                    f"{a} and {b} of {contents.path} were never observed together in the epochs "
+                    "used; exclude one of the two"
+                )
+    return (
+        f"the {sum(map(len, groups))} units of {contents.path} were never all observed together in "
+        "the epochs used; exclude those that were observed the least"
+    )
+
+
+def _costly(
+    contents: FileContents,
+    epochs: Float[np.ndarray, "epoch 2"],
+    groups: Sequence[list[int]],
+    observed: Sequence[Float[np.ndarray, "epoch 2"]],
+    common_s: float,
+) -> list[str]:
+    """What leaving out each group of units would give, where it is much."""
+    said = []
+    for left_out, members in enumerate(groups):
+        others = epochs
+        for group, intervals in enumerate(observed):
+            if group != left_out:
+                others = intersection(others, intervals)
+        gain_s = _lasting(others) - common_s
+        if gain_s > _COSTLY * _lasting(others) and len(groups) > 1:
+            named = units_named(contents.unit_ids[unit] for unit in members)
+            costs = "costs" if len(members) == 1 else "cost"
+            said.append(
+                f"{named} {costs} {gain_s:.6g} s in which all others were observed: "
+                f"{common_s:.6g} s are used, and {_lasting(others):.6g} s would be without"
+            )
+    return said
+
+
+def _lasting(epochs_s: Float[np.ndarray, "epoch 2"]) -> float:
+    return float(np.sum(epochs_s[:, 1] - epochs_s[:, 0]))

@@ -1,0 +1,105 @@
+"""What of a file is wanted: which units, which epochs, which variables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Int
+
+from spikeweft.data.file_contents.contents import FileContents
+from spikeweft.data.file_contents.sentences import listed
+from spikeweft.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What of a file is wanted; by default all units, the usual epochs, and small variables.
+
+    Attributes
+    ----------
+    epochs
+        Name of the epochs to keep, such as "wake": a tag, another label in a table of intervals,
+        or a table's name.
+    units
+        An expression over the columns of the units table, as `DataFrame.query` of pandas takes it,
+        such as "quality == 'good' and region == 'ADn'"; `id`, `n_spikes` and `rate_hz` are columns
+        of every file.
+    exclude
+        Ids of units to leave out.
+    min_rate_hz
+        Units that fire less in the epochs kept are left out.
+    units_table
+        Name of the table of units, where a file has several.
+    covariates
+        Names of the variables to read; those of moderate length where not given.
+    """
+
+    epochs: str | None = None
+    units: str | None = None
+    exclude: Sequence[str] = ()
+    min_rate_hz: float = 0.0
+    units_table: str | None = None
+    covariates: Sequence[str] | None = None
+
+
+def units_frame(contents: FileContents) -> "pd.DataFrame":
+    """The table of units, with `id`, `n_spikes` and `rate_hz` over the span of all spikes."""
+    import pandas as pd
+
+    first_s, last_s = contents.span_s
+    own = {
+        "id": list(contents.unit_ids),
+        "n_spikes": contents.n_spikes,
+        "rate_hz": contents.n_spikes / max(last_s - first_s, np.finfo(float).tiny),
+    }
+    others = {name: values for name, values in contents.unit_columns.items() if name not in own}
+    return pd.DataFrame({**own, **others})
+
+
+def chosen_units(contents: FileContents, selection: Selection) -> Int[np.ndarray, " chosen"]:
+    """Rows of the units wanted, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        Where the expression cannot be evaluated, an id is unknown, or no unit is left.
+    """
+    kept = np.ones(contents.n_units, dtype=bool)
+    if selection.units is not None:
+        kept &= _satisfy(contents, selection.units)
+    excluded = {str(unit) for unit in selection.exclude}
+    unknown = sorted(excluded - set(contents.unit_ids))
+    if unknown:
+        raise InputError(
+            f"{contents.path} has no unit {listed(unknown)} to exclude; its units are "
+            f"{listed(contents.unit_ids)}"
+        )
+    kept &= ~np.isin(contents.unit_ids, list(excluded))
+    if not kept.any():
+        raise InputError(
+            f"none of the {contents.n_units} units of {contents.path} is left by what was asked "
+            f"for ({_said(selection)}); ask for less"
+        )
+    return np.flatnonzero(kept)
+
+
+def _satisfy(contents: FileContents, expression: str) -> np.ndarray:
+    frame = units_frame(contents)
+    try:
+        found = frame.eval(expression, engine="python", local_dict={}, global_dict={})
+        return np.asarray(found, dtype=object).astype(bool) & np.ones(len(frame), dtype=bool)
+    except Exception as error:  # pandas raises nearly every type there is
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InputError(
+            f"the units {expression!r} cannot be chosen from {contents.path} ({reason}); its "
+            f"columns are {listed(frame.columns)}"
+        ) from error
+
+
+def _said(selection: Selection) -> str:
+    excluded = [f"without {listed(selection.exclude)}"] if selection.exclude else []
+    return ", ".join([*([repr(selection.units)] if selection.units else []), *excluded])

@@ -1,0 +1,23 @@
+"""Names and numbers of units as sentences about a file say them."""
+
+from collections.abc import Iterable
+
+_SHOWN = 12
+
+
+def listed(names: Iterable[object]) -> str:
+    """The first names, quoted, and how many more there are."""
+    quoted = [repr(str(name)) for name in names]
+    shown = ", ".join(quoted[:_SHOWN]) or "nothing"
+    return shown + (f" and {len(quoted) - _SHOWN} more" if len(quoted) > _SHOWN else "")
+
+
+def units_named(names: Iterable[object]) -> str:
+    """Units by name: "unit '3'", "units '3', '17'"."""
+    names = list(names)
+    return f"unit{'' if len(names) == 1 else 's'} {listed(names)}"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, in the right form: 1 spike, 2 spikes."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

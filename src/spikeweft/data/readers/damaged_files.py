@@ -1,0 +1,30 @@
+"""Errors of the libraries that read files, as one sentence."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spikeweft.errors import InputError
+
+_FILTERS = ("filter", "plugin", "hdf5plugin", "codec")
+
+
+@contextmanager
+def unreadable(path: Path) -> Iterator[None]:
+    """Turn a library's errors about a damaged file into one sentence."""
+    try:
+        # pynwb and pynapple warn about many harmless things in files that are not ours.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except InputError:
+        raise
+    except Exception as error:  # the libraries raise nearly every type there is
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if any(word in reason.lower() for word in _FILTERS):
+            raise InputError(
+                f"{path} is compressed in a way that needs a plug-in ({reason}); install "
+                "hdf5plugin, and read it again"
+            ) from error
+        raise InputError(f"{path} cannot be read ({reason}); check that it is whole") from error

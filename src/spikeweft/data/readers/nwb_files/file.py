@@ -1,0 +1,119 @@
+"""What an NWB file holds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikeweft.data.file_contents.contents import FileContents
+from spikeweft.data.file_contents.sentences import listed
+from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.nwb_files.hdf5 import check_survivable
+from spikeweft.data.readers.nwb_files.intervals import interval_tables, labelled_epochs
+from spikeweft.data.readers.nwb_files.names import unique_names
+from spikeweft.data.readers.nwb_files.series import sampled_series
+from spikeweft.errors import InputError
+
+_NOT_OF_UNITS = ("spike_times", "obs_intervals")
+
+
+def nwb_contents(path: Path, units_table: str | None) -> FileContents:
+    """Units, intervals and variables of an NWB file; of the variables only what describes them.
+
+    Raises
+    ------
+    InputError
+        Where the file is damaged, or holds no units, or several tables of them and none is named.
+    """
+    check_survivable(path)
+    with unreadable(path), _opened(path) as nwb:
+        units = _units(nwb, path, units_table)
+        tables = interval_tables(nwb)
+        return FileContents.of_trains(
+            path,
+            [np.asarray(units["spike_times"][unit], dtype=float) for unit in range(len(units))],
+            [str(name) for name in units.id[:]],
+            unit_columns=_columns(units),
+            observed_s=_observed(units),
+            epochs={name: labelled_epochs(table) for name, table in tables.items()},
+            usual_epochs=_name_of(nwb.epochs, tables),
+            invalid_s=_invalid(nwb),
+            series=sampled_series(nwb, path),
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    import pynwb
+
+    with pynwb.NWBHDF5IO(path=path, mode="r") as file:
+        yield file.read()
+
+
+def _units(nwb: Any, path: Path, wanted: str | None) -> Any:
+    """The table of units that is named, else the file's own, else its only one."""
+    tables = unique_names(
+        thing for thing in nwb.objects.values() if "spike_times" in getattr(thing, "colnames", ())
+    )
+    if wanted is not None:
+        if wanted not in tables:
+            raise InputError(
+                f"{path} has no table of units {wanted!r}; choose from {listed(tables)}"
+            )
+        return tables[wanted]
+    if any(table is nwb.units for table in tables.values()):
+        return nwb.units
+    if len(tables) == 1:
+        return next(iter(tables.values()))
+    if tables:
+        raise InputError(
+            f"{path} has several tables of spike trains, {listed(tables)}, and none is its units; "
+            "choose one with --units-table"
+        )
+    raise InputError(
+        f"{path} has no units, so there are no spikes to read; choose a file with sorted units"
+    )
+
+
+def _columns(units: Any) -> dict[str, list[Any]]:
+    """Columns that have one number or one text for each unit."""
+    columns = {}
+    for name in units.colnames:
+        if name in _NOT_OF_UNITS or f"{name}_index" in units:
+            continue
+        values = np.asarray(units[name].data[:])
+        if values.ndim == 1 and len(values) == len(units) and _plain(values):
+            columns[name] = [_text(value) for value in values.tolist()]
+    return columns
+
+
+def _plain(values: np.ndarray) -> bool:
+    return values.dtype.kind in "iufbSU" or all(isinstance(v, str | bytes) for v in values.tolist())
+
+
+def _text(value: Any) -> Any:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _observed(units: Any) -> tuple[np.ndarray, ...]:
+    """Intervals in which each unit was observed."""
+    if "obs_intervals" not in units.colnames:
+        return ()
+    return tuple(
+        np.asarray(units["obs_intervals"][unit], dtype=float).reshape(-1, 2)
+        for unit in range(len(units))
+    )
+
+
+def _invalid(nwb: Any) -> np.ndarray:
+    table = nwb.invalid_times
+    if table is None:
+        return np.zeros((0, 2))
+    spans = np.column_stack([table["start_time"][:], table["stop_time"][:]]).astype(float)
+    return spans[np.isfinite(spans).all(1)]
+
+
+def _name_of(wanted: Any, named: dict[str, Any]) -> str | None:
+    return next((name for name, thing in named.items() if thing is wanted), None)

@@ -1,0 +1,43 @@
+"""HDF5 files that may crash the library which reads them, or that need one of its plug-ins."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from spikeweft.errors import InputError
+
+_READ = """
+import sys
+import h5py
+
+def read(_, thing):
+    for value in thing.attrs.values():
+        pass
+    if isinstance(thing, h5py.Dataset) and thing.dtype.kind == "O":
+        thing[()]
+
+with h5py.File(sys.argv[1], "r") as file:
+    read("", file)
+    file.visititems(read)
+"""
+
+_REFUSED = 1  # what Python returns after an exception; a crash returns something else
+
+
+def check_survivable(path: Path) -> None:
+    """Read what describes an HDF5 file in another process, and see whether that survives.
+
+    Attributes, texts and references are read, numbers are not. That takes a third of a second. What
+    raises an exception there will raise it here too, and is left to those who read the file.
+
+    Raises
+    ------
+    InputError
+        Where the library crashed.
+    """
+    asked = [sys.executable, "-I", "-c", _READ, str(path)]
+    code = subprocess.run(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    if code not in (0, _REFUSED):
+        raise InputError(
+            f"{path} is damaged, so that the HDF5 library crashes on it; take a copy that is whole"
+        )
