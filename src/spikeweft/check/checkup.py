@@ -11,7 +11,8 @@ from spikeweft.check.findings import Checkup, Finding, Severity, counted, listed
 from spikeweft.check.recorded_time import gaps, time_resolution, unmarked_gaps
 from spikeweft.check.single_units import firing, refractory_period, stationarity
 from spikeweft.check.unit_pairs import bursts, coincidences, duplicates, synchrony
-from spikeweft.data.readers.load import load
+from spikeweft.data.file_contents.selection import USUAL, Selection
+from spikeweft.data.readers.load import load_selection
 from spikeweft.data.recording import Recording
 from spikeweft.data.sorting_artefacts import resolves_artefacts, sorting_artefacts
 from spikeweft.estimator import check_enough_neurons
@@ -21,8 +22,8 @@ _SEED = 0
 
 def check_file(
     path: Path,
+    selection: Selection = USUAL,
     *,
-    epochs: str | None = None,
     minutes: float | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Checkup:
@@ -30,8 +31,10 @@ def check_file(
 
     Parameters
     ----------
-    path, epochs, minutes
-        As in `infer.Inference`.
+    path, minutes
+        As in `inference.settings.Inference`.
+    selection
+        What of the file is used.
     on_stage
         Called with a few words when something begins that takes time.
 
@@ -41,7 +44,7 @@ def check_file(
         Where the file cannot be read, or its recording cannot be used at all.
     """
     on_stage("reading")
-    loaded = load(path, epochs=epochs)
+    loaded = load_selection(path, selection)
     recording = loaded.recording
     if minutes is not None:
         recording = recording.first_minutes(minutes)

@@ -16,9 +16,11 @@ from spikeweft.cli.commands import (  # noqa: F401 - each registers its command
     report,
     reproduce,
     score,
+    show,
     simulate,
     sweep,
 )
+from spikeweft.cli.printing import printable
 from spikeweft.errors import InputError
 
 _TO_GO_ON = {
@@ -50,7 +52,7 @@ def main(tokens: Sequence[str] | None = None, **given: object) -> int:
         bound.arguments |= {name: given[name] for name in not_parsed if name in given}
         command(*bound.args, **bound.kwargs)
     except (InputError, CycloptsError) as error:
-        print(f"spikeweft: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"spikeweft: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         remedy = _TO_GO_ON.get(words[0] if words else "", "")

@@ -1,6 +1,8 @@
 """How values of options are read and checked, for all commands."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
@@ -28,4 +30,36 @@ Seeds = Parameter(validator=Number(gte=0), consume_multiple=True)
 GivenInPython = Parameter(parse=False)
 """Not an option: a function that a caller of `main` may put in place of the default."""
 
+NotNegative = Parameter(validator=Number(gte=0))
+
 Names = Parameter(consume_multiple=True, show_default=False)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class UsedOptions:
+    """What of the file to use.
+
+    Attributes
+    ----------
+    epochs
+        Use only epochs with this name, such as "wake".
+    units
+        Use only units that satisfy this expression over the columns of the units table, such as
+        "quality == 'good' and region == 'ADn'"; `spikeweft show` lists the columns.
+    exclude
+        Leave out units with these ids.
+    min_rate_hz
+        Leave out units that fire less.
+    units_table
+        Name of the table of units, where an NWB file has several.
+    """
+
+    epochs: str | None = None
+    units: str | None = None
+    exclude: Annotated[tuple[str, ...], Names] = ()
+    min_rate_hz: Annotated[float, NotNegative] = 0.0
+    units_table: str | None = None
+
+
+ALL_USED = UsedOptions()

@@ -206,6 +206,10 @@ def _inference(
         rotated_by=provenance.get("rotated_by"),
         seed=int(_known(provenance, "seed", folder)),
         epochs=_known(provenance, "epochs", folder),
+        units=provenance.get("units"),
+        exclude=tuple(provenance.get("exclude", ())),
+        min_rate_hz=float(provenance.get("min_rate_hz", 0.0)),
+        units_table=provenance.get("units_table"),
         minutes=_known(provenance, "minutes", folder),
     )
     if bootstrap is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spikeweft.data.file_contents.selection import Selection
 from spikeweft.errors import InputError
 from spikeweft.runtime.files import digest_of
 
@@ -34,6 +35,15 @@ class Inference:
         Seed of all random numbers.
     epochs
         Name of the epochs to use; all where None.
+    units
+        Expression over the columns of the units table, which the units to use satisfy; all where
+        None.
+    exclude
+        Ids of units to leave out.
+    min_rate_hz
+        Units that fire less are left out.
+    units_table
+        Name of the table of units; the file's own where None.
     minutes
         Use only the first minutes of recorded time; all where None.
     bootstrap
@@ -55,6 +65,10 @@ class Inference:
     rotated_by: str | None = None
     seed: int = 0
     epochs: str | None = None
+    units: str | None = None
+    exclude: tuple[str, ...] = ()
+    min_rate_hz: float = 0.0
+    units_table: str | None = None
     minutes: float | None = None
     bootstrap: int | None = None
     block_s: float = 10.0
@@ -70,6 +84,10 @@ class Inference:
             "--rotated-by": self.rotated_by,
             "--seed": self.seed,
             "--epochs": self.epochs,
+            "--units": self.units,
+            "--exclude": self.exclude,
+            "--min-rate-hz": self.min_rate_hz or None,
+            "--units-table": self.units_table,
             "--minutes": self.minutes,
             "--bootstrap": self.bootstrap,
             "--block-s": None if self.bootstrap is None else self.block_s,
@@ -86,6 +104,18 @@ class Inference:
         rotating = () if self.rotated_by is None else (self.rotated_by,)
         return tuple(dict.fromkeys((*self.covariates, *rotating)))
 
+    @property
+    def selection(self) -> Selection:
+        """What of the file is used."""
+        return Selection(
+            epochs=self.epochs,
+            units=self.units,
+            exclude=self.exclude,
+            min_rate_hz=self.min_rate_hz,
+            units_table=self.units_table,
+            covariates=self.all_covariates,
+        )
+
     def settings(self) -> dict[str, Any]:
         """All that decides the result; an interrupted inference resumes only with the same."""
         return {
@@ -96,6 +126,10 @@ class Inference:
             "rotated_by": self.rotated_by,
             "seed": self.seed,
             "epochs": self.epochs,
+            "units": self.units,
+            "exclude": list(self.exclude),
+            "min_rate_hz": self.min_rate_hz,
+            "units_table": self.units_table,
             "minutes": self.minutes,
             "bootstrap": self.bootstrap,
             "block_s": None if self.bootstrap is None else self.block_s,

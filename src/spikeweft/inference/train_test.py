@@ -10,7 +10,7 @@ from spikeweft.data.bootstrap import resampled
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.directions import preferred_directions
 from spikeweft.data.holdout import TEST_FRACTION, VALIDATION_FRACTION, split
-from spikeweft.data.readers.load import load
+from spikeweft.data.readers.load import load_selection
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
@@ -51,7 +51,7 @@ def parts_of(inference: Inference, history_window_s: float) -> Parts:
     InputError
         Where the file cannot be read, or holds too little.
     """
-    loaded = load(inference.recording, epochs=inference.epochs)
+    loaded = load_selection(inference.recording, inference.selection)
     recording = _chosen_part(loaded.recording, inference.minutes)
     training, test = _split(recording, history_window_s)
     if inference.bootstrap is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Minutes
+from spikeweft.cli.options import ALL_USED, Minutes, UsedOptions
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def check(
     recording: Path,
     /,
     *,
-    epochs: str | None = None,
+    used: UsedOptions = ALL_USED,
     minutes: Annotated[float | None, Minutes] = None,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     html_file: Annotated[Path | None, Parameter(name="--html")] = None,
@@ -41,8 +41,6 @@ def check(
     ----------
     recording
         NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
-    epochs
-        Use only epochs with this name, such as "wake".
     minutes
         Use only the first minutes.
     json_file
@@ -57,9 +55,10 @@ def check(
         _check_new(path, force=force)
     from spikeweft.check.checkup import check_file
     from spikeweft.check.page import build_page
+    from spikeweft.data.file_contents.selection import Selection
     from spikeweft.runtime.files import write_whole
 
-    checkup = check_file(recording, epochs=epochs, minutes=minutes, on_stage=_print_stage)
+    checkup = check_file(recording, Selection(**vars(used)), minutes=minutes, on_stage=_print_stage)
     _print(checkup)
     if json_file is not None:
         write_whole(json_file, json.dumps(checkup.to_dict(), indent=2).encode())

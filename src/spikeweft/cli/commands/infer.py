@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Count, GivenInPython, Minutes, Names
-from spikeweft.cli.printing import number, print_table
+from spikeweft.cli.options import ALL_USED, Count, GivenInPython, Minutes, Names, UsedOptions
+from spikeweft.cli.printing import number, print_table, printable
 from spikeweft.cli.progress import progress_display
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ class InferOptions:
         Name of a recorded angle that rotates a ring's activity, as an external input does.
     seed
         The same seed on the same machine gives the same answer.
-    epochs
-        Use only epochs with this name, such as "wake".
     minutes
         Use only the first minutes.
     bootstrap
@@ -52,7 +50,6 @@ class InferOptions:
     covariates: Annotated[tuple[str, ...], Names] = ()
     rotated_by: str | None = None
     seed: Annotated[int, Count] = 0
-    epochs: str | None = None
     minutes: Annotated[float | None, Minutes] = None
     bootstrap: Annotated[int | None, Count] = None
     block_s: Annotated[float, Minutes] = 10.0
@@ -66,6 +63,7 @@ def infer(
     out_dir: Path | None = None,
     /,
     *,
+    used: UsedOptions = ALL_USED,
     options: InferOptions = InferOptions(),
     infer_by: Annotated[Callable | None, GivenInPython] = None,
 ) -> None:
@@ -93,7 +91,9 @@ def infer(
     from spikeweft.inference.settings import Inference
 
     folder = Path(recording.stem) if out_dir is None else out_dir
-    run_inference(Inference(recording=recording, folder=folder, **vars(options)), infer_by)
+    run_inference(
+        Inference(recording=recording, folder=folder, **vars(used), **vars(options)), infer_by
+    )
 
 
 def run_inference(inference: "Inference", infer_by: Callable | None = None) -> None:
@@ -104,7 +104,7 @@ def run_inference(inference: "Inference", infer_by: Callable | None = None) -> N
     with progress_display() as (on_progress, on_stage):
         result = (infer_by or infer)(inference, on_progress, on_stage)
     for warning in (*result.warnings, *notices(result)):
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {printable(warning)}", file=sys.stderr)
     if "circuit_kind" in result.metrics:
         print(result.metrics["circuit_kind"])
     _print_model(result)

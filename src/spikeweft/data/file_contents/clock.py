@@ -27,7 +27,7 @@ _RESTART_S, _OFTEN = 1.0, 0.05
 _BINNED_S = 1e-3
 """Spikes of one unit on coarser grids may share a time."""
 
-_REPEATED, _MOSTLY = 0.01, 0.5
+_REPEATED, _MOSTLY = 0.1, 0.5
 
 
 def check_clock(contents: FileContents) -> tuple[str, ...]:

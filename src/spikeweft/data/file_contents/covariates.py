@@ -34,39 +34,80 @@ class ReadCovariates(NamedTuple):
 def read_covariates(
     contents: FileContents, selection: Selection, epochs_s: Float[np.ndarray, "epoch 2"]
 ) -> ReadCovariates:
-    """The covariates wanted; time without samples of those asked for by name is left out.
+    """Covariates asked for by name, and all others of moderate length.
+
+    Time without samples of those asked for is left out.
 
     Raises
     ------
     InputError
         Where one is not in the file, or has no samples in these epochs.
     """
-    if selection.covariates is None:
-        return _all_of_moderate_length(contents, epochs_s)
     covariates, warnings = {}, []
     for name in selection.covariates:
         if name not in contents.series:
             raise InputError(
-                f"{contents.path} has no covariate {name!r}; choose from {listed(contents.series)}"
+                f"{contents.path} has no covariate {name!r}; it has: "
+                + (listed(contents.series) if contents.series else "none")
             )
-        series = contents.series[name]
-        covariates[name], said = covariate_of(name, series)
-        sampled = intersection(epochs_s, _sampled_time(series))
-        if len(sampled) == 0:
-            raise InputError(
-                f"the covariate {name!r} of {contents.path} has samples from "
-                f"{series.span_s[0]:.6g} to {series.span_s[1]:.6g} s, and the recording lasts from "
-                f"{epochs_s[0, 0]:.6g} to {epochs_s[-1, 1]:.6g} s: give both the same clock"
-            )
-        missing_s = _lasting(epochs_s) - _lasting(sampled)
-        if missing_s > _MISSING * _lasting(epochs_s):
-            warnings.append(
-                f"the covariate {name!r} has samples from {series.span_s[0]:.6g} to "
-                f"{series.span_s[1]:.6g} s only; the other {missing_s:.6g} s are left out"
-            )
-            epochs_s = sampled
+        epochs_s, said = _sampled_part(contents, name, epochs_s)
+        covariates[name], about_unit = covariate_of(name, contents.series[name])
+        warnings += [*said, *about_unit]
+    others = [name for name in contents.series if name not in covariates]
+    for name in others:
+        found, said = _if_moderate(name, contents.series[name], epochs_s)
+        covariates |= found
         warnings += said
     return ReadCovariates(covariates, epochs_s, tuple(warnings))
+
+
+def _sampled_part(
+    contents: FileContents, name: str, epochs_s: Float[np.ndarray, "before 2"]
+) -> tuple[Float[np.ndarray, "epoch 2"], list[str]]:
+    """The time for which a covariate that is needed has samples."""
+    span_s = contents.series[name].span_s
+    sampled = intersection(epochs_s, _sampled_time(contents.series[name]))
+    if len(sampled) == 0:
+        raise InputError(
+            f"the covariate {name!r} of {contents.path} has samples from {span_s[0]:.6g} to "
+            f"{span_s[1]:.6g} s, and the recording lasts from {epochs_s[0, 0]:.6g} to "
+            f"{epochs_s[-1, 1]:.6g} s: give both the same clock"
+        )
+    missing_s = _lasting(epochs_s) - _lasting(sampled)
+    if missing_s <= _MISSING * _lasting(epochs_s):
+        return epochs_s, []
+    return sampled, [
+        f"the covariate {name!r} has samples from {span_s[0]:.6g} to {span_s[1]:.6g} s only; the "
+        f"other {missing_s:.6g} s are left out"
+    ]
+
+
+def _if_moderate(
+    name: str, series: SampledSeries, epochs_s: Float[np.ndarray, "epoch 2"]
+) -> tuple[dict[str, Covariate], list[str]]:
+    """A covariate that nobody asked for, unless it is too long or from another time."""
+    if not is_moderate(series):
+        return {}, [
+            f"{name!r} has {series.n_samples:,} samples and is not read; ask for it by name if it "
+            "is a covariate"
+        ]
+    span = f"from {series.span_s[0]:.6g} to {series.span_s[1]:.6g} s"
+    sampled_s = _lasting(intersection(epochs_s, _sampled_time(series)))
+    if sampled_s == 0:
+        said = f"the covariate {name!r} is left out: it has samples {span}, at another time"
+        return {}, [said]
+    covariate, said = covariate_of(name, series)
+    if _lasting(epochs_s) - sampled_s > _MISSING * _lasting(epochs_s):
+        said += (
+            f"the covariate {name!r} has samples {span} only and keeps its last value outside; ask "
+            "for it by name to use that time alone",
+        )
+    return {name: covariate}, list(said)
+
+
+def is_moderate(series: SampledSeries) -> bool:
+    """Whether it is short enough to be read without being asked for."""
+    return series.n_samples <= _MOST_SAMPLES
 
 
 def covariate_of(name: str, series: SampledSeries) -> tuple[Covariate, tuple[str, ...]]:
@@ -91,35 +132,6 @@ def covariate_of(name: str, series: SampledSeries) -> tuple[Covariate, tuple[str
 
 def _called_angle(name: str, unit: str) -> bool:
     return unit.lower() in _RADIANS or any(word in name.lower() for word in _ANGLE_WORDS)
-
-
-def _all_of_moderate_length(
-    contents: FileContents, epochs_s: Float[np.ndarray, "epoch 2"]
-) -> ReadCovariates:
-    covariates, warnings = {}, []
-    for name, series in contents.series.items():
-        if series.n_samples > _MOST_SAMPLES:
-            warnings.append(
-                f"{name!r} has {series.n_samples:,} samples and is not read; ask for it by name if "
-                "it is a covariate"
-            )
-            continue
-        sampled = intersection(epochs_s, _sampled_time(series))
-        if len(sampled) == 0:
-            warnings.append(
-                f"the covariate {name!r} is left out: it has samples from {series.span_s[0]:.6g} "
-                f"to {series.span_s[1]:.6g} s, where nothing was recorded"
-            )
-            continue
-        if _lasting(epochs_s) - _lasting(sampled) > _MISSING * _lasting(epochs_s):
-            warnings.append(
-                f"the covariate {name!r} has samples from {series.span_s[0]:.6g} to "
-                f"{series.span_s[1]:.6g} s only and keeps its last value outside; ask for it by "
-                "name to use that time alone"
-            )
-        covariates[name], said = covariate_of(name, series)
-        warnings += said
-    return ReadCovariates(covariates, epochs_s, tuple(warnings))
 
 
 def _sampled_time(series: SampledSeries) -> Float[np.ndarray, "epoch 2"]:

@@ -35,7 +35,8 @@ class Selection:
     units_table
         Name of the table of units, where a file has several.
     covariates
-        Names of the variables to read; those of moderate length where not given.
+        Names of the variables that are needed: the time without samples of theirs is left out.
+        Others are read where they are of moderate length.
     """
 
     epochs: str | None = None
@@ -43,7 +44,11 @@ class Selection:
     exclude: Sequence[str] = ()
     min_rate_hz: float = 0.0
     units_table: str | None = None
-    covariates: Sequence[str] | None = None
+    covariates: Sequence[str] = ()
+
+
+USUAL = Selection()
+"""What is used where nothing is asked for."""
 
 
 def units_frame(contents: FileContents) -> "pd.DataFrame":

@@ -40,7 +40,7 @@ def load(
     exclude: Sequence[str] = (),
     min_rate_hz: float = 0.0,
     units_table: str | None = None,
-    covariates: Sequence[str] | None = None,
+    covariates: Sequence[str] = (),
 ) -> LoadedRecording:
     """Read a recording from an NWB file, a saved pynapple `TsGroup`, or arrays in an `.npz`.
 
@@ -63,8 +63,8 @@ def load(
     units_table
         Name of the table of units, where a file has several.
     covariates
-        Names of the variables to read; the time without samples of theirs is left out. All of
-        moderate length are read where none are named.
+        Names of the variables that are needed: the time without samples of theirs is left out.
+        Others are read where they are of moderate length.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from spikeweft.data.file_contents.chosen_recording import chosen_recording, with_warnings_shown
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
-from spikeweft.data.file_contents.selection import Selection
+from spikeweft.data.file_contents.selection import USUAL
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError, needs_extra
@@ -43,7 +43,7 @@ def from_neo(spikes: "neo.Block | neo.Segment | Sequence[neo.SpikeTrain]") -> Re
         Where Neo is not installed, the object is another or holds no spikes, the neurons of a
         segment were never observed together, or segments overlap or are of other neurons.
     """
-    loaded = chosen_recording(neo_contents(spikes, Path("the Neo object")), Selection())
+    loaded = chosen_recording(neo_contents(spikes, Path("the Neo object")), USUAL)
     return with_warnings_shown(loaded)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from spikeweft.data.file_contents.chosen_recording import chosen_recording, with_warnings_shown
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch, SampledSeries
-from spikeweft.data.file_contents.selection import Selection
+from spikeweft.data.file_contents.selection import USUAL
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 
@@ -56,7 +56,7 @@ def from_pynapple(
             np.asarray(spikes["angle_rad"], dtype=float) if "angle_rad" in known else None
         ),
     )
-    return with_warnings_shown(chosen_recording(contents, Selection()))
+    return with_warnings_shown(chosen_recording(contents, USUAL))
 
 
 def _series(name: str, sampled: Any) -> dict[str, SampledSeries]:

@@ -1,0 +1,108 @@
+"""What is in a file, as tables to print: its units, its epochs, its variables."""
+
+import shlex
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from spikeweft.check.findings import counted, listed
+from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
+from spikeweft.data.file_contents.covariates import is_moderate
+from spikeweft.data.file_contents.selection import units_frame
+
+_MOST_ROWS = 40
+
+
+class Listing(NamedTuple):
+    """A table of one kind of thing.
+
+    Attributes
+    ----------
+    title
+        What there is, and how many.
+    header, rows
+        Cells as text.
+    """
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def listings(contents: FileContents) -> list[Listing]:
+    """The units, the epochs and the variables of a file."""
+    return [_units(contents), _epochs(contents), _variables(contents)]
+
+
+def example_command(contents: FileContents) -> str:
+    """A command line that would use some of what there is."""
+    words = ["spikeweft", "infer", str(contents.path)]
+    labels = sorted(
+        {label for rows in contents.epochs.values() for row in rows for label in row[2]}
+    )
+    if labels:
+        words += ["--epochs", labels[0]]
+    texts = {
+        name: values
+        for name, values in contents.unit_columns.items()
+        if all(isinstance(value, str) for value in values) and len(set(values)) > 1
+    }
+    for name, values in list(texts.items())[:1]:
+        key = name if name.isidentifier() else f"`{name}`"
+        words += ["--units", f"{key} == {max(set(values), key=list(values).count)!r}"]
+    covariates = [name for name, series in contents.series.items() if is_moderate(series)]
+    if covariates:
+        words += ["--covariates", covariates[0]]
+    return shlex.join(words)
+
+
+def _units(contents: FileContents) -> Listing:
+    frame = units_frame(contents)
+    shown = frame.head(_MOST_ROWS)
+    rows = [[_cell(value) for value in row] for row in shown.itertuples(index=False)]
+    return Listing(
+        counted(len(frame), "unit") + _more(len(frame)), [str(name) for name in frame.columns], rows
+    )
+
+
+def _epochs(contents: FileContents) -> Listing:
+    rows = [
+        [
+            name + (" (used unless others are named)" if name == contents.usual_epochs else ""),
+            f"{len(epochs):,}",
+            f"{min(epoch.start_s for epoch in epochs):.6g}",
+            f"{max(epoch.stop_s for epoch in epochs):.6g}",
+            listed(_labels(epochs)),
+        ]
+        for name, epochs in contents.epochs.items()
+        if epochs
+    ]
+    if len(contents.invalid_s):
+        start, stop = contents.invalid_s[:, 0].min(), contents.invalid_s[:, 1].max()
+        n_rows = f"{len(contents.invalid_s):,}"
+        rows.append(["invalid times (never used)", n_rows, f"{start:.6g}", f"{stop:.6g}", ""])
+    header = ["table", "epochs", "from (s)", "to (s)", "names for --epochs"]
+    return Listing(counted(len(rows), "table") + " of epochs", header, rows)
+
+
+def _labels(epochs: Iterable[LabelledEpoch]) -> list[str]:
+    return sorted({label for epoch in epochs for label in epoch.labels})
+
+
+def _variables(contents: FileContents) -> Listing:
+    rows = []
+    for name, series in list(contents.series.items())[:_MOST_ROWS]:
+        first_s, last_s = series.span_s
+        rate_hz = (series.n_samples - 1) / (last_s - first_s) if last_s > first_s else 0.0
+        row = [name, series.unit, f"{series.n_samples:,}", f"{rate_hz:.4g}"]
+        rows.append([*row, f"{first_s:.6g}", f"{last_s:.6g}"])
+    header = ["name for --covariates", "unit", "samples", "per second", "from (s)", "to (s)"]
+    n_variables = len(contents.series)
+    return Listing(counted(n_variables, "variable") + _more(n_variables), header, rows)
+
+
+def _more(number: int) -> str:
+    return f", the first {_MOST_ROWS}" if number > _MOST_ROWS else ""
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
