@@ -1,5 +1,6 @@
 """Connections in NWB files; `pynwb.validate` and the reader of recordings judge them."""
 
+import resource
 import warnings
 
 import h5py
@@ -120,6 +121,13 @@ def test_a_file_of_other_units_is_refused(circuit, write_nwb_file, tmp_path):
     assert not (tmp_path / "out.nwb").exists()
 
 
+def test_a_file_named_like_an_unfinished_one_is_not_taken_for_it(circuit, nwb_file, tmp_path):
+    source = nwb_file.rename(tmp_path / "out.nwb.tmp")
+    with pytest.raises(InputError, match="rename it"):
+        write_nwb(tmp_path / "out.nwb", circuit, Choice(), source, force=True)
+    assert list(tmp_path.iterdir()) == [source]
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 an archive", b"\x89HDF\r\n\x1a\n cut"])
 def test_what_is_no_nwb_file_is_refused(circuit, tmp_path, content):
     (tmp_path / "no.nwb").write_bytes(content)
@@ -177,4 +185,17 @@ def test_an_error_on_the_way_leaves_nothing_behind(circuit, nwb_file, tmp_path, 
     with pytest.raises(InputError, match=r"cannot be written into.*No space left"):
         write_nwb(nwb_file, circuit, Choice(), nwb_file, force=True)
     assert nwb_file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [nwb_file]
+
+
+@pytest.mark.parametrize("room_bytes", [-1000, 1000])
+def test_where_there_is_no_room_nothing_is_left_behind(circuit, nwb_file, tmp_path, room_bytes):
+    """Whether for the copy or for the table: the HDF5 library would crash there."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (nwb_file.stat().st_size + room_bytes, usual[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot be written into .*out\.nwb.*too large"):
+            write_nwb(tmp_path / "out.nwb", circuit, Choice(), nwb_file, force=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
     assert list(tmp_path.iterdir()) == [nwb_file]

@@ -1,6 +1,7 @@
 """Connections as a table in a copy of an NWB file, beside the units that they connect."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _MODULE = "connectivity"
 
 _TABLE = "connections"
+
+_ROOM_BYTES = 4 * 2**20
+"""More than the parts of an NWB file and its schema take that a table needs beside its numbers."""
 
 _ABOUT_COLUMNS = {
     "pre": "id of the unit that sends",
@@ -58,10 +62,12 @@ def write_nwb(
     _check_finds_neighbours(path, source)
     for name in ("pre", "post"):
         connections[name] = np.array([unit_ids[unit] for unit in connections[name]], dtype=int)
-    with replacing(path) as unfinished:
+    with replacing(path) as unfinished, _extending(source, path):
         copyfile(source, unfinished)
-        with _extending(source, path):
-            _add(unfinished, _table(connections, circuit, choice))
+        _check_can_grow(
+            unfinished, _ROOM_BYTES + 2 * int(connections.memory_usage(deep=True).sum())
+        )
+        _add(unfinished, _table(connections, circuit, choice))
     return len(connections)
 
 
@@ -72,6 +78,8 @@ def _checked_unit_ids(source: Path, neuron_ids: tuple[str, ...], *, force: bool)
 
     if not source.is_file():
         raise InputError(f"there is no file {source}; check the path to the NWB file")
+    if source.suffix == ".tmp":  # what is written is called so, and removed where that fails
+        raise InputError(f"{source} is named like an unfinished file; rename it if it is whole")
     if not h5py.is_hdf5(source):
         raise InputError(f"{source} is not an NWB file; give one to copy by --into")
     check_survivable(source)
@@ -152,6 +160,14 @@ def _extending(source: Path, path: Path) -> Iterator[None]:
             f"the connections cannot be written into {path}, a copy of {source} ({reason}); check "
             "the free space and that pynwb.validate finds no fault with the NWB file"
         ) from error
+
+
+def _check_can_grow(unfinished: Path, n_bytes: int) -> None:
+    """Take that much room and give it back; on a full disk the HDF5 library itself would crash."""
+    size = unfinished.stat().st_size
+    with unfinished.open("ab") as file:
+        file.write(bytes(n_bytes))
+    os.truncate(unfinished, size)
 
 
 def _add(unfinished: Path, table: "DynamicTable") -> None:
