@@ -219,3 +219,57 @@ def test_edges_and_nodes_of_the_graph_carry_what_is_known():
 
 def test_without_types_every_cell_is_unknown():
     assert Connectivity(weights=np.zeros((3, 3))).cell_type == ("unknown",) * 3
+
+
+# ---- pandas
+
+
+def test_a_row_of_the_table_is_a_connection_from_pre_to_post():
+    table = three_neurons().to_pandas()
+    assert list(table.columns) == ["pre", "post", "weight", "standard_error"]
+    assert table.to_numpy().tolist() == [["a", "b", 1.5, 0.1], ["a", "c", 0.5, 0.1]]
+
+
+@pytest.mark.parametrize("choice", [{"threshold": 0.5}, {"informed_only": False}])
+def test_the_table_has_the_connections_of_the_sparse_matrix(choice):
+    circuit = three_neurons()
+    weights = circuit.to_pandas(**choice).set_index(["post", "pre"])["weight"]
+    sparse = circuit.to_sparse(**choice).tocoo()
+    names = np.array(circuit.neuron_ids)
+    pairs = zip(names[sparse.row], names[sparse.col], strict=True)
+    assert weights.to_dict() == dict(zip(pairs, sparse.data, strict=True))
+
+
+def test_evidence_latency_and_cell_types_are_columns_where_they_are_known():
+    table = inferred().to_pandas().set_index(["pre", "post"])
+    assert "standard_error" not in table
+    assert table.loc[("b", "a"), "probability"] == 0.99
+    assert table.loc[("b", "a"), "latency_s"] == 0.003
+    assert np.isnan(table.loc[("a", "b"), "latency_s"])
+    assert list(table["pre_cell_type"]) == ["excitatory", "unknown"]
+    assert list(table["post_cell_type"]) == ["unknown", "excitatory"]
+
+
+@pytest.mark.parametrize(("least", "kept"), [(0.0, 2), (0.2, 2), (0.21, 1), (0.99, 1), (1.0, 0)])
+def test_improbable_connections_can_be_left_out(least, kept):
+    circuit = inferred()
+    assert circuit.to_sparse(min_probability=least).nnz == kept
+    assert len(circuit.to_pandas(min_probability=least)) == kept
+    assert circuit.to_networkx(min_probability=least).number_of_edges() == kept
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, float("nan")])
+def test_a_least_probability_that_is_none_is_refused(least):
+    with pytest.raises(InputError, match=f"minimum probability is {least:g}"):
+        inferred().to_pandas(min_probability=least)
+
+
+def test_a_circuit_without_probabilities_is_not_asked_for_probable_connections():
+    with pytest.raises(InputError, match="has no probabilities"):
+        three_neurons().to_sparse(min_probability=0.5)
+
+
+def test_neurons_of_one_name_are_no_rows():
+    twins = Connectivity(weights=np.ones((3, 3)), neuron_ids=("a", "b", "b"))
+    with pytest.raises(InputError, match="two neurons are named 'b'"):
+        twins.to_pandas()

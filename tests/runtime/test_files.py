@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from spikeweft.errors import InputError
-from spikeweft.runtime.files import only_writer, write_whole
+from spikeweft.runtime.files import check_new_file, only_writer, replacing, write_whole
 
 
 def test_a_file_is_replaced_whole_and_as_readable_as_others(tmp_path):
@@ -83,3 +83,31 @@ def test_where_there_are_no_locks_work_goes_on_unguarded(tmp_path, monkeypatch):
     with only_writer(tmp_path / "lock", "busy"), only_writer(tmp_path / "lock", "busy"):
         pass
     assert not (tmp_path / "lock").exists()
+
+
+@pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
+def test_whatever_interrupts_a_replacement_leaves_the_old_file_alone(tmp_path, interruption):
+    path = tmp_path / "recording.nwb"
+    path.write_bytes(b"old")
+
+    def interrupted():
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(b"half of the n")
+            raise interruption
+
+    with pytest.raises(interruption):
+        interrupted()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_file_goes_where_nothing_is_in_the_way(tmp_path):
+    path = tmp_path / "table.csv"
+    check_new_file(path, force=False)
+    path.write_bytes(b"old")
+    check_new_file(path, force=True)
+    with pytest.raises(InputError, match="exists already"):
+        check_new_file(path, force=False)
+    for place in (tmp_path, tmp_path / "none" / "table.csv"):
+        with pytest.raises(InputError, match="give a file in a folder that exists"):
+            check_new_file(place, force=True)

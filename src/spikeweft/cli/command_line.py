@@ -11,6 +11,7 @@ from spikeweft.cli.commands import (  # noqa: F401 - each registers its command
     benchmark,
     check,
     demo,
+    export,
     heading,
     infer,
     report,

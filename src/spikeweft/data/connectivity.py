@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from jaxtyping import Bool, Float
 from scipy.sparse import csr_array
@@ -165,26 +166,57 @@ class Connectivity:
             metadata={str(key): _plain(value) for key, value in data.attrs.items()},
         )
 
-    def to_sparse(self, *, threshold: float = 0.0, informed_only: bool = True) -> csr_array:
+    def to_sparse(
+        self, *, threshold: float = 0.0, min_probability: float = 0.0, informed_only: bool = True
+    ) -> csr_array:
         """The stronger weights as SciPy's sparse array, `[post, pre]` like `weights`.
 
         Parameters
         ----------
         threshold
             Weights whose size is not above it are left out, like the diagonal, and read as 0.
+        min_probability
+            Connections less probable than this are left out too.
         informed_only
             Whether weights that the data do not inform are left out too; nothing would mark them.
 
         Raises
         ------
         InputError
-            Where the threshold is negative or no number.
+            Where the threshold is negative or no number, the probability is none, or a probability
+            is asked of a circuit that has none.
         """
-        post, pre = np.nonzero(self._kept(threshold, informed_only))
+        post, pre = np.nonzero(self._kept(threshold, min_probability, informed_only))
         return csr_array((self.weights[post, pre], (post, pre)), shape=self.weights.shape)
 
+    def to_pandas(
+        self, *, threshold: float = 0.0, min_probability: float = 0.0, informed_only: bool = True
+    ) -> pd.DataFrame:
+        """A table of connections: one row per pair that `to_sparse` keeps with these arguments.
+
+        Columns are `pre`, `post` (names of the neurons) and `weight`, and where they are known
+        `standard_error`, `probability`, `latency_s` and `latency_sd_s` (seconds), and
+        `pre_cell_type` and `post_cell_type`, as in `cell_type`. What the circuit does not know has
+        no column; what it does not know of one pair is NaN.
+
+        Raises
+        ------
+        InputError
+            Where two neurons have one name, and as in `to_sparse`.
+        """
+        self._check_names_differ()
+        post, pre = np.nonzero(self._kept(threshold, min_probability, informed_only))
+        names = np.array(self.neuron_ids, dtype=object)
+        columns = {"pre": names[pre], "post": names[post], "weight": self.weights[post, pre]}
+        for name, values in self._known(_OF_PAIRS).items():
+            columns[name] = values[post, pre]
+        if self.excitatory_probability is not None:
+            types = np.array(self.cell_type, dtype=object)
+            columns |= {"pre_cell_type": types[pre], "post_cell_type": types[post]}
+        return pd.DataFrame(columns)
+
     def to_networkx(
-        self, *, threshold: float = 0.0, informed_only: bool = True
+        self, *, threshold: float = 0.0, min_probability: float = 0.0, informed_only: bool = True
     ) -> "networkx.DiGraph":
         """The circuit as a directed graph for NetworkX, an edge from `pre` to `post` per weight.
 
@@ -196,32 +228,53 @@ class Connectivity:
         Raises
         ------
         InputError
-            Where NetworkX is not installed, two neurons have one name, or the threshold is negative
-            or no number.
+            Where NetworkX is not installed or two neurons have one name, and as in `to_sparse`.
         """
         with needs_extra("networkx"):
             import networkx as nx
-        if len(set(self.neuron_ids)) < self.n_neurons:
-            twice = next(name for name in self.neuron_ids if self.neuron_ids.count(name) > 1)
-            raise InputError(
-                f"two neurons are named {twice!r} and would be one node; give each its own name"
-            )
+        self._check_names_differ()
+        kept = self._kept(threshold, min_probability, informed_only)
         graph = nx.DiGraph()
         graph.graph.update(self.metadata)
         graph.add_nodes_from((name, self._of_neuron(i)) for i, name in enumerate(self.neuron_ids))
         graph.add_edges_from(
             (self.neuron_ids[pre], self.neuron_ids[post], self._of_pair(post, pre))
-            for post, pre in np.argwhere(self._kept(threshold, informed_only)).tolist()
+            for post, pre in np.argwhere(kept).tolist()
         )
         return graph
 
-    def _kept(self, threshold: float, informed_only: bool) -> Bool[np.ndarray, "post pre"]:
+    def _check_names_differ(self) -> None:
+        if len(set(self.neuron_ids)) < self.n_neurons:
+            twice = next(name for name in self.neuron_ids if self.neuron_ids.count(name) > 1)
+            raise InputError(
+                f"two neurons are named {twice!r} and could not be told apart; give each its own "
+                "name"
+            )
+
+    def _kept(
+        self, threshold: float, min_probability: float, informed_only: bool
+    ) -> Bool[np.ndarray, "post pre"]:
         if not threshold >= 0:
             raise InputError(
                 f"the threshold is {threshold:g}; give the size of a weight, 0 or more"
             )
         pairs = self.informed if informed_only else self.off_diagonal
-        return pairs & (np.abs(self.weights) > threshold)
+        strong = pairs & (np.abs(self.weights) > threshold)
+        return strong & self._probable(min_probability)
+
+    def _probable(self, min_probability: float) -> Bool[np.ndarray, "post pre"]:
+        if not 0 <= min_probability <= 1:
+            raise InputError(
+                f"the minimum probability is {min_probability:g}; give a number from 0 to 1"
+            )
+        if min_probability == 0:
+            return np.ones(self.weights.shape, dtype=bool)
+        if self.probability is None:
+            raise InputError(
+                f"this circuit has no probabilities of connections, so none is above "
+                f"{min_probability:g}; choose by a threshold on the weights instead"
+            )
+        return self.probability >= min_probability
 
     def _of_neuron(self, neuron: int) -> dict[str, Any]:
         return {name: float(values[neuron]) for name, values in self._known(_OF_NEURONS).items()}

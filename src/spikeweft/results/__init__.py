@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "correlograms": ["Correlogram", "Correlograms"],
+        "export.by_ending": ["Exported", "export_circuit"],
         "result": ["Result", "read_result", "write_result"],
     },
 )

@@ -34,24 +34,51 @@ def written_to(place: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def writing_whole(path: Path) -> Iterator[BinaryIO]:
-    """Write beside, then rename: readers find the old file or the new one, never a part.
+def check_new_file(path: Path, *, force: bool) -> None:
+    """Refuse to write where something is that is not to be replaced, or where there is no folder.
 
     Raises
     ------
     InputError
-        Where the file system refuses; the unfinished file is removed, which frees a full disk.
+        Where the path is a folder's or in none, or the file exists and `force` is not set.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise InputError(f"{path} cannot be written to; give a file in a folder that exists")
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already; choose another name or use --force")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside to write to, which becomes the file at the end: readers never find a part.
+
+    Raises
+    ------
+    InputError
+        Where the file system refuses. After this or any other error what was written is removed,
+        which frees a full disk, and an older file stays as it was.
     """
     unfinished = path.with_name(path.name + ".tmp")
     with written_to(path):
         try:
-            with unfinished.open("wb") as file:
-                yield file
+            yield unfinished
             os.replace(unfinished, path)
-        except OSError:
+        except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """As `replacing`, for those who write to an open file.
+
+    Raises
+    ------
+    InputError
+        Where the file system refuses.
+    """
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        yield file
 
 
 def write_whole(path: Path, content: bytes) -> None:

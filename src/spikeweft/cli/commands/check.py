@@ -9,7 +9,6 @@ from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import ALL_USED, Minutes, UsedOptions
-from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
     from spikeweft.check.findings import Checkup
@@ -50,13 +49,14 @@ def check(
     force
         Overwrite files that exist.
     """
+    from spikeweft.runtime.files import check_new_file, write_whole
+
     outputs = [path for path in (json_file, html_file) if path is not None]
     for path in outputs:
-        _check_new(path, force=force)
+        check_new_file(path, force=force)
     from spikeweft.check.checkup import check_file
     from spikeweft.check.page import build_page
     from spikeweft.data.file_contents.selection import Selection
-    from spikeweft.runtime.files import write_whole
 
     checkup = check_file(recording, Selection(**vars(used)), minutes=minutes, on_stage=_print_stage)
     _print(checkup)
@@ -66,13 +66,6 @@ def check(
         write_whole(html_file, build_page(checkup).encode())
     for path in outputs:
         print(f"written: {path}")
-
-
-def _check_new(path: Path, *, force: bool) -> None:
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise InputError(f"{path} cannot be written to; give a file in a folder that exists")
-    if path.exists() and not force:
-        raise InputError(f"{path} exists already; choose another name or use --force")
 
 
 def _print_stage(stage: str) -> None:
