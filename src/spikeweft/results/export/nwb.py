@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.readers.assemble import listed, unreadable
-from spikeweft.data.readers.nwb import check_survivable
+from spikeweft.data.file_contents.sentences import listed
+from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.nwb_files.hdf5 import check_survivable
 from spikeweft.errors import InputError
 from spikeweft.results.export.choice import Choice
 from spikeweft.runtime.files import replacing
