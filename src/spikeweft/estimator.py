@@ -15,23 +15,35 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.readers.given_objects import takes_recordings
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.prediction import PredictionScore, bits_per_spike
 from spikeweft.runtime.training_loop import Progress
 
+_OF_RECORDINGS = ("fit", "evaluate", "log_likelihood", "predict")
+
 
 class CircuitEstimator(BaseEstimator, ABC):
     """An estimator of connectivity.
 
-    Settings are arguments of `__init__`; results end in an underscore. After `fit`:
+    Settings are arguments of `__init__`; results end in an underscore. Where a recording is wanted,
+    a pynapple `TsGroup`, Neo's spike trains or a mapping from names to spike times will do. After
+    `fit`:
 
     connectivity_
         The inferred circuit.
     """
 
     connectivity_: Connectivity
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """Let the methods that a subclass defines take other libraries' recordings."""
+        super().__init_subclass__(**named)
+        for name in _OF_RECORDINGS:
+            if name in cls.__dict__:
+                setattr(cls, name, takes_recordings(cls.__dict__[name]))
 
     @abstractmethod
     def fit(self, X: Recording, y: None = None) -> Self:

@@ -75,12 +75,8 @@ def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None
     found += [gaps(recording), unmarked_gaps(recording), time_resolution(recording)]
     quick = pilot(recording, np.random.default_rng(_SEED), on_stage)
     on_stage("looking ahead")
-    found += [
-        spikes_per_weight(recording),
-        expected_error(recording, quick),
-        cost(recording, quick),
-    ]
-    return found
+    found += [spikes_per_weight(recording), expected_error(recording, quick)]
+    return found if quick is None else [*found, cost(recording, quick)]
 
 
 def unseen(recording: Recording) -> Finding:

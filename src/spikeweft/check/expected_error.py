@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
-from spikeweft.check.findings import Finding, Severity, lasting
+from spikeweft.check.findings import Finding, Severity, lasting, percent
 from spikeweft.circuit_gnn.estimator import neurons_that_fire
 from spikeweft.circuit_gnn.fitting.circuit_fit import advance
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate
@@ -30,7 +30,6 @@ from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts
 from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
-from spikeweft.errors import InputError
 
 TARGETS = (0.1, 0.05)
 """Values of Δ for which the minutes needed are reported."""
@@ -39,6 +38,9 @@ LARGEST_PILOT = 150
 """Neurons of the quick fit; of more, so many are drawn."""
 
 _SPIKES_PER_NEURON = 2000
+
+_FEWEST_PER_WEIGHT = 3.0
+"""With fewer spikes for each weight, the curvature at the quick fit is that of its own mistakes."""
 
 _TIMED_STEPS = 3
 
@@ -106,21 +108,17 @@ class Pilot:
         return high
 
 
-def pilot(recording: Recording, rng: np.random.Generator, on_stage: Callable[[str], None]) -> Pilot:
+def pilot(
+    recording: Recording, rng: np.random.Generator, on_stage: Callable[[str], None]
+) -> Pilot | None:
     """Fit free weights quickly, to at most `_SPIKES_PER_NEURON` spikes of each neuron.
 
-    Raises
-    ------
-    InputError
-        Where the first minutes hold too little to fit and to choose by.
+    None where the first minutes hold too little to fit and to choose by.
     """
     part = _first_minutes(_fewer_neurons(recording, rng))
     training, held_out = split(part, VALIDATION_FRACTION)
     if not all(_has_spikes(p) for p in (training, held_out)):
-        raise InputError(
-            f"the first {part.duration_s:.3g} s hold no spike beyond the history window of "
-            f"{HISTORY_WINDOW_S:g} s that starts each epoch; use a longer recording"
-        )
+        return None
     fires = neurons_that_fire(training, HISTORY_WINDOW_S)
     problem = Problem(training.select(fires), held_out.select(fires), _settings())
     with threadpool_limits(1):
@@ -137,8 +135,15 @@ def pilot(recording: Recording, rng: np.random.Generator, on_stage: Callable[[st
     )
 
 
-def expected_error(recording: Recording, quick: Pilot) -> Finding:
+def expected_error(recording: Recording, quick: Pilot | None) -> Finding:
     """Expected Δ of free weights from this recording, and the minutes that smaller ones need."""
+    if quick is None or n_spikes_per_weight(recording) < _FEWEST_PER_WEIGHT:
+        return Finding(
+            topic="expected error",
+            severity=Severity.WARNING,
+            summary="There are too few spikes to foretell an error.",
+            remedy="Record for longer, or infer fewer neurons.",
+        )
     spikes = len(recording.spike_times_s) * quick.n_neurons / recording.n_neurons
     per_minute = 60.0 * spikes / recording.duration_s
     delta = quick.delta(FITTED_FRACTION * spikes)
@@ -155,7 +160,7 @@ def expected_error(recording: Recording, quick: Pilot) -> Finding:
     )
     if identifiable < 0.995:
         summary += (
-            f" Of {100 * (1 - identifiable):.2g} % of pairs the spikes will say less than what is "
+            f" Of {percent(1 - identifiable)} of pairs the spikes will say less than what is "
             "assumed beforehand; the result marks them."
         )
     if quick.n_neurons < recording.n_neurons:
@@ -183,10 +188,14 @@ def expected_error(recording: Recording, quick: Pilot) -> Finding:
     )
 
 
+def n_spikes_per_weight(recording: Recording) -> float:
+    """Spikes for each ordered pair of neurons."""
+    return len(recording.spike_times_s) / (recording.n_neurons * (recording.n_neurons - 1))
+
+
 def spikes_per_weight(recording: Recording) -> Finding:
     """Spikes per weight."""
-    n = recording.n_neurons
-    per_weight = len(recording.spike_times_s) / (n * (n - 1))
+    n, per_weight = recording.n_neurons, n_spikes_per_weight(recording)
     severity = Severity.FINE if per_weight >= 10 else Severity.NOTE
     if per_weight < 1:
         severity = Severity.WARNING

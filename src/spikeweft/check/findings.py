@@ -92,6 +92,13 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
+def percent(share: float) -> str:
+    """A share with two digits, and never 100 % of less than all."""
+    if share >= 0.995:
+        return "100 %" if share == 1 else "over 99 %"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+
+
 def lasting(seconds: float) -> str:
     """A duration in the unit in which it is easily read, with two or three digits."""
     if not math.isfinite(seconds):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spikeweft.check.findings import Finding, Severity, counted, lasting
+from spikeweft.check.findings import Finding, Severity, counted, lasting, percent
 from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -29,7 +29,7 @@ def gaps(recording: Recording) -> Finding:
             f"{lasting(recording.duration_s)} in {len(length_s)} stretches, median "
             f"{lasting(float(np.median(length_s)))}, with {counted(len(gap_s), 'gap')}, the "
             f"longest {lasting(gap_s.max())}. No spike history is carried across a gap, so "
-            f"{100 * lost:.2g} % of the time is not scored."
+            f"{percent(lost)} of the time is not scored."
         )
     severity = Severity.FINE if lost < 0.02 else Severity.NOTE
     if lost > 0.1:
@@ -104,7 +104,7 @@ def time_resolution(recording: Recording) -> Finding:
     return Finding(
         topic="time resolution",
         severity=severity,
-        summary=f"Spike times lie on a grid of {1e3 * resolution_s:g} ms. {100 * shared:.2g} % of "
+        summary=f"Spike times lie on a grid of {1e3 * resolution_s:g} ms. {percent(shared)} of "
         "spikes coincide with a spike of another neuron; which came first is not known.",
         remedy=f"Take finer spike times, if there are any: a connection that acts within "
         f"{1e3 * resolution_s:g} ms cannot be seen, and time constants below it are not tried."

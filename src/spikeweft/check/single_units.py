@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import kruskal, poisson
 
-from spikeweft.check.findings import Finding, Severity, counted, listed
+from spikeweft.check.findings import Finding, Severity, counted, listed, percent
 from spikeweft.data.holdout import TEST_FRACTION
 from spikeweft.data.recording import Recording
 
@@ -119,7 +119,7 @@ def refractory_period(recording: Recording) -> Finding:
     return Finding(
         topic=topic,
         severity=severity,
-        summary=f"{100 * share:.2g} % of inter-spike intervals are below {limit}."
+        summary=f"{percent(share)} of inter-spike intervals are below {limit}."
         + _say_foreign(recording, named, foreign),
         remedy="Look at these units' sorting: spikes of several neurons under one name make "
         "weights that belong to nobody. (Simulated neurons may simply have no refractory time.)"

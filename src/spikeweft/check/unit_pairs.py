@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import binom
+from scipy.stats import binom, poisson
 
-from spikeweft.check.findings import Finding, Severity, counted, listed
+from spikeweft.check.findings import Finding, Severity, counted, listed, percent
 from spikeweft.data.recording import Recording
 from spikeweft.data.spike_pairs import count_pairs
 
@@ -159,7 +159,7 @@ def bursts(recording: Recording) -> Finding:
     return Finding(
         topic="population bursts",
         severity=severity,
-        summary=f"{100 * share:.2g} % of spikes fall into {1e3 * bin_s:g} ms bins that hold far "
+        summary=f"{percent(share)} of spikes fall into {1e3 * bin_s:g} ms bins that hold far "
         f"more spikes (by {_BURST_DEVIATIONS:g} standard deviations) than independent neurons "
         f"would fire; the number of spikes per bin has {ratio:.2f} times their variance.",
         remedy="Look at these moments: movement artefacts should be cut out, and states with and "
@@ -182,8 +182,16 @@ def _bursts(recording: Recording, bin_s: float) -> tuple[float, float]:
     population = np.unique(bins, return_counts=True)[1]
     mean = len(bins) / n_bins
     variance = float(np.sum(population.astype(float) ** 2)) / n_bins - mean**2
-    is_burst = population > mean + _BURST_DEVIATIONS * np.sqrt(max(independent, 1e-12))
+    by_chance = max(
+        mean + _BURST_DEVIATIONS * np.sqrt(max(independent, 1e-12)), _rare(mean, n_bins)
+    )
+    is_burst = population > by_chance
     return float(population[is_burst].sum() / len(bins)), variance / max(independent, 1e-12)
+
+
+def _rare(mean: float, n_bins: int) -> float:
+    """Spikes that no bin holds by chance, of few spikes too, where deviations tell nothing."""
+    return float(poisson.isf(FALSE_ALARM / n_bins, mean))
 
 
 def _pairs(

@@ -1,6 +1,6 @@
 """Connectivity: who drives whom. A simulation's truth and an inferred answer share this type."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -125,6 +125,28 @@ class Connectivity:
             **{name: values[pairs] for name, values in self._known(_OF_PAIRS).items()},
             **{name: values[chosen] for name, values in self._known(_OF_NEURONS).items()},
         )
+
+    def of_neurons(self, neuron_ids: Sequence[str]) -> Self:
+        """The circuit of neurons with these names, in this order.
+
+        A circuit whose neurons are only numbered has no names, and is taken as it is.
+
+        Raises
+        ------
+        InputError
+            Where one of the neurons is not in it.
+        """
+        if self.neuron_ids == tuple(str(number) for number in range(self.n_neurons)):
+            return self
+        row = {name: number for number, name in enumerate(self.neuron_ids)}
+        unknown = [name for name in neuron_ids if name not in row]
+        if unknown:
+            raise InputError(
+                f"{len(unknown)} of {len(neuron_ids)} neurons, the first of them {unknown[0]!r}, "
+                f"are not in the other circuit, whose first is {self.neuron_ids[0]!r}; give a "
+                "circuit of the same neurons"
+            )
+        return self.select(np.array([row[name] for name in neuron_ids], dtype=np.int64))
 
     def _known(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Those of these optional arrays that are there."""

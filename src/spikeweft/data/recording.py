@@ -121,6 +121,39 @@ class Recording:
             preferred_angle_rad=preferred_angle_rad,
         )
 
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Int[np.ndarray, "time neuron"],
+        bin_s: float,
+        *,
+        neuron_ids: tuple[str, ...] = (),
+    ) -> Self:
+        """Recording from counts in bins of `bin_s` seconds; spikes of one bin have no order.
+
+        Raises
+        ------
+        InputError
+            Where counts are negative or not whole, there are none, or the bin is not positive.
+        """
+        numbers = np.asarray(counts)
+        if numbers.ndim != 2 or not np.all(np.isfinite(numbers) & (numbers >= 0)):
+            raise InputError("counts must be whole numbers from 0 on, as an array [time, neuron]")
+        if not np.array_equal(numbers, np.rint(numbers)):
+            raise InputError("counts must be whole numbers; give counts of spikes, not rates")
+        if not 0 < bin_s < np.inf:
+            raise InputError(f"bins of {bin_s:g} s cannot be used; give a positive width")
+        bins, neurons = np.nonzero(numbers)
+        each = numbers[bins, neurons].astype(np.int64)
+        return cls.from_arrays(
+            np.repeat((bins + 0.5) * bin_s, each),
+            np.repeat(neurons, each),
+            n_neurons=numbers.shape[1],
+            epochs_s=np.array([[0.0, len(numbers) * bin_s]]),
+            time_resolution_s=bin_s,
+            neuron_ids=neuron_ids,
+        )
+
     @property
     def n_spikes(self) -> Int[np.ndarray, " neuron"]:
         """Spikes of each neuron."""

@@ -177,7 +177,8 @@ def score(folder: str | Path, truth: str | Path) -> dict[str, InferenceError]:
     InputError
         Where either cannot be read, or they are circuits of different size.
     """
-    result, true_circuit = read_result(folder), load_truth(truth)
+    result = read_result(folder)
+    true_circuit = load_truth(truth).of_neurons(result.connectivity.neuron_ids)
     circuits = {
         "spikeweft": result.connectivity,
         "GLM": result.glm,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spikeweft.data.file_contents.contents import FileContents
-from spikeweft.data.file_contents.sentences import units_named
+from spikeweft.data.file_contents.sentences import counted, units_named
 from spikeweft.errors import InputError
 
 _FEW_SPIKES = 20
@@ -12,11 +12,16 @@ _FEW_SPIKES = 20
 _LONG_S, _RARE_HZ = 6 * 3600.0, 0.5
 """Times that span more, at rates below, may be milliseconds: twenty seconds of them do."""
 
-_CLOSE_S, _SOON_S = 0.01, 0.1
-"""Somewhere two spikes of a population lie closer, and a neuron fires again sooner."""
+_PER_MILLISECOND = (1, 2, 5, 10, 20, 24, 25, 30, 32, 40, 48, 50)
+"""Samples that amplifiers take: as seconds, such times lie on a grid that is far too coarse."""
+
+_SOON_S = 1.0
+"""Within this a neuron fires again now and then, and within a millisecond it does not."""
 
 _EXPECTED, _NONE_OF = 30.0, 0.01
 """Where so many should, and a hundredth of them do, times are not seconds."""
+
+_ROUNDING = 1e-3
 
 _FAR, _FEW_SHARE = 5.0, 0.05
 """A few spikes, farther from all others than five times the span of those, were not recorded."""
@@ -58,8 +63,8 @@ def _check_finite(contents: FileContents) -> None:
     if bad.any():
         first = contents.unit_ids[contents.spike_units[bad][0]]
         raise InputError(
-            f"{bad.sum()} spike times in {contents.path} are not finite, the first of unit "
-            f"{first!r}; remove them from the file"
+            f"{counted(int(bad.sum()), 'spike time')} in {contents.path} are not finite, the first "
+            f"of unit {first!r}; remove them from the file"
         )
 
 
@@ -77,24 +82,22 @@ def _check_milliseconds(contents: FileContents, times: np.ndarray) -> None:
     rate_hz = float(np.median(contents.n_spikes[contents.n_spikes > 0])) / max(span_s, 1e-9)
     if span_s < _LONG_S or rate_hz > _RARE_HZ:
         return
-    for said, threshold_s, found, expected in (
-        ("no two spikes lie within", _CLOSE_S, *_closer(times, _CLOSE_S)),
-        ("no unit fires twice within", _SOON_S, *_sooner(contents, _SOON_S)),
-    ):
-        if expected > _EXPECTED and found < _NONE_OF * expected:
-            raise InputError(
-                f"the spikes in {contents.path} span {span_s / 3600:.3g} h at a median of "
-                f"{rate_hz:.2g} Hz, and {said} {1e3 * threshold_s:g} ms of each other, though "
-                f"{expected:,.0f} times are expected: are these milliseconds? Give seconds: divide "
-                "by 1,000"
-            )
+    found, expected = _sooner(contents, _SOON_S)
+    grid = next((r for r in _PER_MILLISECOND if _all_whole(r * times)), None)
+    if grid is not None:
+        reason = f"all lie on a grid of 1/{grid} s"
+    elif expected > _EXPECTED and found < _NONE_OF * expected:
+        reason = f"no unit fires twice within {_SOON_S:g} s, where {expected:,.0f} are expected to"
+    else:
+        return
+    raise InputError(
+        f"the spikes in {contents.path} span {span_s / 3600:.3g} h at a median of {rate_hz:.2g} Hz "
+        f"per unit, and {reason}: are these milliseconds? Give seconds: divide by 1,000"
+    )
 
 
-def _closer(times: np.ndarray, threshold_s: float) -> tuple[int, float]:
-    """Neighbouring spikes that lie closer, at different times, and how many would by chance."""
-    apart = np.diff(times)
-    expected = len(times) ** 2 * threshold_s / (times[-1] - times[0])
-    return int(np.sum((apart > 0) & (apart < threshold_s))), float(min(expected, len(times)))
+def _all_whole(values: np.ndarray) -> bool:
+    return bool(np.all(np.abs(values - np.rint(values)) < _ROUNDING))
 
 
 def _sooner(contents: FileContents, threshold_s: float) -> tuple[int, float]:
@@ -118,8 +121,8 @@ def _check_padding(contents: FileContents, times: np.ndarray) -> None:
         where = f"at {few[0]:g} s" if np.ptp(few) == 0 else f"from {few[0]:g} to {few[-1]:g} s"
         side = "before the next" if few is before else "after all others"
         raise InputError(
-            f"{len(few)} spikes in {contents.path} lie {where}, {gap[first]:,.0f} s {side}, of "
-            f"{units_named(names)}: padding, perhaps; remove them from the file"
+            f"{counted(len(few), 'spike')} in {contents.path} lie {where}, {gap[first]:,.0f} s "
+            f"{side}, of {units_named(names)}: padding, perhaps; remove them from the file"
         )
 
 

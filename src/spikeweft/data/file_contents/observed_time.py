@@ -91,7 +91,7 @@ def choose_epochs(
 
 def _together(
     contents: FileContents,
-    epochs: Float[np.ndarray, "epoch 2"],
+    epochs: Float[np.ndarray, "before 2"],
     units: Int[np.ndarray, " chosen"],
 ) -> tuple[Float[np.ndarray, "epoch 2"], tuple[str, ...]]:
     """The part in which all units were observed; who shortens it is named."""
@@ -121,7 +121,7 @@ def _never_together(
     contents: FileContents,
     epochs: Float[np.ndarray, "epoch 2"],
     groups: Sequence[list[int]],
-    observed: Sequence[Float[np.ndarray, "epoch 2"]],
+    observed: Sequence[np.ndarray],
 ) -> str:
     inside = [intersection(epochs, intervals) for intervals in observed]
     for first in range(len(groups)):
@@ -145,7 +145,7 @@ def _costly(
     contents: FileContents,
     epochs: Float[np.ndarray, "epoch 2"],
     groups: Sequence[list[int]],
-    observed: Sequence[Float[np.ndarray, "epoch 2"]],
+    observed: Sequence[np.ndarray],
     common_s: float,
 ) -> list[str]:
     """What leaving out each group of units would give, where it is much."""

@@ -210,8 +210,8 @@ def test_covariates_are_in_their_unit_and_without_missing_samples(write_nwb):
     [
         ((), "has no units"),
         ((np.array([]), np.array([])), "hold no spikes"),
-        ((np.array([0.5, np.nan]), np.array([1.0])), "1 spike times in .* are not finite"),
-        ((np.array([0.5, np.inf]), np.array([1.0])), "1 spike times in .* are not finite"),
+        ((np.array([0.5, np.nan]), np.array([1.0])), "1 spike time in .* are not finite"),
+        ((np.array([0.5, np.inf]), np.array([1.0])), "1 spike time in .* are not finite"),
     ],
 )
 def test_an_nwb_file_without_usable_spikes_is_refused(write_nwb, trains, sentence):
@@ -231,3 +231,92 @@ def test_an_hdf5_file_that_is_no_nwb_is_refused(tmp_path):
         file["spike_times"] = np.arange(3.0)
     with pytest.raises(InputError, match="cannot be read"):
         load(tmp_path / "other.nwb")
+
+
+def test_invalid_times_are_left_out_and_are_no_choice_of_epochs(write_nwb):
+    def add(nwb):
+        nwb.add_invalid_time_interval(start_time=1.0, stop_time=2.0, tags=["unplugged"])
+
+    path = write_nwb(add=add)
+    loaded = load(path)
+    assert loaded.recording.epochs_s.tolist()[0] == [0.5, 1.0]
+    assert loaded.warnings[0] == "1 s that the file calls invalid are left out"
+    with pytest.raises(InputError, match="names no epochs"):
+        load(path, epochs="unplugged")
+
+
+def test_columns_of_units_choose_them(write_nwb):
+    def add(nwb):
+        nwb.add_unit_column("quality", "by hand", data=["good", "mua", "good"])
+        nwb.add_unit_column("depth", "in µm", data=[10.0, 20.0, 30.0])
+
+    path = write_nwb(add=add)
+    assert load(path, units="quality == 'good'").recording.neuron_ids == ("0", "2")
+    assert load(path, units="depth < 25").recording.neuron_ids == ("0", "1")
+
+
+def test_one_of_several_tables_of_units_is_chosen_by_name(write_nwb):
+    def add(nwb):
+        import pynwb
+
+        module = nwb.create_processing_module("ecephys", "sorted again")
+        other = pynwb.misc.Units(name="curated", description="by another sorter")
+        other.add_unit(spike_times=np.array([1.0, 2.0, 3.0]), id=5)
+        module.add(other)
+
+    path = write_nwb(add=add)
+    assert load(path).recording.neuron_ids == ("0", "1", "2")
+    assert load(path, units_table="curated").recording.neuron_ids == ("5",)
+    with pytest.raises(
+        InputError, match="no table of units 'mine'; choose from 'units', 'curated'"
+    ):
+        load(path, units_table="mine")
+
+
+def test_columns_of_position_are_variables_of_their_own(write_nwb):
+    from pynwb.behavior import Position, SpatialSeries
+
+    def add(nwb):
+        place = np.column_stack([np.arange(100.0), -np.arange(100.0)])
+        times = np.arange(100) * 0.1
+        series = SpatialSeries(name="place", data=place, timestamps=times, reference_frame="maze")
+        behavior = nwb.create_processing_module("behavior", "behavior")
+        behavior.add(Position(spatial_series=series))
+        add_series(nwb, "speed", np.arange(100.0)[:, None], "m/s")
+        add_series(nwb, "licks", np.ones((100, 2)), "1")
+        add_series(nwb, "video", np.ones((100, 4, 4)), "1")
+
+    covariates = load(write_nwb(add=add)).recording.covariates
+    assert sorted(covariates) == ["licks_0", "licks_1", "place_x", "place_y", "speed"]
+    np.testing.assert_array_equal(covariates["place_y"].values, -np.arange(100.0))
+
+
+def test_two_series_of_one_name_are_told_apart_by_where_they_lie(write_nwb):
+    def add(nwb):
+        import pynwb
+
+        add_series(nwb, "speed", np.arange(100.0), "m/s")
+        behavior = nwb.create_processing_module("behavior", "behavior")
+        times = np.arange(100) * 0.1
+        twin = pynwb.TimeSeries(name="speed", data=np.ones(100), timestamps=times, unit="m/s")
+        behavior.add(twin)
+
+    covariates = load(write_nwb(add=add)).recording.covariates
+    assert sorted(covariates) == ["behavior/speed", "speed"]
+
+
+def test_a_channel_is_not_read_for_a_look(write_nwb):
+    def add(nwb):
+        import pynwb
+
+        nwb.add_acquisition(
+            pynwb.TimeSeries(
+                name="sync", data=np.zeros(3_000_001, np.int8), rate=300_000.0, unit="V"
+            )
+        )
+
+    path = write_nwb(add=add)
+    loaded = load(path)
+    assert not loaded.recording.covariates
+    assert "3,000,001 samples and is not read" in loaded.warnings[0]
+    assert len(load(path, covariates=["sync"]).recording.covariates["sync"].values) == 3_000_001

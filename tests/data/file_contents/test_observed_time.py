@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from tests.data.file_contents.conftest import contents_of_trains, poisson_trains
+
+from spikeweft.data.file_contents.contents import LabelledEpoch
+from spikeweft.data.file_contents.observed_time import used_time
+from spikeweft.errors import InputError
+
+ALL = np.arange(4)
+
+
+def contents(**more):
+    return contents_of_trains(poisson_trains(4), **more)
+
+
+def epochs(*rows):
+    return {"epochs": [LabelledEpoch(*row) for row in rows]}
+
+
+def test_invalid_times_are_left_out():
+    found, said = used_time(contents(invalid_s=np.array([[40.0, 50.0]])), None, ALL)
+    assert found[0, 1] == 40.0
+    assert found[1, 0] == 50.0
+    assert said == ("10 s that the file calls invalid are left out",)
+
+
+def test_an_epoch_without_a_stop_is_ended_at_the_last_spike_and_named():
+    rows = epochs((0.0, 40.0, frozenset({"sleep"})), (45.0, np.nan, frozenset({"wake"})))
+    recorded = contents(epochs=rows, usual_epochs="epochs")
+    found, said = used_time(recorded, None, ALL)
+    np.testing.assert_allclose(found, [[0.0, 40.0], [45.0, recorded.span_s[1]]])
+    assert "row 1 of the table 'epochs' has no stop" in said[0]
+
+
+def test_an_epoch_without_a_start_is_left_out_and_named():
+    rows = epochs((0.0, 40.0, frozenset()), (np.nan, 60.0, frozenset()))
+    found, said = used_time(contents(epochs=rows, usual_epochs="epochs"), None, ALL)
+    assert found.tolist() == [[0.0, 40.0]]
+    assert said == ("row 1 of the table 'epochs' has no start and is left out",)
+
+
+def test_an_epoch_that_stops_before_it_starts_is_refused_with_its_row():
+    rows = epochs((0.0, 40.0, frozenset()), (60.0, 50.0, frozenset()))
+    with pytest.raises(InputError, match=r"row 1 of the table 'epochs' .* before it starts at 60"):
+        used_time(contents(epochs=rows, usual_epochs="epochs"), None, ALL)
+
+
+def test_the_unit_that_costs_time_is_named_with_what_it_costs():
+    observed = [np.array([[0.0, 6.0]])] + [np.array([[0.0, 100.0]])] * 3
+    found, said = used_time(contents(observed_s=observed), None, ALL)
+    assert found.tolist() == [[0.0, 6.0]]
+    assert said == (
+        "unit '0' costs 94 s in which all others were observed: 6 s are used, and 100 s would be "
+        "without",
+    )
+    found, said = used_time(contents(observed_s=observed), None, ALL[1:])
+    assert found.tolist() == [[0.0, 100.0]]
+    assert said == ()
+
+
+def test_units_that_were_never_observed_together_are_named():
+    observed = [np.array([[0.0, 45.0]])] * 2 + [np.array([[55.0, 100.0]])] * 2
+    with pytest.raises(InputError, match=r"units '0', '1' and units '2', '3' .* never observed"):
+        used_time(contents(observed_s=observed), None, ALL)
