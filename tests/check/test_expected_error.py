@@ -8,11 +8,13 @@ import pytest
 from tests.check.conftest import RING
 
 from spikeweft.check import expected_error as power
+from spikeweft.check.findings import Severity
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import synaptic_traces
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import FITTED_FRACTION
+from spikeweft.data.recording import Recording
 from spikeweft.evaluation.circuit_error import inference_error
 
 
@@ -51,3 +53,16 @@ def test_large_circuits_are_judged_by_some_of_their_neurons(ring, monkeypatch):
     quick = power.pilot(ring, np.random.default_rng(0), lambda stage: None)
     assert quick.n_neurons == 5
     assert "From 5 of the neurons" in power.expected_error(ring, quick).summary
+
+
+@pytest.mark.parametrize("n_spikes", [3, 20, 60])
+def test_nothing_is_foretold_of_a_few_spikes(rng, n_spikes):
+    few = Recording.from_arrays(
+        rng.uniform(0, 100, n_spikes),
+        rng.integers(0, 8, n_spikes),
+        n_neurons=8,
+        epochs_s=np.array([[0.0, 100.0]]),
+    )
+    found = power.expected_error(few, power.pilot(few, rng, lambda stage: None))
+    assert found.summary == "There are too few spikes to foretell an error."
+    assert found.severity is Severity.WARNING

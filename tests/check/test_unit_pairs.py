@@ -55,3 +55,10 @@ def test_bursts_of_all_neurons_are_noticed(rng, sound):
     finding = together.bursts(recorded([np.clip(t, 0, DURATION_S - 1e-3) for t in shaken]))
     assert finding.numbers["share_of_spikes_in_bursts"] == pytest.approx(0.04, abs=0.02)
     assert finding.severity is Severity.NOTE
+
+
+def test_two_spikes_in_a_bin_are_no_burst_where_neurons_hardly_fire(rng):
+    rates_hz = np.linspace(0.05, 0.3, 12)
+    trains = [np.sort(rng.uniform(0, 3600, rng.poisson(rate * 3600))) for rate in rates_hz]
+    found = together.bursts(recorded(trains, epochs_s=np.array([[0.0, 3600.0]])))
+    assert found.severity is Severity.FINE

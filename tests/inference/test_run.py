@@ -233,6 +233,26 @@ def test_a_result_is_scored_against_any_truth_of_its_size(inference, tmp_path):
         score(inference.folder, tmp_path / "other.npz")
 
 
+def test_a_truth_with_names_is_scored_by_name(inference, tmp_path):
+    result = infer(inference)
+    names, order = np.array(result.connectivity.neuron_ids), np.array([2, 0, 3, 1])
+    named = np.array([f"n{name}" for name in names])
+    weights = ring_of(4).weights[np.ix_(order, order)]
+    np.savez(tmp_path / "others.npz", weights=weights, neuron_ids=named)
+    with pytest.raises(InputError, match="4 of 4 neurons, the first of them '0', are not in"):
+        score(inference.folder, tmp_path / "others.npz")
+    np.savez(tmp_path / "shuffled.npz", weights=weights, neuron_ids=names[order])
+    errors = score(inference.folder, tmp_path / "shuffled.npz")
+    assert errors["spikeweft"].delta == pytest.approx(result.metrics["delta"])
+
+
+def test_units_that_are_left_out_are_in_the_command_and_not_in_the_circuit(inference):
+    result = infer(but(inference, exclude=("1",), units="n_spikes > 0"))
+    assert result.connectivity.neuron_ids == ("0", "2", "3")
+    assert "--units 'n_spikes > 0' --exclude 1" in result.provenance["command"]
+    assert "3 of 4 units are used, as asked for" in result.warnings
+
+
 def test_a_report_is_written_again(inference):
     infer(inference)
     (inference.folder / "report.html").unlink()

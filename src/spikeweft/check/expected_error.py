@@ -113,8 +113,10 @@ def pilot(
 ) -> Pilot | None:
     """Fit free weights quickly, to at most `_SPIKES_PER_NEURON` spikes of each neuron.
 
-    None where the first minutes hold too little to fit and to choose by.
+    None where there are too few spikes, or the first minutes hold too little to choose by.
     """
+    if n_spikes_per_weight(recording) < _FEWEST_PER_WEIGHT:
+        return None
     part = _first_minutes(_fewer_neurons(recording, rng))
     training, held_out = split(part, VALIDATION_FRACTION)
     if not all(_has_spikes(p) for p in (training, held_out)):
@@ -137,7 +139,7 @@ def pilot(
 
 def expected_error(recording: Recording, quick: Pilot | None) -> Finding:
     """Expected Δ of free weights from this recording, and the minutes that smaller ones need."""
-    if quick is None or n_spikes_per_weight(recording) < _FEWEST_PER_WEIGHT:
+    if quick is None:
         return Finding(
             topic="expected error",
             severity=Severity.WARNING,
