@@ -50,7 +50,11 @@ def check_file(
         recording = recording.first_minutes(minutes)
     found = check(recording, on_stage)
     about_file = [
-        Finding(topic="the file", severity=Severity.NOTE, summary=sentence + ".")
+        Finding(
+            topic="the file",
+            severity=Severity.NOTE,
+            summary=sentence[:1].upper() + sentence[1:] + ".",
+        )
         for sentence in loaded.warnings
     ]
     return Checkup(source=path.name, facts=_facts(recording), findings=[*about_file, *found])

@@ -48,7 +48,8 @@ def example_command(contents: FileContents) -> str:
     }
     for name, values in list(texts.items())[:1]:
         key = name if name.isidentifier() else f"`{name}`"
-        words += ["--units", f"{key} == {max(set(values), key=list(values).count)!r}"]
+        usual = str(max(set(values), key=list(values).count))
+        words += ["--units", f'{key} == "{usual}"' if usual.isalnum() else f"{key} == {usual!r}"]
     covariates = [name for name, series in contents.series.items() if is_moderate(series)]
     if covariates:
         words += ["--covariates", covariates[0]]

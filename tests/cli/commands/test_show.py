@@ -44,7 +44,7 @@ def test_all_that_can_be_asked_for_is_shown(nwb_file, capsys):
         assert words in shown
     *_, last = shown.strip().splitlines()
     assert last.startswith("spikeweft infer")
-    assert "--epochs wake --units 'region ==" in last
+    assert """--epochs wake --units 'region == "ADn"'""" in last
     assert last.endswith("--covariates speed")
 
 
