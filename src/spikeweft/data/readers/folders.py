@@ -1,0 +1,46 @@
+"""Recordings that are folders: which reader a folder needs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from spikeweft.data.file_contents.contents import FileContents
+from spikeweft.data.file_contents.sentences import listed
+from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.sorting_folders.alf import alf_contents, is_alf
+from spikeweft.data.readers.sorting_folders.phy import is_phy, phy_contents
+from spikeweft.errors import InputError
+
+_READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], FileContents]], ...] = (
+    (is_phy, phy_contents),
+    (is_alf, alf_contents),
+)
+
+_CAN_BE_READ = "a folder of Phy, of Kilosort or in ALF"
+
+
+def folder_contents(folder: Path) -> FileContents:
+    """What a folder holds.
+
+    Raises
+    ------
+    InputError
+        Where it is of no kind that can be read, or what it holds does not fit together.
+    """
+    reader = _reader_of(folder)
+    if reader is not None:
+        return reader(folder)
+    with unreadable(folder):
+        entries = sorted(folder.iterdir())
+    inside = [path.name for path in entries if path.is_dir() and _reader_of(path)]
+    if inside:
+        raise InputError(
+            f"{folder} is no recording, but there are such in it; give one of {listed(inside)}"
+        )
+    raise InputError(
+        f"{folder} is a folder with {listed(path.name for path in entries)} in it, which is no "
+        f"recording; give {_CAN_BE_READ}, or a file"
+    )
+
+
+def _reader_of(folder: Path) -> Callable[[Path], FileContents] | None:
+    return next((reader for fits, reader in _READERS if fits(folder)), None)
