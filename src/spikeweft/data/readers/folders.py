@@ -6,6 +6,8 @@ from pathlib import Path
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.files import refuse_units_table
+from spikeweft.data.readers.matlab_files.session_folders import is_session, session_contents
 from spikeweft.data.readers.sorting_folders.alf import alf_contents, is_alf
 from spikeweft.data.readers.sorting_folders.phy import is_phy, phy_contents
 from spikeweft.errors import InputError
@@ -13,12 +15,13 @@ from spikeweft.errors import InputError
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], FileContents]], ...] = (
     (is_phy, phy_contents),
     (is_alf, alf_contents),
+    (is_session, session_contents),
 )
 
-_CAN_BE_READ = "a folder of Phy, of Kilosort or in ALF"
+_CAN_BE_READ = "a folder of Phy, of Kilosort, in ALF or of CellExplorer"
 
 
-def folder_contents(folder: Path) -> FileContents:
+def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
     """What a folder holds.
 
     Raises
@@ -26,6 +29,7 @@ def folder_contents(folder: Path) -> FileContents:
     InputError
         Where it is of no kind that can be read, or what it holds does not fit together.
     """
+    refuse_units_table(folder, units_table)
     reader = _reader_of(folder)
     if reader is not None:
         return reader(folder)

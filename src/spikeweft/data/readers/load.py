@@ -22,15 +22,10 @@ from spikeweft.data.file_contents.chosen_recording import LoadedRecording, chose
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.selection import Selection
 from spikeweft.data.file_contents.sentences import listed
-from spikeweft.data.readers.damaged_files import unreadable
-from spikeweft.data.readers.folders import folder_contents
-from spikeweft.data.readers.npz import npz_contents, read_arrays, read_truth
-from spikeweft.data.readers.nwb_files.file import nwb_contents
+from spikeweft.data.readers.files import contents_of_file
+from spikeweft.data.readers.folders import contents_of_folder
+from spikeweft.data.readers.npz import read_arrays, read_truth
 from spikeweft.errors import InputError
-
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-
-_ZIP_MAGIC = b"PK"
 
 
 def load(
@@ -99,24 +94,10 @@ def contents_of(path: str | Path, units_table: str | None = None) -> FileContent
     """
     path = Path(path)
     if path.is_dir():
-        _refuse_table(path, units_table)
-        return folder_contents(path)
+        return contents_of_folder(path, units_table)
     if not path.is_file():
         raise InputError(f"there is no file {path}; check the path to the recording")
-    with unreadable(path), path.open("rb") as file:
-        start = file.read(8)
-    if start == _HDF5_MAGIC:
-        return nwb_contents(path, units_table)
-    _refuse_table(path, units_table)
-    if start.startswith(_ZIP_MAGIC):
-        return npz_contents(path)
-    kind = "an .npz" if path.suffix == ".npz" else "an NWB"
-    raise InputError(f"{path} is not {kind} file; give a recording in NWB or in an .npz")
-
-
-def _refuse_table(path: Path, units_table: str | None) -> None:
-    if units_table is not None:
-        raise InputError(f"{path} is no NWB file and has no tables of units; leave out units_table")
+    return contents_of_file(path, units_table)
 
 
 def load_truth(path: str | Path) -> Connectivity:

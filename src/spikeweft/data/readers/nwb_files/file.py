@@ -10,7 +10,6 @@ import numpy as np
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
-from spikeweft.data.readers.nwb_files.hdf5 import check_survivable
 from spikeweft.data.readers.nwb_files.intervals import interval_tables, labelled_epochs
 from spikeweft.data.readers.nwb_files.names import unique_names
 from spikeweft.data.readers.nwb_files.series import sampled_series
@@ -27,7 +26,6 @@ def nwb_contents(path: Path, units_table: str | None) -> FileContents:
     InputError
         Where the file is damaged, or holds no units, or several tables of them and none is named.
     """
-    check_survivable(path)
     with unreadable(path), _opened(path) as nwb:
         units = _units(nwb, path, units_table)
         tables = interval_tables(nwb)

@@ -1,0 +1,13 @@
+"""MATLAB's files: the spikes of CellExplorer, and cell arrays of spike trains."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "trains": ["matlab_contents"],
+        "variables": ["MatlabVariables"],
+        "version_5": ["version_5"],
+        "version_7_3": ["version_7_3"],
+    },
+)
