@@ -10,6 +10,9 @@ from spikeweft.data.readers.matlab_files.version_7_3 import is_matlab, version_7
 from spikeweft.data.readers.npz import npz_contents
 from spikeweft.data.readers.nwb_files.file import nwb_contents
 from spikeweft.data.readers.nwb_files.hdf5 import check_survivable
+from spikeweft.data.readers.tables.parquet import read_parquet
+from spikeweft.data.readers.tables.spike_rows import spike_rows_contents
+from spikeweft.data.readers.tables.text import is_text_table, read_text_table
 from spikeweft.errors import InputError
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -17,6 +20,8 @@ _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK"
 
 _NUMPY_MAGIC = b"\x93NUMPY"
+
+_PARQUET_MAGIC = b"PAR1"
 
 _MATLAB = b"MATLAB "
 
@@ -41,6 +46,10 @@ def contents_of_file(path: Path, units_table: str | None) -> FileContents:
         return npz_contents(path)
     if start.startswith(_MATLAB) or path.suffix == ".mat":
         return matlab_contents(version_5(path))
+    if start.startswith(_PARQUET_MAGIC):
+        return spike_rows_contents(read_parquet(path), path)
+    if is_text_table(path):
+        return spike_rows_contents(read_text_table(path), path)
     if start.startswith(_NUMPY_MAGIC):
         raise InputError(
             f"{path} is one array of what may be a sorting; give the folder that it lies in"

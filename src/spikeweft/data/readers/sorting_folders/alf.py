@@ -13,7 +13,6 @@ from jaxtyping import Int
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
-from spikeweft.data.readers.parquet import read_parquet
 from spikeweft.data.readers.sorting_folders.arrays import (
     PickledArrayError,
     read_array,
@@ -24,6 +23,7 @@ from spikeweft.data.readers.sorting_folders.cluster_tables import (
     cluster_columns,
     numbered_by_cluster,
 )
+from spikeweft.data.readers.tables.parquet import read_parquet
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
