@@ -7,9 +7,10 @@ from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.data.readers.matlab_files.trains import matlab_contents
 from spikeweft.data.readers.matlab_files.version_5 import version_5
 from spikeweft.data.readers.matlab_files.version_7_3 import is_matlab, version_7_3
+from spikeweft.data.readers.neo_files import neo_file_contents
 from spikeweft.data.readers.npz import npz_contents
 from spikeweft.data.readers.nwb_files.file import nwb_contents
-from spikeweft.data.readers.nwb_files.hdf5 import check_survivable
+from spikeweft.data.readers.nwb_files.hdf5 import check_survivable, is_nwb
 from spikeweft.data.readers.tables.parquet import read_parquet
 from spikeweft.data.readers.tables.spike_rows import spike_rows_contents
 from spikeweft.data.readers.tables.text import is_text_table, read_text_table
@@ -54,8 +55,7 @@ def contents_of_file(path: Path, units_table: str | None) -> FileContents:
         raise InputError(
             f"{path} is one array of what may be a sorting; give the folder that it lies in"
         )
-    kind = "an .npz" if path.suffix == ".npz" else "an NWB"
-    raise InputError(f"{path} is not {kind} file; give a recording in NWB or in an .npz")
+    return _contents_by_neo(path)
 
 
 def refuse_units_table(path: Path, units_table: str | None) -> None:
@@ -75,4 +75,19 @@ def _contents_of_hdf5(path: Path, units_table: str | None) -> FileContents:
     if is_matlab(path):
         refuse_units_table(path, units_table)
         return matlab_contents(version_7_3(path))
-    return nwb_contents(path, units_table)
+    if is_nwb(path):
+        return nwb_contents(path, units_table)
+    refuse_units_table(path, units_table)
+    return _contents_by_neo(path)
+
+
+def _contents_by_neo(path: Path) -> FileContents:
+    """The last resort, for Neo goes by names."""
+    contents = neo_file_contents(path)
+    if contents is not None:
+        return contents
+    kind = {".npz": "an .npz", ".nwb": "an NWB"}.get(path.suffix, "a known")
+    raise InputError(
+        f"{path} is not {kind} file; give a recording in NWB, .npz, .mat, CSV or Parquet, or "
+        "install what reads many other formats: pip install 'spikeweft[neo]'"
+    )

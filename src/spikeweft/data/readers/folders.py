@@ -8,6 +8,7 @@ from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.data.readers.files import refuse_units_table
 from spikeweft.data.readers.matlab_files.session_folders import is_session, session_contents
+from spikeweft.data.readers.neo_files import neo_file_contents
 from spikeweft.data.readers.sorting_folders.alf import alf_contents, is_alf
 from spikeweft.data.readers.sorting_folders.phy import is_phy, phy_contents
 from spikeweft.errors import InputError
@@ -18,7 +19,7 @@ _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], FileContents]], .
     (is_session, session_contents),
 )
 
-_CAN_BE_READ = "a folder of Phy, of Kilosort, in ALF or of CellExplorer"
+_CAN_BE_READ = "a folder of Phy, of Kilosort, in ALF, of CellExplorer, or one that Neo knows"
 
 
 def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
@@ -33,6 +34,9 @@ def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
     reader = _reader_of(folder)
     if reader is not None:
         return reader(folder)
+    by_neo = neo_file_contents(folder)
+    if by_neo is not None:
+        return by_neo
     with unreadable(folder):
         entries = sorted(folder.iterdir())
     inside = [path.name for path in entries if path.is_dir() and _reader_of(path)]

@@ -93,7 +93,7 @@ def test_parquet_that_is_damaged_or_without_pyarrow_is_one_sentence(tmp_path, mo
         ("time,unit\n,1\n0.7,2\n", "1 spike times in .* are not finite"),
         ("time,unit\n0.5,1.5\n0.7,2\n", "'unit' of .* holds 1.5; give units as whole numbers"),
         ("time,unit\n", "holds no spikes"),
-        ("time,unit\n1,2,3\n1,2,3\n", "names 2 columns, .* but rows below hold more values"),
+        ("time,unit\n1,2,3\n1,2,3\n", "columns 'time', 'unit', but rows with more values"),
         ("", "cannot be read"),
         ("time,unit\n1,2,3,4\n1,2\n1,2,3,4,5\n", "cannot be read"),
     ],

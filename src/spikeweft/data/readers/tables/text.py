@@ -45,8 +45,8 @@ def read_text_table(path: Path) -> "pd.DataFrame":
         table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False)
     if not isinstance(table.index, pd.RangeIndex):
         raise InputError(
-            f"the first line of {path} names {len(table.columns)} columns, {listed(table.columns)}, "
-            "but rows below hold more values; name each column"
+            f"{path} has the columns {listed(table.columns)}, but rows with more values; name "
+            "each column in the first line"
         )
     return table
 
