@@ -21,8 +21,8 @@ class SeveralBlocksError(InputError):
 def neo_file_contents(path: Path) -> FileContents | None:
     """What a file or a folder of a format that Neo knows holds; None where it knows none.
 
-    A folder that it does not find spike trains in counts as unknown. Of the readers that Neo has for a name, the first counts that finds spike trains. Signals are
-    not loaded where Neo can leave them on disk.
+    Of the readers that Neo has for a name, the first counts that finds spike trains; a folder in
+    which none does counts as unknown. Signals are not loaded where Neo can leave them on disk.
 
     Raises
     ------
@@ -45,16 +45,18 @@ def neo_file_contents(path: Path) -> FileContents | None:
             continue
         if any(len(segment.spiketrains) for segment in block.segments):
             return neo_contents(block, path)
-    if path.is_dir():  # whose files may have such endings by chance
-        return None
-    if failures and len(failures) == len(readers):
-        raise failures[0]
-    if readers:
-        raise InputError(
-            f"Neo finds no spike trains in {path}, which it reads with "
-            f"{listed(reader.__name__ for reader in readers)}; give a file with sorted spikes"
-        )
-    return None
+    if path.is_file() and readers:
+        raise _nothing_found(path, readers, failures)
+    return None  # also for a folder, whose files may have such endings by chance
+
+
+def _nothing_found(path: Path, readers: list[Any], failures: list[InputError]) -> InputError:
+    if len(failures) == len(readers):
+        return failures[0]
+    return InputError(
+        f"Neo finds no spike trains in {path}, which it reads with "
+        f"{listed(reader.__name__ for reader in readers)}; give a file with sorted spikes"
+    )
 
 
 def _readers(path: Path) -> list[Any]:
