@@ -11,15 +11,20 @@ from spikeweft.data.readers.matlab_files.session_folders import is_session, sess
 from spikeweft.data.readers.neo_files import neo_file_contents
 from spikeweft.data.readers.sorting_folders.alf import alf_contents, is_alf
 from spikeweft.data.readers.sorting_folders.phy import is_phy, phy_contents
+from spikeweft.data.readers.sorting_folders.spikeinterface_folders import (
+    is_spikeinterface,
+    spikeinterface_contents,
+)
 from spikeweft.errors import InputError
 
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], FileContents]], ...] = (
     (is_phy, phy_contents),
     (is_alf, alf_contents),
     (is_session, session_contents),
+    (is_spikeinterface, spikeinterface_contents),
 )
 
-_CAN_BE_READ = "a folder of Phy, of Kilosort, in ALF, of CellExplorer, or one that Neo knows"
+_CAN_BE_READ = "a folder of Phy, of Kilosort, in ALF, of CellExplorer, of SpikeInterface, or one that Neo knows"
 
 
 def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:

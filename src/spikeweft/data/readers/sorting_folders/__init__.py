@@ -7,5 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "alf": ["alf_contents", "is_alf"],
         "phy": ["is_phy", "phy_contents"],
+        "spikeinterface_folders": ["is_spikeinterface", "spikeinterface_contents"],
+        "spikeinterface_objects": ["from_spikeinterface"],
     },
 )
