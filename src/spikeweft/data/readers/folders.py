@@ -9,12 +9,18 @@ from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.data.readers.files import refuse_units_table
 from spikeweft.data.readers.matlab_files.session_folders import is_session, session_contents
 from spikeweft.data.readers.neo_files import neo_file_contents
+from spikeweft.data.readers.nwb_files.file import nwb_contents
 from spikeweft.data.readers.sorting_folders.alf import alf_contents, is_alf
 from spikeweft.data.readers.sorting_folders.phy import is_phy, phy_contents
 from spikeweft.data.readers.sorting_folders.spikeinterface_folders import (
     is_spikeinterface,
     spikeinterface_contents,
 )
+from spikeweft.data.readers.sorting_folders.spikeinterface_zarr import (
+    is_spikeinterface_zarr,
+    spikeinterface_zarr_contents,
+)
+from spikeweft.data.readers.zarr_folders import check_plain, is_zarr, zarr_attributes
 from spikeweft.errors import InputError
 
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], FileContents]], ...] = (
@@ -22,9 +28,10 @@ _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], FileContents]], .
     (is_alf, alf_contents),
     (is_session, session_contents),
     (is_spikeinterface, spikeinterface_contents),
+    (is_spikeinterface_zarr, spikeinterface_zarr_contents),
 )
 
-_CAN_BE_READ = "a folder of Phy, of Kilosort, in ALF, of CellExplorer, of SpikeInterface, or one that Neo knows"
+_CAN_BE_READ = "a folder of Phy, Kilosort, ALF, CellExplorer or SpikeInterface, or of NWB in Zarr"
 
 
 def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
@@ -35,6 +42,9 @@ def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
     InputError
         Where it is of no kind that can be read, or what it holds does not fit together.
     """
+    if is_zarr(folder) and "nwb_version" in zarr_attributes(folder):
+        check_plain(folder)
+        return nwb_contents(folder, units_table)
     refuse_units_table(folder, units_table)
     reader = _reader_of(folder)
     if reader is not None:

@@ -36,7 +36,11 @@ def analyzer(core, sorting):
     recording = core.generate_recording(
         num_channels=2, durations=[2.0], sampling_frequency=10_000.0, set_probe=True
     )
-    return core.create_sorting_analyzer(sorting, recording, sparse=False)
+    made = core.create_sorting_analyzer(sorting, recording, sparse=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made.compute("quality_metrics", metric_names=["num_spikes"])
+    return made
 
 
 @pytest.fixture
@@ -62,15 +66,25 @@ def test_a_saved_sorting_gives_its_spikes_and_silent_units(folder):
     assert load(folder, units="quality == 'good'").recording.neuron_ids == ("a", "b")
 
 
-def test_a_saved_analyzer_knows_how_long_the_recording_is_and_its_metrics(analyzer, tmp_path):
-    folder = saved(analyzer, tmp_path / "analyzer", format="binary_folder")
-    (folder / "extensions" / "quality_metrics").mkdir(parents=True)
-    table = "unit_id,snr\nb,7\na,3\nc,9\n"
-    (folder / "extensions" / "quality_metrics" / "metrics.csv").write_text(table)
+@pytest.mark.parametrize("kind", ["binary_folder", "zarr"])
+def test_a_saved_analyzer_knows_how_long_the_recording_is_and_its_metrics(analyzer, tmp_path, kind):
+    folder = saved(analyzer, tmp_path / "analyzer.zarr", format=kind)
     recording = load(folder).recording
     assert recording.n_spikes.tolist() == [4, 2, 0]
     assert recording.epochs_s.tolist() == [[0.0, 2.0]]
-    assert load(folder, units="snr > 5").recording.neuron_ids == ("b", "c")
+    assert load(folder, units="num_spikes > 3").recording.neuron_ids == ("a",)
+    assert load(folder, units="quality == 'mua' or num_spikes == 2", min_rate_hz=0.1).recording
+
+
+def test_a_sorting_saved_in_zarr_gives_its_spikes(sorting, tmp_path):
+    folder = saved(sorting, tmp_path / "sorting.zarr", format="zarr")
+    recording = load(folder).recording
+    assert recording.neuron_ids == ("a", "b", "c")
+    assert recording.n_spikes.tolist() == [4, 2, 0]
+    assert load(folder, units="quality == 'good'").recording.neuron_ids == ("a", "b")
+    (folder / "unit_ids" / ".zarray").unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        load(folder)
 
 
 def test_objects_in_memory_give_the_same_as_when_they_are_saved(sorting, analyzer, folder):
@@ -79,6 +93,8 @@ def test_objects_in_memory_give_the_same_as_when_they_are_saved(sorting, analyze
     assert found.spike_times_s == pytest.approx(expected.spike_times_s)
     assert found.spike_neurons.tolist() == expected.spike_neurons.tolist()
     assert from_spikeinterface(analyzer).epochs_s.tolist() == [[0.0, 2.0]]
+    with pytest.warns(UserWarning, match="1 of 3 units are used"):
+        assert from_spikeinterface(analyzer, units="num_spikes > 3").neuron_ids == ("a",)
     with pytest.warns(UserWarning, match="2 of 3 units are used"):
         assert from_spikeinterface(sorting, units="quality == 'good'").n_neurons == 2
 

@@ -93,7 +93,8 @@ def _analyzer_span_s(analyzer: "SortingAnalyzer") -> tuple[float, float] | None:
 
 
 def _metrics(analyzer: "SortingAnalyzer") -> dict[str, list[Any]]:
-    if not analyzer.has_extension("quality_metrics"):
+    metrics = analyzer.get_extension("quality_metrics")
+    if metrics is None:
         return {}
-    table = analyzer.get_extension("quality_metrics").get_data()
+    table = metrics.get_data()
     return {str(name): np.asarray(table[name]).tolist() for name in table.columns}
