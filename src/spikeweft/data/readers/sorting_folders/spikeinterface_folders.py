@@ -21,7 +21,7 @@ from spikeweft.errors import InputError
 
 _INFO = "numpysorting_info.json"
 
-_MARKS = ("si_folder.json", "spikeinterface_info.json", "provenance.json", "provenance.pkl")
+_MARKS = ("si_folder.json", "spikeinterface_info.json", "provenance.pkl")
 
 _ATTRIBUTES = Path("recording_info", "recording_attributes.json")
 
