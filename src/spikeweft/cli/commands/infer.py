@@ -84,7 +84,9 @@ def infer(
     Parameters
     ----------
     recording
-        NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
+        NWB (HDF5 or Zarr); folder of Phy, Kilosort, ALF or SpikeInterface; .mat of CellExplorer or
+        of a cell array; CSV, TSV or Parquet of times and units; .npz with `spike_times` (s) and
+        `spike_units`; saved pynapple TsGroup; or what Neo reads.
     out_dir
         Folder to make; by default in the current folder, named like the recording, with "-circuit"
         after it where that is a folder too.

@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "neo_objects": ["from_neo"],
-        "load": ["load", "load_truth"],
         "sorting_folders.spikeinterface_objects": ["from_spikeinterface"],
         "pynapple_objects": ["from_pynapple", "to_pynapple"],
     },

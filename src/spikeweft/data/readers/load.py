@@ -1,4 +1,19 @@
-"""Files and other libraries' objects to recordings and back: NWB, pynapple, Neo, NumPy's `.npz`.
+"""Recordings from files and folders, whatever their format.
+
+What is inside decides how it is read:
+
+- NWB, in HDF5 or as a folder of Zarr (extra `zarr`);
+- folders of Phy and Kilosort, in which clusters labelled as noise are left out; of ALF, the format
+  of the International Brain Laboratory; and of sortings and analyzers of SpikeInterface;
+- MATLAB files of both kinds: the `spikes.cellinfo` of CellExplorer, also as its folder, or a cell
+  array with a vector of spike times in seconds for each unit;
+- tables with a row for each spike and a column for its time and one for its unit: CSV, TSV, Parquet
+  (extra `parquet`);
+- a saved pynapple `TsGroup`;
+- arrays in an `.npz`;
+- whatever else Neo reads (extra `neo`).
+
+Nothing that a file holds is run or unpickled, and nothing that it names is fetched.
 
 A recording in an `.npz` holds `spike_times` (seconds) and `spike_units` (whole numbers from 0), and
 may hold
@@ -38,12 +53,15 @@ def load(
     units_table: str | None = None,
     covariates: Sequence[str] | None = None,
 ) -> LoadedRecording:
-    """Read a recording from an NWB file, a saved pynapple `TsGroup`, or arrays in an `.npz`.
+    """Read a recording from a file or a folder: NWB, a sorting, MATLAB, a table, `.npz` and others.
+
+    All formats are listed at the top of `spikeweft.data.readers.load`.
 
     Parameters
     ----------
     path
-        The file; its content, not its name, decides how it is read.
+        The file or folder; its content decides how it is read, and its name only where that
+        tells nothing.
     epochs
         Name of the epochs to keep, such as "wake": a tag, another label in a table of intervals,
         or a table's name. Without it, all epochs of the file are kept: its table of epochs, else

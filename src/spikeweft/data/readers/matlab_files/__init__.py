@@ -7,7 +7,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "trains": ["matlab_contents"],
         "variables": ["MatlabVariables"],
-        "version_5": ["version_5"],
-        "version_7_3": ["version_7_3"],
     },
 )
