@@ -12,6 +12,7 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import FITTED, TEST, VALIDATION
 from spikeweft.data.readers.load import load
+from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
@@ -29,7 +30,7 @@ from spikeweft.head_direction.study import (
 )
 from spikeweft.head_direction.tuning.preparation import Prepared, prepare
 from spikeweft.head_direction.tuning.surrogates import UncoupledNeurons
-from spikeweft.runtime.files import digest_of, only_writer, written_to
+from spikeweft.runtime.files import only_writer, written_to
 
 
 def circuit_gnn(
@@ -264,7 +265,7 @@ class _Steps:
             bits = score_elsewhere(self._model_of_all(), other).score.per_neuron
             return {**pack_circuits([coupling(other, None)]), "bits": bits}
 
-        name = f"elsewhere_{digest_of(path)[:12]}"
+        name = f"elsewhere_{recording_digest(path)[:12]}"
         bits = self.cache.arrays(name, make)["bits"]
         return Elsewhere(path.stem, self.cache.circuits(name, list, self.recording)[0], bits)
 

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.head_direction.regression import Causes
 from spikeweft.head_direction.tuning.preparation import Prepared
-from spikeweft.runtime.files import digest_of
 
 N_DRAWN = 2
 """Uncoupled recordings to which every CircuitGNN is fitted, to see the size of their contrast."""
@@ -84,11 +84,11 @@ class HeadDirectionStudy:
     def settings(self) -> dict[str, Any]:
         """All that decides the result; files by their content."""
         return {
-            "recording": digest_of(self.recording),
+            "recording": recording_digest(self.recording),
             "angle": self.angle,
             "epochs": self.epochs,
             "seed": self.seed,
-            "elsewhere": [digest_of(path) for path in self.elsewhere],
+            "elsewhere": [recording_digest(path) for path in self.elsewhere],
         }
 
 

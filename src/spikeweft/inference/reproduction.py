@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
 from spikeweft.inference.run import circuit_gnn, infer
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import Result, read_result
-from spikeweft.runtime.files import digest_of
 from spikeweft.runtime.training_loop import Progress
 
 
@@ -183,9 +183,9 @@ def _recording(provenance: Mapping[str, Any], folder: Path, recording: str | Pat
             f"{folder} does not say where its recording is; give its path with --recording"
         )
     path = Path(provenance["recording_path"] if recording is None else recording)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"the recording {path} does not exist; give its new path with --recording")
-    digest, wanted = digest_of(path), _known(provenance, "sha256", folder)
+    digest, wanted = recording_digest(path), _known(provenance, "sha256", folder)
     if digest != wanted:
         raise InputError(
             f"the recording {path} is not the one that {folder} was made from (its SHA-256 begins "

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from spikeweft.data.file_contents.selection import Selection
+from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
-from spikeweft.runtime.files import digest_of
 
 _LARGEST_SEED = 2**32 - 1
 
@@ -120,7 +120,7 @@ class Inference:
         """All that decides the result; an interrupted inference resumes only with the same."""
         return {
             "recording": self.recording.name,
-            "sha256": digest_of(self.recording),
+            "sha256": recording_digest(self.recording),
             "n_hidden": self.n_hidden,
             "covariates": list(self.covariates),
             "rotated_by": self.rotated_by,

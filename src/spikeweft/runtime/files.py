@@ -1,7 +1,6 @@
 """Files that are written completely or not at all, and locks for folders."""
 
 import errno
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,20 +140,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal.
-
-    Raises
-    ------
-    InputError
-        Where the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error}); check its permissions"
-        ) from error

@@ -24,6 +24,12 @@ def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="there is no file"):
         load(tmp_path / "none.nwb")
     with pytest.raises(InputError, match="there is no file"):
-        load(tmp_path)
-    with pytest.raises(InputError, match="there is no file"):
         load_truth(tmp_path / "none.npz")
+
+
+def test_a_folder_that_is_no_recording_is_told_which_folders_are(tmp_path):
+    (tmp_path / "notes.txt").write_text("no recording")
+    with pytest.raises(InputError, match=r"a folder with 'notes\.txt' in it, .* of Phy, Kilosort"):
+        load(tmp_path)
+    with pytest.raises(InputError, match="is no NWB file and has no tables of units"):
+        load(tmp_path, units_table="units")

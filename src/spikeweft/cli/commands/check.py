@@ -39,7 +39,9 @@ def check(
     Parameters
     ----------
     recording
-        NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
+        NWB (HDF5 or Zarr); folder of Phy, Kilosort, ALF or SpikeInterface; .mat of CellExplorer or
+        of a cell array; CSV, TSV or Parquet of times and units; .npz with `spike_times` (s) and
+        `spike_units`; saved pynapple TsGroup; or what Neo reads.
     minutes
         Use only the first minutes.
     json_file

@@ -75,7 +75,7 @@ def heading(
     Parameters
     ----------
     recording
-        NWB file, saved pynapple TsGroup, or .npz, with the animal's direction among its covariates.
+        NWB file or folder, or .npz, with the animal's direction among its covariates.
     out_dir
         Folder to make, or to continue in.
     force

@@ -82,18 +82,26 @@ def infer(
     Parameters
     ----------
     recording
-        NWB file, saved pynapple TsGroup, or .npz with `spike_times` (s) and `spike_units`.
+        NWB (HDF5 or Zarr); folder of Phy, Kilosort, ALF or SpikeInterface; .mat of CellExplorer or
+        of a cell array; CSV, TSV or Parquet of times and units; .npz with `spike_times` (s) and
+        `spike_units`; saved pynapple TsGroup; or what Neo reads.
     out_dir
-        Folder to make; by default in the current folder, named like the recording.
+        Folder to make; by default in the current folder, named like the recording, with "-circuit"
+        after it where that is a folder too.
     infer_by
         Function that infers; `inference.run.infer` where None.
     """
     from spikeweft.inference.settings import Inference
 
-    folder = Path(recording.stem) if out_dir is None else out_dir
+    folder = _named_like(recording) if out_dir is None else out_dir
     run_inference(
         Inference(recording=recording, folder=folder, **vars(used), **vars(options)), infer_by
     )
+
+
+def _named_like(recording: Path) -> Path:
+    """Not the same as a recording that is a folder itself."""
+    return Path(f"{recording.resolve().name}-circuit" if recording.is_dir() else recording.stem)
 
 
 def run_inference(inference: "Inference", infer_by: Callable | None = None) -> None:

@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "chosen_recording": ["LoadedRecording", "chosen_recording"],
+        "chosen_recording": ["LoadedRecording"],
         "contents": ["FileContents", "LabelledEpoch", "SampledSeries"],
         "selection": ["Selection"],
     },

@@ -1,4 +1,4 @@
-"""Recordings read from NWB, pynapple, Neo and NumPy files; `spikeweft.load` picks the reader."""
+"""Recordings from files and folders of many formats; `spikeweft.load` picks the reader."""
 
 import lazy_loader
 
@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "neo_objects": ["from_neo"],
-        "load": ["load", "load_truth"],
+        "sorting_folders.spikeinterface_objects": ["from_spikeinterface"],
         "pynapple_objects": ["from_pynapple", "to_pynapple"],
     },
 )

@@ -22,7 +22,8 @@ def unreadable(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # the libraries raise nearly every type there is
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        if any(word in reason.lower() for word in _FILTERS):
+        is_text = isinstance(error, UnicodeError)  # which speaks of codecs too
+        if not is_text and any(word in reason.lower() for word in _FILTERS):
             raise InputError(
                 f"{path} is compressed in a way that needs a plug-in ({reason}); install "
                 "hdf5plugin, and read it again"

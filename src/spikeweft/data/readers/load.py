@@ -1,4 +1,19 @@
-"""Files and other libraries' objects to recordings and back: NWB, pynapple, Neo, NumPy's `.npz`.
+"""Recordings from files and folders, whatever their format.
+
+What is inside decides how it is read:
+
+- NWB, in HDF5 or as a folder of Zarr (extra `zarr`);
+- folders of Phy and Kilosort, in which clusters labelled as noise are left out; of ALF, the format
+  of the International Brain Laboratory; and of sortings and analyzers of SpikeInterface;
+- MATLAB files of both kinds: the `spikes.cellinfo` of CellExplorer, also as its folder, or a cell
+  array with a vector of spike times in seconds for each unit;
+- tables with a row for each spike and a column for its time and one for its unit: CSV, TSV, Parquet
+  (extra `parquet`);
+- a saved pynapple `TsGroup`;
+- arrays in an `.npz`;
+- whatever else Neo reads (extra `neo`).
+
+Nothing that a file holds is run or unpickled, and nothing that it names is fetched.
 
 A recording in an `.npz` holds `spike_times` (seconds) and `spike_units` (whole numbers from 0), and
 may hold
@@ -22,14 +37,10 @@ from spikeweft.data.file_contents.chosen_recording import LoadedRecording, chose
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.selection import Selection
 from spikeweft.data.file_contents.sentences import listed
-from spikeweft.data.readers.damaged_files import unreadable
-from spikeweft.data.readers.npz import npz_contents, read_arrays, read_truth
-from spikeweft.data.readers.nwb_files.file import nwb_contents
+from spikeweft.data.readers.files import contents_of_file
+from spikeweft.data.readers.folders import contents_of_folder
+from spikeweft.data.readers.npz import read_arrays, read_truth
 from spikeweft.errors import InputError
-
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-
-_ZIP_MAGIC = b"PK"
 
 
 def load(
@@ -42,12 +53,15 @@ def load(
     units_table: str | None = None,
     covariates: Sequence[str] = (),
 ) -> LoadedRecording:
-    """Read a recording from an NWB file, a saved pynapple `TsGroup`, or arrays in an `.npz`.
+    """Read a recording from a file or a folder: NWB, a sorting, MATLAB, a table, `.npz` and others.
+
+    All formats are listed at the top of `spikeweft.data.readers.load`.
 
     Parameters
     ----------
     path
-        The file; its content, not its name, decides how it is read.
+        The file or folder; its content decides how it is read, and its name only where that
+        tells nothing.
     epochs
         Name of the epochs to keep, such as "wake": a tag, another label in a table of intervals,
         or a table's name. Without it, all epochs of the file are kept: its table of epochs, else
@@ -97,18 +111,11 @@ def contents_of(path: str | Path, units_table: str | None = None) -> FileContent
         Where the file is missing, is of another kind, or holds no units.
     """
     path = Path(path)
+    if path.is_dir():
+        return contents_of_folder(path, units_table)
     if not path.is_file():
         raise InputError(f"there is no file {path}; check the path to the recording")
-    with unreadable(path), path.open("rb") as file:
-        start = file.read(8)
-    if start == _HDF5_MAGIC:
-        return nwb_contents(path, units_table)
-    if units_table is not None:
-        raise InputError(f"{path} is no NWB file and has no tables of units; leave out units_table")
-    if start.startswith(_ZIP_MAGIC):
-        return npz_contents(path)
-    kind = "an .npz" if path.suffix == ".npz" else "an NWB"
-    raise InputError(f"{path} is not {kind} file; give a recording in NWB or in an .npz")
+    return contents_of_file(path, units_table)
 
 
 def load_truth(path: str | Path) -> Connectivity:

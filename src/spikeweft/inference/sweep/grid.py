@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
 from spikeweft.inference.settings import Inference
-from spikeweft.runtime.files import digest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,9 @@ def planned(grid: Grid, folder: Path) -> list[Inference]:
 
 
 def _of_recording(recording: Path, grid: Grid, folder: Path) -> Iterator[tuple[str, Inference]]:
-    if not recording.is_file():
+    if not recording.exists():
         raise InputError(f"there is no file {recording}; check the path to the recording")
-    stem = f"{recording.stem}-{digest_of(recording)[:8]}"
+    stem = f"{recording.stem}-{recording_digest(recording)[:8]}"
     bootstraps = [None, *range(1, grid.n_bootstraps + 1)]
     for n_hidden, seed, epochs, minutes, bootstrap in itertools.product(
         grid.n_hidden, grid.seeds, grid.epochs, grid.minutes, bootstraps

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
 from spikeweft.results.export.choice import Choice
 from spikeweft.results.export.comma_separated import write_csv
@@ -13,7 +14,7 @@ from spikeweft.results.export.labelled_arrays import write_netcdf
 from spikeweft.results.export.nwb import write_nwb
 from spikeweft.results.export.sparse_matrix import write_npz
 from spikeweft.results.result import Result, read_result
-from spikeweft.runtime.files import check_new_file, digest_of
+from spikeweft.runtime.files import check_new_file
 
 _WRITERS: dict[str, Callable[[Path, Connectivity, Choice], int]] = {
     ".csv": write_csv,
@@ -133,7 +134,7 @@ def _recording_of(result: Result) -> Path:
     if recording is None or not recording.is_file():
         place = "where it was" if recording is None else f"at {recording}"
         raise InputError(f"the recording is no longer {place}; give its NWB file by --into")
-    if digest_of(recording) != result.provenance.get("sha256"):
+    if recording_digest(recording) != result.provenance.get("sha256"):
         raise InputError(
             f"the recording {recording} has changed since the circuit was inferred from it; give "
             "the NWB file to copy by --into"

@@ -229,7 +229,7 @@ def test_an_hdf5_file_that_is_no_nwb_is_refused(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "other.nwb", "w") as file:
         file["spike_times"] = np.arange(3.0)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is not an NWB file"):
         load(tmp_path / "other.nwb")
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
-from spikeweft.data.readers.nwb_files.hdf5 import check_survivable
 from spikeweft.data.readers.nwb_files.intervals import interval_tables, labelled_epochs
 from spikeweft.data.readers.nwb_files.names import unique_names
 from spikeweft.data.readers.nwb_files.series import sampled_series
-from spikeweft.errors import InputError
+from spikeweft.errors import InputError, needs_extra
 
 _NOT_OF_UNITS = ("spike_times", "obs_intervals")
 
@@ -22,12 +21,13 @@ _NOT_OF_UNITS = ("spike_times", "obs_intervals")
 def nwb_contents(path: Path, units_table: str | None) -> FileContents:
     """Units, intervals and variables of an NWB file; of the variables only what describes them.
 
+    Zarr, where NWB is a folder, gives the same as HDF5.
+
     Raises
     ------
     InputError
         Where the file is damaged, or holds no units, or several tables of them and none is named.
     """
-    check_survivable(path)
     with unreadable(path), _opened(path) as nwb:
         units = _units(nwb, path, units_table)
         tables = interval_tables(nwb)
@@ -46,9 +46,15 @@ def nwb_contents(path: Path, units_table: str | None) -> FileContents:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    import pynwb
+    if path.is_dir():
+        with needs_extra("zarr"):
+            import hdmf_zarr
+        opened = hdmf_zarr.NWBZarrIO(path=str(path), mode="r")
+    else:
+        import pynwb
 
-    with pynwb.NWBHDF5IO(path=path, mode="r") as file:
+        opened = pynwb.NWBHDF5IO(path=path, mode="r")
+    with opened as file:
         yield file.read()
 
 

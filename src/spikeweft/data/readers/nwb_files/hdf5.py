@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+
+from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.errors import InputError
 
 _READ = """
@@ -41,3 +44,15 @@ def check_survivable(path: Path) -> None:
         raise InputError(
             f"{path} is damaged, so that the HDF5 library crashes on it; take a copy that is whole"
         )
+
+
+def is_nwb(path: Path) -> bool:
+    """Whether an HDF5 file says which version of NWB it has.
+
+    Raises
+    ------
+    InputError
+        Where the file is damaged.
+    """
+    with unreadable(path), h5py.File(path, "r") as file:
+        return "nwb_version" in file.attrs

@@ -1,6 +1,7 @@
 """Variables in an NWB file: any `TimeSeries` of numbers, and each column of those with several."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,22 @@ def _reader(
     kept = slice(0, n_samples) if column is None else (slice(0, n_samples), column)
 
     def read() -> tuple[np.ndarray, np.ndarray]:
-        with unreadable(path), h5py.File(path, "r") as file:
+        with unreadable(path), _store(path) as file:
             times_s = np.linspace(*span_s, n_samples)
             if times_at is not None:
                 times_s = np.asarray(file[times_at][:n_samples], dtype=float)
             return times_s, np.asarray(file[values_at][kept], dtype=float) * scale + offset
 
     return read
+
+
+@contextmanager
+def _store(path: Path) -> Iterator[Any]:
+    """The arrays of HDF5, or of a folder in Zarr."""
+    if path.is_dir():
+        import zarr
+
+        yield zarr.open_group(str(path), mode="r")
+    else:
+        with h5py.File(path, "r") as file:
+            yield file

@@ -1,0 +1,81 @@
+"""Sortings whose spikes are samples of one recording, each with the position of its unit."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
+from spikeweft.data.readers.sorting_folders.arrays import seconds_of
+from spikeweft.errors import InputError
+
+_RECORDING = "recording"
+
+
+def sampled_contents(
+    path: Path,
+    samples: Int[np.ndarray, " spike"],
+    units: Int[np.ndarray, " spike"],
+    *,
+    unit_ids: Sequence[Any],
+    sampling_rate_hz: Any,
+    n_samples: Sequence[Any] = (),
+    unit_columns: Mapping[str, Sequence[Any]],
+    warnings: Sequence[str] = (),
+) -> FileContents:
+    """What a sorting with one segment holds; the recording lasts as long as its samples do.
+
+    Raises
+    ------
+    InputError
+        Where samples, units and the sampling rate do not fit together.
+    """
+    rate_hz = sampling_rate_hz
+    if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float) or not 0 < rate_hz < 1e9:
+        raise InputError(
+            f"the sampling frequency in {path} is {rate_hz!r}; give samples per second"
+        )
+    bad = (units < 0) | (units >= len(unit_ids))
+    if len(samples) != len(units) or bad.any():
+        raise InputError(
+            f"the {len(samples)} spikes in {path} are not all of its {len(unit_ids)} units; save "
+            "the sorting again"
+        )
+    lasts_s = [float(number) / rate_hz for number in n_samples]
+    return FileContents(
+        path=path,
+        spike_times_s=seconds_of(samples.astype(float), float(rate_hz), path),
+        spike_units=units.astype(np.int64),
+        unit_ids=tuple(str(unit) for unit in unit_ids),
+        unit_columns=unit_columns,
+        epochs={_RECORDING: [LabelledEpoch(0.0, last_s, frozenset()) for last_s in lasts_s]}
+        if lasts_s
+        else {},
+        usual_epochs=_RECORDING if lasts_s else None,
+        time_resolution_s=1 / rate_hz,
+        warnings=tuple(warnings),
+    )
+
+
+def check_one_segment(n_segments: Any, path: Path) -> None:
+    """Refuse several segments: the samples of each are counted from 0.
+
+    Raises
+    ------
+    InputError
+        Where there is not one segment.
+    """
+    if n_segments != 1:
+        raise InputError(
+            f"{path} has {n_segments} segments, and the samples of each are counted from 0; give "
+            "one of them, as from sorting.select_segments([0])"
+        )
+
+
+def plain_column(values: np.ndarray, n_units: int) -> list[Any] | None:
+    """One number or text for each unit; None where the array is something else."""
+    if values.shape != (n_units,) or values.dtype.kind not in "iufbU":
+        return None
+    return values.tolist()
