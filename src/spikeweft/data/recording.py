@@ -124,12 +124,14 @@ class Recording:
     @classmethod
     def from_counts(
         cls,
-        counts: Int[np.ndarray, "time neuron"],
+        counts: np.ndarray,
         bin_s: float,
         *,
         neuron_ids: tuple[str, ...] = (),
     ) -> Self:
-        """Recording from counts in bins of `bin_s` seconds; spikes of one bin have no order.
+        """Recording from counts `[time, neuron]` in bins of `bin_s` seconds.
+
+        Spikes of one bin have no order.
 
         Raises
         ------

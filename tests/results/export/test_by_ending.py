@@ -6,10 +6,10 @@ import pytest
 from tests.results.export.conftest import three_units
 from tests.results.test_result import small_result
 
+from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
 from spikeweft.results.export.by_ending import Exported, export_circuit
 from spikeweft.results.result import write_result
-from spikeweft.runtime.files import digest_of
 
 ENDINGS = (".csv", ".graphml", ".nc", ".npz", ".nwb")
 
@@ -22,7 +22,7 @@ def result(nwb_file, tmp_path):
 
 def write_folder(folder, recording, **changes):
     folder.mkdir()
-    provenance = {"recording_path": str(recording), "sha256": digest_of(recording)}
+    provenance = {"recording_path": str(recording), "sha256": recording_digest(recording)}
     made = small_result(
         np.random.default_rng(0), connectivity=three_units(**changes), provenance=provenance
     )

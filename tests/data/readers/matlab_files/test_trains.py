@@ -117,7 +117,7 @@ def test_a_variable_of_references_that_h5py_wrote_is_a_cell_array(tmp_path):
         ({"spikes": a_struct(UID=np.array([1.0, 1.0, 2.0]))}, "several units with the id '1'"),
         ({"spikes": [np.zeros((2, 3))]}, r"cell 1 of 'spikes' in .* shape \(2, 3\), not a vector"),
         ({"spikes": [TRAINS[0], "text"]}, "cell 2 of 'spikes' in .* is no array"),
-        ({"spikes": [np.array([1.0, np.nan])]}, "1 spike times in .* are not finite"),
+        ({"spikes": [np.array([1.0, np.nan])]}, "1 spike time in .* are not finite"),
         ({"spikes": [np.arange(100.0) * 1e3]}, "all whole numbers, .* samples or milliseconds"),
         ({"spikes": [TRAINS[2], TRAINS[2]]}, "hold no spikes"),
     ],

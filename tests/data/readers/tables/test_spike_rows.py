@@ -90,7 +90,7 @@ def test_parquet_that_is_damaged_or_without_pyarrow_is_one_sentence(tmp_path, mo
         ("time;unit\n0,5;1\n0,75;2\n", "'time' of .* holds '0,5'; give seconds as numbers"),
         ("time,unit\nx,1\n0.5,2\n", "'time' of .* holds 'x'"),
         ("time,unit\n0.5,\n0.7,2\n", "1 spike in .* have nothing in the column 'unit'"),
-        ("time,unit\n,1\n0.7,2\n", "1 spike times in .* are not finite"),
+        ("time,unit\n,1\n0.7,2\n", "1 spike time in .* are not finite"),
         ("time,unit\n0.5,1.5\n0.7,2\n", "'unit' of .* holds 1.5; give units as whole numbers"),
         ("time,unit\n", "holds no spikes"),
         ("time,unit\n1,2,3\n1,2,3\n", "columns 'time', 'unit', but rows with more values"),
