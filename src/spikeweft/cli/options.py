@@ -37,13 +37,11 @@ Names = Parameter(consume_multiple=True, show_default=False)
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class UsedOptions:
-    """What of the file to use.
+class UnitOptions:
+    """Which units of the file to use.
 
     Attributes
     ----------
-    epochs
-        Use only epochs with this name, such as "wake".
     units
         Use only units that satisfy this expression over the columns of the units table, such as
         "quality == 'good' and region == 'ADn'"; `spikeweft show` lists the columns.
@@ -55,11 +53,24 @@ class UsedOptions:
         Name of the table of units, where an NWB file has several.
     """
 
-    epochs: str | None = None
     units: str | None = None
     exclude: Annotated[tuple[str, ...], Names] = ()
     min_rate_hz: Annotated[float, NotNegative] = 0.0
     units_table: str | None = None
 
 
-ALL_USED = UsedOptions()
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class UsedOptions(UnitOptions):
+    """What of the file to use.
+
+    Attributes
+    ----------
+    epochs
+        Use only epochs with this name, such as "wake".
+    """
+
+    epochs: str | None = None
+
+
+ALL_UNITS, ALL_USED = UnitOptions(), UsedOptions()

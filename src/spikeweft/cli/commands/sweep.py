@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Count, Minutes, Names, Seeds
+from spikeweft.cli.options import ALL_UNITS, Count, Minutes, Names, Seeds, UnitOptions
 from spikeweft.cli.printing import number
 from spikeweft.errors import InputError, needs_extra
 
@@ -109,6 +109,7 @@ class SlurmOptions:
 def sweep(
     *paths: Path,
     grid: GridOptions = GridOptions(),
+    used: UnitOptions = ALL_UNITS,
     place: PlaceOptions = PlaceOptions(),
     slurm_jobs: SlurmOptions = SlurmOptions(),
 ) -> None:
@@ -138,7 +139,7 @@ def sweep(
     if len(paths) < 2:
         raise InputError("give one or more recordings, and last the folder for the results")
     *recordings, folder = paths
-    fits = _planned(tuple(recordings), folder, grid)
+    fits = _planned(tuple(recordings), folder, grid, used)
     rows = sweep(fits, folder, _cluster(folder, place, vars(slurm_jobs)), _print_progress)
     n_failed = sum(bool(row.failed) for row in rows)
     print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
@@ -148,12 +149,15 @@ def sweep(
         raise SystemExit(1)
 
 
-def _planned(recordings: tuple[Path, ...], folder: Path, options: GridOptions) -> "list[Inference]":
+def _planned(
+    recordings: tuple[Path, ...], folder: Path, options: GridOptions, used: UnitOptions
+) -> "list[Inference]":
     from spikeweft.inference.sweep.grid import Grid, planned
     from spikeweft.inference.sweep.run import fits_folder
 
     epochs, minutes = options.epochs or (None,), options.minutes or (None,)
-    grid = replace(Grid(recordings=recordings, **vars(options)), epochs=epochs, minutes=minutes)
+    grid = Grid(recordings=recordings, **vars(options), **vars(used))
+    grid = replace(grid, epochs=epochs, minutes=minutes)
     return planned(grid, fits_folder(folder))
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
@@ -26,6 +27,8 @@ class Grid:
         How many bootstraps to fit beside each recording itself; their seeds count from 1.
     block_s
         Approximate length of a bootstrap's blocks.
+    units, exclude, min_rate_hz, units_table
+        As in `Inference`, for all fits.
     """
 
     recordings: tuple[Path, ...]
@@ -35,6 +38,21 @@ class Grid:
     minutes: tuple[float | None, ...] = (None,)
     n_bootstraps: int = 0
     block_s: float = 10.0
+    units: str | None = None
+    exclude: tuple[str, ...] = ()
+    min_rate_hz: float = 0.0
+    units_table: str | None = None
+
+    @property
+    def chosen_units(self) -> dict[str, Any]:
+        """What chooses units, as settings of `Inference`; none where all are used."""
+        settings = {
+            "units": self.units,
+            "exclude": self.exclude,
+            "min_rate_hz": self.min_rate_hz,
+            "units_table": self.units_table,
+        }
+        return {name: value for name, value in settings.items() if value}
 
 
 def planned(grid: Grid, folder: Path) -> list[Inference]:
@@ -70,6 +88,7 @@ def _of_recording(recording: Path, grid: Grid, folder: Path) -> Iterator[tuple[s
             "minutes": None if minutes is None else f"{minutes:g}",
             "bootstrap": bootstrap,
             "block": None if bootstrap is None else f"{grid.block_s:g}",
+            "units": _as_word(repr(grid.chosen_units))[-8:] if grid.chosen_units else None,
         }
         name = "_".join(
             [stem, *(f"{key}{word}" for key, word in words.items() if word is not None)]
@@ -85,6 +104,7 @@ def _of_recording(recording: Path, grid: Grid, folder: Path) -> Iterator[tuple[s
                 minutes=minutes,
                 bootstrap=bootstrap,
                 block_s=grid.block_s,
+                **grid.chosen_units,
             ),
         )
 
