@@ -1,11 +1,15 @@
 """Errors of the libraries that read files, as one sentence."""
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from spikeweft.errors import InputError
+
+_REFUSED = 1  # what Python returns after an exception; a crash returns something else
 
 _FILTERS = ("filter", "plugin", "hdf5plugin", "codec")
 
@@ -29,3 +33,30 @@ def unreadable(path: Path) -> Iterator[None]:
                 "hdf5plugin, and read it again"
             ) from error
         raise InputError(f"{path} cannot be read ({reason}); check that it is whole") from error
+
+
+def check_no_crash(reading: str, path: Path, library: str) -> None:
+    """Read a file in another process, by a library that damage may crash, to see whether it does.
+
+    What raises an exception there will raise it here too, and is left to those who read the file.
+
+    Parameters
+    ----------
+    reading
+        What is run there, in Python; its argument is the path.
+    path
+        The file.
+    library
+        What is said to crash.
+
+    Raises
+    ------
+    InputError
+        Where the library crashed.
+    """
+    asked = [sys.executable, "-I", "-c", reading, str(path)]
+    code = subprocess.run(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    if code not in (0, _REFUSED):
+        raise InputError(
+            f"{path} is damaged, so that {library} crashes on it; take a copy that is whole"
+        )

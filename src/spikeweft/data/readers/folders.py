@@ -11,6 +11,7 @@ from spikeweft.data.readers.files import refuse_units_table
 from spikeweft.data.readers.matlab_files.session_folders import is_session, session_contents
 from spikeweft.data.readers.neo_files import neo_file_contents
 from spikeweft.data.readers.nwb_files.file import nwb_contents
+from spikeweft.data.readers.nwb_files.zarr import check_plain, is_nwb_in_zarr
 from spikeweft.data.readers.sorting_folders.alf import alf_contents, is_alf
 from spikeweft.data.readers.sorting_folders.phy import is_phy, phy_contents
 from spikeweft.data.readers.sorting_folders.spikeinterface_folders import (
@@ -21,7 +22,6 @@ from spikeweft.data.readers.sorting_folders.spikeinterface_zarr import (
     is_spikeinterface_zarr,
     spikeinterface_zarr_contents,
 )
-from spikeweft.data.readers.zarr_folders import check_plain, is_zarr, zarr_attributes
 from spikeweft.errors import InputError
 
 
@@ -58,7 +58,7 @@ def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
     InputError
         Where it is of no kind that can be read, or what it holds does not fit together.
     """
-    if _is_nwb_in_zarr(folder):
+    if is_nwb_in_zarr(folder):
         check_plain(folder)
         return nwb_contents(folder, units_table)
     refuse_units_table(folder, units_table)
@@ -84,13 +84,9 @@ def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
 def files_of(folder: Path) -> list[Path]:
     """The files that decide what is read of a folder: raw traces beside them do not."""
     kind = _kind_of(folder)
-    of_others = ("**/*",) if _is_nwb_in_zarr(folder) else ("*",)
+    of_others = ("**/*",) if is_nwb_in_zarr(folder) else ("*",)
     patterns = of_others if kind is None else kind.files
     return sorted({path for name in patterns for path in folder.glob(name) if path.is_file()})
-
-
-def _is_nwb_in_zarr(folder: Path) -> bool:
-    return is_zarr(folder) and "nwb_version" in zarr_attributes(folder)
 
 
 def _kind_of(folder: Path) -> FolderKind | None:

@@ -7,6 +7,7 @@ import scipy.io
 from tests.data.readers.conftest import TRAINS
 
 from spikeweft.data.readers.load import load
+from spikeweft.data.readers.matlab_files import version_5
 from spikeweft.errors import InputError
 
 
@@ -148,3 +149,11 @@ def test_several_sessions_in_a_folder_are_not_mixed(write):
     path.with_name("day2.spikes.cellinfo.mat").write_bytes(path.read_bytes())
     with pytest.raises(InputError, match=r"several files of spikes: 'day1\..*', 'day2\..*'; give"):
         load(path.parent)
+
+
+def test_a_file_that_crashes_scipy_is_one_sentence(tmp_path, monkeypatch):
+    path = write_version_5(tmp_path / "crash.mat", spikes=list(TRAINS))
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    monkeypatch.setattr(version_5, "_READ", version_5._READ + crash)
+    with pytest.raises(InputError, match=r"crash\.mat is damaged, so that SciPy crashes on it"):
+        load(path)

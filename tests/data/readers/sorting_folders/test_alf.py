@@ -85,6 +85,7 @@ def test_two_probes_in_one_folder_are_not_mixed(write):
         ({"times": TIMES_S[:-1]}, "has 6 clusters for 5 spikes"),
         ({"clusters": CLUSTERS - 1}, "holds the cluster -1"),
         ({"clusters": CLUSTERS * np.nan}, "holds the cluster nan"),
+        ({"clusters": CLUSTERS + np.inf}, "holds the cluster inf"),
         ({"times": TIMES_S.astype(object)}, "pickled Python objects, which are never opened"),
         ({"depths": np.arange(3.0)}, "has 3 values, but the spikes have the cluster 4"),
         ({"times": TIMES_S[:0], "clusters": CLUSTERS[:0]}, "has no units"),

@@ -159,11 +159,21 @@ def test_a_folder_whose_description_does_not_fit_is_one_sentence(folder, info, s
         load(folder)
 
 
+def test_a_recording_whose_length_is_no_number_is_refused(folder):
+    (folder / "recording_info").mkdir()
+    attributes = folder / "recording_info" / "recording_attributes.json"
+    attributes.write_text(json.dumps({"num_samples": ["many"]}))
+    with pytest.raises(InputError, match=r"has 'many' samples; give a number"):
+        load(folder)
+
+
 def test_a_folder_whose_spikes_are_damaged_is_one_sentence(folder):
     spikes = np.load(folder / "spikes.npy")
     spikes["sample_index"][0] = -3
     for content, sentence in (
         (spikes, "a spike at sample -3"),
+        (spikes[:, None], "has 6 samples and 6 units|shape"),
+        (spikes.astype([(name, float) for name in spikes.dtype.names]), "not whole numbers"),
         (np.arange(3), "holds int64, not samples and units of spikes"),
         (np.array([RunsWhenOpened()]), "pickled Python objects, which are never opened"),
     ):

@@ -79,6 +79,17 @@ def test_parquet_that_is_damaged_or_without_pyarrow_is_one_sentence(tmp_path, mo
         load(tmp_path / "cut.parquet")
 
 
+def test_parquet_with_two_columns_of_one_name_is_refused(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="pip install pyarrow")
+    from pyarrow import parquet
+
+    columns = [pyarrow.array([0.5, 0.7])] * 2
+    table = pyarrow.Table.from_arrays([*columns, pyarrow.array([1, 2])], ["time", "time", "unit"])
+    parquet.write_table(table, tmp_path / "twice.parquet")
+    with pytest.raises(InputError, match=r"several columns 'time'|cannot be read"):
+        load(tmp_path / "twice.parquet")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -92,6 +103,7 @@ def test_parquet_that_is_damaged_or_without_pyarrow_is_one_sentence(tmp_path, mo
         ("time,unit\n0.5,\n0.7,2\n", "1 spike in .* have nothing in the column 'unit'"),
         ("time,unit\n,1\n0.7,2\n", "1 spike time in .* are not finite"),
         ("time,unit\n0.5,1.5\n0.7,2\n", "'unit' of .* holds 1.5; give units as whole numbers"),
+        ("time,unit\n0.5,inf\n0.7,2\n", "'unit' of .* holds inf"),
         ("time,unit\n", "holds no spikes"),
         ("time,unit\n1,2,3\n1,2,3\n", "columns 'time', 'unit', but rows with more values"),
         ("", "cannot be read"),

@@ -5,8 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.damaged_files import check_no_crash, unreadable
 from spikeweft.data.readers.matlab_files.variables import MatlabVariables
+
+_READ = """
+import sys
+import scipy.io
+
+kinds = {name: kind for name, _, kind in scipy.io.whosmat(sys.argv[1])}
+scipy.io.loadmat(sys.argv[1], variable_names=[n for n in kinds if kinds[n] in ("cell", "struct")])
+"""
+"""What will be read, but for the numbers beside it."""
 
 
 def version_5(path: Path) -> MatlabVariables:
@@ -19,6 +28,7 @@ def version_5(path: Path) -> MatlabVariables:
     """
     import scipy.io
 
+    check_no_crash(_READ, path, "SciPy")
     with unreadable(path):
         classes = {name: kind for name, _, kind in scipy.io.whosmat(path)}
 

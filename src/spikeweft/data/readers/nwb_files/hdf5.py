@@ -1,13 +1,10 @@
 """HDF5 files that may crash the library which reads them, or that need one of its plug-ins."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
 
-from spikeweft.data.readers.damaged_files import unreadable
-from spikeweft.errors import InputError
+from spikeweft.data.readers.damaged_files import check_no_crash, unreadable
 
 _READ = """
 import sys
@@ -24,26 +21,18 @@ with h5py.File(sys.argv[1], "r") as file:
     file.visititems(read)
 """
 
-_REFUSED = 1  # what Python returns after an exception; a crash returns something else
-
 
 def check_survivable(path: Path) -> None:
     """Read what describes an HDF5 file in another process, and see whether that survives.
 
-    Attributes, texts and references are read, numbers are not. That takes a third of a second. What
-    raises an exception there will raise it here too, and is left to those who read the file.
+    Attributes, texts and references are read, numbers are not. That takes a third of a second.
 
     Raises
     ------
     InputError
         Where the library crashed.
     """
-    asked = [sys.executable, "-I", "-c", _READ, str(path)]
-    code = subprocess.run(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
-    if code not in (0, _REFUSED):
-        raise InputError(
-            f"{path} is damaged, so that the HDF5 library crashes on it; take a copy that is whole"
-        )
+    check_no_crash(_READ, path, "the HDF5 library")
 
 
 def is_nwb(path: Path) -> bool:

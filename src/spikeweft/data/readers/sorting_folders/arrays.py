@@ -25,7 +25,10 @@ def read_array(path: Path) -> np.ndarray:
     """
     with unreadable(path):
         try:
-            return np.load(path, allow_pickle=False)
+            array = np.load(path, allow_pickle=False)
+            if array.dtype.kind == "U":
+                array.tolist()  # damaged text shows only here
+            return array
         except ValueError as error:
             if "pickle" not in str(error):
                 raise
@@ -66,7 +69,7 @@ def read_labels(path: Path, times_path: Path, n_spikes: int) -> Int[np.ndarray, 
             f"{path} has {len(labels)} clusters for {n_spikes} spikes in {times_path.name}; export "
             "the sorting again, so that each spike has one"
         )
-    bad = labels[(labels != np.rint(labels)) | (labels < 0)]
+    bad = labels[~np.isfinite(labels) | (labels != np.rint(labels)) | (labels < 0)]
     if len(bad):
         raise InputError(
             f"{path} holds the cluster {bad[0]:g}; label clusters with whole numbers from 0 on"

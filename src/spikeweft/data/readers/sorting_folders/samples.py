@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Shaped
 
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
+from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.sorting_folders.arrays import seconds_of
 from spikeweft.errors import InputError
 
@@ -16,8 +17,8 @@ _RECORDING = "recording"
 
 def sampled_contents(
     path: Path,
-    samples: Int[np.ndarray, " spike"],
-    units: Int[np.ndarray, " spike"],
+    samples: Shaped[np.ndarray, "..."],
+    units: Shaped[np.ndarray, "..."],
     *,
     unit_ids: Sequence[Any],
     sampling_rate_hz: Any,
@@ -32,27 +33,18 @@ def sampled_contents(
     InputError
         Where samples, units and the sampling rate do not fit together.
     """
-    rate_hz = sampling_rate_hz
-    if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float) or not 0 < rate_hz < 1e9:
-        raise InputError(
-            f"the sampling frequency in {path} is {rate_hz!r}; give samples per second"
-        )
-    bad = (units < 0) | (units >= len(unit_ids))
-    if len(samples) != len(units) or bad.any():
-        raise InputError(
-            f"the {len(samples)} spikes in {path} are not all of its {len(unit_ids)} units; save "
-            "the sorting again"
-        )
-    lasts_s = [float(number) / rate_hz for number in n_samples]
+    rate_hz = _rate_hz(sampling_rate_hz, path)
+    _check_spikes(samples, units, len(unit_ids), path)
+    if not all(isinstance(number, int | float) for number in n_samples):
+        raise InputError(f"the recording of {path} has {listed(n_samples)} samples; give a number")
+    lasts_s = [number / rate_hz for number in n_samples]
     return FileContents(
         path=path,
-        spike_times_s=seconds_of(samples.astype(float), float(rate_hz), path),
+        spike_times_s=seconds_of(samples.astype(float), rate_hz, path),
         spike_units=units.astype(np.int64),
         unit_ids=tuple(str(unit) for unit in unit_ids),
         unit_columns=unit_columns,
-        epochs={_RECORDING: [LabelledEpoch(0.0, last_s, frozenset()) for last_s in lasts_s]}
-        if lasts_s
-        else {},
+        epochs={_RECORDING: [LabelledEpoch(0.0, last_s, frozenset()) for last_s in lasts_s]},
         usual_epochs=_RECORDING if lasts_s else None,
         time_resolution_s=1 / rate_hz,
         warnings=tuple(warnings),
@@ -79,3 +71,29 @@ def plain_column(values: np.ndarray, n_units: int) -> list[Any] | None:
     if values.shape != (n_units,) or values.dtype.kind not in "iufbU":
         return None
     return values.tolist()
+
+
+def _rate_hz(rate_hz: Any, path: Path) -> float:
+    if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float) or not 0 < rate_hz < 1e9:
+        raise InputError(
+            f"the sampling frequency in {path} is {rate_hz!r}; give samples per second"
+        )
+    return float(rate_hz)
+
+
+def _check_spikes(samples: np.ndarray, units: np.ndarray, n_units: int, path: Path) -> None:
+    if samples.ndim != 1 or samples.shape != units.shape:
+        raise InputError(
+            f"{path} has {samples.size} samples and {units.size} units of spikes; save the sorting "
+            "again"
+        )
+    if samples.dtype.kind not in "iu" or units.dtype.kind not in "iu":
+        raise InputError(
+            f"the spikes in {path} are {samples.dtype} and {units.dtype}, not whole numbers of "
+            "samples and units; save the sorting again"
+        )
+    if np.any((units < 0) | (units >= n_units)):
+        raise InputError(
+            f"the {len(samples)} spikes in {path} are not all of its {n_units} units; save the "
+            "sorting again"
+        )

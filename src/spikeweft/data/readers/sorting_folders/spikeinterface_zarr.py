@@ -10,12 +10,12 @@ import numpy as np
 
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.nwb_files.zarr import check_plain, is_zarr, zarr_attributes
 from spikeweft.data.readers.sorting_folders.samples import (
     check_one_segment,
     plain_column,
     sampled_contents,
 )
-from spikeweft.data.readers.zarr_folders import check_plain, is_zarr, zarr_attributes
 from spikeweft.errors import needs_extra
 
 _MARKS = ("spikeinterface_info", "zarr_class_info", "sampling_frequency")

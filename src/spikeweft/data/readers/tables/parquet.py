@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
-from spikeweft.errors import needs_extra
+from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,7 @@ def read_parquet(path: Path) -> "pd.DataFrame":
     Raises
     ------
     InputError
-        Where pyarrow is not installed, or the file is damaged.
+        Where pyarrow is not installed, the file is damaged, or columns share a name.
     """
     import pandas as pd
 
@@ -24,4 +25,7 @@ def read_parquet(path: Path) -> "pd.DataFrame":
         import pyarrow  # noqa: F401 - pandas reads with it
     with unreadable(path):
         table = pd.read_parquet(path, engine="pyarrow")
+    if table.columns.duplicated().any():
+        twice = table.columns[table.columns.duplicated()]
+        raise InputError(f"{path} has several columns {listed(twice)}; name each otherwise")
     return table.reset_index() if table.index.names != [None] else table

@@ -108,9 +108,10 @@ def _labels(column: "pd.Series", path: Path) -> np.ndarray:
     if column.dtype.kind not in "iuf":
         return column.to_numpy().astype(np.str_)
     labels = column.to_numpy()
-    if np.any(labels != np.rint(labels)):
+    bad = labels[~np.isfinite(labels) | (labels != np.rint(labels))]
+    if len(bad):
         raise InputError(
-            f"the column {column.name!r} of {path} holds {labels[labels != np.rint(labels)][0]:g}; "
+            f"the column {column.name!r} of {path} holds {bad[0]:g}; "
             "give units as whole numbers or texts"
         )
     return labels.astype(np.int64)

@@ -21,6 +21,11 @@ def is_zarr(folder: Path) -> bool:
     return (folder / _GROUP).is_file() or (folder / _GROUP_3).is_file()
 
 
+def is_nwb_in_zarr(folder: Path) -> bool:
+    """Whether a group of Zarr says which version of NWB it has."""
+    return is_zarr(folder) and "nwb_version" in zarr_attributes(folder)
+
+
 def zarr_attributes(folder: Path) -> dict[str, Any]:
     """Attributes of the group that a folder is.
 
