@@ -57,6 +57,8 @@ class FisherScoring:
 
         It goes as far along its path as the likelihood rises.
         """
+        if not estimate.is_possible:
+            return replace(estimate, link_radius=estimate.link_radius / 4)
         path = self._joint_path(estimate)
         reached, length = estimate.shared_penalised, 0.0
         for further in _LENGTHS:

@@ -8,6 +8,7 @@ What all neurons share, these precisions too, is decided by some of them; any ot
 of its own.
 """
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
@@ -30,6 +31,11 @@ _OTHER_PRECISION = 1e-3
 _N_HISTORY = 1 + N_OWN
 
 _FIRST_LINK_STEP = 0.5
+
+_IMPOSSIBLE_LOG_RATE = 300.0
+
+_LEAST_KNOWN = 1e-4
+"""As if a hundredth of one neuron's own history were known, where less is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +205,11 @@ class Estimate(NeuronParameters):
         n_spikes = max(int(d.n_spikes[decides].sum()), 1)
         return float(d.log_likelihood[decides].sum()) / n_spikes + 1.0
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether the spikes have rates that are numbers; steps of a few spikes may leave them."""
+        return abs(self.log_rate_at_spikes) < _IMPOSSIBLE_LOG_RATE
+
     def log_evidence(self, area_s: float = 1.0) -> float:
         """Log marginal likelihood of the neurons that decide what all share (Laplace).
 
@@ -215,6 +226,8 @@ class Estimate(NeuronParameters):
         area_s
             Area under the synaptic kernel of the traces, where kernels are compared.
         """
+        if not self.is_possible:
+            return -math.inf
         if self.weights_fixed:
             return self.shared_penalised
         d, n = self.decides, self.n_sources
@@ -290,7 +303,9 @@ class Estimate(NeuronParameters):
         known = np.maximum(_determined(self.history_precision, variance), 1e-6)
         n_known, away = known.sum(axis=0), history - self.history_mean
         # An estimate lies between the mean and what its spikes say, which is further by 1/known.
-        mean = self.history_mean + np.sum(known * away, axis=0) / np.sum(known**2, axis=0)
+        # Where hardly anything is known the mean stays: it would be thrown about.
+        weight = np.maximum(np.sum(known**2, axis=0), _LEAST_KNOWN)
+        mean = self.history_mean + np.sum(known * away, axis=0) / weight
         spread = np.sum((away - np.sum(known * away, axis=0) / n_known) ** 2, axis=0) / n_known
         highest = np.maximum(information.max(axis=0), _OTHER_PRECISION)
         precision = 1.0 / np.maximum(spread, 1.0 / highest)

@@ -37,6 +37,8 @@ def tried_link(problem: Problem, candidate: Candidate, shape: LinkShape, n_steps
 def at_vertex(here: Tried, tried: Callable[[float], Tried], width: float) -> Tried:
     """The likeliest of no change, changes both ways, and the vertex of the parabola they make."""
     low, high = tried(-width), tried(width)
+    if not np.isfinite(here.nats + low.nats + high.nats):
+        return max(here, low, high, key=lambda trial: trial.nats)
     curvature = 2 * here.nats - low.nats - high.nats
     rise = (high.nats - low.nats) / 2
     change = rise / curvature if curvature > 0 else 2.0 * np.sign(rise)
