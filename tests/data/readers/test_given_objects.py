@@ -53,6 +53,13 @@ def test_trains_of_neo_are_taken(recording):
     np.testing.assert_array_equal(as_recording(trains).n_spikes, recording.n_spikes)
 
 
+def test_sortings_of_spikeinterface_are_taken(recording):
+    core = pytest.importorskip("spikeinterface.core")
+    samples = [np.round(train * 30_000).astype(np.int64) for train in trains_of(recording)]
+    sorting = core.NumpySorting.from_unit_dict(dict(enumerate(samples)), 30_000.0)
+    np.testing.assert_array_equal(as_recording(sorting).n_spikes, recording.n_spikes)
+
+
 def test_counts_come_with_their_bins():
     counts = simulated()[0].counts(0.1).counts
     recording = Recording.from_counts(counts, 0.1)

@@ -12,12 +12,13 @@ from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.selection import USUAL
 from spikeweft.data.readers.neo_objects import from_neo
 from spikeweft.data.readers.pynapple_objects import from_pynapple
+from spikeweft.data.readers.sorting_folders.spikeinterface_objects import from_spikeinterface
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 
 
 def as_recording(given: Any) -> Recording:
-    """The recording that is given, as one of ours, a pynapple `TsGroup`, of Neo, or in arrays.
+    """The recording that is given: ours, pynapple's, Neo's, SpikeInterface's, or in arrays.
 
     Spike times (s) may come as a mapping from names to arrays, or as a list of arrays, one per
     neuron.
@@ -33,6 +34,8 @@ def as_recording(given: Any) -> Recording:
         return from_pynapple(given)
     if _library(given) == "neo" or (_is_list(given) and any(_library(t) == "neo" for t in given)):
         return from_neo(given)
+    if _library(given) == "spikeinterface":
+        return from_spikeinterface(given)
     if isinstance(given, Mapping):
         return _of_trains(list(given.values()), [str(name) for name in given])
     if _is_list(given):
@@ -58,7 +61,8 @@ def _refusal(given: Any) -> str:
         return f"{given} is a path; give load(path).recording"
     return (
         f"an object of the type {type(given).__name__} is no recording; give a Recording, a "
-        "pynapple TsGroup, Neo's spike trains, or a mapping from names to spike times in seconds"
+        "pynapple TsGroup, Neo's spike trains, a sorting of SpikeInterface, or a mapping from names "
+        "to spike times in seconds"
     )
 
 
