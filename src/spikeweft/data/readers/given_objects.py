@@ -61,8 +61,8 @@ def _refusal(given: Any) -> str:
         return f"{given} is a path; give load(path).recording"
     return (
         f"an object of the type {type(given).__name__} is no recording; give a Recording, a "
-        "pynapple TsGroup, Neo's spike trains, a sorting of SpikeInterface, or a mapping from names "
-        "to spike times in seconds"
+        "pynapple TsGroup, Neo's spike trains, a sorting of SpikeInterface, or a mapping from "
+        "names to spike times in seconds"
     )
 
 
