@@ -84,7 +84,7 @@ def _labels(arrays: Mapping[str, np.ndarray], n_spikes: int, path: Path) -> Int[
         )
     if len(labels) == 0:
         raise InputError(f"{path} holds no spikes; choose a recording with spikes")
-    whole = np.isfinite(labels) & (labels == np.rint(labels))
+    whole = (labels == np.rint(labels)) & (np.abs(labels.astype(float)) < 2**63)
     if not whole.all():
         raise InputError(
             f"the spike_units in {path} hold {labels[~whole][0]}; give whole numbers, the label of "

@@ -5,23 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
+from spikeweft.data.file_contents.sentences import shown
 from spikeweft.data.readers.sorting_folders.arrays import seconds_of
 from spikeweft.errors import InputError
 
 _RECORDING = "recording"
 
+_MOST_SAMPLES = 2**53
+
 
 def sampled_contents(
     path: Path,
-    samples: Int[np.ndarray, " spike"],
-    units: Int[np.ndarray, " spike"],
+    samples: np.ndarray,
+    units: np.ndarray,
     *,
     unit_ids: Sequence[Any],
     sampling_rate_hz: Any,
-    n_samples: Sequence[Any] = (),
+    n_samples: Any = (),
     unit_columns: Mapping[str, Sequence[Any]],
     warnings: Sequence[str] = (),
 ) -> FileContents:
@@ -35,15 +37,10 @@ def sampled_contents(
     rate_hz = sampling_rate_hz
     if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float) or not 0 < rate_hz < 1e9:
         raise InputError(
-            f"the sampling frequency in {path} is {rate_hz!r}; give samples per second"
+            f"the sampling frequency in {path} is {shown(rate_hz)}; give samples per second"
         )
-    bad = (units < 0) | (units >= len(unit_ids))
-    if len(samples) != len(units) or bad.any():
-        raise InputError(
-            f"the {len(samples)} spikes in {path} are not all of its {len(unit_ids)} units; save "
-            "the sorting again"
-        )
-    lasts_s = [float(number) / rate_hz for number in n_samples]
+    _check_spikes(samples, units, len(unit_ids), path)
+    lasts_s = [number / rate_hz for number in _lengths(n_samples, path)]
     return FileContents(
         path=path,
         spike_times_s=seconds_of(samples.astype(float), float(rate_hz), path),
@@ -59,6 +56,33 @@ def sampled_contents(
     )
 
 
+def _check_spikes(samples: np.ndarray, units: np.ndarray, n_units: int, path: Path) -> None:
+    if samples.dtype.kind not in "iuf" or units.dtype.kind not in "iu" or samples.ndim != 1:
+        raise InputError(
+            f"the spikes in {path} are {samples.dtype} of the shape {samples.shape}, of units in "
+            f"{units.dtype}, not numbers one after the other; save the sorting again"
+        )
+    if samples.shape != units.shape or np.any((units < 0) | (units >= n_units)):
+        raise InputError(
+            f"the {len(samples)} spikes in {path} are not all of its {n_units} units; save the "
+            "sorting again"
+        )
+
+
+def _lengths(n_samples: Any, path: Path) -> list[int | float]:
+    """How many samples each recording has, which is one or not said."""
+    if not n_samples:
+        return []
+    numbers = n_samples if isinstance(n_samples, list | tuple) else [n_samples]
+    counts = [n for n in numbers if type(n) in (int, float) and 0 < n < _MOST_SAMPLES]
+    if len(counts) != 1 or len(numbers) != 1:
+        raise InputError(
+            f"the recording of {path} has num_samples {shown(n_samples)}, not one number of "
+            "samples; save the analyzer again"
+        )
+    return counts
+
+
 def check_one_segment(n_segments: Any, path: Path) -> None:
     """Refuse several segments: the samples of each are counted from 0.
 
@@ -69,7 +93,7 @@ def check_one_segment(n_segments: Any, path: Path) -> None:
     """
     if n_segments != 1:
         raise InputError(
-            f"{path} has {n_segments} segments, and the samples of each are counted from 0; give "
+            f"{path} has {shown(n_segments)} segments, and the samples of each are counted from 0; give "
             "one of them, as from sorting.select_segments([0])"
         )
 
