@@ -119,7 +119,7 @@ def test_a_cluster_that_is_no_whole_number_is_refused(write, cluster):
     with pytest.raises(InputError, match="label clusters with whole numbers from 0 on"):
         load(write(clusters=clusters))
     pd.DataFrame({"cluster_id": [0, cluster]}).to_csv(write() / "clusters.metrics.csv")
-    with pytest.raises(InputError, match="'cluster_id' of .* does not number clusters"):
+    with pytest.raises(InputError, match=r"'cluster_id' of .* does not number clusters"):
         load(write())
 
 

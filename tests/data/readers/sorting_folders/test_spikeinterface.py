@@ -195,7 +195,7 @@ def test_a_number_of_samples_that_is_none_is_refused(folder, n_samples):
     (folder / "recording_info").mkdir()
     about = json.dumps({"num_samples": n_samples})
     (folder / "recording_info" / "recording_attributes.json").write_text(about)
-    with pytest.raises(InputError, match="num_samples .*, not one number of samples; save"):
+    with pytest.raises(InputError, match=r"num_samples .*, not one number of samples; save"):
         load(folder)
 
 

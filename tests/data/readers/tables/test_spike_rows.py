@@ -122,7 +122,7 @@ def test_a_value_is_shown_as_far_as_a_sentence_can_hold_it(tmp_path):
 @pytest.mark.parametrize("unit", ["inf", "1e300", "9007199254740993.0", "-1e19"])
 def test_a_unit_that_no_whole_number_names_is_refused(tmp_path, unit):
     (tmp_path / "spikes.csv").write_text(f"time,unit\n0.5,{unit}\n0.7,2.0\n")
-    with pytest.raises(InputError, match="'unit' of .* holds .*; give units as whole numbers"):
+    with pytest.raises(InputError, match=r"'unit' of .* holds .*; give units as whole numbers"):
         load(tmp_path / "spikes.csv")
 
 
@@ -136,7 +136,7 @@ def test_lists_are_no_units_and_no_columns_of_units(tmp_path):
     pytest.importorskip("pyarrow", reason="pip install pyarrow")
     path = tmp_path / "spikes.parquet"
     a_table(units=[[1], [2], [1, 2], [1]]).to_parquet(path)
-    with pytest.raises(InputError, match="'unit' of .* holds array.*; give units as whole numbers"):
+    with pytest.raises(InputError, match=r"'unit' of .* holds array.*; give units as whole"):
         load(path)
     a_table(place=[[1.0, 2.0]] * 4).to_parquet(path)
     assert load(path).recording.neuron_ids == ("3", "10")

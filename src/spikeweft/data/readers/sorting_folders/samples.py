@@ -93,7 +93,7 @@ def check_one_segment(n_segments: Any, path: Path) -> None:
     """
     if n_segments != 1:
         raise InputError(
-            f"{path} has {shown(n_segments)} segments, and the samples of each are counted from 0; give "
+            f"{path} has {shown(n_segments)} segments, and the samples of each count from 0; give "
             "one of them, as from sorting.select_segments([0])"
         )
 
