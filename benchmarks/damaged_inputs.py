@@ -106,7 +106,7 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
         )
     else:
         start = rng.integers(0, len(array))
-        array[start : start + rng.integers(1, 1 + len(array) // 4)] = rng.integers(0, 256)
+        array[start : start + rng.integers(1, max(2, 1 + len(array) // 4))] = rng.integers(0, 256)
     return array.tobytes()
 
 
@@ -212,11 +212,12 @@ def misleading_nwb(originals: Originals, place: Path, rng: np.random.Generator) 
         own = [name for name in names if not name.startswith("specifications")]
         for name in rng.choice(own, size=rng.integers(1, 4), replace=False):
             if name in file:
-                _spoil(file, str(name), odd, rng)
+                spoil(file, str(name), odd, rng)
     return Inference(recording=path, folder=place / "result")
 
 
-def _spoil(file: Any, name: str, odd: Iterator[np.ndarray], rng: np.random.Generator) -> None:
+def spoil(file: Any, name: str, odd: Iterator[np.ndarray], rng: np.random.Generator) -> None:
+    """Take a thing out of an HDF5 file, or spoil its values, its attributes or its kind."""
     thing = file[name]
     if rng.random() < 0.3 and thing.attrs:
         del thing.attrs[rng.choice(list(thing.attrs))]

@@ -1,14 +1,19 @@
 """What `infer` and `sweep` endure: python benchmarks/endurance.py.
 
-Four trials, a row each. *Killed inferences*: kill -9 at a random moment, then --resume; how many
-reach the bits of the result that nobody interrupted. *Killed sweeps*: one sweep, its whole run
-killed again and again at random moments; how many finished fits were made again, how many fits
-were under way at most, and how many have the bits of a sweep that nobody interrupted. *Soak*: fits
-one after the other in one process, whose memory should not grow. *Fuzz*: recordings and checkpoints
-that are truncated, with flipped bits, or made to mislead; each should be refused by one sentence or
-give a whole result, not a traceback, a hang, or a result that is not whole.
+Five trials, a row each, and of the last one for each kind of recording. *Killed inferences*: kill
+-9 at a random moment, then --resume; how many reach the bits of the result that nobody
+interrupted. *Killed sweeps*: one sweep, its whole run killed again and again at random moments;
+how many finished fits were made again, how many fits were under way at most, and how many have the
+bits of a sweep that nobody interrupted. *Soak*: fits one after the other in one process, whose
+memory should not grow. *Fuzz*: recordings and checkpoints that are truncated, with flipped bits,
+or made to mislead; each should be refused by one sentence or give a whole result, not a traceback,
+a hang, or a result that is not whole. *Fuzz of readers*: damaged and malicious recordings of every
+kind; each should be refused by one sentence or read whole and valid, in a process with little time
+and memory, with nothing written and nothing of it run. What was neither refused nor at fault was
+read; kinds whose library is not installed are skipped.
 """
 
+import functools
 import multiprocessing
 import os
 import resource
@@ -35,6 +40,9 @@ from damaged_inputs import (
     small_recording,
     truncated,
 )
+from damaged_recordings import damaged_copy
+from reader_process import ReaderProcess
+from small_recordings import KINDS, installed_kinds, written
 
 from spikeweft.errors import InputError
 from spikeweft.inference.run import infer
@@ -48,6 +56,7 @@ from spikeweft.runtime.parallel import on_one_thread
 
 SEED = 100
 N_WORKERS = 2
+OF_READERS = "fuzz of readers: "
 HANG_S, HANG_OF_SWEEP_S = 300.0, 3600.0
 MEMORY_MIB = 8192
 SAME = (CIRCUIT, "glm.nc", "model.safetensors", "model.json", "sample.npz")
@@ -271,6 +280,35 @@ def _fault(inference: Inference, end: Outcome, originals: Originals, *, may_resu
     return "resumed to another result" if may_resume and not same else ""
 
 
+def fuzz_of_readers(kind: str, n: int, place: Path) -> tables.Row:
+    """Damaged recordings of one kind; every fault is printed."""
+    number_of_kind = list(KINDS).index(kind)
+    originals = written(kind, place / "originals", np.random.default_rng(SEED))
+    readers = [ReaderProcess(original) for original in originals]
+    count: Counter[str] = Counter()
+    first_fault = ""
+    for number in range(n):
+        rng = np.random.default_rng([SEED, number_of_kind, number])
+        reader = readers[number % len(readers)]
+        path = damaged_copy(reader.original, place / f"input{number}", rng)
+        ended = reader.load(path)
+        is_fault = ended.end not in ("read", "refused")
+        count["fault" if is_fault else ended.end] += 1
+        if is_fault:
+            fault = f"input {number}, {ended.end}: {ended.said}".replace(f"{place}/", "")
+            print(fault, flush=True)
+            first_fault = first_fault or fault
+        shutil.rmtree(path.parent)
+    for reader in readers:
+        reader.stop()
+    return {
+        "n_inputs": n,
+        "n_refused": count["refused"],
+        "n_faults": count["fault"],
+        "first_fault": first_fault[:300],
+    }
+
+
 # ---- the table -----------------------------------------------------------------------------------
 
 TRIALS: Mapping[str, Callable[[int, Path], tables.Row]] = {
@@ -278,6 +316,7 @@ TRIALS: Mapping[str, Callable[[int, Path], tables.Row]] = {
     "killed sweeps": killed_sweeps,
     "soak": soak,
     "fuzz": fuzz,
+    **{f"{OF_READERS}{kind}": functools.partial(fuzz_of_readers, kind) for kind in KINDS},
 }
 
 
@@ -299,6 +338,7 @@ if __name__ == "__main__":
             {"trial": "killed sweeps", "n": 20},
             {"trial": "soak", "n": 200},
             {"trial": "fuzz", "n": 500},
+            *({"trial": f"{OF_READERS}{kind}", "n": 200} for kind in installed_kinds()),
         ],
         measure,
         ("numpy", "torch", "numba", "distributed", "pynwb"),

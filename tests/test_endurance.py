@@ -35,6 +35,13 @@ def test_inputs_that_are_damaged_or_mislead_are_refused_or_give_a_whole_result(e
     assert row["n_refused"] > 0
 
 
+def test_damaged_recordings_of_every_kind_are_refused_or_read_whole(endurance, tmp_path):
+    for kind in endurance.installed_kinds():
+        row = endurance.fuzz_of_readers(kind, 12, tmp_path / kind)
+        assert (kind, row["first_fault"]) == (kind, "")
+        assert 0 < row["n_refused"] <= 12
+
+
 def test_fits_in_one_process_leave_nothing_behind(endurance, tmp_path):
     row = endurance.soak(3, tmp_path)
     assert row["mib_after_all"] < 1.2 * row["mib_after_first"] + 50

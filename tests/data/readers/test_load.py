@@ -1,5 +1,8 @@
+import h5py
+import numpy as np
 import pytest
 
+from spikeweft.data.readers import load as load_module
 from spikeweft.data.readers.load import load, load_truth
 from spikeweft.errors import InputError
 
@@ -33,3 +36,22 @@ def test_a_folder_that_is_no_recording_is_told_which_folders_are(tmp_path):
         load(tmp_path)
     with pytest.raises(InputError, match="is no NWB file and has no tables of units"):
         load(tmp_path, units_table="units")
+
+
+NO_MEMORY = "needs more memory than there is .* check that it is whole"
+
+
+def test_a_file_that_claims_more_than_fits_into_memory_is_one_sentence(tmp_path):
+    with h5py.File(tmp_path / "spikes.mat", "w") as file:
+        cells = file.create_dataset("spike_times", (1, 1), dtype=h5py.ref_dtype)
+        claimed = file.create_dataset("claimed", (2**50,), "f8", chunks=True)
+        cells[0, 0] = claimed.ref
+    with pytest.raises(InputError, match=NO_MEMORY):
+        load(tmp_path / "spikes.mat")
+
+
+def test_a_recording_for_which_memory_does_not_suffice_is_one_sentence(tmp_path, monkeypatch):
+    np.savez(tmp_path / "r.npz", spike_times=np.array([0.1, 0.5]), spike_units=np.array([0, 1]))
+    monkeypatch.setattr(load_module, "chosen_recording", lambda *_: np.zeros(2**50))
+    with pytest.raises(InputError, match=NO_MEMORY):
+        load(tmp_path / "r.npz")

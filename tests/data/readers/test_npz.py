@@ -133,6 +133,13 @@ one_covariate = {
         ({"n_units": 10**9}, "1e\\+09, which is too many"),
         ({"spike_units": np.array([0, 1, 2**62]), "n_units": 3}, "up to 4611686018427387904"),
         ({"spike_units": np.array([0.0, 1.0, np.inf])}, "hold inf"),
+        (
+            {"spike_units": np.array([0, 1, 2**64 - 1], dtype=np.uint64)},
+            "hold 18446744073709551615",
+        ),
+        ({"spike_times": np.zeros((0, 2**60), dtype="f4")}, "cannot be read"),
+        ({"weights": np.zeros(4)}, "square"),
+        ({"weights": np.array(1.0)}, "square"),
         ({"covariates": ["a\nb"]}, r"covariate 'a\\nb'"),
         ({"n_units": np.arange(500)}, "^[^\n]{0,300}$"),
         ({"angle_rad": np.zeros(3)}, "3 preferred directions for 2 neurons"),

@@ -4,12 +4,20 @@ from collections.abc import Iterable
 
 _SHOWN = 12
 
+_LONGEST = 80
+
+
+def shown(value: object) -> str:
+    """A value as Python writes it, cut to what a sentence can hold."""
+    written = repr(value)
+    return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}…{written[-1]}"
+
 
 def listed(names: Iterable[object]) -> str:
     """The first names, quoted, and how many more there are."""
-    quoted = [repr(str(name)) for name in names]
-    shown = ", ".join(quoted[:_SHOWN]) or "nothing"
-    return shown + (f" and {len(quoted) - _SHOWN} more" if len(quoted) > _SHOWN else "")
+    quoted = [shown(str(name)) for name in names]
+    first = ", ".join(quoted[:_SHOWN]) or "nothing"
+    return first + (f" and {len(quoted) - _SHOWN} more" if len(quoted) > _SHOWN else "")
 
 
 def units_named(names: Iterable[object]) -> str:

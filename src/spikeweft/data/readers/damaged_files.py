@@ -15,11 +15,24 @@ _FILTERS = ("filter", "plugin", "hdf5plugin", "codec")
 
 
 @contextmanager
+def within_memory(path: Path) -> Iterator[None]:
+    """Turn the end of memory into one sentence."""
+    try:
+        yield
+    except MemoryError as error:
+        reason = " ".join(str(error).split())[:200] or "all of it is in use"
+        raise InputError(
+            f"{path} needs more memory than there is ({reason}); check that it is whole, or read "
+            "it where there is more"
+        ) from error
+
+
+@contextmanager
 def unreadable(path: Path) -> Iterator[None]:
     """Turn a library's errors about a damaged file into one sentence."""
     try:
         # pynwb and pynapple warn about many harmless things in files that are not ours.
-        with warnings.catch_warnings():
+        with within_memory(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except InputError:

@@ -58,6 +58,7 @@ def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
     InputError
         Where it is of no kind that can be read, or what it holds does not fit together.
     """
+    _check_files(folder)
     if is_nwb_in_zarr(folder):
         check_plain(folder)
         return nwb_contents(folder, units_table)
@@ -83,10 +84,26 @@ def contents_of_folder(folder: Path, units_table: str | None) -> FileContents:
 
 def files_of(folder: Path) -> list[Path]:
     """The files that decide what is read of a folder: raw traces beside them do not."""
+    return [path for path in _entries(folder) if path.is_file()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder under the names of files that are read."""
     kind = _kind_of(folder)
     of_others = ("**/*",) if is_nwb_in_zarr(folder) else ("*",)
     patterns = of_others if kind is None else kind.files
-    return sorted({path for name in patterns for path in folder.glob(name) if path.is_file()})
+    with unreadable(folder):
+        return sorted({path for name in patterns for path in folder.glob(name)})
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse pipes and devices, from which one may read without end."""
+    for path in _entries(folder):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InputError(
+                f"{path} is a pipe or a device and not a file; put a file in its place, or take it "
+                "out of the folder"
+            )
 
 
 def _kind_of(folder: Path) -> FolderKind | None:

@@ -37,6 +37,7 @@ from spikeweft.data.file_contents.chosen_recording import LoadedRecording, chose
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.selection import Selection
 from spikeweft.data.file_contents.sentences import listed
+from spikeweft.data.readers.damaged_files import within_memory
 from spikeweft.data.readers.files import contents_of_file
 from spikeweft.data.readers.folders import contents_of_folder
 from spikeweft.data.readers.npz import read_arrays, read_truth
@@ -84,7 +85,8 @@ def load(
     ------
     InputError
         Where the file is missing, is of another kind, holds no usable spikes, holds times that
-        cannot be seconds of one clock, or has nothing of what is asked for.
+        cannot be seconds of one clock, has nothing of what is asked for, or needs more memory than
+        there is.
     """
     selection = Selection(
         epochs=epochs,
@@ -99,7 +101,8 @@ def load(
 
 def load_selection(path: str | Path, selection: Selection) -> LoadedRecording:
     """What `load` returns, for a selection."""
-    return chosen_recording(contents_of(path, selection.units_table), selection)
+    with within_memory(Path(path)):
+        return chosen_recording(contents_of(path, selection.units_table), selection)
 
 
 def contents_of(path: str | Path, units_table: str | None = None) -> FileContents:
@@ -108,14 +111,15 @@ def contents_of(path: str | Path, units_table: str | None = None) -> FileContent
     Raises
     ------
     InputError
-        Where the file is missing, is of another kind, or holds no units.
+        Where the file is missing, is of another kind, holds no units, or needs too much memory.
     """
     path = Path(path)
-    if path.is_dir():
-        return contents_of_folder(path, units_table)
-    if not path.is_file():
-        raise InputError(f"there is no file {path}; check the path to the recording")
-    return contents_of_file(path, units_table)
+    with within_memory(path):
+        if path.is_dir():
+            return contents_of_folder(path, units_table)
+        if not path.is_file():
+            raise InputError(f"there is no file {path}; check the path to the recording")
+        return contents_of_file(path, units_table)
 
 
 def load_truth(path: str | Path) -> Connectivity:

@@ -84,7 +84,7 @@ def _labels(arrays: Mapping[str, np.ndarray], n_spikes: int, path: Path) -> Int[
         )
     if len(labels) == 0:
         raise InputError(f"{path} holds no spikes; choose a recording with spikes")
-    whole = np.isfinite(labels) & (labels == np.rint(labels))
+    whole = (labels == np.rint(labels)) & (np.abs(labels.astype(float)) < 2**63)
     if not whole.all():
         raise InputError(
             f"the spike_units in {path} hold {labels[~whole][0]}; give whole numbers, the label of "
@@ -163,7 +163,8 @@ def _numbers(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarr
     array = arrays[key]
     if array.dtype.kind not in "iuf":
         raise InputError(f"'{key}' in {path} holds no numbers but {array.dtype}; store numbers")
-    return array if key == "spike_units" else array.astype(float)
+    with unreadable(path):  # an empty array may have a shape that float64 cannot have
+        return array if key == "spike_units" else array.astype(float)
 
 
 def _texts(arrays: Mapping[str, np.ndarray], key: str) -> list[str]:
@@ -275,8 +276,13 @@ def _listed_series(
 def read_truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:
     """The true circuit that a file holds."""
     weights = _numbers(arrays, "weights", path)
+    if weights.ndim != 2:
+        raise InputError(
+            f"the weights in {path} have the shape {weights.shape}; give a square weights[post, "
+            "pre]"
+        )
     angle = _angles(arrays, path)
-    _check_one_each(angle, len(np.atleast_1d(weights)), path)
+    _check_one_each(angle, len(weights), path)
     return Connectivity(
         weights=weights,
         neuron_ids=tuple(_texts(arrays, "neuron_ids")),

@@ -1,5 +1,6 @@
 """Folders in ALF, the format of the International Brain Laboratory."""
 
+import os
 import sys
 
 import numpy as np
@@ -110,3 +111,36 @@ def test_metrics_that_number_no_clusters_are_refused(write):
     pd.DataFrame({"label": [1.0]}).to_csv(folder / "clusters.metrics.csv", index=False)
     with pytest.raises(InputError, match="has the columns 'label' but none of 'cluster_id'"):
         load(folder)
+
+
+@pytest.mark.parametrize("cluster", [np.inf, 1e300, -np.inf, 2.0**60])
+def test_a_cluster_that_is_no_whole_number_is_refused(write, cluster):
+    clusters = CLUSTERS.astype(float)
+    clusters[1] = cluster
+    with pytest.raises(InputError, match="label clusters with whole numbers from 0 on"):
+        load(write(clusters=clusters))
+    pd.DataFrame({"cluster_id": [0, cluster]}).to_csv(write() / "clusters.metrics.csv")
+    with pytest.raises(InputError, match=r"'cluster_id' of .* does not number clusters"):
+        load(write())
+
+
+def test_numbers_of_the_other_byte_order_are_the_same_numbers(write):
+    depths = np.array([10.0, 20, 30, 40, 50])
+    as_usual = load(write(depths=depths), units="depths > 20").recording
+    others = {"times": TIMES_S.astype(">f8"), "clusters": CLUSTERS.astype(">i4")}
+    recording = load(write(**others, depths=depths.astype(">f4")), units="depths > 20").recording
+    assert recording.neuron_ids == as_usual.neuron_ids
+    assert recording.spike_times_s.tolist() == as_usual.spike_times_s.tolist()
+
+
+@pytest.mark.parametrize("name", ["spikes.clusters.npy", "clusters.metrics.csv", "clusters.x.npy"])
+def test_pipes_and_devices_which_never_end_are_not_read(write, name):
+    path = write() / name
+    path.unlink(missing_ok=True)
+    path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=f"{name} is a pipe or a device and not a file"):
+        load(path.parent)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=f"{name} is a pipe or a device and not a file"):
+        load(path.parent)

@@ -163,7 +163,7 @@ def test_a_recording_whose_length_is_no_number_is_refused(folder):
     (folder / "recording_info").mkdir()
     attributes = folder / "recording_info" / "recording_attributes.json"
     attributes.write_text(json.dumps({"num_samples": ["many"]}))
-    with pytest.raises(InputError, match=r"has 'many' samples; give a number"):
+    with pytest.raises(InputError, match=r"not one number of samples; save the analyzer"):
         load(folder)
 
 
@@ -198,3 +198,20 @@ def test_without_spikeinterface_the_user_is_told_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "spikeinterface.core", None)
     with pytest.raises(InputError, match=r"not installed; .*'spikeweft\[spikeinterface\]'"):
         from_spikeinterface(None)
+
+
+@pytest.mark.parametrize("n_samples", [{"a": 1}, [[1]], ["x"], [None], [-1], [1e300], [1, 2], True])
+def test_a_number_of_samples_that_is_none_is_refused(folder, n_samples):
+    (folder / "recording_info").mkdir()
+    about = json.dumps({"num_samples": n_samples})
+    (folder / "recording_info" / "recording_attributes.json").write_text(about)
+    with pytest.raises(InputError, match=r"num_samples .*, not one number of samples; save"):
+        load(folder)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "U3", "?", "(2,)i8"])
+def test_spikes_of_another_dtype_are_refused(folder, dtype):
+    spikes = np.zeros(3, dtype=[("sample_index", "i8"), ("unit_index", dtype)])
+    np.save(folder / "spikes.npy", spikes)
+    with pytest.raises(InputError, match=r"save the sorting again"):
+        load(folder)

@@ -120,3 +120,37 @@ def test_bytes_that_are_no_text_are_no_table(tmp_path):
     (tmp_path / "spikes.csv").write_bytes(bytes(range(256)) * 10)
     with pytest.raises(InputError, match="cannot be read"):
         load(tmp_path / "spikes.csv")
+
+
+def test_a_value_is_shown_as_far_as_a_sentence_can_hold_it(tmp_path):
+    (tmp_path / "spikes.csv").write_text(f"time,unit\n{'x' * 5000},1\n0.5,2\n")
+    with pytest.raises(InputError, match=r"holds 'x{79}…'; give seconds as numbers"):
+        load(tmp_path / "spikes.csv")
+    (tmp_path / "spikes.csv").write_text(f"time,{'x' * 5000}\n0.5,2\n")
+    with pytest.raises(InputError, match=r"the columns 'time', 'x{79}…' but none for the unit"):
+        load(tmp_path / "spikes.csv")
+
+
+@pytest.mark.parametrize("unit", ["inf", "1e300", "9007199254740993.0", "-1e19"])
+def test_a_unit_that_no_whole_number_names_is_refused(tmp_path, unit):
+    (tmp_path / "spikes.csv").write_text(f"time,unit\n0.5,{unit}\n0.7,2.0\n")
+    with pytest.raises(InputError, match=r"'unit' of .* holds .*; give units as whole numbers"):
+        load(tmp_path / "spikes.csv")
+
+
+def test_units_named_in_bytes_stay_apart(tmp_path):
+    pytest.importorskip("pyarrow", reason="pip install pyarrow")
+    a_table(units=[b"a", b"\xff", b"\xfe", b"a"]).to_parquet(tmp_path / "spikes.parquet")
+    assert load(tmp_path / "spikes.parquet").recording.neuron_ids == ("\\xfe", "\\xff", "a")
+
+
+def test_lists_are_no_units_and_no_columns_of_units(tmp_path):
+    pytest.importorskip("pyarrow", reason="pip install pyarrow")
+    path = tmp_path / "spikes.parquet"
+    a_table(units=[[1], [2], [1, 2], [1]]).to_parquet(path)
+    with pytest.raises(InputError, match=r"'unit' of .* holds array.*; give units as whole"):
+        load(path)
+    a_table(place=[[1.0, 2.0]] * 4).to_parquet(path)
+    assert load(path).recording.neuron_ids == ("3", "10")
+    with pytest.raises(InputError, match="place"):
+        load(path, units="place == 1")

@@ -28,7 +28,7 @@ def read_array(path: Path) -> np.ndarray:
             array = np.load(path, allow_pickle=False)
             if array.dtype.kind == "U":
                 array.tolist()  # damaged text shows only here
-            return array
+            return array.astype(array.dtype.newbyteorder("="), copy=False)  # as pandas needs it
         except ValueError as error:
             if "pickle" not in str(error):
                 raise
@@ -69,7 +69,8 @@ def read_labels(path: Path, times_path: Path, n_spikes: int) -> Int[np.ndarray, 
             f"{path} has {len(labels)} clusters for {n_spikes} spikes in {times_path.name}; export "
             "the sorting again, so that each spike has one"
         )
-    bad = labels[~np.isfinite(labels) | (labels != np.rint(labels)) | (labels < 0)]
+    # Above, neighbours of float64 are not the whole numbers next to them.
+    bad = labels[(labels != np.rint(labels)) | (labels < 0) | (labels >= 2**53)]
     if len(bad):
         raise InputError(
             f"{path} holds the cluster {bad[0]:g}; label clusters with whole numbers from 0 on"

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_MOST_CLUSTERS = 2**53
+"""Whole numbers are exact below, as numbers with decimals too."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterColumns:
     """Columns with one value for each cluster that has spikes, and the clusters that have none."""
@@ -71,7 +75,9 @@ def numbered_by_cluster(
             "the column that numbers the clusters so"
         )
     numbers = table[id_name]
-    whole = numbers.dtype.kind in "iuf" and bool(np.all(numbers == np.rint(numbers)))
+    whole = numbers.dtype.kind in "iuf" and bool(
+        np.all((numbers == np.rint(numbers)) & (numbers.abs() < _MOST_CLUSTERS))
+    )
     if not whole or numbers.duplicated().any():
         raise InputError(
             f"the column {id_name!r} of {path} does not number clusters; give each row the whole "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikeweft.data.file_contents.contents import FileContents
-from spikeweft.data.file_contents.sentences import counted, listed
+from spikeweft.data.file_contents.sentences import counted, listed, shown
 from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.data.readers.sorting_folders.arrays import read_labels, read_numbers, seconds_of
 from spikeweft.data.readers.sorting_folders.cluster_tables import (
@@ -132,7 +132,7 @@ def _sampling_rate_hz(folder: Path) -> float:
         )
     rate_hz = named["sample_rate"]
     if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float) or not 0 < rate_hz < 1e9:
-        raise InputError(f"the sample_rate in {path} is {rate_hz!r}; give samples per second")
+        raise InputError(f"the sample_rate in {path} is {shown(rate_hz)}; give samples per second")
     return float(rate_hz)
 
 

@@ -5,24 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
 
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
-from spikeweft.data.file_contents.sentences import listed
+from spikeweft.data.file_contents.sentences import shown
 from spikeweft.data.readers.sorting_folders.arrays import seconds_of
 from spikeweft.errors import InputError
 
 _RECORDING = "recording"
 
+_MOST_SAMPLES = 2**53
+
 
 def sampled_contents(
     path: Path,
-    samples: Shaped[np.ndarray, "..."],
-    units: Shaped[np.ndarray, "..."],
+    samples: np.ndarray,
+    units: np.ndarray,
     *,
     unit_ids: Sequence[Any],
     sampling_rate_hz: Any,
-    n_samples: Sequence[Any] = (),
+    n_samples: Any = (),
     unit_columns: Mapping[str, Sequence[Any]],
     warnings: Sequence[str] = (),
 ) -> FileContents:
@@ -35,9 +36,7 @@ def sampled_contents(
     """
     rate_hz = _rate_hz(sampling_rate_hz, path)
     _check_spikes(samples, units, len(unit_ids), path)
-    if not all(isinstance(number, int | float) for number in n_samples):
-        raise InputError(f"the recording of {path} has {listed(n_samples)} samples; give a number")
-    lasts_s = [number / rate_hz for number in n_samples]
+    lasts_s = [number / rate_hz for number in _lengths(n_samples, path)]
     return FileContents(
         path=path,
         spike_times_s=seconds_of(samples.astype(float), rate_hz, path),
@@ -51,6 +50,20 @@ def sampled_contents(
     )
 
 
+def _lengths(n_samples: Any, path: Path) -> list[int | float]:
+    """How many samples each recording has, which is one or not said."""
+    if not n_samples:
+        return []
+    numbers = n_samples if isinstance(n_samples, list | tuple) else [n_samples]
+    counts = [n for n in numbers if type(n) in (int, float) and 0 < n < _MOST_SAMPLES]
+    if len(counts) != 1 or len(numbers) != 1:
+        raise InputError(
+            f"the recording of {path} has num_samples {shown(n_samples)}, not one number of "
+            "samples; save the analyzer again"
+        )
+    return counts
+
+
 def check_one_segment(n_segments: Any, path: Path) -> None:
     """Refuse several segments: the samples of each are counted from 0.
 
@@ -61,7 +74,7 @@ def check_one_segment(n_segments: Any, path: Path) -> None:
     """
     if n_segments != 1:
         raise InputError(
-            f"{path} has {n_segments} segments, and the samples of each are counted from 0; give "
+            f"{path} has {shown(n_segments)} segments, and the samples of each count from 0; give "
             "one of them, as from sorting.select_segments([0])"
         )
 
@@ -76,7 +89,7 @@ def plain_column(values: np.ndarray, n_units: int) -> list[Any] | None:
 def _rate_hz(rate_hz: Any, path: Path) -> float:
     if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float) or not 0 < rate_hz < 1e9:
         raise InputError(
-            f"the sampling frequency in {path} is {rate_hz!r}; give samples per second"
+            f"the sampling frequency in {path} is {shown(rate_hz)}; give samples per second"
         )
     return float(rate_hz)
 

@@ -66,7 +66,7 @@ def spikeinterface_contents(folder: Path) -> FileContents:
         spikes["unit_index"],
         unit_ids=unit_ids,
         sampling_rate_hz=info.get("sampling_frequency"),
-        n_samples=recorded.get("num_samples") or (),
+        n_samples=recorded.get("num_samples"),
         unit_columns={**properties, **_metrics(folder, unit_ids)},
         warnings=warnings,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spikeweft.data.file_contents.contents import FileContents
-from spikeweft.data.file_contents.sentences import counted, listed
+from spikeweft.data.file_contents.sentences import counted, listed, shown
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _only(
 def _numbers(column: "pd.Series", path: Path) -> Float[np.ndarray, " spike"]:
     if column.dtype.kind not in "iuf":
         bad = next((value for value in column if not isinstance(value, int | float)), None)
-        found = column.dtype if bad is None else repr(bad)
+        found = column.dtype if bad is None else shown(bad)
         raise InputError(
             f"the column {column.name!r} of {path} holds {found}; give seconds as numbers with a "
             "decimal point"
@@ -106,15 +106,27 @@ def _labels(column: "pd.Series", path: Path) -> np.ndarray:
             f"{column.name!r}; give each its unit, or leave it out"
         )
     if column.dtype.kind not in "iuf":
-        return column.to_numpy().astype(np.str_)
+        return np.array([_text(label, column.name, path) for label in column], dtype=np.str_)
     labels = column.to_numpy()
-    bad = labels[~np.isfinite(labels) | (labels != np.rint(labels))]
+    # Above, neighbours of float64 are not the whole numbers next to them.
+    bad = labels[(labels != np.rint(labels)) | (np.abs(labels.astype(float)) >= 2**53)]
     if len(bad):
         raise InputError(
-            f"the column {column.name!r} of {path} holds {bad[0]:g}; "
-            "give units as whole numbers or texts"
+            f"the column {column.name!r} of {path} holds {bad[0]:g}; give units as whole numbers "
+            "or texts"
         )
     return labels.astype(np.int64)
+
+
+def _text(label: Any, name: Any, path: Path) -> str:
+    if isinstance(label, bytes):
+        return label.decode(errors="backslashreplace")
+    if not isinstance(label, str | int):
+        raise InputError(
+            f"the column {name!r} of {path} holds {shown(label)}; give units as whole numbers or "
+            "texts"
+        )
+    return str(label)
 
 
 def _constant_columns(table: "pd.DataFrame", of_spike: np.ndarray) -> dict[str, list[Any]]:
@@ -122,5 +134,13 @@ def _constant_columns(table: "pd.DataFrame", of_spike: np.ndarray) -> dict[str, 
     return {
         str(name): of_units[name].first().tolist()
         for name in table.columns
-        if (of_units[name].nunique(dropna=False) == 1).all()
+        if _is_constant(of_units[name])
     }
+
+
+def _is_constant(of_units: Any) -> bool:
+    """Whether each unit has one value; lists and the like are none that could be asked for."""
+    try:
+        return bool((of_units.nunique(dropna=False) == 1).all())
+    except TypeError:
+        return False
