@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.readers.recording_arrays import recording_arrays, recording_from
+from spikeweft.data.readers.npz_files.own_arrays import recording_arrays, recording_from
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.results.correlograms import Correlograms

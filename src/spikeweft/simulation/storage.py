@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.readers.recording_arrays import recording_arrays
+from spikeweft.data.readers.npz_files.own_arrays import recording_arrays
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.runtime.files import writing_whole

@@ -8,7 +8,7 @@ from spikeweft.data.readers.matlab_files.trains import matlab_contents
 from spikeweft.data.readers.matlab_files.version_5 import version_5
 from spikeweft.data.readers.matlab_files.version_7_3 import is_matlab, version_7_3
 from spikeweft.data.readers.neo_files import neo_file_contents
-from spikeweft.data.readers.npz import npz_contents
+from spikeweft.data.readers.npz_files.file import npz_contents
 from spikeweft.data.readers.nwb_files.file import nwb_contents
 from spikeweft.data.readers.nwb_files.hdf5 import check_survivable, is_nwb
 from spikeweft.data.readers.tables.parquet import read_parquet

@@ -40,7 +40,8 @@ from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import within_memory
 from spikeweft.data.readers.files import contents_of_file
 from spikeweft.data.readers.folders import contents_of_folder
-from spikeweft.data.readers.npz import read_arrays, read_truth
+from spikeweft.data.readers.npz_files.arrays import read_arrays
+from spikeweft.data.readers.npz_files.truth import read_truth
 from spikeweft.errors import InputError
 
 

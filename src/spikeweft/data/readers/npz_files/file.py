@@ -1,31 +1,29 @@
 """Recordings in NumPy's `.npz`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch, SampledSeries
 from spikeweft.data.file_contents.sentences import counted, listed
 from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.npz_files.arrays import (
+    angles,
+    check_one_each,
+    numbers,
+    read_arrays,
+    shown,
+    texts,
+    whole_number,
+)
+from spikeweft.data.readers.npz_files.truth import read_truth
 from spikeweft.errors import InputError
-
-_LONGEST_SHOWN = 60
 
 _EPOCHS = "epochs"
 
-_MOST_UNITS = 100_000
-
 _TIME_RESOLUTIONS_S = (1e-7, 1.0)
-
-
-def _shown(array: np.ndarray) -> str:
-    """The array on one line, cut to the length of a sentence."""
-    words = " ".join(str(array).split())
-    return words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…"
 
 
 def npz_contents(path: Path) -> FileContents:
@@ -47,12 +45,12 @@ def npz_contents(path: Path) -> FileContents:
             f"{path} holds {listed(arrays)} but not {listed(missing)}; give spike_times in seconds "
             "and spike_units as whole numbers"
         )
-    times = _numbers(arrays, "spike_times", path).ravel()
+    times = numbers(arrays, "spike_times", path).ravel()
     labels = _labels(arrays, len(times), path)
     truth = read_truth(arrays, path) if "weights" in arrays else None
-    angle = _angles(arrays, path)
+    angle = angles(arrays, path)
     units, unit_ids = _units(labels, arrays, path)
-    _check_one_each(angle, len(unit_ids), path)
+    check_one_each(angle, len(unit_ids), path)
     if truth is not None and truth.n_neurons != len(unit_ids):
         raise InputError(
             f"the truth in {path} has {truth.n_neurons} neurons but the recording has "
@@ -76,7 +74,7 @@ def npz_contents(path: Path) -> FileContents:
 
 def _labels(arrays: Mapping[str, np.ndarray], n_spikes: int, path: Path) -> Int[np.ndarray, " n"]:
     """What stands for the unit of each spike."""
-    labels = _numbers(arrays, "spike_units", path).ravel()
+    labels = numbers(arrays, "spike_units", path).ravel()
     if len(labels) != n_spikes:
         raise InputError(
             f"{path} has {n_spikes} spike times but {len(labels)} spike units; give one unit per "
@@ -102,9 +100,9 @@ def _units(
     labels: Int[np.ndarray, " spike"], arrays: Mapping[str, np.ndarray], path: Path
 ) -> tuple[Int[np.ndarray, " spike"], tuple[str, ...]]:
     """Unit of each spike, and names: by number where the file counts them, else by label."""
-    names = tuple(_texts(arrays, "neuron_ids"))
+    names = tuple(texts(arrays, "neuron_ids"))
     found, of_spike = np.unique(labels, return_inverse=True)
-    n_units = _whole(arrays, "n_units", path)
+    n_units = whole_number(arrays, "n_units", path)
     if n_units is None and len(names) in (0, len(found)):
         return of_spike, names or tuple(str(label) for label in found)
     n_units = len(names) if n_units is None else n_units
@@ -118,23 +116,6 @@ def _units(
             f"{path} has {len(names)} neuron_ids for {n_units} units; give one for each"
         )
     return labels, names or tuple(str(unit) for unit in range(n_units))
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an `.npz` except pickled Python objects, which are never opened."""
-    with (
-        unreadable(path),
-        path.open("rb") as opened,  # NumPy leaves a file open that it fails to read
-        np.load(opened, allow_pickle=False) as file,
-    ):
-        arrays = {}
-        for key in file.files:
-            try:
-                arrays[key] = file[key]
-            except ValueError as error:
-                if "allow_pickle" not in str(error):
-                    raise
-    return {key: array for key, array in arrays.items() if isinstance(array, np.ndarray)}
 
 
 def _from_saved_tsgroup(
@@ -159,66 +140,19 @@ def _from_saved_tsgroup(
     )
 
 
-def _numbers(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:
-    array = arrays[key]
-    if array.dtype.kind not in "iuf":
-        raise InputError(f"'{key}' in {path} holds no numbers but {array.dtype}; store numbers")
-    with unreadable(path):  # an empty array may have a shape that float64 cannot have
-        return array if key == "spike_units" else array.astype(float)
-
-
-def _texts(arrays: Mapping[str, np.ndarray], key: str) -> list[str]:
-    """Names, as text also where they are bytes; none where there is no such array."""
-    names = np.ravel(arrays.get(key, ()))
-    return [
-        name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names
-    ]
-
-
-def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int | None:
-    if key not in arrays:
-        return None
-    number = _numbers(arrays, key, path)
-    if number.size != 1 or not float(number.item()).is_integer():
-        raise InputError(f"'{key}' in {path} is {_shown(number)}, not one whole number; correct it")
-    if number.item() > _MOST_UNITS:
-        raise InputError(f"'{key}' in {path} is {number.item():g}, which is too many; correct it")
-    return int(number.item())
-
-
 def _time_resolution(arrays: Mapping[str, np.ndarray], path: Path) -> float:
     """The stated time resolution; 0 where it must be found from the spike times."""
     key = next((name for name in ("time_resolution_s", "tick_s") if name in arrays), None)
     if key is None:
         return 0.0
-    resolution = _numbers(arrays, key, path)
+    resolution = numbers(arrays, key, path)
     finest, coarsest = _TIME_RESOLUTIONS_S
     if resolution.size != 1 or not finest <= resolution.item() <= coarsest:
         raise InputError(
-            f"the {key} in {path} is {_shown(resolution)}, not one number from {finest:g} to "
+            f"the {key} in {path} is {shown(resolution)}, not one number from {finest:g} to "
             f"{coarsest:g} s; leave it out"
         )
     return float(resolution.item())
-
-
-def _angles(arrays: Mapping[str, np.ndarray], path: Path) -> Float[np.ndarray, " neuron"] | None:
-    """Preferred directions; NaN where a neuron has none."""
-    if "angle_rad" not in arrays:
-        return None
-    angle = _numbers(arrays, "angle_rad", path).ravel()
-    if np.any(np.isinf(angle)):
-        raise InputError(f"the angle_rad in {path} is infinite for some; give radians, or NaN")
-    return angle
-
-
-def _check_one_each(
-    angle_rad: Float[np.ndarray, " neuron"] | None, n_neurons: int, path: Path
-) -> None:
-    if angle_rad is not None and len(angle_rad) != n_neurons:
-        raise InputError(
-            f"{path} has {len(angle_rad)} preferred directions for {n_neurons} neurons; give one "
-            "for each"
-        )
 
 
 def _npz_epochs(
@@ -226,13 +160,11 @@ def _npz_epochs(
 ) -> list[LabelledEpoch] | None:
     """Epochs that an `.npz` states; None where it states none."""
     start, stop = ("epoch_start", "epoch_stop") if "epoch_start" in arrays else ("start", "stop")
-    names = _texts(arrays, "epoch_names")
+    names = texts(arrays, "epoch_names")
     if start not in arrays and stop not in arrays:
         return None
-    first = (
-        _numbers(arrays, start, path).ravel() if start in arrays else np.array([np.min(times_s)])
-    )
-    last = _numbers(arrays, stop, path).ravel() if stop in arrays else np.array([np.max(times_s)])
+    first = numbers(arrays, start, path).ravel() if start in arrays else np.array([np.min(times_s)])
+    last = numbers(arrays, stop, path).ravel() if stop in arrays else np.array([np.max(times_s)])
     if len(first) != len(last) or (len(names) and len(names) != len(first)):
         raise InputError(
             f"{path} has {len(first)} epoch starts, {len(last)} stops and {len(names)} names; "
@@ -255,7 +187,7 @@ def _listed_series(
     wanted = [f"{key}_times_s", f"{key}_values"]
     if not set(wanted) <= arrays.keys():
         raise InputError(f"{path} lists a covariate {name!r} but lacks {listed(wanted)}; add them")
-    times, values = (_numbers(arrays, part, path).ravel() for part in wanted)
+    times, values = (numbers(arrays, part, path).ravel() for part in wanted)
     if len(times) != len(values) or len(times) == 0 or not np.all(np.isfinite(times)):
         raise InputError(
             f"the covariate {name!r} in {path} has {len(times)} times and {len(values)} values; "
@@ -263,7 +195,7 @@ def _listed_series(
         )
     is_angle = arrays.get(f"{key}_is_angle", np.array(False))
     if is_angle.dtype.kind not in "biu":
-        raise InputError(f"'{key}_is_angle' in {path} is {_shown(is_angle)}; give true or false")
+        raise InputError(f"'{key}_is_angle' in {path} is {shown(is_angle)}; give true or false")
     return SampledSeries(
         unit="",
         n_samples=len(times),
@@ -271,53 +203,3 @@ def _listed_series(
         read=lambda: (times, values),
         is_angle=bool(np.all(is_angle)),
     )
-
-
-def read_truth(arrays: Mapping[str, np.ndarray], path: Path) -> Connectivity:
-    """The true circuit that a file holds."""
-    weights = _numbers(arrays, "weights", path)
-    if weights.ndim != 2:
-        raise InputError(
-            f"the weights in {path} have the shape {weights.shape}; give a square weights[post, "
-            "pre]"
-        )
-    angle = _angles(arrays, path)
-    _check_one_each(angle, len(weights), path)
-    return Connectivity(
-        weights=weights,
-        neuron_ids=tuple(_texts(arrays, "neuron_ids")),
-        angle_rad=angle,
-        latency_s=_like(weights, "latency_s", arrays, path),
-        excitatory_probability=_like(weights[:, 0], "excitatory_probability", arrays, path),
-        metadata=_network(arrays, path),
-    )
-
-
-def _like(
-    wanted: np.ndarray, key: str, arrays: Mapping[str, np.ndarray], path: Path
-) -> np.ndarray | None:
-    """Another array of the truth, of the same shape as a known one; None where there is none."""
-    if key not in arrays:
-        return None
-    values = _numbers(arrays, key, path)
-    if values.shape != wanted.shape:
-        raise InputError(
-            f"the {key} in {path} has the shape {values.shape}, not {wanted.shape} as the weights "
-            "need; correct it or leave it out"
-        )
-    return values
-
-
-def _network(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str | int | float]:
-    """The settings of the network that was simulated; none where they are not there."""
-    if "network" not in arrays:
-        return {}
-    try:
-        settings = json.loads(str(arrays["network"]))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"'network' in {path} is not JSON ({error}); leave it out") from error
-    if not isinstance(settings, dict) or not all(
-        isinstance(value, str | int | float) for value in settings.values()
-    ):
-        raise InputError(f"'network' in {path} holds no plain settings; leave it out")
-    return settings
