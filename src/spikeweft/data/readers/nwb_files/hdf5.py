@@ -10,19 +10,29 @@ from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.errors import InputError
 
 _READ = """
+import signal
 import sys
 import h5py
 
+def allow_time():
+    if hasattr(signal, "setitimer"):  # which ends the process after so many seconds of work
+        signal.setitimer(signal.ITIMER_PROF, float(sys.argv[2]))
+
 def read(_, thing):
+    allow_time()
     for value in thing.attrs.values():
         pass
     if isinstance(thing, h5py.Dataset) and thing.dtype.kind == "O":
         thing[()]
 
+allow_time()
 with h5py.File(sys.argv[1], "r") as file:
     read("", file)
     file.visititems(read)
 """
+
+_WORK_S = 5.0
+"""For each thing in a file; a damaged one may have the library go round in circles."""
 
 _REFUSED = 1  # what Python returns after an exception; a crash returns something else
 
@@ -36,13 +46,14 @@ def check_survivable(path: Path) -> None:
     Raises
     ------
     InputError
-        Where the library crashed.
+        Where the library crashed, or did not come to an end.
     """
-    asked = [sys.executable, "-I", "-c", _READ, str(path)]
+    asked = [sys.executable, "-I", "-c", _READ, str(path), str(_WORK_S)]
     code = subprocess.run(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
     if code not in (0, _REFUSED):
         raise InputError(
-            f"{path} is damaged, so that the HDF5 library crashes on it; take a copy that is whole"
+            f"{path} is damaged, so that the HDF5 library crashes on it or never ends; take a copy "
+            "that is whole"
         )
 
 
