@@ -1,5 +1,6 @@
 """What may be wrong with a recording of any kind, by accident or by design."""
 
+import copy
 import io
 import json
 import os
@@ -308,7 +309,7 @@ def odd_json(path: Path, rng: np.random.Generator, opened: Path) -> None:
 def _with_odd_part(value: Any, rng: np.random.Generator) -> Any:
     """Down from the top to any part of it, which is another."""
     if not value or not isinstance(value, dict | list) or rng.random() < 0.1:
-        return JSON_VALUES[rng.integers(len(JSON_VALUES))]
+        return copy.deepcopy(JSON_VALUES[rng.integers(len(JSON_VALUES))])
     keys = list(value) if isinstance(value, dict) else list(range(len(value)))
     key = keys[rng.integers(len(keys))]
     if rng.random() < 0.1:

@@ -65,11 +65,12 @@ def check_no_crash(reading: str, path: Path, library: str) -> None:
     Raises
     ------
     InputError
-        Where the library crashed.
+        Where the library crashed, or did not come to an end.
     """
     asked = [sys.executable, "-I", "-c", reading, str(path)]
     code = subprocess.run(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
     if code not in (0, _REFUSED):
         raise InputError(
-            f"{path} is damaged, so that {library} crashes on it; take a copy that is whole"
+            f"{path} is damaged, so that {library} crashes on it or never ends; take a copy that "
+            "is whole"
         )

@@ -33,6 +33,14 @@ def test_a_whole_file_is_read_to_its_end(path, monkeypatch):
         hdf5.check_survivable(path)
 
 
+def test_a_file_in_which_the_hdf5_library_goes_round_in_circles_is_refused(path, monkeypatch):
+    endless = hdf5._READ.replace("thing.attrs.values()", "iter(int, 1)")
+    monkeypatch.setattr(hdf5, "_READ", endless)
+    monkeypatch.setattr(hdf5, "_WORK_S", 0.2)
+    with pytest.raises(InputError, match="never ends; take a copy that is whole"):
+        load(path)
+
+
 def test_a_file_that_crashes_the_library_is_one_sentence(path, monkeypatch):
     monkeypatch.setattr(hdf5, "_READ", CRASH)
     with pytest.raises(InputError, match=r"r\.nwb is damaged, so that the HDF5 library crashes"):

@@ -144,3 +144,10 @@ def test_pipes_and_devices_which_never_end_are_not_read(write, name):
     os.mkfifo(path)
     with pytest.raises(InputError, match=f"{name} is a pipe or a device and not a file"):
         load(path.parent)
+
+
+@pytest.mark.parametrize("name", ["uuids", "metrics"])
+def test_a_table_whose_rows_have_more_values_than_columns_is_refused(write, name):
+    (write() / f"clusters.{name}.csv").write_text("cluster_id\na,0\na,2\nb,4\n")
+    with pytest.raises(InputError, match="rows with more values; name each column"):
+        load(write())

@@ -12,7 +12,6 @@ from jaxtyping import Int
 
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
-from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.data.readers.sorting_folders.arrays import (
     PickledArrayError,
     read_array,
@@ -24,6 +23,7 @@ from spikeweft.data.readers.sorting_folders.cluster_tables import (
     numbered_by_cluster,
 )
 from spikeweft.data.readers.tables.parquet import read_parquet
+from spikeweft.data.readers.tables.text import read_text_table
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,17 +130,11 @@ def _uuids(path: Path) -> "pd.DataFrame":
     """Row i is of cluster i."""
     import pandas as pd
 
-    with unreadable(path):
-        column = pd.read_csv(path).iloc[:, 0]
-        return pd.DataFrame({_UUID: column})
+    return pd.DataFrame({_UUID: read_text_table(path).iloc[:, 0]})
 
 
 def _metrics_csv(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    with unreadable(path):
-        table = pd.read_csv(path)
-    return numbered_by_cluster(table, _IDS, path)
+    return numbered_by_cluster(read_text_table(path), _IDS, path)
 
 
 def _metrics_pqt(path: Path) -> "pd.DataFrame":

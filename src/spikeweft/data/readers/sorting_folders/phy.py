@@ -17,6 +17,7 @@ from spikeweft.data.readers.sorting_folders.cluster_tables import (
     cluster_columns,
     numbered_by_cluster,
 )
+from spikeweft.data.readers.tables.text import read_text_table
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,13 +110,7 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def _table(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    with unreadable(path):
-        with path.open(encoding="utf-8") as file:
-            separator = "\t" if "\t" in file.readline() else ","
-        table = pd.read_csv(path, sep=separator)
-    return numbered_by_cluster(table, _IDS, path)
+    return numbered_by_cluster(read_text_table(path), _IDS, path)
 
 
 def _sampling_rate_hz(folder: Path) -> float:
