@@ -35,8 +35,7 @@ def test_a_whole_file_is_read_to_its_end(path, monkeypatch):
 
 def test_a_file_in_which_the_hdf5_library_goes_round_in_circles_is_refused(path, monkeypatch):
     endless = hdf5._READ.replace("thing.attrs.values()", "iter(int, 1)")
-    monkeypatch.setattr(hdf5, "_READ", endless)
-    monkeypatch.setattr(hdf5, "_WORK_S", 0.2)
+    monkeypatch.setattr(hdf5, "_READ", endless.replace("work_s = 2.0", "work_s = 0.2"))
     with pytest.raises(InputError, match="never ends; take a copy that is whole"):
         load(path)
 
