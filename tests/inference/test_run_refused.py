@@ -151,7 +151,7 @@ def test_times_that_are_not_in_seconds_are_refused(tmp_path):
         spike_times=recording.spike_times_s * 1e6,
         spike_units=recording.spike_neurons,
     )
-    with pytest.raises(InputError, match="times are in seconds"):
+    with pytest.raises(InputError, match=r"are these microseconds\? .* divide by 1,000,000"):
         infer(Inference(recording=tmp_path / "microseconds.npz", folder=tmp_path / "result"))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.epochs import intersection, union
+from spikeweft.data.epochs import intersection
 from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
 from spikeweft.errors import InputError
 
@@ -197,9 +197,11 @@ class Recording:
         Raises
         ------
         InputError
-            Where the epochs and the recording do not overlap.
+            Where the epochs overlap each other, or do not overlap the recording.
         """
-        epochs = intersection(self.epochs_s, union(_as_epochs(epochs_s)))
+        asked = _as_epochs(epochs_s)
+        _check_disjoint(asked)
+        epochs = intersection(self.epochs_s, asked)
         if len(epochs) == 0:
             raise InputError(
                 f"the epochs asked for lie outside the recording, which covers "
@@ -365,12 +367,16 @@ def _check_epochs(epochs_s: np.ndarray, times_s: np.ndarray) -> None:
         raise InputError("a recording needs at least one epoch with finite start and stop")
     if np.any(epochs_s[:, 1] <= epochs_s[:, 0]):
         raise InputError("an epoch stops before it starts; give start before stop")
-    if np.any(epochs_s[1:, 0] < epochs_s[:-1, 1]):
-        raise InputError("epochs overlap or are not in order; merge and sort them")
+    _check_disjoint(epochs_s)
     if np.any(epoch_of(times_s, epochs_s) < 0):
         raise InputError(
             "some spikes lie outside the epochs; Recording.from_arrays leaves them out"
         )
+
+
+def _check_disjoint(epochs_s: np.ndarray) -> None:
+    if np.any(epochs_s[1:, 0] < epochs_s[:-1, 1]):
+        raise InputError("epochs overlap or are not in order; merge and sort them")
 
 
 def _default_epoch(times_s: np.ndarray) -> np.ndarray:

@@ -40,6 +40,12 @@ def test_milliseconds_of_refractory_neurons_are_refused_without_any_grid():
         check_clock(contents_of_trains(trains))
 
 
+def test_microseconds_are_refused_with_their_own_remedy():
+    trains = [1e6 * train for train in poisson_trains()]
+    with pytest.raises(InputError, match=r"are these microseconds\? .* divide by 1,000,000"):
+        check_clock(contents_of_trains(trains))
+
+
 def test_padding_is_named_with_its_units():
     trains = [train + 3000 for train in poisson_trains()]
     for unit in (0, 1):

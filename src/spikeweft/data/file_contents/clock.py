@@ -15,11 +15,16 @@ _LONG_S, _RARE_HZ = 6 * 3600.0, 0.5
 _PER_MILLISECOND = (1, 2, 5, 10, 20, 24, 25, 30, 32, 40, 48, 50)
 """Samples that amplifiers take: as seconds, such times lie on a grid that is far too coarse."""
 
+_LONGEST_S = 1e7
+
 _SOON_S = 1.0
 """Within this a neuron fires again now and then, and within a millisecond it does not."""
 
 _EXPECTED, _NONE_OF = 30.0, 0.01
 """Where so many should, and a hundredth of them do, times are not seconds."""
+
+_LEAST_HZ = 0.1
+"""At least so often the units of a recording fire in the median, if its times were milliseconds."""
 
 _ROUNDING = 1e-3
 
@@ -72,8 +77,8 @@ def _check_samples(contents: FileContents, times: np.ndarray) -> None:
     if np.all(times == np.rint(times)) and times[-1] > times[0] + _FEW_SPIKES:
         raise InputError(
             f"the spike times in {contents.path} are all whole numbers, up to {times[-1]:,.0f}: "
-            "are these samples or milliseconds? Give seconds: divide by the sampling rate, or by "
-            "1,000"
+            "are these samples or milliseconds? Give seconds: divide by the sampling rate, by "
+            "1,000 or, where they are microseconds, by 1,000,000"
         )
 
 
@@ -84,15 +89,18 @@ def _check_milliseconds(contents: FileContents, times: np.ndarray) -> None:
         return
     found, expected = _sooner(contents, _SOON_S)
     grid = next((r for r in _PER_MILLISECOND if _all_whole(r * times)), None)
-    if grid is not None:
+    if span_s > _LONGEST_S:
+        reason = "no recording is that long"
+    elif grid is not None:
         reason = f"all lie on a grid of 1/{grid} s"
     elif expected > _EXPECTED and found < _NONE_OF * expected:
         reason = f"no unit fires twice within {_SOON_S:g} s, where {expected:,.0f} are expected to"
     else:
         return
+    unit, factor = ("milliseconds", 1e3) if 1e3 * rate_hz > _LEAST_HZ else ("microseconds", 1e6)
     raise InputError(
         f"the spikes in {contents.path} span {span_s / 3600:.3g} h at a median of {rate_hz:.2g} Hz "
-        f"per unit, and {reason}: are these milliseconds? Give seconds: divide by 1,000"
+        f"per unit, and {reason}: are these {unit}? Give seconds: divide by {factor:,.0f}"
     )
 
 
