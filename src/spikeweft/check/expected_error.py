@@ -205,10 +205,14 @@ def spikes_per_weight(recording: Recording) -> Finding:
         topic="spikes per weight",
         severity=severity,
         summary=f"{len(recording.spike_times_s):,} spikes for {n * (n - 1):,} ordered pairs of "
-        f"neurons: {per_weight:.3g} spikes for each weight.",
+        f"neurons: {_few_digits(per_weight)} spikes for each weight.",
         remedy="Record for longer, or infer fewer neurons." if severity > Severity.FINE else "",
         numbers={"spikes_per_weight": per_weight},
     )
+
+
+def _few_digits(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _fewer_neurons(recording: Recording, rng: np.random.Generator) -> Recording:
