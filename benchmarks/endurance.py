@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tables
+from damage.copies import damaged_copy
 from damaged_inputs import (
     CIRCUIT,
     Originals,
@@ -40,7 +41,6 @@ from damaged_inputs import (
     small_recording,
     truncated,
 )
-from damaged_recordings import damaged_copy
 from reader_process import ReaderProcess
 from small_recordings import KINDS, installed_kinds, written
 

@@ -7,11 +7,12 @@ import numpy as np
 
 from spikeweft.check.expected_cost import cost
 from spikeweft.check.expected_error import expected_error, pilot, spikes_per_weight
-from spikeweft.check.findings import Checkup, Finding, Severity, counted, listed
+from spikeweft.check.findings import Checkup, Finding, Severity, listed
 from spikeweft.check.recorded_time import gaps, time_resolution, unmarked_gaps
 from spikeweft.check.single_units import firing, refractory_period, stationarity
 from spikeweft.check.unit_pairs import bursts, coincidences, duplicates, synchrony
 from spikeweft.data.file_contents.selection import USUAL, Selection
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.readers.load import load_selection
 from spikeweft.data.recording import Recording
 from spikeweft.data.sorting_artefacts import resolves_artefacts, sorting_artefacts

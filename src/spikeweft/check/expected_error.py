@@ -9,7 +9,7 @@ themselves: what the prior shrank away is what their variance adds.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -154,17 +154,7 @@ def expected_error(recording: Recording, quick: Pilot | None) -> Finding:
     severity = Severity.FINE if delta < 0.2 else Severity.NOTE
     if delta > 0.5 or identifiable < 0.5:
         severity = Severity.WARNING
-    needed = ", ".join(f"Δ = {t:g} about {lasting(60 * m)}" for t, m in minutes.items())
-    summary = (
-        f"Weights fitted one by one to all of the recording are expected to be off by Δ = "
-        f"{delta:.2g} (0 is perfect, 1 is no better than no connections), if the model is right. "
-        f"What it would take: {needed}."
-    )
-    if identifiable < 0.995:
-        summary += (
-            f" Of {percent(1 - identifiable)} of pairs the spikes will say less than what is "
-            "assumed beforehand; the result marks them."
-        )
+    summary = _said(delta, minutes, identifiable)
     if quick.n_neurons < recording.n_neurons:
         summary += f" (From {quick.n_neurons} of the neurons, drawn at random; all are harder.)"
     return Finding(
@@ -188,6 +178,21 @@ def expected_error(recording: Recording, quick: Pilot | None) -> Finding:
             "synaptic_kernel": str(quick.kernel),
         },
     )
+
+
+def _said(delta: float, minutes: Mapping[float, float], identifiable: float) -> str:
+    needed = ", ".join(f"Δ = {t:g} about {lasting(60 * m)}" for t, m in minutes.items())
+    summary = (
+        f"Weights fitted one by one to all of the recording are expected to be off by Δ = "
+        f"{delta:.2g} (0 is perfect, 1 is no better than no connections), if the model is right. "
+        f"What it would take: {needed}."
+    )
+    if identifiable < 0.995:
+        summary += (
+            f" Of {percent(1 - identifiable)} of pairs the spikes will say less than what is "
+            "assumed beforehand; the result marks them."
+        )
+    return summary
 
 
 def n_spikes_per_weight(recording: Recording) -> float:

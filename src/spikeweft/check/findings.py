@@ -87,11 +87,6 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def counted(number: int, thing: str) -> str:
-    """A number of things, in the right form: 1 neuron, 2 neurons."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
 def percent(share: float) -> str:
     """A share with two digits, and never 100 % of less than all."""
     if share >= 0.995:

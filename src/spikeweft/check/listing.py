@@ -4,10 +4,11 @@ import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from spikeweft.check.findings import counted, listed
+from spikeweft.check.findings import listed
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
 from spikeweft.data.file_contents.covariates import is_moderate
 from spikeweft.data.file_contents.selection import units_frame
+from spikeweft.data.file_contents.sentences import counted
 
 _MOST_ROWS = 40
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spikeweft.check.findings import Checkup, Severity, counted, lasting
+from spikeweft.check.findings import Checkup, Severity, lasting
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.reporting.page import render
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from spikeweft.check.findings import Finding, Severity, counted, lasting, percent
+from spikeweft.check.findings import Finding, Severity, lasting, percent
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs

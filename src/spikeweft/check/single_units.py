@@ -4,7 +4,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import kruskal, poisson
 
-from spikeweft.check.findings import Finding, Severity, counted, listed, percent
+from spikeweft.check.findings import Finding, Severity, listed, percent
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.holdout import TEST_FRACTION
 from spikeweft.data.recording import Recording
 

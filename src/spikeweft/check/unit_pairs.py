@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import binom, poisson
 
-from spikeweft.check.findings import Finding, Severity, counted, listed, percent
+from spikeweft.check.findings import Finding, Severity, listed, percent
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.recording import Recording
 from spikeweft.data.spike_pairs import count_pairs
 

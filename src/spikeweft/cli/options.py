@@ -30,6 +30,12 @@ Seeds = Parameter(validator=Number(gte=0), consume_multiple=True)
 GivenInPython = Parameter(parse=False)
 """Not an option: a function that a caller of `main` may put in place of the default."""
 
+RecordingFile = Parameter(
+    help="NWB (HDF5 or Zarr); folder of Phy, Kilosort, ALF or SpikeInterface; .mat of CellExplorer "
+    "or of a cell array; CSV, TSV or Parquet of times and units; .npz with `spike_times` (s) and "
+    "`spike_units`; saved pynapple TsGroup; or what Neo reads."
+)
+
 NotNegative = Parameter(validator=Number(gte=0))
 
 Names = Parameter(consume_multiple=True, show_default=False)

@@ -4,6 +4,11 @@ import numpy as np
 from jaxtyping import Float
 
 
+def lasting_s(epochs_s: Float[np.ndarray, "epoch 2"]) -> float:
+    """How long they last together, in seconds."""
+    return float(np.sum(epochs_s[:, 1] - epochs_s[:, 0]))
+
+
 def union(spans_s: Float[np.ndarray, "span 2"]) -> Float[np.ndarray, "epoch 2"]:
     """Disjoint epochs that cover the same time, ascending; spans that touch become one."""
     spans = spans_s[np.argsort(spans_s[:, 0], kind="stable")].reshape(-1, 2)

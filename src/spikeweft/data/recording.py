@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.epochs import intersection
+from spikeweft.data.epochs import intersection, lasting_s
 from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
 from spikeweft.errors import InputError
 
@@ -164,7 +164,7 @@ class Recording:
     @property
     def duration_s(self) -> float:
         """Time recorded, gaps left out."""
-        return float(np.sum(self.epochs_s[:, 1] - self.epochs_s[:, 0]))
+        return lasting_s(self.epochs_s)
 
     @property
     def rate_hz(self) -> Float[np.ndarray, " neuron"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import ALL_USED, Minutes, UsedOptions
+from spikeweft.cli.options import ALL_USED, Minutes, RecordingFile, UsedOptions
 
 if TYPE_CHECKING:
     from spikeweft.check.findings import Checkup
@@ -19,7 +19,7 @@ _STYLES = {"fine": "green", "note": "cyan", "warning": "yellow", "problem": "bol
 
 @app.command(usage="Usage: spikeweft check RECORDING [OPTIONS]")
 def check(
-    recording: Path,
+    recording: Annotated[Path, RecordingFile],
     /,
     *,
     used: UsedOptions = ALL_USED,
@@ -38,10 +38,6 @@ def check(
 
     Parameters
     ----------
-    recording
-        NWB (HDF5 or Zarr); folder of Phy, Kilosort, ALF or SpikeInterface; .mat of CellExplorer or
-        of a cell array; CSV, TSV or Parquet of times and units; .npz with `spike_times` (s) and
-        `spike_units`; saved pynapple TsGroup; or what Neo reads.
     minutes
         Use only the first minutes.
     json_file

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import ALL_USED, Count, GivenInPython, Minutes, Names, UsedOptions
+from spikeweft.cli.options import (
+    ALL_USED,
+    Count,
+    GivenInPython,
+    Minutes,
+    Names,
+    RecordingFile,
+    UsedOptions,
+)
 from spikeweft.cli.printing import number, print_table, printable
 from spikeweft.cli.progress import progress_display
 
@@ -59,7 +67,7 @@ class InferOptions:
 
 @app.command(usage="Usage: spikeweft infer RECORDING [OUT_DIR] [OPTIONS]")
 def infer(
-    recording: Path,
+    recording: Annotated[Path, RecordingFile],
     out_dir: Path | None = None,
     /,
     *,
@@ -81,10 +89,6 @@ def infer(
 
     Parameters
     ----------
-    recording
-        NWB (HDF5 or Zarr); folder of Phy, Kilosort, ALF or SpikeInterface; .mat of CellExplorer or
-        of a cell array; CSV, TSV or Parquet of times and units; .npz with `spike_times` (s) and
-        `spike_units`; saved pynapple TsGroup; or what Neo reads.
     out_dir
         Folder to make; by default in the current folder, named like the recording, with "-circuit"
         after it where that is a folder too.

@@ -1,13 +1,15 @@
 """`spikeweft show`: what is in a recording's file, and how to ask for it."""
 
 from pathlib import Path
+from typing import Annotated
 
 from spikeweft.cli.apps import app
+from spikeweft.cli.options import RecordingFile
 from spikeweft.cli.printing import print_table, printable
 
 
 @app.command(usage="Usage: spikeweft show RECORDING [OPTIONS]")
-def show(recording: Path, /, *, units_table: str | None = None) -> None:
+def show(recording: Annotated[Path, RecordingFile], /, *, units_table: str | None = None) -> None:
     """Print what is in a recording: its units, its epochs, and what was sampled beside them.
 
     Example: `spikeweft show recording.nwb`
@@ -17,10 +19,6 @@ def show(recording: Path, /, *, units_table: str | None = None) -> None:
 
     Parameters
     ----------
-    recording
-        NWB (HDF5 or Zarr); folder of Phy, Kilosort, ALF or SpikeInterface; .mat of CellExplorer or
-        of a cell array; CSV, TSV or Parquet of times and units; .npz with `spike_times` (s) and
-        `spike_units`; saved pynapple TsGroup; or what Neo reads.
     units_table
         Name of the table of units, where an NWB file has several.
     """

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.epochs import intersection
+from spikeweft.data.epochs import intersection, lasting_s
 from spikeweft.data.file_contents.contents import FileContents, SampledSeries
 from spikeweft.data.file_contents.selection import Selection
 from spikeweft.data.file_contents.sentences import listed
@@ -73,8 +73,8 @@ def _sampled_part(
             f"{span_s[1]:.6g} s, and the recording lasts from {epochs_s[0, 0]:.6g} to "
             f"{epochs_s[-1, 1]:.6g} s: give both the same clock"
         )
-    missing_s = _lasting(epochs_s) - _lasting(sampled)
-    if missing_s <= _MISSING * _lasting(epochs_s):
+    missing_s = lasting_s(epochs_s) - lasting_s(sampled)
+    if missing_s <= _MISSING * lasting_s(epochs_s):
         return epochs_s, []
     return sampled, [
         f"the covariate {name!r} has samples from {span_s[0]:.6g} to {span_s[1]:.6g} s only; the "
@@ -92,12 +92,12 @@ def _if_moderate(
             "is a covariate"
         ]
     span = f"from {series.span_s[0]:.6g} to {series.span_s[1]:.6g} s"
-    sampled_s = _lasting(intersection(epochs_s, _sampled_time(series)))
+    sampled_s = lasting_s(intersection(epochs_s, _sampled_time(series)))
     if sampled_s == 0:
         said = f"the covariate {name!r} is left out: it has samples {span}, at another time"
         return {}, [said]
     covariate, said = covariate_of(name, series)
-    if _lasting(epochs_s) - sampled_s > _MISSING * _lasting(epochs_s):
+    if lasting_s(epochs_s) - sampled_s > _MISSING * lasting_s(epochs_s):
         said += (
             f"the covariate {name!r} has samples {span} only and keeps its last value outside; ask "
             "for it by name to use that time alone",
@@ -139,7 +139,3 @@ def _sampled_time(series: SampledSeries) -> Float[np.ndarray, "epoch 2"]:
     first_s, last_s = series.span_s
     apart_s = (last_s - first_s) / max(series.n_samples - 1, 1)
     return np.array([[first_s - apart_s, last_s + apart_s]])
-
-
-def _lasting(epochs_s: Float[np.ndarray, "epoch 2"]) -> float:
-    return float(np.sum(epochs_s[:, 1] - epochs_s[:, 0]))

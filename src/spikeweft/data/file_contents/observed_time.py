@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from spikeweft.data.epochs import intersection, union, without
+from spikeweft.data.epochs import intersection, lasting_s, union, without
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
 from spikeweft.data.file_contents.sentences import listed, units_named
 from spikeweft.errors import InputError
@@ -30,7 +30,7 @@ def used_time(
         epochs, said = _together(contents, epochs, units)
         warnings += said
     valid = without(epochs, contents.invalid_s)
-    lost_s = _lasting(epochs) - _lasting(valid)
+    lost_s = lasting_s(epochs) - lasting_s(valid)
     if lost_s > 0:
         warnings += (f"{lost_s:g} s that the file calls invalid are left out",)
     if len(valid) == 0:
@@ -104,7 +104,7 @@ def _together(
         common = intersection(common, intervals)
     if len(common) == 0:
         raise InputError(_never_together(contents, epochs, groups, observed))
-    return common, tuple(_costly(contents, epochs, groups, observed, _lasting(common)))
+    return common, tuple(_costly(contents, epochs, groups, observed, lasting_s(common)))
 
 
 def _groups(contents: FileContents, units: Int[np.ndarray, " chosen"]) -> list[list[int]]:
@@ -155,16 +155,12 @@ def _costly(
         for group, intervals in enumerate(observed):
             if group != left_out:
                 others = intersection(others, intervals)
-        gain_s = _lasting(others) - common_s
-        if gain_s > _COSTLY * _lasting(others) and len(groups) > 1:
+        gain_s = lasting_s(others) - common_s
+        if gain_s > _COSTLY * lasting_s(others) and len(groups) > 1:
             named = units_named(contents.unit_ids[unit] for unit in members)
             costs = "costs" if len(members) == 1 else "cost"
             said.append(
                 f"{named} {costs} {gain_s:.6g} s in which all others were observed: "
-                f"{common_s:.6g} s are used, and {_lasting(others):.6g} s would be without"
+                f"{common_s:.6g} s are used, and {lasting_s(others):.6g} s would be without"
             )
     return said
-
-
-def _lasting(epochs_s: Float[np.ndarray, "epoch 2"]) -> float:
-    return float(np.sum(epochs_s[:, 1] - epochs_s[:, 0]))

@@ -64,23 +64,9 @@ def load(
     path
         The file or folder; its content decides how it is read, and its name only where that
         tells nothing.
-    epochs
-        Name of the epochs to keep, such as "wake": a tag, another label in a table of intervals,
-        or a table's name. Without it, all epochs of the file are kept: its table of epochs, else
-        the intervals in which its units were observed, else the span of its spikes.
-    units
-        An expression over the columns of the units table, as `DataFrame.query` of pandas takes it,
-        such as "quality == 'good' and region == 'ADn'"; `id`, `n_spikes` and `rate_hz` are columns
-        of every file.
-    exclude
-        Ids of units to leave out.
-    min_rate_hz
-        Units that fire less in the epochs kept are left out.
-    units_table
-        Name of the table of units, where a file has several.
-    covariates
-        Names of the variables that are needed: the time without samples of theirs is left out.
-        Others are read where they are of moderate length.
+    epochs, units, exclude, min_rate_hz, units_table, covariates
+        What of it is used, as in `data.file_contents.Selection`: for one, `epochs="wake"` or
+        `units="quality == 'good'"`.
 
     Raises
     ------
