@@ -25,10 +25,12 @@ def recording(seed=0, n_neurons=4, epochs_s=((0.0, 20.0),)):
     )
 
 
-def rate_of(neuron=1, sent=None, **kwargs):
+def rate_of(neuron=1, sent=None, n_inputs=0, **kwargs):
     timeline = Timeline.of(recording(**kwargs), STEP_S, HISTORY_S)
     state = SharedState.of(timeline, (0.02, 0.1)).without(timeline, neuron)
-    return NeuronRate(timeline, neuron, state, OwnHistory.of(STEP_S), sent), timeline, state
+    inputs = np.random.default_rng(4).standard_normal((n_inputs, timeline.n_steps), np.float32)
+    rate = NeuronRate(timeline, neuron, state, OwnHistory.of(STEP_S), sent, inputs)
+    return rate, timeline, state
 
 
 def some_parameters(n_pieces, rng):
@@ -49,11 +51,12 @@ def test_the_rate_is_that_of_the_plain_sum():
     np.testing.assert_allclose(rate.follow(parameters), plain, rtol=1e-4, atol=1e-8)
 
 
-def test_gradient_and_information_are_those_of_the_likelihood():
-    rate, _, _ = rate_of()
+@pytest.mark.parametrize("n_inputs", [0, 3])
+def test_gradient_and_information_are_those_of_the_likelihood(n_inputs):
+    rate, _, _ = rate_of(n_inputs=n_inputs)
     rng = np.random.default_rng(2)
     parameters = some_parameters(OwnHistory.of(STEP_S).n_pieces, rng)
-    vector = np.concatenate([[parameters.baseline], parameters.gains, parameters.history])
+    vector = np.concatenate([[parameters.baseline], *parameters[1:3], np.full(n_inputs, 0.2)])
 
     def at(values):
         rate.follow(rate._as_parameters(values))

@@ -263,8 +263,8 @@ class NeuronRate:
         if len(inputs) == 0:
             return gradient, information
         expected = inputs * self.rate
-        in_a_bin = np.ones(self._timeline.steps_per_bin, np.float32)
-        in_bins = expected.reshape(len(inputs), len(self._columns), -1) @ in_a_bin
+        in_bins = np.empty((len(inputs), len(self._columns)), np.float32)
+        kernels.sums_in_bins(expected, self._timeline.steps_per_bin, in_bins)
         after = np.zeros((len(inputs), own.n_pieces))
         for row, found in zip(expected, after, strict=True):
             kernels.sums_after_spikes(row, self._train, own.piece_of_lag, found)

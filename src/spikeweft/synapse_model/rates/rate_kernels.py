@@ -52,6 +52,22 @@ def keep_scored(rate, scored, steps_per_bin, rate_of_bin):
 
 @njit(cache=True, nogil=True)
 @no_type_check
+def sums_in_bins(values, steps_per_bin, found):
+    """Add up each row of the values in each bin.
+
+    The product with a vector of ones, which it is, was seen to report invalid numbers in OpenBLAS's
+    single precision where there are none.
+    """
+    for row in range(len(values)):
+        for b in range(found.shape[1]):
+            total = np.float32(0.0)
+            for step in range(b * steps_per_bin, (b + 1) * steps_per_bin):
+                total += values[row, step]
+            found[row, b] = total
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
 def history_information(
     rate, state, train, piece_of_lag, steps_per_bin, expected, state_history, history
 ):
