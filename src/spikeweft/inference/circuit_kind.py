@@ -35,6 +35,9 @@ class CircuitKind:
         not act on each other, rates in Hz.
     dense_bits, sparse_bits, uncoupled_bits
         The same as bits per spike beyond mean rates, of all these spikes together.
+    difference_sd_nats
+        Standard error of the difference between `SynapseModel` and `CircuitGNN`, from how much it
+        varies between neurons.
     n_connections
         Connections that `SynapseModel` is sure of.
     """
@@ -45,6 +48,7 @@ class CircuitKind:
     dense_bits: float
     sparse_bits: float
     uncoupled_bits: float
+    difference_sd_nats: float
     n_connections: int
 
     @classmethod
@@ -82,13 +86,20 @@ class CircuitKind:
             dense_bits=bits(dense.log_likelihood),
             sparse_bits=bits(sparse_log_likelihood),
             uncoupled_bits=bits(dense.without_coupling),
+            difference_sd_nats=_sd_of_sum((sparse_log_likelihood - dense.log_likelihood)[decides]),
             n_connections=_n_connections(sparse),
         )
 
     @property
     def is_sparse(self) -> bool:
-        """Whether `SynapseModel` predicts held-out spikes better."""
-        return self.sparse_nats > self.dense_nats
+        """Whether `SynapseModel` predicts held-out spikes better, or as well by few connections.
+
+        Of the models within one standard error of the best, the simplest answers (Breiman et al.
+        1984, section 3.4.3): where both predict alike, the connections that one of them is sure of
+        say more than the weights that the other has between all pairs.
+        """
+        within = self.difference_sd_nats if self.n_connections > 0 else 0.0
+        return self.sparse_nats + within > self.dense_nats
 
     @property
     def shows_coupling(self) -> bool:
@@ -111,9 +122,11 @@ class CircuitKind:
         }
         ranked = sorted(bits, key=lambda name: -bits[name])
         numbers = [f"{name} predicts {_shown(bits[name])}" for name in ranked]
+        alike = self.is_sparse and self.sparse_nats <= self.dense_nats
+        tie = "; the first two differ by less than the error of that" if alike else ""
         return (
             f"{self._looks}: of each held-out spike, {numbers[0]} bits, {numbers[1]}, and "
-            f"{numbers[2]}."
+            f"{numbers[2]}{tie}."
         )
 
     @property
@@ -130,6 +143,11 @@ class CircuitKind:
 def _n_connections(sparse: Connectivity) -> int:
     assert sparse.probability is not None
     return int((sparse.probability[sparse.off_diagonal] > _SURE).sum())
+
+
+def _sd_of_sum(nats: Float[np.ndarray, " neuron"]) -> float:
+    """Standard error of a sum over neurons that differ from each other."""
+    return float(nats.std(ddof=1) * math.sqrt(len(nats))) if len(nats) > 1 else 0.0
 
 
 def _shown(bits: float) -> str:
