@@ -10,6 +10,7 @@ import numpy as np
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.nwb_files.events import event_columns
 from spikeweft.data.readers.nwb_files.intervals import interval_tables, labelled_epochs
 from spikeweft.data.readers.nwb_files.names import unique_names
 from spikeweft.data.readers.nwb_files.series import sampled_series
@@ -41,6 +42,7 @@ def nwb_contents(path: Path, units_table: str | None) -> FileContents:
             usual_epochs=_name_of(nwb.epochs, tables),
             invalid_s=_invalid(nwb),
             series=sampled_series(nwb, path),
+            events=event_columns(nwb, tables),
         )
 
 
