@@ -46,6 +46,22 @@ def test_responses_to_events_that_follow_each_other_soon_add_up():
     np.testing.assert_allclose(both, bumps_at(times, [10.0]) + bumps_at(times, [10.1]), atol=0.03)
 
 
+@pytest.mark.parametrize(
+    ("window_s", "first"),
+    [
+        (WINDOW_S, "-0.15 s"),
+        ((-0.2, 0.45), "-0.1 s"),
+        ((1000.0, 1001.3), "+1000.2 s"),
+        ((0.0, 6.5e-3), "+0.001 s"),
+        ((-13.0, 130.0), "+9 s"),
+    ],
+)
+def test_a_bump_is_named_by_when_it_peaks_and_no_two_alike(window_s, first):
+    names = list(event_covariates("cue", np.array([1.0]), window_s))
+    assert len(set(names)) == N_BUMPS
+    assert names[0] == f"cue at {first}"
+
+
 def test_an_event_is_asked_for_by_its_name():
     bumps = event_covariates("cue", np.array([1.0]), WINDOW_S)
     assert named_covariates(bumps, ["cue"]) == tuple(bumps)
@@ -57,6 +73,7 @@ def test_an_event_is_asked_for_by_its_name():
     ("events_s", "window_s", "sentence"),
     [
         ([1.0], (0.5, 0.5), "window from 0.5 to 0.5 s is none"),
+        ([1.0], (0.0, 1e-9), "at least 0.001 s apart"),
         ([1.0], (0.0, np.inf), "window from 0 to inf s is none"),
         ([], WINDOW_S, "need at least one time"),
         ([np.nan], WINDOW_S, "need at least one time, and finite ones"),

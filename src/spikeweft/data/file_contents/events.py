@@ -18,6 +18,8 @@ _STEPS = 24
 
 _MOST_SAMPLES = 20_000_000
 
+_SHORTEST_S = 1e-3
+
 
 def event_covariates(
     name: str,
@@ -51,10 +53,10 @@ def event_covariates(
         Where there is no event, the window is none, or both together need too many samples.
     """
     start_s, stop_s = window_s
-    if not (np.isfinite(start_s) and np.isfinite(stop_s) and start_s < stop_s):
+    if not (np.isfinite(start_s) and np.isfinite(stop_s) and stop_s - start_s >= _SHORTEST_S):
         raise InputError(
             f"an event's window from {start_s:g} to {stop_s:g} s is none; give seconds after the "
-            "event, the earlier first"
+            f"event, the earlier first, at least {_SHORTEST_S:g} s apart"
         )
     if len(event_times_s) == 0 or not np.isfinite(event_times_s).all():
         raise InputError(f"the events {name!r} need at least one time, and finite ones")
@@ -64,8 +66,15 @@ def event_covariates(
     for peak_s in start_s + apart_s * (2 + np.arange(N_BUMPS)):
         phase = np.clip((lags_s - peak_s) / (2 * apart_s), -1, 1)
         values = np.bincount(place, 0.5 * (1 + np.cos(np.pi * phase)), len(times_s))
-        found[f"{name}{AT_LAG}{peak_s:+.3g} s"] = Covariate(times_s=times_s, values=values)
+        found[name + AT_LAG + _lag(peak_s, apart_s)] = Covariate(times_s=times_s, values=values)
     return found
+
+
+def _lag(peak_s: float, apart_s: float) -> str:
+    """When a bump peaks, by as many digits as tell it from the next."""
+    digits = max(0, 1 - int(np.floor(np.log10(apart_s))))
+    rounded_s = round(float(peak_s), digits) + 0.0  # no zero is negative
+    return np.format_float_positional(rounded_s, trim="-", sign=True) + " s"
 
 
 def _samples(
@@ -147,4 +156,5 @@ def covariates_of_events(
         )
         if number
     ]
-    return event_covariates(name, times_s, window_s), tuple(said)
+    acts = (times_s + window_s[1] > epochs_s[0, 0]) & (times_s + window_s[0] < epochs_s[-1, 1])
+    return event_covariates(name, times_s[acts | inside], window_s), tuple(said)
