@@ -19,6 +19,7 @@ import small_recordings as own
 import tables
 import written_by_others as others
 
+from spikeweft.data.file_contents.events import are_times
 from spikeweft.data.readers.given_objects import as_recording
 from spikeweft.data.readers.load import contents_of, load
 from spikeweft.data.recording import Recording
@@ -223,12 +224,13 @@ def _compared(trains: list[np.ndarray], found: list[np.ndarray]) -> tables.Row:
 
 
 def _what_came(path: Path) -> str:
-    """Columns of units, epochs and variables, by name."""
+    """Columns of units, epochs, variables and events, by name."""
     contents = contents_of(path)
     parts = {
         "columns": list(contents.unit_columns),
         "epochs": sorted({*contents.epochs, *_labels(contents)}),
         "variables": list(contents.series),
+        "events": [name for name, found in contents.events.items() if are_times(found)],
     }
     return "; ".join(f"{part} {', '.join(names)}" for part, names in parts.items() if names)
 
