@@ -16,7 +16,7 @@ USUAL_WINDOW_S = (-0.5, 1.0)
 _STEPS = 24
 """Samples from the peak of a bump to that of the next."""
 
-_MOST_SAMPLES = 20_000_000
+_MOST_SAMPLES = 6_000_000
 
 _SHORTEST_S = 1e-3
 
