@@ -299,7 +299,7 @@ class CircuitGNN(ResumablePredictor):
         named_covariates(X.covariates, self.covariates)
         if self.rotated_by and self.rotated_by not in X.covariates:
             known = ", ".join(X.covariates) or "none"
-            raise InputError(f"the recording has no angle {self.rotated_by!r}; it has: {known}")
+            raise InputError(f"the recording has no covariate {self.rotated_by!r}; it has: {known}")
 
     def _take_result(
         self, X: Recording, modelled: Int[np.ndarray, " modelled"], circuit: CircuitFit
