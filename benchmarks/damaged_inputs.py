@@ -48,18 +48,23 @@ def small_recording(path: Path, rng: np.random.Generator) -> Path:
 
 
 def small_nwb(path: Path, rng: np.random.Generator) -> Path:
-    """The same in NWB, with epochs and a covariate."""
+    """The same in NWB, with a column of units, epochs, trials with an event, and a covariate."""
     arrays = small_arrays(rng)
     nwb = pynwb.NWBFile(
         session_description="made by a benchmark",
         identifier="endurance",
         session_start_time=datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC),
     )
+    nwb.add_unit_column("region", "where it was recorded")
     for unit in range(int(arrays["n_units"])):
         train = np.sort(arrays["spike_times"][arrays["spike_units"] == unit])
-        nwb.add_unit(spike_times=train, obs_intervals=[[0.0, 6.0]])
+        region = "ADn" if unit > 1 else "PoS"
+        nwb.add_unit(spike_times=train, obs_intervals=[[0.0, 6.0]], region=region)
     nwb.add_epoch(0.0, 3.0, ["first"])
     nwb.add_epoch(3.0, 6.0, ["second"])
+    nwb.add_trial_column("cue_time", "when the cue came, in seconds")
+    for start_s in np.arange(6.0):
+        nwb.add_trial(start_time=start_s, stop_time=start_s + 0.9, cue_time=start_s + 0.3)
     times = np.arange(0.0, 6.0, 0.1)
     series = pynwb.TimeSeries(name="heading", data=times, timestamps=times, unit="radians")
     nwb.add_acquisition(series)

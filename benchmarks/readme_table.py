@@ -1,12 +1,12 @@
-"""Fill the tables of README.md and docs/benchmarks.md: python benchmarks/readme_table.py.
+"""Fill the tables of README.md and of two pages in docs: python benchmarks/readme_table.py.
 
 Between marks `<!-- paper.csv: start -->` and `<!-- paper.csv: end -->` (or curves, wirings,
 ablations) goes the summary of that study's table; between those of `heading`, what the tables of
 the recorded head-direction cells say; between those of `summary`, six rows of `paper.csv`; between
-those of `sparse.csv`, what that table holds.
+those of `sparse.csv`, what that table holds; between those of `formats.csv`, what can be read.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -18,7 +18,9 @@ from spikeweft.benchmark.sparse_circuits.tables import sparse_markdown, sparse_s
 from spikeweft.results.csv_table import read_cells
 
 HERE = Path(__file__).parent
-PAGES = (HERE.parent / "README.md", HERE.parent / "docs" / "benchmarks.md")
+DOCS = HERE.parent / "docs"
+
+PAGES = (HERE.parent / "README.md", DOCS / "benchmarks.md", DOCS / "which-option.md")
 
 REGRESSIONS = {"False": "coupling + own history", "True": "tuning + coupling + own history"}
 
@@ -35,6 +37,7 @@ def filled(page: str) -> str:
         page = _between(page, f"{study}.csv", lambda study=study: _summary(study))
     page = _between(page, "summary", lambda: short_table(read_rows(HERE / "paper" / "paper.csv")))
     page = _between(page, "sparse.csv", _sparse)
+    page = _between(page, "formats.csv", _formats)
     return _between(page, "heading", _heading)
 
 
@@ -119,6 +122,29 @@ def _sparse() -> str:
     if not rows:
         return "Not measured yet.\n"
     return f"{sparse_summary(rows)}\n\n{sparse_markdown(rows)}"
+
+
+def _formats() -> str:
+    """What can be read, and what came back of a recording that the library of the format wrote."""
+    rows = read_cells(HERE / "formats.csv")
+    lines = [
+        "| your recording | what is read | install | as written by | spikes that came back | "
+        "furthest (µs) | with them |",
+        "|---|---|---|---|---:|---:|---|",
+        *(_format(row) for row in rows),
+    ]
+    dates = sorted(row["date"] for row in rows)
+    made = f"spikeweft {rows[-1]['version']}, {rows[-1]['machine']}, {dates[-1]}"
+    return "\n".join([*lines, "", f"Last made by {rows[-1]['command']} ({made}).", ""])
+
+
+def _format(row: Mapping[str, str]) -> str:
+    install = f"`spikeweft[{row['extra']}]`" if row["extra"] else ""
+    cells = [row["recording"], row["what_is_read"], install]
+    cells += [f"{row['written_by']} {row['writer_version']}"]
+    cells += [f"{int(row['n_spikes_same']):,} of {int(row['n_spikes_written']):,}"]
+    cells += [row["furthest_us"], row["came_with_them"]]
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
 
 
 def _heading() -> str:

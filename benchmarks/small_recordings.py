@@ -1,7 +1,7 @@
 """One small recording of every kind, by the format's own writer where there is one.
 
-Phy and ALF folders are NumPy arrays beside texts, and are written so. Nothing but MATLAB writes its
-version 7.3, nor NeuroExplorer its files; these are laid out as the formats are described.
+Phy and ALF folders are NumPy arrays beside texts, and are written so; MATLAB 7.3 and NeuroExplorer
+are laid out as the formats are described. `written_by_others.py` asks others that write these.
 """
 
 import warnings
@@ -18,7 +18,8 @@ from damaged_inputs import small_arrays, small_nwb
 RATE_HZ = 10_000.0
 
 
-def _trains(rng: np.random.Generator) -> list[np.ndarray]:
+def separate_trains(rng: np.random.Generator) -> list[np.ndarray]:
+    """Spike times (s) of each unit, ascending."""
     arrays = small_arrays(rng)
     units = range(int(arrays["n_units"]))
     return [np.sort(arrays["spike_times"][arrays["spike_units"] == unit]) for unit in units]
@@ -52,7 +53,7 @@ def ts_group(place: Path, rng: np.random.Generator) -> Path:
     """By pynapple."""
     import pynapple as nap
 
-    trains = {unit: nap.Ts(train) for unit, train in enumerate(_trains(rng))}
+    trains = {unit: nap.Ts(train) for unit, train in enumerate(separate_trains(rng))}
     nap.TsGroup(trains, time_support=nap.IntervalSet(0.0, 6.0)).save(str(place / "r.npz"))
     return place / "r.npz"
 
@@ -106,7 +107,8 @@ def alf(place: Path, rng: np.random.Generator) -> Path:
     return folder
 
 
-def _cells(values: list[Any]) -> np.ndarray:
+def as_cells(values: list[Any]) -> np.ndarray:
+    """A cell array of MATLAB."""
     cells = np.empty((1, len(values)), dtype=object)
     cells[0, :] = values
     return cells
@@ -114,7 +116,7 @@ def _cells(values: list[Any]) -> np.ndarray:
 
 def cell_explorer(rng: np.random.Generator) -> dict[str, Any]:
     """The struct `spikes` of CellExplorer, whose lists are cell arrays."""
-    trains = _trains(rng)
+    trains = separate_trains(rng)
     regions = ["ADn" for _ in trains]
     return {"times": trains, "UID": np.arange(1.0, 1 + len(trains)), "region": regions}
 
@@ -123,7 +125,7 @@ def matlab_5(place: Path, rng: np.random.Generator) -> Path:
     """A cell array, by SciPy."""
     import scipy.io
 
-    scipy.io.savemat(place / "r.mat", {"spike_times": _cells(_trains(rng))})
+    scipy.io.savemat(place / "r.mat", {"spike_times": as_cells(separate_trains(rng))})
     return place / "r.mat"
 
 
@@ -132,14 +134,14 @@ def matlab_5_of_cell_explorer(place: Path, rng: np.random.Generator) -> Path:
     import scipy.io
 
     fields = cell_explorer(rng).items()
-    struct = {name: _cells(value) if isinstance(value, list) else value for name, value in fields}
+    struct = {name: as_cells(value) if isinstance(value, list) else value for name, value in fields}
     scipy.io.savemat(place / "r.spikes.cellinfo.mat", {"spikes": struct}, do_compression=True)
     return place / "r.spikes.cellinfo.mat"
 
 
 def matlab_7_3(place: Path, rng: np.random.Generator) -> Path:
     """A cell array."""
-    return _write_7_3(place / "r.mat", {"spike_times": _trains(rng)})
+    return _write_7_3(place / "r.mat", {"spike_times": separate_trains(rng)})
 
 
 def matlab_7_3_of_cell_explorer(place: Path, rng: np.random.Generator) -> Path:
@@ -194,10 +196,11 @@ def parquet(place: Path, rng: np.random.Generator) -> Path:
     return place / "r.parquet"
 
 
-def _sorting(rng: np.random.Generator) -> Any:
+def small_sorting(rng: np.random.Generator) -> Any:
+    """A sorting of SpikeInterface, with a property."""
     import spikeinterface.core as si
 
-    trains = {f"u{n}": np.rint(t * RATE_HZ).astype(int) for n, t in enumerate(_trains(rng))}
+    trains = {f"u{n}": np.rint(t * RATE_HZ).astype(int) for n, t in enumerate(separate_trains(rng))}
     sorting = si.NumpySorting.from_unit_dict(trains, sampling_frequency=RATE_HZ)
     sorting.set_property("quality", np.array(["good"] * len(trains)))
     return sorting
@@ -205,13 +208,13 @@ def _sorting(rng: np.random.Generator) -> Any:
 
 def spikeinterface_folder(place: Path, rng: np.random.Generator) -> Path:
     """A sorting, by SpikeInterface."""
-    _sorting(rng).save(folder=place / "sorting", format="numpy_folder")
+    small_sorting(rng).save(folder=place / "sorting", format="numpy_folder")
     return place / "sorting"
 
 
 def spikeinterface_zarr(place: Path, rng: np.random.Generator) -> Path:
     """A sorting in Zarr, by SpikeInterface."""
-    _sorting(rng).save(folder=place / "sorting.zarr", format="zarr")
+    small_sorting(rng).save(folder=place / "sorting.zarr", format="zarr")
     return place / "sorting.zarr"
 
 
@@ -222,7 +225,7 @@ def spikeinterface_analyzer(place: Path, rng: np.random.Generator) -> Path:
     traces = si.generate_recording(
         num_channels=2, durations=[6.0], sampling_frequency=RATE_HZ, set_probe=True
     )
-    analyzer = si.create_sorting_analyzer(_sorting(rng), traces, sparse=False)
+    analyzer = si.create_sorting_analyzer(small_sorting(rng), traces, sparse=False)
     analyzer.compute("quality_metrics", metric_names=["num_spikes"])
     analyzer.save_as(folder=place / "analyzer", format="binary_folder")
     return place / "analyzer"
@@ -232,7 +235,7 @@ def neuro_explorer(place: Path, rng: np.random.Generator) -> Path:
     """A file of NeuroExplorer, laid out as Neo's reader describes it."""
     from neo.rawio import neuroexplorerrawio as layout
 
-    trains, ticks_hz, width = _trains(rng), 40_000.0, 208
+    trains, ticks_hz, width = separate_trains(rng), 40_000.0, 208
     header = np.zeros(1, dtype=layout.GlobalHeader)
     header["signature"], header["version"], header["freq"] = b"NEX1", 104, ticks_hz
     header["tend"], header["nvar"] = int(6.0 * ticks_hz), len(trains)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spikeweft.results.csv_table import read_cells, write_cells
-from spikeweft.runtime.provenance import machine
+from spikeweft.runtime.provenance import commit, machine
 
 KIB, MIB = 2**10, 2**20
 
@@ -104,9 +104,10 @@ def alone(measure: Callable[..., Row], case: Row) -> Row:
 
 
 def provenance(script: str, packages: Sequence[str]) -> Row:
-    """Versions, machine and how busy it was, date, and the command that makes the table."""
+    """Commit, versions, machine and how busy it was, date, and the command that makes the table."""
     return {
         "version": version("spikeweft"),
+        "commit": commit(),
         **{package: version(package) for package in packages},
         "machine": machine(),
         "load_before": round(os.getloadavg()[0], 2),

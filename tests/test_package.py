@@ -71,7 +71,7 @@ def test_the_readme_can_be_read_in_four_minutes():
 @pytest.mark.parametrize("page", TABLE["PAGES"], ids=lambda page: page.name)
 def test_tables_show_the_results_that_were_measured(page):
     text = page.read_text(encoding="utf-8")
-    assert " / 1.073 |" in text or " / 1.224 |" in text
+    assert any(known in text for known in (" / 1.073 |", " / 1.224 |", "| 1,200 of 1,200 |"))
     assert TABLE["filled"](text) == text
 
 

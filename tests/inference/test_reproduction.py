@@ -1,3 +1,4 @@
+import datetime
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -108,6 +109,31 @@ def test_what_was_recorded_beside_the_spikes_is_read_again(tmp_path):
         read_result(tmp_path / f"with {n}").model_arrays["neuron_parameters"] for n in (0, 1)
     )
     assert with_it.shape[1] == without.shape[1] + 1
+
+
+@pytest.mark.slow
+def test_responses_to_an_event_are_fitted_again_in_the_same_window(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    loaded = load(four_neurons(tmp_path / "four.npz", 6.0)).recording
+    nwb = pynwb.NWBFile(
+        "made by a test", "test", datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
+    )
+    for neuron in range(4):
+        nwb.add_unit(spike_times=loaded.spike_times_s[loaded.spike_neurons == neuron])
+    for start_s in np.arange(0.5, 5.5):
+        nwb.add_trial(start_time=start_s, stop_time=start_s + 0.5)
+    with pynwb.NWBHDF5IO(path=tmp_path / "four.nwb", mode="w") as file:
+        file.write(nwb)
+    infer(
+        recording=tmp_path / "four.nwb",
+        folder=tmp_path / "result",
+        covariates=("trials.start_time",),
+        event_window_s=(-0.1, 0.55),
+    )
+    assert reproduce(tmp_path / "result").is_same
+    made = read_result(tmp_path / "result")
+    assert made.provenance["event_window_s"] == [-0.1, 0.55]
+    assert "trials.start_time at +0.25 s" in made.sample.covariates
 
 
 def test_one_changed_weight_is_found(result, capsys):

@@ -4,9 +4,12 @@ import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from spikeweft.check.findings import listed
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
 from spikeweft.data.file_contents.covariates import is_moderate
+from spikeweft.data.file_contents.events import are_times
 from spikeweft.data.file_contents.selection import units_frame
 from spikeweft.data.file_contents.sentences import counted
 
@@ -30,8 +33,8 @@ class Listing(NamedTuple):
 
 
 def listings(contents: FileContents) -> list[Listing]:
-    """The units, the epochs and the variables of a file."""
-    return [_units(contents), _epochs(contents), _variables(contents)]
+    """The units, the epochs, the variables and the events of a file."""
+    return [_units(contents), _epochs(contents), _variables(contents), _events(contents)]
 
 
 def example_command(contents: FileContents) -> str:
@@ -52,8 +55,9 @@ def example_command(contents: FileContents) -> str:
         usual = str(max(set(values), key=list(values).count))
         words += ["--units", f'{key} == "{usual}"' if usual.isalnum() else f"{key} == {usual!r}"]
     covariates = [name for name, series in contents.series.items() if is_moderate(series)]
+    covariates = covariates[:1] + _events_of_trials(contents)[:1]
     if covariates:
-        words += ["--covariates", covariates[0]]
+        words += ["--covariates", *covariates]
     return shlex.join(words)
 
 
@@ -100,6 +104,28 @@ def _variables(contents: FileContents) -> Listing:
     header = ["name for --covariates", "unit", "samples", "per second", "from (s)", "to (s)"]
     n_variables = len(contents.series)
     return Listing(counted(n_variables, "variable") + _more(n_variables), header, rows)
+
+
+def _events(contents: FileContents) -> Listing:
+    names = _times_of_events(contents)
+    rows = []
+    for name in names[:_MOST_ROWS]:
+        times_s = contents.events[name].times_s
+        n_times = f"{np.isfinite(times_s).sum():,}"
+        rows.append([name, n_times, f"{np.nanmin(times_s):.6g}", f"{np.nanmax(times_s):.6g}"])
+    header = ["name for --covariates", "times", "from (s)", "to (s)"]
+    return Listing(counted(len(names), "kind") + " of events" + _more(len(names)), header, rows)
+
+
+def _times_of_events(contents: FileContents) -> list[str]:
+    return [name for name, events in contents.events.items() if are_times(events)]
+
+
+def _events_of_trials(contents: FileContents) -> list[str]:
+    """Events that are more than the borders of intervals; of trials, their starts else."""
+    names = _times_of_events(contents)
+    own = [name for name in names if not name.endswith((".start_time", ".stop_time"))]
+    return own or [name for name in names if name == "trials.start_time"]
 
 
 def _more(number: int) -> str:

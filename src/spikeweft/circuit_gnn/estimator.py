@@ -18,6 +18,7 @@ from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.covariate import named_covariates
 from spikeweft.data.holdout import HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -123,7 +124,8 @@ class CircuitGNN(ResumablePredictor):
         Hidden neurons, placed between observed ones: on the ring where every preferred direction is
         known, else between neurons that the inferred circuit makes neighbours.
     covariates
-        Names of the recording's covariates that enter every rate, an angle by 8 harmonics.
+        Names of the recording's covariates that enter every rate, an angle by 8 harmonics, an
+        event by all its bumps.
     rotated_by
         Name of the covariate that shifts the columns of W along the ring, an angle (Yoon 2025, the
         external input θ); its gain is chosen by held-out spikes.
@@ -182,7 +184,7 @@ class CircuitGNN(ResumablePredictor):
             or of other settings or data.
         """
         self.check_recording(X)
-        settings = self._fit_settings()
+        settings = self._fit_settings(X)
         training, held_out = split(X, VALIDATION_FRACTION)
         _check_long_enough(training, held_out, self.history_window_s)
         modelled = neurons_that_fire(training, self.history_window_s)
@@ -258,17 +260,17 @@ class CircuitGNN(ResumablePredictor):
         return estimator
 
     def _traces(self, X: Recording, history_window_s: float) -> CircuitTraces:
-        settings = replace(self._fit_settings(), history_window_s=history_window_s)
+        settings = replace(self._fit_settings(X), history_window_s=history_window_s)
         make = self.problem_class.traces_class
         modelled = X.select(self.model_.modelled)
         return make(modelled, settings, self.model_.inputs, [self.random_state])
 
-    def _fit_settings(self) -> FitSettings:
+    def _fit_settings(self, X: Recording) -> FitSettings:
         return FitSettings(
             tau_s=self.tau_s,
             history_window_s=self.history_window_s,
             n_hidden=self.n_hidden,
-            covariates=tuple(self.covariates),
+            covariates=named_covariates(X.covariates, self.covariates),
             rotated_by=self.rotated_by,
             seed=self.random_state,
         )
@@ -294,11 +296,10 @@ class CircuitGNN(ResumablePredictor):
             raise InputError(f"the number of hidden neurons is {self.n_hidden}; give 0 or more")
         if self.tau_s is not None and not self.tau_s > 0:
             raise InputError(f"the time constant is {self.tau_s:g} s; give a positive one or None")
-        asked = [*self.covariates, *([self.rotated_by] if self.rotated_by else [])]
-        missing = [name for name in asked if name not in X.covariates]
-        if missing:
+        named_covariates(X.covariates, self.covariates)
+        if self.rotated_by and self.rotated_by not in X.covariates:
             known = ", ".join(X.covariates) or "none"
-            raise InputError(f"the recording has no covariate '{missing[0]}'; it has: {known}")
+            raise InputError(f"the recording has no covariate {self.rotated_by!r}; it has: {known}")
 
     def _take_result(
         self, X: Recording, modelled: Int[np.ndarray, " modelled"], circuit: CircuitFit

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cross_validation": ["BlockedSplit", "IndexableRecording"],
         "holdout": ["TEST_FRACTION", "VALIDATION_FRACTION"],
         "file_contents.chosen_recording": ["LoadedRecording"],
+        "file_contents.events": ["event_covariates"],
         "readers.load": ["load", "load_truth"],
         "recording": ["Recording"],
         "scored_time": ["scored_epochs"],

@@ -1,5 +1,6 @@
 """A variable sampled beside the spikes, and its columns in a regression."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -7,6 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from spikeweft.errors import InputError
+
+AT_LAG = " at "
+"""Between the name of an event and when after it one of its bumps peaks."""
 
 
 def covariate_columns(
@@ -60,3 +64,22 @@ class Covariate:
         first, last = np.searchsorted(self.times_s, [start_s, stop_s])
         kept = slice(max(first - 1, 0), last + 1)
         return replace(self, times_s=self.times_s[kept], values=self.values[kept])
+
+
+def named_covariates(covariates: Mapping[str, Covariate], asked: Sequence[str]) -> tuple[str, ...]:
+    """Names of the covariates asked for; of an event, those of all its bumps.
+
+    Raises
+    ------
+    InputError
+        Where there is none of that name.
+    """
+    found: list[str] = []
+    for name in asked:
+        bumps = [known for known in covariates if known.startswith(name + AT_LAG)]
+        named = [name] if name in covariates else bumps
+        if not named:
+            known = ", ".join(covariates) or "none"
+            raise InputError(f"the recording has no covariate {name!r}; it has: {known}")
+        found += named
+    return tuple(found)

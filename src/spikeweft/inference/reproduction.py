@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
 from spikeweft.inference.run import circuit_gnn, infer
@@ -203,6 +204,7 @@ def _inference(
         folder=again,
         n_hidden=int(_known(provenance, "n_hidden", folder)),
         covariates=tuple(provenance.get("covariates", ())),
+        event_window_s=tuple(provenance.get("event_window_s", USUAL_WINDOW_S)),
         rotated_by=provenance.get("rotated_by"),
         seed=int(_known(provenance, "seed", folder)),
         epochs=_known(provenance, "epochs", folder),

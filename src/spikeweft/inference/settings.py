@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.data.file_contents.selection import Selection
 from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
@@ -28,7 +29,9 @@ class Inference:
     n_hidden
         Hidden neurons of the model.
     covariates
-        Names of the recording's covariates that enter every rate.
+        Names of the recording's covariates and events that enter every rate.
+    event_window_s
+        From when to when after an event its response lasts, in seconds.
     rotated_by
         Name of the covariate, an angle, that rotates the circuit's ring, as an external input does.
     seed
@@ -62,6 +65,7 @@ class Inference:
     folder: Path
     n_hidden: int = 0
     covariates: tuple[str, ...] = ()
+    event_window_s: tuple[float, float] = USUAL_WINDOW_S
     rotated_by: str | None = None
     seed: int = 0
     epochs: str | None = None
@@ -81,6 +85,9 @@ class Inference:
         options = {
             "--hidden": self.n_hidden,
             "--covariates": self.covariates,
+            "--event-window-s": ()
+            if self.event_window_s == USUAL_WINDOW_S
+            else self.event_window_s,
             "--rotated-by": self.rotated_by,
             "--seed": self.seed,
             "--epochs": self.epochs,
@@ -114,6 +121,7 @@ class Inference:
             min_rate_hz=self.min_rate_hz,
             units_table=self.units_table,
             covariates=self.all_covariates,
+            event_window_s=self.event_window_s,
         )
 
     def settings(self) -> dict[str, Any]:
@@ -123,6 +131,7 @@ class Inference:
             "sha256": recording_digest(self.recording),
             "n_hidden": self.n_hidden,
             "covariates": list(self.covariates),
+            "event_window_s": list(self.event_window_s),
             "rotated_by": self.rotated_by,
             "seed": self.seed,
             "epochs": self.epochs,

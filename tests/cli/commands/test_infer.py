@@ -3,6 +3,7 @@ import pytest
 
 from spikeweft.cli import main
 from spikeweft.cli.commands.infer import infer
+from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.errors import InputError
 from spikeweft.inference.sweep.grid import Grid, planned
 
@@ -33,6 +34,27 @@ def test_a_result_does_not_take_the_name_of_a_recording_that_is_a_folder(
     with pytest.raises(InputError, match="nothing is inferred"):
         infer(type(tmp_path)(given), infer_by=infer_nothing)
     assert asked == ["kilosort4-circuit"]
+
+
+@pytest.mark.parametrize(
+    ("words", "window_s"),
+    [([], USUAL_WINDOW_S), (["--event-window-s", "-0.25", "0.4"], (-0.25, 0.4))],
+)
+def test_an_event_and_its_window_are_asked_for_as_covariates_are(
+    sorted_folder, monkeypatch, words, window_s
+):
+    asked = []
+
+    def infer_nothing(inference, *_):
+        asked.append(inference)
+        raise InputError("nothing is inferred")
+
+    monkeypatch.setattr("spikeweft.inference.run.infer", infer_nothing)
+    assert main(["infer", "kilosort4", "--covariates", "trials.cue_time", *words]) == 2
+    assert asked[0].selection.covariates == ("trials.cue_time",)
+    assert asked[0].selection.event_window_s == window_s
+    assert asked[0].command.endswith(" ".join(["trials.cue_time", "--seed", "0"])) == (not words)
+    assert ("--event-window-s -0.25 0.4" in asked[0].command) == bool(words)
 
 
 def test_a_sweep_takes_folders_and_names_fits_by_what_is_read_of_them(sorted_folder, tmp_path):

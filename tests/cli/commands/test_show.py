@@ -12,7 +12,7 @@ from spikeweft import cli
 
 @pytest.fixture
 def nwb_file(tmp_path):
-    """Six units in two regions, epochs, invalid times and a direction."""
+    """Six units in two regions, epochs, invalid times, trials with a cue, and a speed."""
     pynwb = pytest.importorskip("pynwb")
     rng = np.random.default_rng(0)
     nwb = pynwb.NWBFile(
@@ -26,6 +26,13 @@ def nwb_file(tmp_path):
         nwb.add_unit(spike_times=train, region="ADn" if unit < 4 else "bell \x07 [red]")
     nwb.add_epoch(0.0, 60.0, ["wake"])
     nwb.add_invalid_time_interval(start_time=50.0, stop_time=60.0, tags=["unplugged"])
+    nwb.add_trial_column("cue_time", "when the cue came")
+    nwb.add_trial_column("reaction_time", "after the cue")
+    for start_s in np.arange(0.0, 60.0, 5.0):
+        cue_s = np.nan if start_s == 10.0 else start_s + 1.5
+        nwb.add_trial(
+            start_time=start_s, stop_time=start_s + 4.0, cue_time=cue_s, reaction_time=0.2
+        )
     times = np.arange(600) * 0.1
     nwb.add_acquisition(
         pynwb.TimeSeries(name="speed", data=np.ones(600), timestamps=times, unit="m/s")
@@ -45,7 +52,15 @@ def test_all_that_can_be_asked_for_is_shown(nwb_file, capsys):
     *_, last = shown.strip().splitlines()
     assert last.startswith("spikeweft infer")
     assert """--epochs wake --units 'region == "ADn"'""" in last
-    assert last.endswith("--covariates speed")
+    assert last.endswith("--covariates speed trials.cue_time")
+
+
+def test_events_are_shown_with_how_often_and_when_they_come(nwb_file, capsys):
+    cli.main(["show", str(nwb_file)])
+    shown = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line}
+    assert shown["trials.cue_time"] == ["trials.cue_time", "11", "1.5", "56.5"]
+    assert shown["trials.start_time"] == ["trials.start_time", "12", "0", "55"]
+    assert "trials.reaction_time" not in shown  # no time of the recording's clock
 
 
 def test_what_a_file_says_is_no_command_to_the_terminal(nwb_file, capsys):

@@ -18,7 +18,7 @@ from spikeweft.baselines.glm.poisson_regression import (
 )
 from spikeweft.baselines.glm.spike_history import SpikeHistory, raised_cosine_basis
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.covariate import Covariate
+from spikeweft.data.covariate import Covariate, named_covariates
 from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, HISTORY_WINDOW_S, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -56,7 +56,7 @@ class PoissonGLM(BinnedGLM):
         fitted on all of it.
     covariates
         Names of covariates that also drive the neurons: angles as `n_harmonics` circular
-        harmonics, others linearly.
+        harmonics, others linearly, an event by all its bumps.
     n_harmonics
         Harmonics of each angle; 8 resolve tuning curves of about 20° half width.
 
@@ -107,7 +107,8 @@ class PoissonGLM(BinnedGLM):
         self._check_settings()
         self.bin_s_ = self._whole_bin_s(X)
         self._history = SpikeHistory(self._basis())
-        self._scale = {name: _location_and_spread(X, name) for name in self.covariates}
+        names = named_covariates(X.covariates, self.covariates)
+        self._scale = {name: _location_and_spread(X, name) for name in names}
         self.null_rate_hz_ = X.rate_hz
         design = self._design(X)
         start, curvature = design.constant_rates(), Curvature.of(design)
@@ -202,8 +203,9 @@ class PoissonGLM(BinnedGLM):
         middle_s = binned.start_s + binned.exposure_s / 2
         columns = [np.zeros((len(middle_s), 0))]
         for name, (location, spread) in self._scale.items():
-            value = _covariate(X, name).at(middle_s)
-            if _covariate(X, name).is_angle:
+            covariate = _covariate(X, name)
+            value = covariate.at(middle_s)
+            if covariate.is_angle:
                 phase = value[:, None] * np.arange(1, self.n_harmonics + 1)
                 columns += [np.cos(phase), np.sin(phase)]
             else:
@@ -212,12 +214,8 @@ class PoissonGLM(BinnedGLM):
 
 
 def _covariate(X: Recording, name: str) -> Covariate:
-    if name not in X.covariates:
-        known = ", ".join(X.covariates) or "none"
-        raise InputError(
-            f"the recording has no covariate {name!r}; choose among those it has: {known}"
-        )
-    return X.covariates[name]
+    (found,) = named_covariates(X.covariates, [name])
+    return X.covariates[found]
 
 
 def _location_and_spread(X: Recording, name: str) -> tuple[float, float]:

@@ -36,8 +36,11 @@ class InferOptions:
     n_hidden
         Hidden neurons that the model may place between the recorded ones.
     covariates
-        Names of recorded covariates that enter every rate, such as a direction. Couplings are then
-        what the covariates do not explain. The GLM is given the same.
+        Names of recorded covariates that enter every rate, such as a direction, or of events, such
+        as trials.cue_time, whose response does. Couplings are then what the covariates do not
+        explain. The GLM is given the same. `spikeweft show` lists the names.
+    event_window_s
+        From when to when after an event its response lasts, in seconds; negative is before.
     rotated_by
         Name of a recorded angle that rotates a ring's activity, as an external input does.
     seed
@@ -56,6 +59,7 @@ class InferOptions:
 
     n_hidden: Annotated[int, Count, Parameter(name="--hidden")] = 0
     covariates: Annotated[tuple[str, ...], Names] = ()
+    event_window_s: tuple[float, float] = (-0.5, 1.0)
     rotated_by: str | None = None
     seed: Annotated[int, Count] = 0
     minutes: Annotated[float | None, Minutes] = None

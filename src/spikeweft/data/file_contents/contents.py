@@ -44,6 +44,21 @@ class SampledSeries:
     is_angle: bool | None = None
 
 
+class EventTimes(NamedTuple):
+    """When something happened, again and again.
+
+    Attributes
+    ----------
+    times_s
+        Times in seconds; NaN where it did not happen in a row.
+    rows_s
+        Intervals of the rows that they stand in; empty where rows are no intervals.
+    """
+
+    times_s: Float[np.ndarray, " event"]
+    rows_s: Float[np.ndarray, "row 2"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileContents:
     """All that a reader finds in a file.
@@ -68,6 +83,8 @@ class FileContents:
         Intervals that the file calls invalid.
     series
         Variables by name.
+    events
+        Columns of numbers that may be times of events, by table and column: "trials.cue_time".
     preferred_angle_rad, truth, time_resolution_s
         As in a `Recording` and beside it, where the file states them.
     warnings
@@ -84,6 +101,7 @@ class FileContents:
     usual_epochs: str | None = None
     invalid_s: Float[np.ndarray, "invalid 2"] = field(default_factory=lambda: np.zeros((0, 2)))
     series: Mapping[str, SampledSeries] = field(default_factory=dict)
+    events: Mapping[str, EventTimes] = field(default_factory=dict)
     preferred_angle_rad: Float[np.ndarray, " unit"] | None = None
     truth: Connectivity | None = None
     time_resolution_s: float = 0.0

@@ -8,8 +8,9 @@ from jaxtyping import Float
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.epochs import intersection, lasting_s
 from spikeweft.data.file_contents.contents import FileContents, SampledSeries
+from spikeweft.data.file_contents.events import are_times, covariates_of_events
 from spikeweft.data.file_contents.selection import Selection
-from spikeweft.data.file_contents.sentences import listed
+from spikeweft.data.file_contents.sentences import listed, span
 from spikeweft.errors import InputError
 
 _ANGLE_WORDS = ("angle", "direction", "heading", "azimuth", "orientation", "phase")
@@ -44,21 +45,39 @@ def read_covariates(
         Where one is not in the file, or has no samples in these epochs.
     """
     covariates, warnings = {}, []
+    events = [name for name in selection.covariates if name not in contents.series]
     for name in selection.covariates:
-        if name not in contents.series:
-            raise InputError(
-                f"{contents.path} has no covariate {name!r}; it has: "
-                + (listed(contents.series) if contents.series else "none")
-            )
+        if name in events:
+            continue
         epochs_s, said = _sampled_part(contents, name, epochs_s)
         covariates[name], about_unit = covariate_of(name, contents.series[name])
         warnings += [*said, *about_unit]
+    for name in events:
+        bumps, said = _around_events(contents, name, epochs_s, selection.event_window_s)
+        covariates |= bumps
+        warnings += said
     others = [name for name in contents.series if name not in covariates]
     for name in others:
         found, said = _if_moderate(name, contents.series[name], epochs_s)
         covariates |= found
         warnings += said
     return ReadCovariates(covariates, epochs_s, tuple(warnings))
+
+
+def _around_events(
+    contents: FileContents,
+    name: str,
+    epochs_s: Float[np.ndarray, "epoch 2"],
+    window_s: tuple[float, float],
+) -> tuple[dict[str, Covariate], tuple[str, ...]]:
+    if name not in contents.events:
+        events = [known for known, found in contents.events.items() if are_times(found)]
+        known = [*contents.series, *events]
+        raise InputError(
+            f"{contents.path} has no covariate {name!r}; it has: "
+            + (listed(known) if known else "none")
+        )
+    return covariates_of_events(name, contents.events[name], epochs_s, window_s)
 
 
 def _sampled_part(
@@ -69,16 +88,15 @@ def _sampled_part(
     sampled = intersection(epochs_s, _sampled_time(contents.series[name]))
     if len(sampled) == 0:
         raise InputError(
-            f"the covariate {name!r} of {contents.path} has samples from {span_s[0]:.6g} to "
-            f"{span_s[1]:.6g} s, and the recording lasts from {epochs_s[0, 0]:.6g} to "
-            f"{epochs_s[-1, 1]:.6g} s: give both the same clock"
+            f"the covariate {name!r} of {contents.path} has samples {span(*span_s)}, and the "
+            f"recording lasts {span(epochs_s[0, 0], epochs_s[-1, 1])}: give both the same clock"
         )
     missing_s = lasting_s(epochs_s) - lasting_s(sampled)
     if missing_s <= _MISSING * lasting_s(epochs_s):
         return epochs_s, []
     return sampled, [
-        f"the covariate {name!r} has samples from {span_s[0]:.6g} to {span_s[1]:.6g} s only; the "
-        f"other {missing_s:.6g} s are left out"
+        f"the covariate {name!r} has samples {span(*span_s)} only; the other {missing_s:.6g} s are "
+        "left out"
     ]
 
 
@@ -91,16 +109,15 @@ def _if_moderate(
             f"{name!r} has {series.n_samples:,} samples and is not read; ask for it by name if it "
             "is a covariate"
         ]
-    span = f"from {series.span_s[0]:.6g} to {series.span_s[1]:.6g} s"
     sampled_s = lasting_s(intersection(epochs_s, _sampled_time(series)))
+    sampled = f"samples {span(*series.span_s)}"
     if sampled_s == 0:
-        said = f"the covariate {name!r} is left out: it has samples {span}, at another time"
-        return {}, [said]
+        return {}, [f"the covariate {name!r} is left out: it has {sampled}, at another time"]
     covariate, said = covariate_of(name, series)
     if lasting_s(epochs_s) - sampled_s > _MISSING * lasting_s(epochs_s):
         said += (
-            f"the covariate {name!r} has samples {span} only and keeps its last value outside; ask "
-            "for it by name to use that time alone",
+            f"the covariate {name!r} has {sampled} only and keeps its last value outside; ask for "
+            "it by name to use that time alone",
         )
     return {name: covariate}, list(said)
 

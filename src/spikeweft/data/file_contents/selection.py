@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from spikeweft.data.file_contents.contents import FileContents
+from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.errors import InputError
 
@@ -36,7 +37,10 @@ class Selection:
         Name of the table of units, where a file has several.
     covariates
         Names of the variables that are needed: the time without samples of theirs is left out.
-        Others are read where they are of moderate length.
+        Others are read where they are of moderate length. The name of an event, such as
+        "trials.cue_time", stands for raised cosines around it (`events.event_covariates`).
+    event_window_s
+        From when to when after an event its response lasts, in seconds; negative is before.
     """
 
     epochs: str | None = None
@@ -45,6 +49,7 @@ class Selection:
     min_rate_hz: float = 0.0
     units_table: str | None = None
     covariates: Sequence[str] = ()
+    event_window_s: tuple[float, float] = USUAL_WINDOW_S
 
 
 USUAL = Selection()

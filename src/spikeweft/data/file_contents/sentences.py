@@ -6,6 +6,8 @@ _SHOWN = 12
 
 _LONGEST = 80
 
+_LONG_AGO_S = 1e6
+
 
 def shown(value: object) -> str:
     """A value as Python writes it, cut to what a sentence can hold."""
@@ -24,6 +26,15 @@ def units_named(names: Iterable[object]) -> str:
     """Units by name: "unit '3'", "units '3', '17'"."""
     names = list(names)
     return f"unit{'' if len(names) == 1 else 's'} {listed(names)}"
+
+
+def span(first_s: float, last_s: float) -> str:
+    """A stretch of time: by six digits, or to the second where a clock counts from long ago."""
+    moments = (
+        f"{time_s:,.0f}" if abs(time_s) >= _LONG_AGO_S else f"{time_s:.6g}"
+        for time_s in (first_s, last_s)
+    )
+    return f"from {' to '.join(moments)} s"
 
 
 def counted(number: int, thing: str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from spikeweft.errors import InputError
 
 _REFUSED = 1  # what Python returns after an exception; a crash returns something else
@@ -46,6 +48,21 @@ def unreadable(path: Path) -> Iterator[None]:
                 "hdf5plugin, and read it again"
             ) from error
         raise InputError(f"{path} cannot be read ({reason}); check that it is whole") from error
+
+
+def with_whole_texts(array: np.ndarray) -> np.ndarray:
+    """The array, whose texts hold no letters that there are not: with such, Python may crash.
+
+    Raises
+    ------
+    ValueError
+        Where one does.
+    """
+    if array.dtype.kind == "U" and array.nbytes:
+        code = np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
+        if np.frombuffer(array.tobytes(), code).max() > sys.maxunicode:
+            raise ValueError("a text in it has letters that there are not")
+    return array
 
 
 def check_no_crash(reading: str, path: Path, library: str) -> None:

@@ -35,6 +35,7 @@ from pathlib import Path
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.file_contents.chosen_recording import LoadedRecording, chosen_recording
 from spikeweft.data.file_contents.contents import FileContents
+from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.data.file_contents.selection import Selection
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import within_memory
@@ -54,6 +55,7 @@ def load(
     min_rate_hz: float = 0.0,
     units_table: str | None = None,
     covariates: Sequence[str] = (),
+    event_window_s: tuple[float, float] = USUAL_WINDOW_S,
 ) -> LoadedRecording:
     """Read a recording from a file or a folder: NWB, a sorting, MATLAB, a table, `.npz` and others.
 
@@ -64,7 +66,7 @@ def load(
     path
         The file or folder; its content decides how it is read, and its name only where that
         tells nothing.
-    epochs, units, exclude, min_rate_hz, units_table, covariates
+    epochs, units, exclude, min_rate_hz, units_table, covariates, event_window_s
         What of it is used, as in `data.file_contents.Selection`: for one, `epochs="wake"` or
         `units="quality == 'good'"`.
 
@@ -82,6 +84,7 @@ def load(
         min_rate_hz=min_rate_hz,
         units_table=units_table,
         covariates=covariates,
+        event_window_s=event_window_s,
     )
     return load_selection(path, selection)
 

@@ -7,25 +7,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikeweft.data.file_contents.chosen_recording import chosen_recording, with_warnings_shown
-from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch, SampledSeries
-from spikeweft.data.file_contents.selection import USUAL
+from spikeweft.data.file_contents.contents import (
+    EventTimes,
+    FileContents,
+    LabelledEpoch,
+    SampledSeries,
+)
+from spikeweft.data.file_contents.events import USUAL_WINDOW_S
+from spikeweft.data.file_contents.selection import Selection
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
     import pynapple
 
+    Sampled = pynapple.Tsd | pynapple.TsdFrame | pynapple.Ts | pynapple.IntervalSet
+
 
 def from_pynapple(
     spikes: "pynapple.TsGroup",
     epochs: "pynapple.IntervalSet | None" = None,
-    covariates: "Mapping[str, pynapple.Tsd | pynapple.TsdFrame] | None" = None,
+    covariates: "Mapping[str, Sampled] | None" = None,
+    event_window_s: tuple[float, float] = USUAL_WINDOW_S,
 ) -> Recording:
     """Recording from a pynapple `TsGroup`, its epochs (else its time support) and covariates.
 
     Neurons are named by the metadata column `neuron_id` where there is one, else by their index,
     and a column `angle_rad` is their preferred direction. A covariate is an angle where its name
-    says so and its values are radians; each column of a `TsdFrame` is one.
+    says so and its values are radians; each column of a `TsdFrame` is one. The times of a `Ts`, and
+    the starts of an `IntervalSet`, are events, which raised cosines in a window around them stand
+    for (`event_covariates`).
 
     Raises
     ------
@@ -35,6 +46,8 @@ def from_pynapple(
     if epochs is not None:
         spikes = spikes.restrict(epochs)
     support = spikes.time_support
+    given = dict(covariates or {})
+    events = {name: when for name, thing in given.items() if (when := _events(thing)) is not None}
     known = spikes.metadata_columns
     contents = FileContents.of_trains(
         Path("the TsGroup"),
@@ -49,14 +62,26 @@ def from_pynapple(
         usual_epochs="support",
         series={
             column_name: series
-            for name, sampled in (covariates or {}).items()
+            for name, sampled in given.items()
+            if name not in events
             for column_name, series in _series(name, sampled).items()
         },
+        events=events,
         preferred_angle_rad=(
             np.asarray(spikes["angle_rad"], dtype=float) if "angle_rad" in known else None
         ),
     )
-    return with_warnings_shown(chosen_recording(contents, USUAL))
+    asked = Selection(covariates=tuple(events), event_window_s=event_window_s)
+    return with_warnings_shown(chosen_recording(contents, asked))
+
+
+def _events(given: Any) -> EventTimes | None:
+    """The times of a `Ts`, or the starts of an `IntervalSet`; None where it is neither."""
+    kind = type(given).__name__
+    if kind not in ("Ts", "IntervalSet"):
+        return None
+    times_s = given.index.values if kind == "Ts" else given.start
+    return EventTimes(np.asarray(times_s, dtype=float), np.zeros((0, 2)))
 
 
 def _series(name: str, sampled: Any) -> dict[str, SampledSeries]:

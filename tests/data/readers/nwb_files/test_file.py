@@ -1,12 +1,8 @@
 """NWB files, and files that crash the library which reads them."""
 
-import datetime
-import warnings
-
 import h5py
 import numpy as np
 import pytest
-from tests.data.readers.conftest import TRAINS
 
 from spikeweft.data.directions import preferred_directions
 from spikeweft.data.readers.load import load
@@ -51,29 +47,6 @@ def test_what_raises_is_left_to_those_who_read(path):
     hdf5.check_survivable(path)
     with pytest.raises(InputError, match="cannot be read"):
         load(path)
-
-
-@pytest.fixture
-def write_nwb(tmp_path):
-    """Write an NWB file with these spike trains and whatever else `add` puts into it."""
-    pynwb = pytest.importorskip("pynwb")
-
-    def write(trains=TRAINS, add=lambda nwb: None, **columns):
-        nwb = pynwb.NWBFile(
-            session_description="made by a test",
-            identifier="test",
-            session_start_time=datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC),
-        )
-        for train in trains:
-            nwb.add_unit(spike_times=train, **columns)
-        add(nwb)
-        path = tmp_path / "made.nwb"
-        with warnings.catch_warnings(), pynwb.NWBHDF5IO(path=path, mode="w") as file:
-            warnings.simplefilter("ignore")
-            file.write(nwb)
-        return path
-
-    return write
 
 
 def add_epochs(nwb):

@@ -82,6 +82,9 @@ def test_a_sorting_saved_in_zarr_gives_its_spikes(sorting, tmp_path):
     assert recording.neuron_ids == ("a", "b", "c")
     assert recording.n_spikes.tolist() == [4, 2, 0]
     assert load(folder, units="quality == 'good'").recording.neuron_ids == ("a", "b")
+    (folder / "unit_ids" / "0").write_bytes(b"\xff" * 12)
+    with pytest.raises(InputError, match="a text in it has letters that there are not"):
+        load(folder)
     (folder / "unit_ids" / ".zarray").unlink()
     with pytest.raises(InputError, match="cannot be read"):
         load(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.damaged_files import unreadable, with_whole_texts
 from spikeweft.errors import InputError
 
 _LONGEST_SHOWN = 60
@@ -24,7 +24,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         arrays = {}
         for key in file.files:
             try:
-                arrays[key] = file[key]
+                arrays[key] = with_whole_texts(file[key])
             except ValueError as error:
                 if "allow_pickle" not in str(error):
                     raise

@@ -9,7 +9,8 @@ import numpy as np
 
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
-from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.damaged_files import unreadable, with_whole_texts
+from spikeweft.data.readers.nwb_files.events import event_columns
 from spikeweft.data.readers.nwb_files.intervals import interval_tables, labelled_epochs
 from spikeweft.data.readers.nwb_files.names import unique_names
 from spikeweft.data.readers.nwb_files.series import sampled_series
@@ -41,6 +42,7 @@ def nwb_contents(path: Path, units_table: str | None) -> FileContents:
             usual_epochs=_name_of(nwb.epochs, tables),
             invalid_s=_invalid(nwb),
             series=sampled_series(nwb, path),
+            events=event_columns(nwb, tables),
         )
 
 
@@ -89,7 +91,7 @@ def _columns(units: Any) -> dict[str, list[Any]]:
     for name in units.colnames:
         if name in _NOT_OF_UNITS or f"{name}_index" in units:
             continue
-        values = np.asarray(units[name].data[:])
+        values = with_whole_texts(np.asarray(units[name].data[:]))
         if values.ndim == 1 and len(values) == len(units) and _plain(values):
             columns[name] = [_text(value) for value in values.tolist()]
     return columns

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.damaged_files import unreadable, with_whole_texts
 from spikeweft.errors import InputError
 
 
@@ -25,9 +25,7 @@ def read_array(path: Path) -> np.ndarray:
     """
     with unreadable(path):
         try:
-            array = np.load(path, allow_pickle=False)
-            if array.dtype.kind == "U":
-                array.tolist()  # damaged text shows only here
+            array = with_whole_texts(np.load(path, allow_pickle=False))
             return array.astype(array.dtype.newbyteorder("="), copy=False)  # as pandas needs it
         except ValueError as error:
             if "pickle" not in str(error):

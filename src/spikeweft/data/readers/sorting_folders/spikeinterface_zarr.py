@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikeweft.data.file_contents.contents import FileContents
-from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.damaged_files import unreadable, with_whole_texts
 from spikeweft.data.readers.nwb_files.zarr import check_plain, is_zarr, zarr_attributes
 from spikeweft.data.readers.sorting_folders.samples import (
     check_one_segment,
@@ -47,7 +47,7 @@ def spikeinterface_zarr_contents(folder: Path) -> FileContents:
         root = zarr.open_group(str(folder), mode="r")
         sorting: Any = root.get("sorting", root)
         check_one_segment(sorting.attrs.get("num_segments"), folder)
-        unit_ids = sorting["unit_ids"][:].tolist()
+        unit_ids = with_whole_texts(sorting["unit_ids"][:]).tolist()
         return sampled_contents(
             folder,
             np.asarray(sorting["spikes/sample_index"][:]),
@@ -65,11 +65,15 @@ def _n_samples(root: Any) -> list[int]:
     return root["recording_info"].attrs.get("recording_attributes", {}).get("num_samples") or []
 
 
+def _arrays(group: Any) -> dict[str, np.ndarray]:
+    return {name: with_whole_texts(np.asarray(array[:])) for name, array in group.arrays()}
+
+
 def _properties(sorting: Any, n_units: int) -> dict[str, list[Any]]:
     """Properties with one value for each unit."""
     if "properties" not in sorting:
         return {}
-    arrays = {name: np.asarray(array[:]) for name, array in sorting["properties"].arrays()}
+    arrays = _arrays(sorting["properties"])
     columns = {name: plain_column(array, n_units) for name, array in arrays.items()}
     return {name: values for name, values in columns.items() if values is not None}
 
@@ -83,7 +87,7 @@ def _metrics(root: Any, unit_ids: list[Any]) -> dict[str, list[Any]]:
     for group in (f"extensions/{name}/metrics" for name in _METRICS):
         if group not in root or "index" not in root[group]:
             continue
-        arrays = {name: np.asarray(array[:]) for name, array in root[group].arrays()}
+        arrays = _arrays(root[group])
         index = [str(unit) for unit in arrays.pop("index").tolist()]
         table = pd.DataFrame(arrays, index=index).reindex(names)
         columns |= {str(name): table[name].tolist() for name in table.columns}
