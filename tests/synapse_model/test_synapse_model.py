@@ -161,6 +161,25 @@ def test_a_silent_neuron_is_predicted_to_stay_silent():
     assert np.isnan(fitted_to_short().evaluate(short()).per_neuron[9])
 
 
+def test_silent_neurons_change_nothing_for_the_others():
+    alone = short().select(np.flatnonzero(short().n_spikes))
+    among = Recording.from_arrays(
+        alone.spike_times_s,
+        alone.spike_neurons + 6,  # the first six are silent
+        n_neurons=alone.n_neurons + 6,
+        epochs_s=alone.epochs_s,
+        time_resolution_s=alone.time_resolution_s,
+    )
+    fitted_alone, fitted_among = (SynapseModel().fit(one) for one in (alone, among))
+    circuit, others = fitted_alone.connectivity_, fitted_among.connectivity_
+    for name in ("weights", "probability"):
+        all_pairs = getattr(others, name)
+        np.testing.assert_allclose(all_pairs[6:, 6:], getattr(circuit, name), rtol=1e-6)
+    unseen = others.probability[:6][others.off_diagonal[:6]]
+    assert 0 < unseen.min() <= unseen.max() < 0.5
+    assert np.isinf(others.standard_error[:6]).all()
+
+
 def test_a_saved_model_predicts_as_before():
     fit = fitted_to_short()
     again = SynapseModel.from_saved(

@@ -138,6 +138,7 @@ def _updated(
     of_type = np.stack([prior.excitatory, 1 - prior.excitatory], axis=1)
     n_pairs = (of_type[counts.second] + of_type[counts.first]).sum(0)
     excitatory = _types(counts, parts, prior)
+    seen = np.union1d(counts.first, counts.second)
     multiple = np.concatenate([part.multiple for part in parts])
     smooth = np.concatenate([part.smooth for part in parts])
     rows = _choose(np.flatnonzero(smooth > 0.5), _MOST_NULL_PAIRS, rng)
@@ -149,7 +150,7 @@ def _updated(
         shape=distribution_of(number.sum((1, 2))),
         spread=(multiple.sum(0) + _PRIOR_SPREAD) / (len(multiple) + _PRIOR_SPREAD * len(MULTIPLES)),
         excitatory=excitatory,
-        excitatory_share=(excitatory.sum() + 1) / (len(excitatory) + 2),
+        excitatory_share=(excitatory[seen].sum() + 1) / (len(seen) + 2),
         variances=estimate_variances(
             counts.of(rows),
             smooth[rows] ** 2,
@@ -242,8 +243,20 @@ def _of_all(
     spread_s = np.sqrt(np.maximum(of_likelier(squared_latency) - mean_s**2, 0.0))
     area_sd = np.sqrt(np.maximum(squared_area - area**2, 0.0))
     n = len(prior.excitatory)
-    values = (probability, kernel, area, area_sd, mean_s, spread_s)
-    return PairInference(*(_ordered(value, counts, n) for value in values), priors=(prior,))
+    values = (kernel, area, area_sd, mean_s, spread_s)
+    return PairInference(
+        _ordered(probability, counts, _unseen(prior)),
+        *(_ordered(value, counts, np.zeros((n, n, *value.shape[2:]))) for value in values),
+        priors=(prior,),
+    )
+
+
+def _unseen(prior: ConnectionPrior) -> Float[np.ndarray, "post pre 2"]:
+    """Probability of each kind of connection of pairs that show nothing; the diagonal is 0."""
+    n = len(prior.excitatory)
+    of_type = np.stack([prior.excitatory, 1 - prior.excitatory], axis=1)
+    between = ~np.eye(n, dtype=bool)
+    return between[:, :, None] * of_type * prior.sent
 
 
 def _given_type(
@@ -257,9 +270,8 @@ def _given_type(
     return of_type / (1 + np.exp(-np.clip(log_odds, -500, 500)))
 
 
-def _ordered(values: np.ndarray, counts: PairCounts, n: int) -> np.ndarray:
-    """Values of pairs and directions as a matrix [post, pre]; the diagonal is 0."""
-    matrix = np.zeros((n, n, *values.shape[2:]))
+def _ordered(values: np.ndarray, counts: PairCounts, matrix: np.ndarray) -> np.ndarray:
+    """Values of pairs and directions put into a matrix [post, pre]."""
     matrix[counts.first, counts.second] = values[:, 0]
     matrix[counts.second, counts.first] = values[:, 1]
     return matrix

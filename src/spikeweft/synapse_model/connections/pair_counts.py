@@ -86,7 +86,9 @@ class PairCounts:
 def count_pairs_of(
     timeline: Timeline, rate_of: Callable[[int], NeuronRate], sent: Kernels | None = None
 ) -> PairCounts:
-    """Count all pairs under the rate of each neuron.
+    """Count all pairs of neurons that fire under the rate of each neuron.
+
+    Where fewer than two fire, all pairs are counted, and show nothing.
 
     Parameters
     ----------
@@ -110,7 +112,9 @@ def count_pairs_of(
             observed[post, pre], expected[post, pre] = _around(
                 timeline.trains[pre], counts, neuron.rate, effect, n_lags + 1
             )
-    return _of_unordered_pairs(observed, expected, timeline.step_s)
+    fires = np.array([len(train) > 0 for train in timeline.trains])
+    some = np.flatnonzero(fires if fires.sum() > 1 else np.ones_like(fires))
+    return _of_unordered_pairs(observed, expected, some, timeline.step_s)
 
 
 def _around(
@@ -133,10 +137,11 @@ def _around(
 def _of_unordered_pairs(
     observed: Float[np.ndarray, "post pre lag"],
     expected: Float[np.ndarray, "post pre lag"],
+    neurons: Int[np.ndarray, " chosen"],
     step_s: float,
 ) -> PairCounts:
-    """Lags from 0 on of both orders of a pair, put side by side."""
-    first, second = np.triu_indices(len(observed), 1)
+    """Lags from 0 on of both orders of each pair of some neurons, put side by side."""
+    first, second = (neurons[index] for index in np.triu_indices(len(neurons), 1))
 
     def both(counts: np.ndarray) -> np.ndarray:
         ahead, back = counts[first, second], counts[second, first]

@@ -101,6 +101,7 @@ class SpikePrediction:
 
 
 def last_spikes(recording: Recording, n_spikes: float) -> Recording:
-    """As much of a recording's end as holds so many spikes of each neuron, on average."""
-    share = n_spikes * recording.n_neurons / max(len(recording.spike_times_s), 1)
+    """The end of a recording that holds so many spikes of each neuron that fires, on average."""
+    n_firing = int((recording.n_spikes > 0).sum())
+    share = n_spikes * n_firing / max(len(recording.spike_times_s), 1)
     return recording.between(1.0 - min(1.0, share), 1.0)

@@ -22,7 +22,7 @@ _SPIKES_TO_CHOOSE = 1000.0
 """Spikes of each neuron, on average, that candidates are fitted to."""
 
 _MOST_NEURONS = 20
-"""Neurons whose spikes choose."""
+"""Neurons that fire whose spikes choose."""
 
 
 class ChosenScales(NamedTuple):
@@ -51,10 +51,11 @@ def choose_time_scales(
     """
     early, late = split(recording, BASELINE_VALIDATION_FRACTION)
     early = last_spikes(early, _SPIKES_TO_CHOOSE)
-    if any(len(scored_epochs(part, history_window_s)) == 0 for part in (early, late)):
+    firing = np.flatnonzero(recording.n_spikes)
+    neurons = firing[:: max(1, -(-len(firing) // _MOST_NEURONS))].tolist()
+    is_scored = all(len(scored_epochs(part, history_window_s)) for part in (early, late))
+    if len(neurons) == 0 or not is_scored:
         return ChosenScales(prediction, float("nan"))
-    every = -(-recording.n_neurons // _MOST_NEURONS)
-    neurons = range(0, recording.n_neurons, every)
     candidates = [
         replace(prediction, time_constants_s=np.array(constants_s, dtype=float))
         for constants_s in TIME_CONSTANTS_S
