@@ -4,8 +4,9 @@ A model may find the shape of a circuit and miss its level, a constant added to 
 circuits of `paper/paper.csv` by methods that are not told that level: Δ, Δ of the same weights
 after the constant that would suit the truth best, and their correlation with the true weights;
 both levels are in standard deviations of the weights. Nothing is fitted; the circuits are those
-that `spikeweft benchmark paper benchmarks/paper --table 1 2 3 --methods YoonGNN YoonGNN+drive NRI`
-leaves in `paper/weights` (with `--force`, where the table has the rows already).
+that `spikeweft benchmark paper benchmarks/paper --table 1 2 3 --methods "YoonGNN, as published"
+"YoonGNN+drive, as published" NRI` leaves in `paper/weights` (with `--force`, where the table has
+the rows already).
 """
 
 from pathlib import Path
@@ -17,7 +18,7 @@ from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.benchmark.run import weights_file
 
 PAPER = Path(__file__).parent / "paper"
-METHODS = ("YoonGNN", "YoonGNN+drive", "NRI")
+METHODS = ("YoonGNN, as published", "YoonGNN+drive, as published", "NRI")
 
 
 def measure(**case: str | int) -> tables.Row:

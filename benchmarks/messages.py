@@ -23,12 +23,14 @@ from torch import Tensor
 
 from spikeweft.graph_networks.message_passing import messages, reference_messages
 
-N_HIDDEN = 64
+WIDE, NARROW = 64, 8
 SIZES = (
-    *((n, 64) for n in (50, 100, 200, 500, 1000)),
-    *((n, 8) for n in (50, 100, 200, 500, 1000)),
+    *((n, 64, WIDE) for n in (50, 100, 200, 500, 1000)),
+    *((n, 8, WIDE) for n in (50, 100, 200, 500, 1000)),
+    *((n, 128, NARROW) for n in (50, 100, 200, 500)),
 )
-"""Neurons and batch; the plain form fits into memory for all neurons at the smaller batch."""
+"""Neurons, batch and units of a message: those of the published model, of which the plain form
+fits into memory for all neurons at the smaller batch, and those of `YoonGNN`."""
 
 OPERATIONS = 4 + 8
 """Of a message: add, compare, multiply, add; add, compare and 3 times multiply and add."""
@@ -45,10 +47,12 @@ FLOAT_BYTES = 4
 N_TURNS = 10
 
 
-def gradients(function: Callable[..., Tensor], n_neurons: int, n_batch: int) -> float:
+def gradients(
+    function: Callable[..., Tensor], n_neurons: int, n_batch: int, n_hidden: int
+) -> float:
     """Seconds of one forward and backward pass."""
     generator = torch.Generator().manual_seed(n_neurons)
-    shapes = [(n_batch, n_neurons, N_HIDDEN)] * 2 + [(n_neurons, n_neurons)]
+    shapes = [(n_batch, n_neurons, n_hidden)] * 2 + [(n_neurons, n_neurons)]
     inputs = [torch.randn(s, generator=generator, requires_grad=True) for s in shapes]
     upstream = torch.randn(shapes[0], generator=generator)
     return fastest(lambda: torch.autograd.grad(function(*inputs), inputs, upstream), 1)
@@ -78,12 +82,13 @@ def peak_gb_per_s() -> float:
     return 2e-9 * FLOAT_BYTES * len(source) / fastest(lambda: copy.copy_(source))
 
 
-def seconds(n_neurons: int, n_batch: int, with_plain: bool) -> tables.Row:
+def seconds(n_neurons: int, n_batch: int, n_hidden: int, with_plain: bool) -> tables.Row:
     """Fastest turns of the fused and of the plain form, and the machine's peaks."""
     functions = [messages, reference_messages] if with_plain else [messages]
+    size = n_neurons, n_batch, n_hidden
     for function in functions:
-        gradients(function, n_neurons, n_batch)
-    turns = [[gradients(f, n_neurons, n_batch) for f in functions] for _ in range(N_TURNS)]
+        gradients(function, *size)
+    turns = [[gradients(f, *size) for f in functions] for _ in range(N_TURNS)]
     fused, *plain = (min(times) for times in zip(*turns, strict=True))
     return {
         "n_threads": torch.get_num_threads(),
@@ -94,29 +99,29 @@ def seconds(n_neurons: int, n_batch: int, with_plain: bool) -> tables.Row:
     }
 
 
-def peak_mib(fused: bool, n_neurons: int, n_batch: int) -> tables.Row:
+def peak_mib(fused: bool, n_neurons: int, n_batch: int, n_hidden: int) -> tables.Row:
     """Memory that one pass adds to that of a process that has made a small one."""
     function = messages if fused else reference_messages
-    gradients(function, 2, 2)
+    gradients(function, 2, 2, n_hidden)
     tables.forget_peak()
     before = tables.memory_mib("VmHWM")
-    gradients(function, n_neurons, n_batch)
+    gradients(function, n_neurons, n_batch, n_hidden)
     return {"mib": tables.memory_mib("VmHWM") - before}
 
 
-def message_gb(n_neurons: int, n_batch: int) -> float:
+def message_gb(n_neurons: int, n_batch: int, n_hidden: int) -> float:
     """Size of an array of all messages."""
-    return 1e-9 * FLOAT_BYTES * n_batch * n_neurons**2 * N_HIDDEN
+    return 1e-9 * FLOAT_BYTES * n_batch * n_neurons**2 * n_hidden
 
 
-def fused_gb(n_neurons: int, n_batch: int) -> float:
+def fused_gb(n_neurons: int, n_batch: int, n_hidden: int) -> float:
     """Arrays of the fused form, each once: 3 forward, 5 backward, and the weights and gradient."""
-    return 1e-9 * FLOAT_BYTES * (8 * n_batch * n_neurons * N_HIDDEN + 3 * n_neurons**2)
+    return 1e-9 * FLOAT_BYTES * (8 * n_batch * n_neurons * n_hidden + 3 * n_neurons**2)
 
 
-def compare(n_neurons: int, n_batch: int) -> tables.Row:
+def compare(n_neurons: int, n_batch: int, n_hidden: int) -> tables.Row:
     """One row of the table."""
-    size = {"n_neurons": n_neurons, "n_batch": n_batch}
+    size = {"n_neurons": n_neurons, "n_batch": n_batch, "n_hidden": n_hidden}
     gb = message_gb(**size)
     with_plain = PLAIN_ARRAYS * 1e9 * gb < tables.free_mib() * tables.MIB
     row = tables.alone(seconds, {**size, "with_plain": with_plain})
@@ -134,19 +139,21 @@ def compare(n_neurons: int, n_batch: int) -> tables.Row:
         row["plain_gb_per_s"] = PLAIN_PASSES * gb / plain_s
         row["plain_part_of_copy"] = row["plain_gb_per_s"] / float(row["copy_gb_per_s"])
     rounded = {name: float(f"{value:.4g}") for name, value in row.items() if name != "n_threads"}
-    return {"n_hidden": N_HIDDEN, **row, **rounded}
+    return {**row, **rounded}
 
 
 if __name__ == "__main__":
     tables.fill(
         __file__,
         __doc__,
-        [{"n_neurons": n_neurons, "n_batch": n_batch} for n_neurons, n_batch in SIZES],
+        [dict(zip(("n_neurons", "n_batch", "n_hidden"), size, strict=True)) for size in SIZES],
         compare,
         ("torch", "numba"),
         [
             tables.Growth(
-                "n_neurons", ("fused_s", "plain_s", "fused_mib", "plain_mib"), ("n_batch",)
+                "n_neurons",
+                ("fused_s", "plain_s", "fused_mib", "plain_mib"),
+                ("n_batch", "n_hidden"),
             )
         ],
     )

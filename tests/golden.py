@@ -122,12 +122,17 @@ def show_others() -> None:
         CrossCorrelogram(),
         TCA(),
         SeqNMF(),
-        YoonGNN(n_epochs=2),
+        YoonGNN(n_epochs=2, batch_size=256),
+        YoonGNN.as_published(n_epochs=2),
         NRI(n_epochs=2),
     ]
     for method in methods:
         show(type(method).__name__, method, X)
-    show("YoonGNN, drive", YoonGNN(n_epochs=2, drive="drive"), ring(8.0, drive_neurons=1.5))
+    show(
+        "YoonGNN, drive",
+        YoonGNN.as_published(n_epochs=2, drive="drive"),
+        ring(8.0, drive_neurons=1.5),
+    )
 
 
 def show_inference() -> None:

@@ -23,7 +23,9 @@ def n_threads(request):
 
 
 @pytest.mark.parametrize(
-    "size", [(1, 2, 2, 1), (2, 5, 7, 3), (5, 20, 31, 64)], ids=["one unit", "odd", "wide"]
+    "size",
+    [(1, 2, 2, 1), (2, 5, 7, 3), (5, 20, 31, 64), (9, 31, 34, 8)],
+    ids=["one unit", "odd", "wide", "narrow"],
 )
 def test_every_neuron_receives_the_sum_of_its_messages(size, n_threads):
     inputs = draw(*size)
@@ -31,7 +33,9 @@ def test_every_neuron_receives_the_sum_of_its_messages(size, n_threads):
     torch.testing.assert_close(messages(*inputs), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [(2, 5, 7, 3), (5, 20, 31, 64)], ids=["odd", "wide"])
+@pytest.mark.parametrize(
+    "size", [(2, 5, 7, 3), (5, 20, 31, 64), (9, 31, 34, 8)], ids=["odd", "wide", "narrow"]
+)
 def test_gradients_are_those_of_the_definition(size, n_threads):
     inputs = draw(*size)
     upstream = torch.randn(size[0], size[1], size[3], generator=torch.Generator().manual_seed(1))
@@ -41,8 +45,24 @@ def test_gradients_are_those_of_the_definition(size, n_threads):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
 
 
-def test_gradients_are_those_of_finite_differences():
-    assert torch.autograd.gradcheck(messages, draw(2, 3, 4, 2, torch.float64))
+@pytest.mark.parametrize("n_units", [2, 16], ids=["narrow", "wide"])
+def test_gradients_are_those_of_finite_differences(n_units):
+    assert torch.autograd.gradcheck(messages, draw(2, 3, 4, n_units, torch.float64))
+
+
+def test_narrow_messages_sum_to_the_same_bits_wherever_they_lie_in_memory():
+    """Sums are not reordered, so neither the place of an array nor its first use matters."""
+    inputs = draw(4, 13, 21, 7)
+    upstream = torch.ones(4, 13, 7)
+    first = messages(*inputs), *torch.autograd.grad(messages(*inputs), inputs, upstream)
+    for n_before in range(1, 5):
+        moved = []
+        for tensor in inputs:
+            room = torch.empty(n_before + tensor.numel())
+            place = room[n_before:].view(tensor.shape).copy_(tensor.detach())
+            moved.append(place.requires_grad_())
+        again = messages(*moved), *torch.autograd.grad(messages(*moved), moved, upstream)
+        assert all(torch.equal(a, b) for a, b in zip(again, first, strict=True))
 
 
 def test_one_synapse_carries_one_message_and_only_forwards():
@@ -64,8 +84,9 @@ def test_neurons_in_any_memory_layout_get_the_same_messages():
     )
 
 
-def test_a_diverged_state_is_not_hidden():
-    receiver, sender, weights = draw(1, 2, 2, 3)
+@pytest.mark.parametrize("n_units", [3, 16], ids=["narrow", "wide"])
+def test_a_diverged_state_is_not_hidden(n_units):
+    receiver, sender, weights = draw(1, 2, 2, n_units)
     with torch.no_grad():
         receiver[0, 1, 2] = np.nan
         sender[0, 0, 0] = np.inf

@@ -12,7 +12,7 @@ from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.prediction import bits_per_spike
 from spikeweft.graph_networks import binned_prediction, yoon_gnn, yoon_training
-from spikeweft.graph_networks.yoon_gnn import YoonGNN
+from spikeweft.graph_networks.yoon_gnn import AS_PUBLISHED, YoonGNN
 
 N = 8
 
@@ -20,7 +20,8 @@ N = 8
 @pytest.fixture(autouse=True, scope="module")
 def short_epochs():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yoon_training, "BATCHES_PER_EPOCH", 20)
+        patch.setattr(yoon_training, "BATCHES_PER_EPOCH", 10)
+        patch.setattr(yoon_gnn, "BATCH_NEURON_BINS", 1_000)
         patch.setattr(binned_prediction, "N_HELD_OUT_BINS", 500)
         patch.setattr(yoon_gnn, "N_PROBES", 512)
         yield
@@ -112,14 +113,21 @@ def test_a_checkpoint_of_other_data_is_refused(recording, tmp_path):
         YoonGNN(n_epochs=1).fit(record(seed=1), checkpoint=checkpoint)
 
 
-def test_training_stops_when_held_out_spikes_gain_no_more(monkeypatch):
+def test_training_with_decaying_steps_stops_when_held_out_spikes_gain_no_more(monkeypatch):
     """Poisson noise cannot be predicted."""
     monkeypatch.setattr(yoon_training, "PATIENCE", 2)
     monkeypatch.setattr(yoon_training, "LEARNING_RATE", 0.05)
-    history = YoonGNN(n_epochs=30).fit(record(5.0)).history_
+    history = YoonGNN.as_published(n_epochs=30).fit(record(5.0)).history_
     assert len(history) < 30
     best = max(range(len(history)), key=lambda i: history[i].held_out_bits_per_spike)
     assert len(history) - 1 - best == 2
+
+
+def test_a_steady_descent_goes_on_to_the_end_of_its_steps():
+    """They fall to zero by the last epoch, wherever held-out spikes gained most."""
+    history = YoonGNN(n_epochs=14).fit(record(5.0)).history_
+    assert len(history) == 14
+    assert yoon_training.held(14.0, 14) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_the_size_of_the_model_does_not_depend_on_the_recording(fitted):
@@ -137,8 +145,8 @@ def test_a_saved_model_predicts_as_before(recording, fitted):
     np.testing.assert_array_equal(again.connectivity_.weights, fitted.connectivity_.weights)
 
 
-def test_a_saved_model_keeps_the_width_of_its_messages(recording):
-    narrow = YoonGNN(n_epochs=1, message_width=1).fit(recording)
+def test_a_saved_model_of_the_published_form_keeps_its_form(recording):
+    narrow = YoonGNN.as_published(n_epochs=1, message_width=1).fit(recording)
     again = YoonGNN.from_saved(narrow.model_arrays(), narrow.model_settings())
     np.testing.assert_array_equal(again.log_likelihood(recording), narrow.log_likelihood(recording))
 
@@ -161,10 +169,10 @@ def test_an_external_drive_is_read_from_its_covariate():
 
 def test_the_likelihood_is_that_of_the_predicted_rate(recording, fitted):
     """Σ log λ(t_spike) - ∫λ dt, from the expected counts in the model's own bins."""
-    expected = fitted.predict(recording, bin_s=1e-3)
-    counts = recording.counts(1e-3).counts
-    scored = np.arange(len(counts)) >= 20
-    by_hand = (counts * np.log(expected / 1e-3) - expected)[scored].sum(0)
+    expected = fitted.predict(recording, bin_s=fitted.bin_s_)
+    counts = recording.counts(fitted.bin_s_).counts
+    scored = np.arange(len(counts)) >= round(fitted.history_window_s / fitted.bin_s_)
+    by_hand = (counts * np.log(expected / fitted.bin_s_) - expected)[scored].sum(0)
     np.testing.assert_allclose(fitted.log_likelihood(recording), by_hand, rtol=1e-5)
 
 
@@ -180,8 +188,8 @@ def test_a_model_of_constant_rates_gains_nothing(recording):
     with torch.no_grad():
         rate = fit._model.prediction.rate
         rate.weight.zero_()
-        rate.bias.fill_(float(np.log(20e-3)))
-    scored = recording.restrict(scored_epochs(recording, 0.02))
+        rate.bias.fill_(float(np.log(20 * fit.bin_s_)))
+    scored = recording.restrict(scored_epochs(recording, fit.history_window_s))
     flat = bits_per_spike(
         scored.n_spikes * np.log(20) - 20 * scored.duration_s,
         scored.n_spikes,
@@ -215,7 +223,7 @@ def test_epochs_shorter_than_the_history_are_not_scored(fitted):
     whole = record(5.0)
     short = np.array([[0.0, 2.0], [2.0, 2.02], [2.03, 2.045], [2.1, 5.0]])
     X = whole.restrict(short)
-    scored = X.restrict(scored_epochs(X, 0.02))
+    scored = X.restrict(scored_epochs(X, fitted.history_window_s))
     assert fitted.evaluate(X).per_neuron.shape == (N,)
     kept = whole.restrict(short[[0, 3]])
     np.testing.assert_allclose(fitted.log_likelihood(X), fitted.log_likelihood(kept), rtol=1e-6)
@@ -241,14 +249,32 @@ def test_a_fit_takes_part_in_scikit_learn():
 
 
 @pytest.mark.parametrize(
+    "setting", [name for name in AS_PUBLISHED if name not in ("n_epochs", "batch_size")]
+)
+def test_every_departure_can_be_set_back_by_itself(recording, setting):
+    fit = YoonGNN(n_epochs=1, **{setting: AS_PUBLISHED[setting]}).fit(recording)
+    assert np.isfinite(fit.score(recording))
+
+
+def test_the_published_form_is_a_setting_like_any_other():
+    published = YoonGNN.as_published(n_epochs=3, n_hidden=1)
+    assert clone(published).get_params() == published.get_params()
+    assert published.get_params().items() >= {**AS_PUBLISHED, "n_epochs": 3, "n_hidden": 1}.items()
+
+
+@pytest.mark.parametrize(
     ("settings", "remedy"),
     [
         ({"tau_s": 0.0}, "not positive"),
         ({"history_window_s": 0.01}, "use a longer window"),
         ({"n_epochs": 0}, "at least 1"),
-        ({"batch_size": 0}, "at least 1"),
+        ({"batch_size": 0}, "or None"),
         ({"n_hidden": -1}, "at least 1"),
+        ({"bin_s": 0.0}, "use 0.001"),
+        ({"consecutive_bins": 0}, "at least 1"),
         ({"message_width": 0}, "use at least 1"),
+        ({"n_units": 0}, "use at least 1"),
+        ({"n_message_units": 0}, "use at least 1"),
         ({"drive": "head direction"}, "no covariate 'head direction'"),
         ({"history_window_s": 3.0}, "use a longer recording"),
         ({"tau_s": 1e-4, "history_window_s": 5e-4}, "time resolution"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from spikeweft.graph_networks.hidden_placement import hidden_angles, ring_interp
 from spikeweft.graph_networks.yoon_model import (
     N_SNAPSHOTS,
     YoonModel,
+    YoonShape,
     effect_of_a_spike,
     poisson_loss,
 )
@@ -14,16 +17,25 @@ N = 6
 RING = 2 * np.pi * np.arange(N) / N
 
 
-def build(*, n_hidden=0, drive=False, seed=0, **settings):
+SHAPE = YoonShape(
+    kernel_bins=20,
+    stride_bins=2,
+    history_bins=24,
+    n_components=None,
+    symmetric_pairs=False,
+    n_units=64,
+    n_message_units=64,
+    message_width=64,
+)
+
+
+def build(*, n_hidden=0, drive=False, seed=0, **shape):
     return YoonModel(
-        kernel_bins=20,
-        stride_bins=2,
-        history_bins=24,
+        replace(SHAPE, **shape),
         interpolation=ring_interpolation(hidden_angles(RING, n_hidden), RING),
         drive_angle_rad=RING if drive else None,
         log_mean_count=np.log(0.05),
         generator=torch.Generator().manual_seed(seed),
-        **settings,
     ).eval()
 
 
@@ -74,10 +86,43 @@ def test_relabelling_the_neurons_relabels_the_answer(training):
         graph = model.graph(snapshots)
         relabelled = model.graph(snapshots[:, :, new])
         torch.testing.assert_close(relabelled, graph[new][:, new], rtol=1e-3, atol=1e-5)
-        log_rate = model(history, graph)
+        log_rate = model(history, graph)[:, 0]
         torch.testing.assert_close(
-            model(history[:, :, new], relabelled), log_rate[:, new], rtol=1e-3, atol=1e-4
+            model(history[:, :, new], relabelled)[:, 0], log_rate[:, new], rtol=1e-3, atol=1e-4
         )
+
+
+@pytest.mark.parametrize("symmetric", [False, True], ids=["concatenated", "symmetric"])
+def test_relabelling_whitened_trains_relabels_the_graph(symmetric):
+    model = build(n_components=N - 1, symmetric_pairs=symmetric)
+    coordinates = torch.randn(N, N - 1, generator=torch.Generator().manual_seed(0))
+    new = torch.tensor([3, 0, 5, 1, 4, 2])
+    with torch.no_grad():
+        graph = model.graph(coordinates)
+        torch.testing.assert_close(model.graph(coordinates[new]), graph[new][:, new])
+    assert graph.std() > 1e-3
+
+
+def test_whitened_embeddings_start_at_the_leading_coordinates():
+    coordinates = torch.randn(N, 30, generator=torch.Generator().manual_seed(0))
+    embedding = build(n_components=30).structure.embedding
+    torch.testing.assert_close(embedding(coordinates), coordinates[:, :16])
+    few = build(n_components=3).structure.embedding(coordinates[:, :3])
+    torch.testing.assert_close(few[:, :3], coordinates[:, :3])
+    assert torch.count_nonzero(few[:, 3:]) == 0
+
+
+@pytest.mark.parametrize("history_bins", [20, 23, 24, 30])
+def test_bins_of_a_stretch_are_predicted_as_each_by_itself(history_bins):
+    model = build(history_bins=history_bins, n_units=5, n_message_units=3, message_width=2)
+    n_bins = 7
+    whole = spikes(2, n_lags=history_bins + n_bins - 1)
+    graph = torch.rand(N, N, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        together = model(whole, graph)
+        for bin_ in range(n_bins):
+            alone = model(whole[:, bin_ : bin_ + history_bins], graph)
+            torch.testing.assert_close(alone[:, 0], together[:, bin_])
 
 
 def test_neurons_active_at_other_moments_get_other_weights():
@@ -101,7 +146,7 @@ def test_with_no_synapses_a_neuron_is_predicted_from_itself_alone():
     changed = history.clone()
     changed[:, :, 1:] = spikes(4, seed=1)[:, :, 1:]
     silent = torch.zeros(N, N)
-    torch.testing.assert_close(model(history, silent)[:, 0], model(changed, silent)[:, 0])
+    torch.testing.assert_close(model(history, silent)[..., 0], model(changed, silent)[..., 0])
 
 
 def test_a_hidden_neuron_sends_what_its_two_neighbours_would():
@@ -116,7 +161,7 @@ def test_a_hidden_neuron_sends_what_its_two_neighbours_would():
 
 
 def test_hidden_neurons_are_not_scored():
-    assert build(n_hidden=3)(spikes(2), torch.zeros(N + 3, N + 3)).shape == (2, N)
+    assert build(n_hidden=3)(spikes(2), torch.zeros(N + 3, N + 3)).shape == (2, 1, N)
 
 
 def test_hidden_neurons_fill_the_gaps_of_the_ring():
@@ -145,10 +190,10 @@ def test_hidden_neurons_are_interpolated_linearly():
 def test_turning_input_and_ring_together_changes_nothing():
     model, history, graph = build(drive=True), spikes(3), torch.rand(N, N)
     graph = (graph + graph.roll((1, 1), (0, 1))) / 2
-    drive = torch.tensor([0.3, 1.0, -2.0])
+    drive = torch.tensor([[0.3], [1.0], [-2.0]])
     step = 2 * np.pi / N
     turned = model(history.roll(1, 2), graph.roll((1, 1), (0, 1)), drive + step)
-    torch.testing.assert_close(turned, model(history, graph, drive).roll(1, 1))
+    torch.testing.assert_close(turned, model(history, graph, drive).roll(1, 2))
     assert not torch.allclose(model(history, graph, drive), model(history, graph, drive + 1.0))
 
 

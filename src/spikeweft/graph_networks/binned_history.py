@@ -26,7 +26,7 @@ class BinnedHistory:
     start_s, width_s
         Start and length of each bin, scored or not.
     scored
-        BinnedHistory that hold scored time; the history of each lies in the same epoch.
+        Bins that hold scored time; the history of each lies in the same epoch.
     """
 
     counts: Int16[Tensor, "time neuron"]
@@ -70,13 +70,50 @@ class BinnedHistory:
         part = torch.from_numpy(self.exposure_s[time, None] / self.bin_s)
         return self.spikes[torch.from_numpy(time)].float(), part.float()
 
-    def drive(self, chosen: Int[np.ndarray, " batch"]) -> Float32[Tensor, " batch"] | None:
-        """The external drive in the chosen scored bins."""
-        return None if self.drive_rad is None else self.drive_rad[self.scored[chosen]]
+    def stretches(self, longest: int) -> Int[np.ndarray, " stretch"]:
+        """First bins of stretches of consecutive bins, `longest` each, which hold all scored ones.
 
-    def evenly(self, n: int) -> Int[np.ndarray, " sample"]:
-        """Scored bins spread over the recording; some repeat where there are fewer than n."""
-        return np.linspace(0, len(self) - 1, n).round().astype(np.int64)
+        Each run of scored bins is cut from its start on. What is left at its end, where it is no
+        whole stretch, is filled up with the bins that follow.
+        """
+        run_starts = np.flatnonzero(np.diff(self.scored, prepend=-2) != 1)
+        run_bins = np.diff(run_starts, append=len(self))
+        starts = [
+            self.scored[start] + np.arange(0, n, longest)
+            for start, n in zip(run_starts, run_bins, strict=True)
+        ]
+        return np.minimum(np.concatenate(starts), len(self.counts) - longest)
+
+    def stretch_history(
+        self, starts: Int[np.ndarray, " stretch"], n_bins: int
+    ) -> Float32[Tensor, "stretch lag neuron"]:
+        """Counts from a history window before the first bin of stretches to before their last."""
+        lags = np.arange(-self.history_bins, n_bins - 1)
+        time = np.minimum(starts[:, None] + lags, len(self.counts) - 1)
+        return self.counts[torch.from_numpy(time)].float()
+
+    def stretch_observed(
+        self, starts: Int[np.ndarray, " stretch"], n_bins: int
+    ) -> tuple[Float32[Tensor, "stretch bin neuron"], Float32[Tensor, "stretch bin 1"]]:
+        """Spikes in the bins of stretches, and the part of each bin that is scored."""
+        time = starts[:, None] + np.arange(n_bins)
+        part = torch.from_numpy(self.exposure_s[time, None] / self.bin_s)
+        return self.spikes[torch.from_numpy(time)].float(), part.float()
+
+    def stretch_drive(
+        self, starts: Int[np.ndarray, " stretch"], n_bins: int
+    ) -> Float32[Tensor, "stretch bin"] | None:
+        """The external drive in the bins of stretches."""
+        if self.drive_rad is None:
+            return None
+        time = np.minimum(starts[:, None] + np.arange(n_bins), len(self.counts) - 1)
+        return self.drive_rad[torch.from_numpy(time)]
+
+    def evenly(self, n: int, n_consecutive: int = 1) -> Int[np.ndarray, " sample"]:
+        """Scored bins spread over the recording, some in a row; some repeat where they are few."""
+        first = np.linspace(0, max(0, len(self) - n_consecutive), n // n_consecutive)
+        chosen = first.round().astype(np.int64)[:, None] + np.arange(n_consecutive)
+        return chosen.ravel()
 
 
 def rebin(

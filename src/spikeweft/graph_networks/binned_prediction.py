@@ -156,10 +156,16 @@ def log_likelihood_of(
 
 
 def held_out_bits(
-    log_counts: LogCounts, held_out: BinnedHistory, null_rate_hz: Float[np.ndarray, " neuron"]
+    log_counts: LogCounts,
+    held_out: BinnedHistory,
+    null_rate_hz: Float[np.ndarray, " neuron"],
+    n_consecutive: int = 1,
 ) -> float:
-    """Bits per spike, pooled as the loss is: a mean over neurons would weigh the rarest most."""
-    chosen = held_out.evenly(min(N_HELD_OUT_BINS, len(held_out)))
+    """Bits per spike, pooled as the loss is: a mean over neurons would weigh the rarest most.
+
+    In bins that are spread evenly, as many in a row as are wanted.
+    """
+    chosen = held_out.evenly(min(N_HELD_OUT_BINS, len(held_out)), n_consecutive)
     time = held_out.scored[chosen]
     return bits_per_spike(
         log_likelihood_of(log_counts, held_out, chosen),

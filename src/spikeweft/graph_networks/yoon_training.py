@@ -16,10 +16,11 @@ from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.binned_prediction import (
     BestEpoch,
     LogCounts,
+    Samples,
     as_tensors,
     held_out_bits,
 )
-from spikeweft.graph_networks.yoon_model import N_SNAPSHOTS, YoonModel, poisson_loss
+from spikeweft.graph_networks.yoon_model import YoonModel, poisson_loss
 from spikeweft.runtime.training_loop import Progress
 
 LEARNING_RATE = 5e-4
@@ -28,19 +29,51 @@ LEARNING_RATE = 5e-4
 LEARNING_RATE_DECAY = 0.97
 """Factor on the step size from one epoch to the next (exponential, as published; rate chosen)."""
 
+HELD_LEARNING_RATE = 2e-3
+"""Adam's step size where it is `held` (chosen)."""
+
+FALLING_FRACTION = 0.35
+"""Last part of training, over which a step size that was `held` falls to zero (chosen)."""
+
 BATCHES_PER_EPOCH = 200
-"""An epoch is at most this many batches, drawn without replacement (chosen)."""
+"""An epoch is this many batches, drawn without replacement until all bins were seen (chosen)."""
 
 PATIENCE = 10
-"""Epochs without a better held-out likelihood after which training stops (chosen)."""
+"""Epochs without a better held-out likelihood after which training with decaying steps stops
+(chosen)."""
+
+LONGEST_GRADIENT = 1.5
+"""Longest gradient, as a multiple of what is usual, in a steady descent (chosen)."""
+
+GRADIENT_MEMORY = 0.98
+"""Weight of the past in the running mean of the gradient's length, each step (chosen)."""
+
+PREDICTED_STRETCH = 32
+"""Consecutive bins that are predicted at a time at most."""
 
 
 class TrainingSettings(NamedTuple):
-    """How long and with which batches to train."""
+    """How long, with which batches and which steps to train.
+
+    A batch is `batch_size` bins of all neurons, in stretches of `consecutive_bins`.
+    """
 
     n_epochs: int
     batch_size: int
+    consecutive_bins: int
+    steady_descent: bool
     random_state: int
+
+
+def decaying(n_epochs_done: float, n_epochs: int) -> float:  # noqa: ARG001
+    """Step size of Adam as published: it falls exponentially from epoch to epoch."""
+    return LEARNING_RATE * LEARNING_RATE_DECAY ** math.floor(n_epochs_done)
+
+
+def held(n_epochs_done: float, n_epochs: int) -> float:
+    """Step size of Adam that rises for one epoch, is held, and falls to zero by the last."""
+    left = (n_epochs - n_epochs_done) / (FALLING_FRACTION * n_epochs)
+    return HELD_LEARNING_RATE * min(1.0, n_epochs_done, left)
 
 
 class YoonFit:
@@ -50,15 +83,19 @@ class YoonFit:
         self,
         settings: TrainingSettings,
         model: YoonModel,
+        trains: Float32[Tensor, "..."],
         training: BinnedHistory,
         held_out: BinnedHistory,
         null_rate_hz: Float[np.ndarray, " neuron"],
     ) -> None:
-        self.settings, self.model = settings, model
+        self.settings, self.model, self.trains = settings, model, trains
         self.training, self.held_out, self.null_rate_hz = training, held_out, null_rate_hz
-        self.snapshots = training.history(training.evenly(N_SNAPSHOTS))
-        self.optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-        self.best = BestEpoch(model, PATIENCE)
+        self.n_bins = min(settings.consecutive_bins, len(training))
+        self.stretches = training.stretches(self.n_bins)
+        self.step_size = held if settings.steady_descent else decaying
+        self.optimiser = torch.optim.Adam(model.parameters(), lr=0.0, fused=True)
+        self.usual_gradient = 0.0
+        self.best = BestEpoch(model, settings.n_epochs if settings.steady_descent else PATIENCE)
 
     def advance(self) -> Progress | None:
         """Train for one epoch; None after the last one, or once held-out spikes gain no more."""
@@ -66,9 +103,7 @@ class YoonFit:
             return None
         started = time.perf_counter()
         loss = self._train_one_epoch()
-        bits = held_out_bits(
-            log_counts(self.model, self._graph(), self.held_out), self.held_out, self.null_rate_hz
-        )
+        bits = self._held_out_bits()
         self.best.judge(bits)
         n_epochs_left = self.settings.n_epochs - self.best.epoch
         return Progress(
@@ -80,17 +115,19 @@ class YoonFit:
         )
 
     def state(self) -> dict[str, np.ndarray]:
-        """Weights, the best ones so far, Adam's moments and the counters, by name."""
+        """Weights, the best ones so far, Adam's moments, the usual gradient and the counters."""
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         for i, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{i}.{name}": t for name, t in moments.items()}
         arrays = {name: t.numpy().copy() for name, t in tensors.items()}
+        arrays["usual_gradient"] = np.array([self.usual_gradient])
         return arrays | self.best.state()
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from what `state` gave."""
         self.model.load_state_dict(as_tensors(state, "model.", self.model.state_dict()))
         self.best.restore(state)
+        self.usual_gradient = float(state["usual_gradient"][0])
         moments = {
             i: as_tensors(
                 state,
@@ -105,47 +142,95 @@ class YoonFit:
     def finish(self) -> Float32[Tensor, "node node"]:
         """Go back to the best weights, and compute their graph."""
         self.best.take()
-        return self._graph()
+        return self.graph()
+
+    @torch.no_grad()
+    def graph(self) -> Float32[Tensor, "node node"]:
+        """The graph as it is now."""
+        self.model.eval()
+        return self.model.graph(self.trains)
 
     def _train_one_epoch(self) -> float:
         """Mean loss in nats per spike, with rates in Hz."""
         self.model.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * LEARNING_RATE_DECAY**self.best.epoch
         loss, n_spikes = 0.0, 0.0
-        for chosen in self._batches():
-            counts, part = self.training.observed(chosen)
+        batches = list(self._batches())
+        for n_done, starts in enumerate(batches):
+            self._set_step_size(self.best.epoch + n_done / len(batches))
+            counts, part = self.training.stretch_observed(starts, self.n_bins)
             self.optimiser.zero_grad()
-            log_rate = self.model(
-                self.training.history(chosen),
-                self.model.graph(self.snapshots),
-                self.training.drive(chosen),
-            )
-            batch_loss = poisson_loss(log_rate + part.log(), counts)
+            graph = self.model.graph(self.trains)
+            log_rate = predict(self.model, graph, self.training, starts, self.n_bins)
+            batch_loss = poisson_loss(log_rate, counts, part)
             (batch_loss / counts.numel()).backward()
+            self._shorten_gradient()
             self.optimiser.step()
-            loss += float(batch_loss.detach() + (counts * part.log()).sum())
+            loss += float(batch_loss.detach())
             n_spikes += float(counts.sum())
         return loss / max(n_spikes, 1.0) + math.log(self.training.bin_s)
 
-    def _batches(self) -> Iterator[Int[np.ndarray, " batch"]]:
+    def _batches(self) -> Iterator[Int[np.ndarray, " stretch"]]:
+        """First bins of the stretches of each batch of an epoch; few are used again and again."""
         rng = np.random.default_rng([self.settings.random_state, self.best.epoch])
-        size = self.settings.batch_size
-        order = rng.permutation(len(self.training))[: BATCHES_PER_EPOCH * size]
-        yield from (order[start : start + size] for start in range(0, len(order), size))
+        size = max(1, self.settings.batch_size // self.n_bins)
+        n_rounds = -(-BATCHES_PER_EPOCH * size // len(self.stretches))
+        order = np.concatenate([rng.permutation(self.stretches) for _ in range(n_rounds)])
+        yield from np.split(order[: BATCHES_PER_EPOCH * size], BATCHES_PER_EPOCH)
 
-    @torch.no_grad()
-    def _graph(self) -> Float32[Tensor, "node node"]:
-        self.model.eval()
-        return self.model.graph(self.snapshots)
+    def _set_step_size(self, n_epochs_done: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.step_size(n_epochs_done, self.settings.n_epochs)
+
+    def _shorten_gradient(self) -> None:
+        """Shorten a gradient that is much longer than the ones before it were."""
+        if not self.settings.steady_descent:
+            return
+        parameters = list(self.model.parameters())
+        length = float(
+            torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        )
+        usual = self.usual_gradient or length
+        longest = LONGEST_GRADIENT * usual
+        torch.nn.utils.clip_grads_with_norm_(parameters, longest, torch.tensor(length))
+        self.usual_gradient = GRADIENT_MEMORY * usual + (1 - GRADIENT_MEMORY) * min(length, longest)
+
+    def _held_out_bits(self) -> float:
+        predicted = log_counts(self.model, self.graph(), self.held_out)
+        n_bins = min(self.n_bins, len(self.held_out))
+        return held_out_bits(predicted, self.held_out, self.null_rate_hz, n_bins)
+
+
+def predict(
+    model: YoonModel,
+    graph: Float32[Tensor, "node node"],
+    bins: BinnedHistory,
+    starts: Int[np.ndarray, " stretch"],
+    n_bins: int,
+) -> Float32[Tensor, "stretch bin neuron"]:
+    """Log of the expected spike counts in stretches of consecutive bins."""
+    return model(
+        bins.stretch_history(starts, n_bins),
+        graph,
+        bins.stretch_drive(starts, n_bins),
+    )
 
 
 def log_counts(
     model: YoonModel, graph: Float32[Tensor, "node node"], bins: BinnedHistory
 ) -> LogCounts:
-    """Predictions of a model in these bins, over a graph."""
+    """Predictions of a model in these bins, over a graph; consecutive ones in stretches."""
     model.eval()
-    return lambda chosen: model(bins.history(chosen), graph, bins.drive(chosen))
+
+    def predicted(chosen: Samples) -> Float32[Tensor, "sample neuron"]:
+        time = bins.scored[chosen]
+        run = np.flatnonzero(np.diff(time, prepend=-2) != 1)
+        since = np.arange(len(time)) - np.repeat(run, np.diff(run, append=len(time)))
+        place = since % PREDICTED_STRETCH
+        starts, n_bins = time[place == 0], int(place.max()) + 1
+        log_count = predict(model, graph, bins, starts, n_bins)
+        return log_count[np.cumsum(place == 0) - 1, place]
+
+    return predicted
 
 
 def drive_at(

@@ -10,6 +10,8 @@ STYLES = {
         Style(name="CircuitGNN+drive", colour="#56b4e9"),
         Style(name="YoonGNN", colour="#009e73"),
         Style(name="YoonGNN+drive", colour="#009e73"),
+        Style(name="YoonGNN, as published", colour="#8c6d31"),
+        Style(name="YoonGNN+drive, as published", colour="#8c6d31"),
         Style(name="YoonGNN, narrow messages", colour="#009e73"),
         Style(name="PoissonGLM", colour="#d55e00"),
         Style(name="SharedFilterGLM", colour="#e69f00"),
