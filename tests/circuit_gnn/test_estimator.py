@@ -227,7 +227,8 @@ def candidates():
         time_resolution_s=1e-4,
     )
     training, held_out = split(recording, VALIDATION_FRACTION)
-    fit = CircuitFit(Problem(training, held_out, CircuitGNN(tau_s=0.01)._fit_settings()))
+    settings = CircuitGNN(tau_s=0.01)._fit_settings(recording)
+    fit = CircuitFit(Problem(training, held_out, settings))
     while fit.advance() is not None:
         pass
     return fit
