@@ -95,20 +95,21 @@ def test_a_bootstrap_is_made_again_too(tmp_path):
 
 @pytest.mark.slow
 def test_what_was_recorded_beside_the_spikes_is_read_again(tmp_path):
-    """The model has a column for it, which made again is the same."""
+    """The model has a column for each, which made again is the same."""
     loaded = load(four_neurons(tmp_path / "four.npz", 6.0)).recording
     times = np.arange(0.0, 6.0, 0.01)
     speed = Covariate(times_s=times, values=np.sin(times), is_angle=False)
-    with_speed = replace(loaded, covariates={"speed": speed})
-    save_simulation(tmp_path / "run.npz", with_speed, ring_of(4))
-    for covariates in ((), ("speed",)):
+    other = Covariate(times_s=times, values=np.cos(3 * times), is_angle=False)
+    with_both = replace(loaded, covariates={"speed": speed, "other": other})
+    save_simulation(tmp_path / "run.npz", with_both, ring_of(4))
+    for covariates in (("speed",), ("speed", "other")):
         folder = tmp_path / f"with {len(covariates)}"
         infer(recording=tmp_path / "run.npz", folder=folder, covariates=covariates)
         assert reproduce(folder).is_same
-    without, with_it = (
-        read_result(tmp_path / f"with {n}").model_arrays["neuron_parameters"] for n in (0, 1)
+    one, two = (
+        read_result(tmp_path / f"with {n}").model_arrays["neuron_parameters"] for n in (1, 2)
     )
-    assert with_it.shape[1] == without.shape[1] + 1
+    assert two.shape[1] == one.shape[1] + 1
 
 
 @pytest.mark.slow
