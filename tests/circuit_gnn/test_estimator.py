@@ -12,6 +12,7 @@ from spikeweft.circuit_gnn.fitting import choice, fit_state
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.structure_rounds import is_fitted
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.holdout import VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
@@ -247,6 +248,15 @@ def test_what_is_returned_is_no_worse_than_a_glm_or_no_coupling(candidates):
 def test_where_neurons_are_not_coupled_no_coupling_is_reported(candidates):
     assert candidates.structure == "no coupling"
     assert nats_of(candidates.found) >= nats_of(candidates._reached.free)
+
+
+def test_weights_that_make_their_own_spikes_less_likely_than_none_are_no_fit(
+    candidates,
+):
+    problem, reached = candidates.problem, candidates._reached
+    wild = problem.with_weights(reached.free, np.full((N, N), 50.0))
+    assert is_fitted(problem, reached.free, reached)
+    assert not is_fitted(problem, wild, reached)
 
 
 @pytest.mark.slow

@@ -207,12 +207,12 @@ def _choose_shape(problem: Problem, state: FitState) -> FitState:
         return state
     shape = min((s for s in state.shapes if s.nats > best - WORTH_NATS), key=lambda s: s.shape)
     structured = _adopted(problem, state.current, shape.weights, problem.settings.tau_s is None)
-    if not _is_fitted(problem, structured, state):
+    if not is_fitted(problem, structured, state):
         return state
     return replace(state, current=structured, structured=structured, shape=shape)
 
 
-def _is_fitted(problem: Problem, structured: Candidate, state: FitState) -> bool:
+def is_fitted(problem: Problem, structured: Candidate, state: FitState) -> bool:
     """Whether structured weights make the spikes they were fitted to no less likely than none do.
 
     Where spikes are very few, a step may leave the range in which the likelihood can be followed,
