@@ -81,8 +81,8 @@ class Pilot:
 
     def _variance(self, times_more: float) -> Float[np.ndarray, " pair"]:
         """Variance of each weight between neurons that fire, from so many times more data."""
-        information = self.fit.derivatives.information
-        prior = self.fit.posterior_precision - information
+        information = self.fit.derivatives.information()
+        prior = self.fit.posterior_precision() - information
         with threadpool_limits(1):
             covariance = np.linalg.inv(times_more * information + prior)
         return np.einsum("iff->if", covariance)[self.fit.is_weight]

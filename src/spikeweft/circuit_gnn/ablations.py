@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor, nn
 
 from spikeweft.circuit_gnn.estimator import CircuitGNN
@@ -244,9 +244,12 @@ class WithoutLearnedLink(CircuitGNN):
 class SpikesOnlyScoring(FisherScoring):
     """Steps divide by the information of spikes that came."""
 
-    def step_curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
+    def step_curvature(
+        self, estimate: Estimate, neurons: slice = slice(None)
+    ) -> Float64[np.ndarray, "neuron feature feature"]:
         """What the spikes alone show of the curvature, and the prior's precision."""
-        return estimate.with_prior(estimate.derivatives.fisher.copy())
+        fisher = estimate.derivatives.fisher[neurons].astype(np.float64)
+        return estimate.with_prior(fisher, neurons)
 
 
 class SpikesOnlyProblem(Problem):
@@ -264,9 +267,11 @@ class WithoutExpectedInformation(CircuitGNN):
 class DiagonalScoring(FisherScoring):
     """Steps scale every parameter on its own."""
 
-    def step_curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
+    def step_curvature(
+        self, estimate: Estimate, neurons: slice = slice(None)
+    ) -> Float64[np.ndarray, "neuron feature feature"]:
         """The diagonal of the curvature."""
-        curved = super().step_curvature(estimate)
+        curved = super().step_curvature(estimate, neurons)
         return curved * np.eye(curved.shape[1])
 
 

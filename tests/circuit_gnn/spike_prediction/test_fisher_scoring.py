@@ -54,7 +54,7 @@ def test_the_noted_derivatives_are_those_of_the_noted_parameters(traces):
 def test_at_the_maximum_likelihood_and_prior_are_in_balance(traces, rectified):
     """No direction is left in which a neuron would gain: a Newton step promises nothing."""
     slope = rectified.derivatives.gradient - rectified.prior_gradient
-    step = np.linalg.solve(rectified.posterior_precision, slope[:, :, None])[..., 0]
+    step = np.linalg.solve(rectified.posterior_precision(), slope[:, :, None])[..., 0]
     assert np.einsum("if,if->i", slope, step).max() < 0.02
 
 

@@ -42,14 +42,14 @@ def test_what_all_weights_of_a_neuron_share_has_no_prior(rectified):
         np.sum(rectified.prior_gradient, axis=1, where=weights), 0.0, atol=1e-9
     )
     one = np.where(weights, 1.0, 0.0)
-    prior = rectified.posterior_precision - rectified.derivatives.information
+    prior = rectified.posterior_precision() - rectified.derivatives.information()
     np.testing.assert_allclose(np.einsum("ifg,ig->if", prior, one), 0.0, atol=1e-9)
 
 
 def test_the_prior_gradient_is_the_slope_of_the_penalty_and_the_curvature_its_second(rectified):
     """But for the bias, which is only held lightly where it steps."""
     rng = np.random.default_rng(0)
-    prior = rectified.posterior_precision - rectified.derivatives.information
+    prior = rectified.posterior_precision() - rectified.derivatives.information()
     away = rng.normal(size=rectified.values.shape)
     away[:, -1] = 0.0
     moved = [replace(rectified, values=rectified.values + s * away) for s in (1e-3, -1e-3)]
@@ -132,7 +132,7 @@ def with_precision(fit, precision):
 
 def test_a_wide_prior_leaves_the_variance_to_the_likelihood(rectified):
     wide, tight = (with_precision(rectified, p) for p in (1e-9, 1e9))
-    information = np.einsum("iff->if", rectified.derivatives.information)[:, :N]
+    information = np.einsum("iff->if", rectified.derivatives.information())[:, :N]
     off = ~np.eye(N, dtype=bool)
     assert np.all(wide.weight_variance > 0.99 / information)
     assert np.all(tight.weight_variance[off] < wide.weight_variance[off])

@@ -230,8 +230,8 @@ def settings(n_hidden=0):
     )
 
 
-def traces_of(recording, ring, hidden=None):
-    chosen = settings(0 if hidden is None else len(hidden.bias))
+def traces_of(recording, ring, hidden=None, n_hidden=0):
+    chosen = settings(n_hidden if hidden is None else len(hidden.bias))
     (traces,) = CircuitTraces(
         recording, chosen, SynapticInputs(kernel=KERNEL, rotation=ring, hidden=hidden), [0]
     ).parts
@@ -271,7 +271,7 @@ def test_hidden_neurons_rotate_with_the_circuit(recording):
         link=Link(1.0, np.log(50.0)),
         gain=1.0,
     )
-    still = traces_of(some, replace(rotation(observed), gain=0.0))
+    still = traces_of(some, replace(rotation(observed), gain=0.0), n_hidden=4)
     routes = ring.routes(ring.shift(some, still.times_s), 8)
     sent = mean_field_traces(still, hidden, KERNEL, routes)[1]
     at_place = np.zeros((len(sent), N))

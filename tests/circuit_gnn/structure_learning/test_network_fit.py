@@ -128,7 +128,7 @@ def form_around(noisy, truth, information, rng):
     fisher[:, :n, :n] = torch.diag_embed(torch.from_numpy(information))
     for k in range(n, n + 3):
         fisher[:, k, k] = 1.0
-    return QuadraticLikelihood(gradient, fisher)
+    return QuadraticLikelihood(gradient, fisher.float())
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def ring():
     gradient, fisher = torch.zeros(N_RING, N_RING + 3), torch.zeros(N_RING, N_RING + 3, N_RING + 3)
     fisher[:, :N_RING, :N_RING] = torch.diag_embed(torch.from_numpy(information))
     fisher[:, range(N_RING, N_RING + 3), range(N_RING, N_RING + 3)] = 1.0
-    training = QuadraticLikelihood(gradient.double(), fisher.double())
+    training = QuadraticLikelihood(gradient.double(), fisher.float())
     return truth, noisy, training, form_around(noisy, truth, information / 8, rng)
 
 

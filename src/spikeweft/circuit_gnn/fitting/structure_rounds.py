@@ -5,7 +5,6 @@ this shape around the current fit and takes the mean of the good ones; history, 
 fitted again to the structured weights, and the next round's quadratic likelihood is taken there.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -42,7 +41,6 @@ INFORMED = 0.5
 
 _ENSEMBLE_NATS = 15.0
 _STEPS_SOFTENED = 2
-_EXTRA_DIMENSIONS = (0, -1, 2)
 
 
 def structure_stages(problem: Problem) -> list[Stage]:
@@ -242,12 +240,8 @@ def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitSta
     They are kept unless an earlier round was clearly better.
     """
     assert state.shape is not None
-    shape, largest = state.shape.shape, problem.recording.n_neurons - 1
-    shapes = [
-        shape._replace(n_dimensions=max(min(shape.n_dimensions + extra, largest), 1))
-        for extra in itertools.islice(itertools.cycle(_EXTRA_DIMENSIONS), n_networks)
-    ]
-    found = fit_networks(problem, state.current, shapes, first_seed=200 + 100 * k)
+    shape = state.shape.shape
+    found = fit_networks(problem, state.current, [shape] * n_networks, first_seed=200 + 100 * k)
     best = min(structure.held_out_nats for structure in found)
     good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
     estimate = problem.estimate(state.current)

@@ -12,7 +12,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN, QUADRATURE_STEP_S
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import n_quadrature_times
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN
 from spikeweft.circuit_gnn.structure_learning.network_fit import IMITATION_STEPS, LEARNING_STEPS
 from spikeweft.runtime.parallel import n_side_by_side
 
@@ -65,12 +66,11 @@ class Costs:
         """Costs on the training spikes, or on those that the search uses."""
         recording = problem.recording_of(on_all_data)
         n_hidden = problem.settings.n_hidden if with_hidden else 0
-        step_s = max(QUADRATURE_STEP_S, recording.time_resolution_s)
         return cls(
             n_neurons=recording.n_neurons,
             n_features=recording.n_neurons + n_hidden + N_OWN + 1,
             n_spikes=len(recording.spike_times_s),
-            n_times=recording.duration_s / step_s,
+            n_times=n_quadrature_times(recording, evenly=problem.settings.n_hidden > 0),
         )
 
     def on_spikes(self, *, n_passes: int = 0, n_traces: int = 0, n_settlings: int = 0) -> Work:

@@ -103,6 +103,8 @@ def _at_spikes(
 
 def _thinned(part: Traces, every: int) -> Traces:
     kept = [np.arange(start, stop, every) for start, stop in pairwise(part.offsets)]
+    weight_s = np.ascontiguousarray(part.weight_s[::every])
+    weight_s *= np.float32(part.exposure_s / (every * weight_s.sum()))
     rows = np.concatenate(kept)
     return Traces(
         at_spikes=part.at_spikes[rows],
@@ -110,7 +112,7 @@ def _thinned(part: Traces, every: int) -> Traces:
         spike_times_s=part.spike_times_s[rows],
         at_times=part.at_times[::every],
         own_at_times=tuple(np.ascontiguousarray(own[::every]) for own in part.own_at_times),
-        weight_s=np.ascontiguousarray(part.weight_s[::every]),
+        weight_s=weight_s,
         times_s=part.times_s[::every],
     )
 

@@ -1,10 +1,12 @@
 """Fisher scoring: Newton-like steps of every neuron's parameters, and of the link they share."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 
 from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     LikelihoodDerivatives,
@@ -21,6 +23,7 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     evaluate,
 )
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts
+from spikeweft.runtime.parallel import side_by_side
 
 _STEADY = 1e-6
 _LEAST_DAMPING = 1e-9
@@ -35,7 +38,8 @@ class FisherScoring:
     def step(self, traces: TraceParts, estimate: Estimate) -> Estimate:
         """One step of every neuron's parameters at a fixed link."""
         gradient = estimate.derivatives.gradient - estimate.prior_gradient
-        steps = self._solve(estimate, self.step_curvature(estimate), gradient)
+        curvature = partial(self.step_curvature, estimate)
+        steps = self._solve(estimate, curvature, gradient[:, :, None])[:, :, 0]
         steps *= estimate.step_length[:, None]
         steps = _within_trust(steps, estimate.derivatives)
         trial = evaluate(traces, replace(estimate.parameters, values=estimate.values + steps))
@@ -73,21 +77,24 @@ class FisherScoring:
                 return trial
         return replace(estimate, link_radius=estimate.link_radius / 4)
 
-    def step_curvature(self, estimate: Estimate) -> Float[np.ndarray, "neuron feature feature"]:
+    def step_curvature(
+        self, estimate: Estimate, neurons: slice = slice(None)
+    ) -> Float64[np.ndarray, "neuron feature feature"]:
         """What a step divides the slope by: both Fisher informations, and the prior's precision.
 
         Their sum, not their mean: where the model expects spikes and there are none, only one of
         them knows of any curvature.
         """
-        return estimate.posterior_precision + estimate.derivatives.information
+        twice = 2.0 * estimate.derivatives.information(neurons)
+        return estimate.with_prior(twice, neurons)
 
     def _joint_path(self, estimate: Estimate) -> LinkPath:
         """Solve the normal equations of all neurons, bordered by those of what they share."""
         d, decides, shared = estimate.derivatives, estimate.decides, SharedDerivatives.of(estimate)
-        slopes = [d.gradient - estimate.prior_gradient, *np.moveaxis(shared.cross, 2, 0)]
-        curved = estimate.with_prior(d.fisher.copy())
-        free, *responses = (self._solve(estimate, curved.copy(), slope) for slope in slopes)
-        response = np.stack(responses, axis=2)
+        slope = d.gradient - estimate.prior_gradient
+        slopes = np.concatenate([slope[:, :, None], shared.cross], axis=2)
+        solved = self._solve(estimate, partial(_of_spikes, estimate), slopes)
+        free, response = solved[:, :, 0], solved[:, :, 1:]
         curvature = shared.fisher - np.einsum("ifa,ifb->iab", shared.cross, response)
         slope = shared.gradient - np.einsum("ifa,if->ia", shared.cross, free)
         step = bounded_newton_step(curvature[decides].sum(0), slope[decides].sum(0), estimate)
@@ -96,17 +103,26 @@ class FisherScoring:
     def _solve(
         self,
         estimate: Estimate,
-        curved: Float[np.ndarray, "neuron feature feature"],
-        right: Float[np.ndarray, "neuron feature"],
-    ) -> Float[np.ndarray, "neuron feature"]:
+        curvature: Callable[[slice], Float64[np.ndarray, "neuron feature feature"]],
+        right: Float[np.ndarray, "neuron feature column"],
+    ) -> Float64[np.ndarray, "neuron feature column"]:
         """Apply the inverse of the damped curvature of each neuron."""
-        diagonal = np.einsum("iff->if", curved)
-        diagonal += estimate.damping[:, None] * (diagonal + 1e-3)
-        if estimate.weights_fixed:
-            curved = estimate.without_fixed(curved)
-            right = np.where(estimate.is_weight, 0.0, right)
-        solved = torch.linalg.solve(torch.from_numpy(curved), torch.from_numpy(right))
-        return solved.numpy()
+
+        def solve(neurons: slice) -> Float64[np.ndarray, "neuron feature column"]:
+            curved, pushed = curvature(neurons), right[neurons]
+            diagonal = np.einsum("iff->if", curved)
+            diagonal += estimate.damping[neurons, None] * (diagonal + 1e-3)
+            if estimate.weights_fixed:
+                curved = estimate.without_fixed(curved, neurons)
+                pushed = np.where(estimate.is_weight[neurons, :, None], 0.0, pushed)
+            return torch.linalg.solve(torch.from_numpy(curved), torch.from_numpy(pushed)).numpy()
+
+        return np.concatenate(side_by_side(solve, estimate.batches))
+
+
+def _of_spikes(estimate: Estimate, neurons: slice) -> Float64[np.ndarray, "neuron feature feature"]:
+    """Information that spikes show, and the prior's precision."""
+    return estimate.with_prior(estimate.derivatives.fisher[neurons].astype(np.float64), neurons)
 
 
 def _better_length(
@@ -126,7 +142,8 @@ def _within_trust(
     steps: Float[np.ndarray, "neuron feature"], derivatives: LikelihoodDerivatives
 ) -> Float[np.ndarray, "neuron feature"]:
     """Shorten steps that change the log rate at a neuron's spikes by more than two, rms."""
-    squared = np.einsum("if,ifg,ig->i", steps, derivatives.fisher, steps)
+    curved = (derivatives.fisher @ steps.astype(np.float32)[:, :, None])[:, :, 0]
+    squared = np.einsum("if,if->i", steps, curved)
     # A long step along which nothing changes may come out below zero by rounding.
     change = np.sqrt(np.maximum(squared / np.maximum(derivatives.n_spikes, 1), 0.0))
     return steps / np.maximum(1.0, change / _LARGEST_RATE_CHANGE)[:, None]

@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Float32, Float64, Int
 from torch import Tensor
 
 from spikeweft.circuit_gnn.spike_prediction.link import Link, softplus_of
@@ -22,7 +22,9 @@ from spikeweft.runtime.parallel import side_by_side
 
 _CHUNK = 8192
 
-_INFORMATION_TIMES = 4000
+_INFORMATION_TIMES = 1500
+
+_NARROW = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +34,10 @@ class LikelihoodDerivatives:
     n_spikes: Int[np.ndarray, " neuron"]
     log_likelihood: Float[np.ndarray, " neuron"]
     gradient: Float[np.ndarray, "neuron feature"]
-    fisher: Float[np.ndarray, "neuron feature feature"]
+    fisher: Float32[np.ndarray, "neuron feature feature"]
     """Fisher information, Σ over spikes of (d log λ/dθ)(d log λ/dθ)ᵀ."""
 
-    expected: Float[np.ndarray, "neuron feature feature"]
+    expected: Float32[np.ndarray, "neuron feature feature"]
     """The same as the model expects it, ∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt, from some of the times.
 
     It also knows of the directions in which the model expects spikes where there are none.
@@ -44,13 +46,17 @@ class LikelihoodDerivatives:
     link_gradient: Float[np.ndarray, "neuron 2"]
     """Derivatives in the link's power and log gain."""
 
-    link_cross: Float[np.ndarray, "neuron feature 2"]
-    link_fisher: Float[np.ndarray, "neuron 2 2"]
+    link_cross: Float32[np.ndarray, "neuron feature 2"]
+    link_fisher: Float32[np.ndarray, "neuron 2 2"]
 
-    @property
-    def information(self) -> Float[np.ndarray, "neuron feature feature"]:
+    def information(
+        self, neurons: slice = slice(None)
+    ) -> Float64[np.ndarray, "neuron feature feature"]:
         """Fisher information: the mean of what spikes show and of what the model expects."""
-        return (self.fisher + self.expected) / 2
+        information = self.fisher[neurons].astype(np.float64)
+        information += self.expected[neurons]
+        information /= 2
+        return information
 
 
 def log_likelihood(
@@ -83,11 +89,11 @@ def likelihood_derivatives(
     n_neurons, n_features = values.shape
     likelihood = np.zeros(n_neurons)
     gradient = np.zeros((n_neurons, n_features + 2))
-    fisher = np.zeros((n_neurons, n_features + 2, n_features + 2))
-    expected = np.zeros((n_neurons, n_features, n_features))
+    fisher = np.zeros((n_neurons, n_features + 2, n_features + 2), np.float32)
+    expected = np.zeros((n_neurons, n_features, n_features), np.float32)
     for part in traces.parts:
         _add_part(part, theta, link, likelihood, gradient, fisher)
-        expected += _expected_information(part, theta, link)
+        _add_expected_information(part, theta, link, expected)
     return LikelihoodDerivatives(
         n_spikes=traces.n_spikes,
         log_likelihood=likelihood,
@@ -162,7 +168,7 @@ def _log_term(
     torch.mul(features, link.slope(drive, softplus)[:, None], out=scores[:, :-2])
     scores[:, -2], scores[:, -1] = log_softplus, one
     log_rate = link.power * _total(log_softplus) + link.log_gain * len(drive)
-    return log_rate, (one @ scores).double().numpy(), (scores.T @ scores).double().numpy()
+    return log_rate, (one @ scores).double().numpy(), _gram(scores).numpy()
 
 
 def _integral(
@@ -183,31 +189,43 @@ def _integral(
     return expected.double().numpy(), torch.cat([columns, others], dim=1).double().numpy()
 
 
-def _expected_information(
-    traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link
-) -> Float[np.ndarray, "neuron feature feature"]:
-    """∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt of every neuron, from every n-th quadrature time."""
+def _add_expected_information(
+    traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link, expected: np.ndarray
+) -> None:
+    """Add ∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt of every neuron, from every n-th quadrature time."""
     every = max(1, len(traces.weight_s) // _INFORMATION_TIMES)
     chunk = slice(every // 2, None, every)
     drive = _drive(traces, theta, chunk)
     weight = _weights(traces, chunk)
     if len(weight) == 0:
-        return np.zeros((len(theta), theta.shape[1], theta.shape[1]))
+        return
     scale = traces.exposure_s / _total(weight)
     at_times = torch.from_numpy(traces.at_times[chunk])
     own_at_times = _own_at_times(traces, chunk)
     one = torch.ones(len(weight))
 
-    def of_neuron(i: int) -> np.ndarray:
+    def add_neuron(i: int) -> None:
         softplus = softplus_of(drive[:, i])
         rate = link.from_softplus(softplus).mul_(weight * scale)
         score = link.slope(drive[:, i], softplus) * rate.sqrt()
         own = torch.stack([*(trace[:, i] for trace in own_at_times), one], dim=1)
         features = torch.cat([at_times, own], dim=1)
         features *= score[:, None]
-        return (features.T @ features).double().numpy()
+        expected[i] += _gram(features).numpy()
 
-    return np.stack(side_by_side(of_neuron, range(len(theta))))
+    side_by_side(add_neuron, range(len(theta)))
+
+
+def _gram(columns: Float32[Tensor, "row column"]) -> Float32[Tensor, "column column"]:
+    """Products of all columns, of wide ones block by block: the lower half mirrors the upper."""
+    n_columns = columns.shape[1]
+    if n_columns < _NARROW:
+        return columns.T @ columns
+    half = n_columns // 2
+    left, right = columns[:, :half], columns[:, half:]
+    across = left.T @ right
+    upper = torch.cat([_gram(left), across], dim=1)
+    return torch.cat([upper, torch.cat([across.T, _gram(right)], dim=1)])
 
 
 def _total(values: Float32[Tensor, " value"]) -> float:

@@ -124,7 +124,9 @@ class SharedDerivatives:
         d, shape = estimate.derivatives, estimate.link.shape(estimate.log_rate_at_spikes)
         values = _plain_values(estimate, shape)
         link = np.pad(_plain_link(shape), ((0, 0), (0, values.shape[2] - 2)))
-        cross = d.link_cross @ link + d.fisher @ values
+        cross = d.link_cross @ link
+        for neurons in estimate.batches:
+            cross[neurons] += d.fisher[neurons].astype(np.float64) @ values[neurons]
         return cls(
             gradient=d.link_gradient @ link + np.einsum("ifa,if->ia", values, d.gradient),
             cross=cross,

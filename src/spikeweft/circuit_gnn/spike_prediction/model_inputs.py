@@ -14,10 +14,10 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import (
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import n_quadrature_times
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import (
     N_OWN,
-    QUADRATURE_STEP_S,
     TraceBuffer,
     Traces,
     set_shared,
@@ -133,6 +133,7 @@ class CircuitTraces:
             history_window_s=settings.history_window_s,
             rng=np.random.default_rng([*self.seed, k]),
             n_shared=shared_width(recording, settings),
+            evenly=settings.n_hidden > 0,  # their activity is followed from one time to the next
             buffer=buffer,
         )
         _add_covariates(traces, recording, settings)
@@ -165,8 +166,8 @@ def _n_bytes(recording: Recording, settings: FitSettings) -> int:
     """Memory that the traces of a whole recording would take."""
     n_columns = recording.n_neurons + shared_width(recording, settings)
     at_spikes = len(recording.spike_times_s) * (n_columns + N_OWN + 3)
-    step_s = max(QUADRATURE_STEP_S, recording.time_resolution_s)
-    at_times = recording.duration_s / step_s * (n_columns + N_OWN * recording.n_neurons)
+    n_times = n_quadrature_times(recording, evenly=settings.n_hidden > 0)
+    at_times = n_times * (n_columns + N_OWN * recording.n_neurons)
     return int(4 * (at_spikes + at_times))
 
 

@@ -14,7 +14,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 
 from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     LikelihoodDerivatives,
@@ -22,6 +22,7 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN, TraceParts
+from spikeweft.runtime.parallel import side_by_side
 
 _FIRST_PRECISION = 10.0
 _HIGHEST_PRECISION = 1e9
@@ -31,6 +32,8 @@ _OTHER_PRECISION = 1e-3
 _N_HISTORY = 1 + N_OWN
 
 _FIRST_LINK_STEP = 0.5
+
+_BYTES_OF_BATCH = 16_000_000
 
 _IMPOSSIBLE_LOG_RATE = 300.0
 
@@ -126,23 +129,34 @@ class NeuronParameters:
         """Slope of the prior's penalty."""
         return self.prior_precision * self._deviation(self.values)
 
+    @property
+    def batches(self) -> list[slice]:
+        """Neurons whose curvatures are in memory, in double precision, at a time."""
+        n_neurons, n_features = self.values.shape
+        size = max(1, _BYTES_OF_BATCH // (8 * n_features**2))
+        return [slice(first, first + size) for first in range(0, n_neurons, size)]
+
     def with_prior(
-        self, information: Float[np.ndarray, "neuron feature feature"]
-    ) -> Float[np.ndarray, "neuron feature feature"]:
-        """Add the prior's precision to an information, in place."""
-        weight, n = self.is_weight, self.n_sources
-        np.einsum("iff->if", information)[:] += self.prior_precision
+        self,
+        information: Float64[np.ndarray, "neuron feature feature"],
+        neurons: slice = slice(None),
+    ) -> Float64[np.ndarray, "neuron feature feature"]:
+        """Add the prior's precision to an information of some neurons, in place."""
+        weight, n = self.is_weight[neurons], self.n_sources
+        np.einsum("iff->if", information)[:] += self.prior_precision[neurons]
         if self.n_collapsed:
             return information
         together = weight[:, :n, None] & weight[:, None, :n]
-        information[:, :n, :n] -= together * (self.precision / (n - 1))[:, None, None]
+        information[:, :n, :n] -= together * (self.precision[neurons] / (n - 1))[:, None, None]
         return information
 
     def without_fixed(
-        self, curvature: Float[np.ndarray, "neuron feature feature"]
-    ) -> Float[np.ndarray, "neuron feature feature"]:
-        """A curvature in which fixed weights are coupled to nothing."""
-        free = ~self.is_weight
+        self,
+        curvature: Float64[np.ndarray, "neuron feature feature"],
+        neurons: slice = slice(None),
+    ) -> Float64[np.ndarray, "neuron feature feature"]:
+        """A curvature of some neurons in which fixed weights are coupled to nothing."""
+        free = ~self.is_weight[neurons]
         return np.where(free[:, :, None] & free[:, None, :], curvature, np.eye(free.shape[1]))
 
     @property
@@ -232,19 +246,24 @@ class Estimate(NeuronParameters):
             return self.shared_penalised
         d, n = self.decides, self.n_sources
         n_shrunk, n_features = n - 2, self.values.shape[1] - _N_HISTORY
-        precision = self.with_prior(self.derivatives.information)[d]
-        np.einsum("iff->if", precision)[:] += 1e-9
-        _, log_volume = np.linalg.slogdet(precision)
+        log_volume = np.concatenate(side_by_side(self._log_volume, self.batches))[d]
         log_prior = n_shrunk * np.log(self.precision[d]) + np.log(self.history_precision).sum()
         each = self.penalised[d] + 0.5 * (log_prior - log_volume)
         slope = self.link.shape(self.log_rate_at_spikes).slope
         units = (n_features - n_shrunk) * np.log(slope) + (n - n_shrunk - 1) * np.log(area_s)
         return float(each.sum() + len(each) * units)
 
-    @property
-    def posterior_precision(self) -> Float[np.ndarray, "neuron feature feature"]:
+    def _log_volume(self, neurons: slice) -> Float64[np.ndarray, " neuron"]:
+        """Log determinant of the posterior precision of some neurons."""
+        precision = self.posterior_precision(neurons)
+        np.einsum("iff->if", precision)[:] += 1e-9
+        return np.linalg.slogdet(precision)[1]
+
+    def posterior_precision(
+        self, neurons: slice = slice(None)
+    ) -> Float64[np.ndarray, "neuron feature feature"]:
         """Fisher information of each neuron's parameters plus the precision of their prior."""
-        return self.with_prior(self.derivatives.information)
+        return self.with_prior(self.derivatives.information(neurons), neurons)
 
     @property
     def weight_variance(self) -> Float[np.ndarray, "post pre"]:
@@ -259,11 +278,14 @@ class Estimate(NeuronParameters):
     @property
     def _variance(self) -> Float[np.ndarray, "neuron feature"]:
         """Posterior variance of every parameter."""
-        precision = self.posterior_precision
+        return np.concatenate(side_by_side(self._variance_of, self.batches))
+
+    def _variance_of(self, neurons: slice) -> Float[np.ndarray, "neuron feature"]:
+        precision = self.posterior_precision(neurons)
         if self.n_collapsed:
-            precision = self.without_fixed(precision)
+            precision = self.without_fixed(precision, neurons)
         covariance, singular = torch.linalg.inv_ex(torch.from_numpy(precision))
-        informed = (self.derivatives.n_spikes > 0) & (singular.numpy() == 0)
+        informed = (self.derivatives.n_spikes[neurons] > 0) & (singular.numpy() == 0)
         variance = np.einsum("iff->if", covariance.numpy())
         return np.where(informed[:, None] & (variance > 0.0), variance, np.inf)
 
@@ -314,7 +336,8 @@ class Estimate(NeuronParameters):
     @property
     def _information(self) -> Float[np.ndarray, "neuron feature"]:
         """Fisher information of each parameter, given all others."""
-        return np.einsum("iff->if", self.derivatives.information)
+        d = self.derivatives
+        return (np.einsum("iff->if", d.fisher) + np.einsum("iff->if", d.expected)) / 2.0
 
 
 def _determined(

@@ -36,7 +36,8 @@ LEARNING_STEPS = 300
 """Steps in which it then descends the training likelihood."""
 
 _CHECK_EVERY = 25
-_LEARNING_RATE = 6e-3
+_LEARNING_RATE = 1e-2
+_ADAM_DECAYS = (0.9, 0.99)
 _WEIGHT_DECAY_NATS = 10.0
 
 
@@ -200,15 +201,27 @@ def _descend(
     after_some: Callable[[], None] = lambda: None,
 ) -> None:
     """Adam with a short warm-up and a cosine decay."""
-    optimiser = torch.optim.Adam(parameters, lr=_LEARNING_RATE, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda k: min(1.0, (k + 1) / 50) * (0.505 + 0.495 * np.cos(np.pi * k / n_steps)),
-    )
+    moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]
     for k in range(n_steps):
-        optimiser.zero_grad()
-        loss().backward()
-        optimiser.step()
-        schedule.step()
+        slopes = torch.autograd.grad(loss(), parameters)
+        decayed = 0.505 + 0.495 * np.cos(np.pi * k / n_steps)
+        rate = _LEARNING_RATE * min(1.0, (k + 1) / 50) * decayed
+        for parameter, slope, (mean, square) in zip(parameters, slopes, moments, strict=True):
+            _adam_step(parameter, slope, mean, square, rate, k + 1)
         if (k + 1) % _CHECK_EVERY == 0:
             after_some()
+
+
+@torch.no_grad()
+def _adam_step(
+    parameter: Tensor, slope: Tensor, mean: Tensor, square: Tensor, rate: float, k: int
+) -> None:
+    """The k-th step of Adam (Kingma & Ba 2015), in place.
+
+    To make PyTorch's own optimiser takes seconds, in which it imports compilers.
+    """
+    (keep, keep_square), floor = _ADAM_DECAYS, 1e-8
+    mean.lerp_(slope, 1.0 - keep)
+    square.lerp_(slope * slope, 1.0 - keep_square)
+    spread = (square / (1.0 - keep_square**k)).sqrt_().add_(floor)
+    parameter.addcdiv_(mean, spread, value=-rate / (1.0 - keep**k))

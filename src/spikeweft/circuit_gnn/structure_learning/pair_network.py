@@ -5,14 +5,16 @@ places gives the weight.
 """
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
+from numba import njit
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-N_HIDDEN_UNITS = 64
+N_HIDDEN_UNITS = 32
 """Units of each of a pair network's two hidden layers."""
 
 
@@ -77,9 +79,36 @@ class PairModel(nn.Module, ABC):
             post, pre = torch.nonzero(~torch.eye(n, dtype=torch.bool), as_tuple=True)
         else:
             post, pre = torch.triu_indices(n, n, 1)
-        found = self.weight(receiver[post], sender[pre])
+        found = self.weight(_Places.apply(receiver, post), _Places.apply(sender, pre))
         weights = torch.zeros(n, n).index_put((post, pre), found)
         return weights if self.directed else weights + weights.T
+
+
+class _Places(torch.autograd.Function):
+    """The places of some neurons, `places[neurons]`; its slope is summed without sorting them."""
+
+    @staticmethod
+    def forward(ctx: Any, places: Tensor, neurons: Tensor) -> Tensor:
+        ctx.save_for_backward(neurons)
+        ctx.n_neurons = len(places)
+        return places[neurons]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyrefly: ignore[bad-override]
+        (neurons,), (slope,) = ctx.saved_tensors, grad_outputs
+        total = np.zeros((ctx.n_neurons, slope.shape[1]), np.float32)
+        add_rows(total, neurons.numpy(), slope.contiguous().numpy())
+        return torch.from_numpy(total), None
+
+
+@njit(cache=True, nogil=True)
+@no_type_check  # numba compiles it; its callers are checked
+def add_rows(total, rows, values):
+    """Add each row of the values to the row of the total that it belongs to."""
+    for k in range(len(rows)):
+        for c in range(values.shape[1]):
+            total[rows[k], c] += values[k, c]
 
 
 class PairNetwork(PairModel):

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -23,7 +23,7 @@ class QuadraticLikelihood(NamedTuple):
     """
 
     gradient: Float64[Tensor, "neuron parameter"]
-    fisher: Float64[Tensor, "neuron parameter parameter"]
+    fisher: Float32[Tensor, "neuron parameter parameter"]
     n_shared: int = 0
 
     @classmethod
@@ -38,14 +38,19 @@ class QuadraticLikelihood(NamedTuple):
             Whether the shape of the link may change.
         """
         d, decides = estimate.derivatives, estimate.decides
-        gradient, fisher, n_shared = d.gradient, d.fisher, 0
-        if with_link:
-            link = SharedDerivatives.of(estimate)
+        gradient, n = d.gradient, d.gradient.shape[1]
+        link = SharedDerivatives.of(estimate) if with_link else None
+        if link is not None:
             gradient = np.concatenate([gradient, link.gradient], axis=1)
-            across, n_shared = link.cross, link.gradient.shape[1]
-            fisher = np.block([[fisher, across], [across.transpose(0, 2, 1), link.fisher]])
-        gradient, fisher = gradient * decides[:, None], fisher * decides[:, None, None]
-        return cls(torch.from_numpy(gradient), torch.from_numpy(fisher), n_shared)
+        n_parameters = gradient.shape[1]
+        fisher = np.empty((len(gradient), n_parameters, n_parameters), np.float32)
+        fisher[:, :n, :n] = d.fisher
+        if link is not None:
+            fisher[:, :n, n:], fisher[:, n:, n:] = link.cross, link.fisher
+            fisher[:, n:, :n] = link.cross.transpose(0, 2, 1)
+        fisher[~decides] = 0.0
+        gradient = torch.from_numpy(gradient * decides[:, None])
+        return cls(gradient, torch.from_numpy(fisher), n_parameters - n)
 
     def with_prior_of_others(self, estimate: Estimate) -> "QuadraticLikelihood":
         """The form with the prior of what is not a weight: own history and covariates."""
@@ -59,8 +64,40 @@ class QuadraticLikelihood(NamedTuple):
 
     def nats(self, change: Float64[Tensor, "neuron parameter"]) -> Float64[Tensor, ""]:
         """Rise of the negative log-likelihood when the parameters change."""
-        curved = torch.bmm(self.fisher, change[:, :, None])[:, :, 0]
+        curved = torch.bmm(self.fisher, change[:, :, None].float())[:, :, 0].double()
         return (change * (0.5 * curved - self.gradient)).sum()
+
+
+class OwnParameters(NamedTuple):
+    """The parameters of a neuron that are neither weights nor shared: few, among many weights.
+
+    They are its own history, covariates and bias. A hidden source is nobody's own trace, so that
+    the first of a neuron's own parameters is its trace.
+    """
+
+    index: Int64[Tensor, "neuron own"]
+
+    @classmethod
+    def of(cls, form: QuadraticLikelihood, n_sources: int) -> "OwnParameters":
+        """The entries that are not weights: a neuron's own trace, and all after the sources."""
+        n, p = form.gradient.shape
+        trace = torch.arange(n)[:, None]
+        others = torch.arange(n_sources, p - form.n_shared).expand(n, -1)
+        return cls(torch.cat([trace, others], dim=1))
+
+    def rows(self, values: Tensor) -> Tensor:
+        """The rows of each neuron's matrix that belong to its own parameters."""
+        index = self.index[:, :, None].expand(-1, -1, values.shape[2])
+        return values.gather(1, index)
+
+    def entries(self, values: Tensor) -> Tensor:
+        """The entries of each neuron's vector that belong to its own parameters."""
+        return values.gather(1, self.index)
+
+    def put(self, values: Tensor, n_parameters: int) -> Tensor:
+        """Vectors that are zero but for each neuron's own parameters."""
+        whole = torch.zeros(len(values), n_parameters, dtype=values.dtype)
+        return whole.scatter(1, self.index, values)
 
 
 class ConditionalOptimum(NamedTuple):
@@ -70,9 +107,10 @@ class ConditionalOptimum(NamedTuple):
     and the link by ψ = link_offset - Σ_i link_by_weights_i·d_i.
     """
 
-    offset: Float64[Tensor, "neuron parameter"]
-    by_weights: Float64[Tensor, "neuron parameter pre"]
-    by_link: Float64[Tensor, "neuron parameter shared"]
+    own: OwnParameters
+    offset: Float64[Tensor, "neuron own"]
+    by_weights: Float64[Tensor, "neuron own pre"]
+    by_link: Float64[Tensor, "neuron own shared"]
     link_offset: Float64[Tensor, " shared"]
     link_by_weights: Float64[Tensor, "neuron pre shared"]
 
@@ -83,25 +121,25 @@ class ConditionalOptimum(NamedTuple):
         The first `n_sources` parameters of a neuron are weights, but for that of its own trace.
         """
         n, p = form.gradient.shape
-        own_end = p - form.n_shared
-        weight = is_weight(n, p, n_sources)
-        own = ~weight
-        own[:, own_end:] = False
-        curvature = torch.where(own[:, :, None] & own[:, None, :], form.fisher, 0.0)
-        curvature += torch.diag_embed(torch.where(own, _RIDGE, 1.0).double())
-        right = torch.cat([form.gradient[:, :, None], form.fisher], dim=2)
-        solved = torch.linalg.solve(curvature, torch.where(own[:, :, None], right, 0.0))
-        is_source = weight[:, :n_sources]
-        offset, by_link = solved[:, :, 0], solved[:, :, 1 + own_end :]
+        own, first_shared = OwnParameters.of(form, n_sources), p - form.n_shared
+        is_source = is_weight(n, p, n_sources)[:, :n_sources]
+        across = own.rows(form.fisher).double()
+        curvature = own.rows(across.mT)
+        curvature.diagonal(dim1=1, dim2=2).add_(_RIDGE)
+        right = torch.cat([own.entries(form.gradient)[:, :, None], across], dim=2)
+        solved = torch.linalg.solve(curvature, right)
+        offset, by_link = solved[:, :, 0], solved[:, :, 1 + first_shared :]
         by_weights = solved[:, :, 1 : n_sources + 1] * is_source[:, None, :]
-        to_link = form.fisher[:, :, own_end:]
-        link_fisher = (to_link[:, own_end:] - to_link.mT @ by_link).sum(0)
-        gradient = form.gradient[:, own_end:] - torch.einsum("ipl,ip->il", to_link, offset)
-        link_by_weights = to_link[:, :n_sources] * is_source[:, :, None] - by_weights.mT @ to_link
+        to_link = form.fisher[:, :, first_shared:].double()
+        own_to_link = own.rows(to_link)
+        link_fisher = (to_link[:, first_shared:] - own_to_link.mT @ by_link).sum(0)
+        gradient = form.gradient[:, first_shared:]
+        gradient = gradient - torch.einsum("iol,io->il", own_to_link, offset)
+        link_by_weights = to_link[:, :n_sources] * is_source[:, :, None]
+        link_by_weights = link_by_weights - by_weights.mT @ own_to_link
         inverse = torch.linalg.pinv(link_fisher, hermitian=True)
-        return cls(
-            offset, by_weights, by_link, inverse @ gradient.sum(0), link_by_weights @ inverse
-        )
+        link_offset = inverse @ gradient.sum(0)
+        return cls(own, offset, by_weights, by_link, link_offset, link_by_weights @ inverse)
 
     def link(self, change: Float64[Tensor, "post pre"]) -> Float64[Tensor, " shared"]:
         """Change of the link when the weights between neurons change."""
@@ -109,12 +147,14 @@ class ConditionalOptimum(NamedTuple):
 
     def given(self, change: Float64[Tensor, "post pre"]) -> Float64[Tensor, "neuron parameter"]:
         """Change of all parameters of every neuron when the weights between neurons change."""
-        n, p = self.offset.shape
+        n, n_own = self.offset.shape
         link = self.link(change)
         optimum = self.offset - torch.bmm(self.by_weights, change[:, :, None])[:, :, 0]
         optimum = optimum - self.by_link @ link
-        none = torch.zeros(n, p - change.shape[1] - len(link), dtype=torch.float64)
-        return optimum + torch.cat([change, none, link.expand(n, len(link))], dim=1)
+        n_features = change.shape[1] + n_own - 1
+        none = torch.zeros(n, n_features - change.shape[1], dtype=torch.float64)
+        features = torch.cat([change, none], dim=1) + self.own.put(optimum, n_features)
+        return torch.cat([features, link.expand(n, len(link))], dim=1)
 
 
 def is_weight(
@@ -130,10 +170,11 @@ class WeightLikelihood(NamedTuple):
     """The quadratic form of the weights alone: all other parameters at their conditional optimum.
 
     Rise of the negative log-likelihood = Σ_i (½ dᵢ·Kᵢdᵢ - hᵢ·dᵢ) - ½ |λ - Σ_i Lᵢdᵢ|², up to a
-    constant; the last term is what the link gives back. It costs one product per neuron and step.
+    constant; the last term is what the link gives back. It costs one product per neuron and step,
+    in single precision.
     """
 
-    curvature: Float64[Tensor, "post pre pre"]
+    curvature: Float32[Tensor, "post pre pre"]
     slope: Float64[Tensor, "post pre"]
     link_slope: Float64[Tensor, " shared"]
     across: Float64[Tensor, "post pre shared"]
@@ -143,19 +184,36 @@ class WeightLikelihood(NamedTuple):
         cls, form: QuadraticLikelihood, others: ConditionalOptimum, n_sources: int
     ) -> "WeightLikelihood":
         """Put the conditional optimum of all else into the form."""
-        p = form.gradient.shape[1]
-        one = torch.eye(p, dtype=torch.float64)
-        by_weights = one[:, :n_sources] - others.by_weights
-        by_link = one[:, p - form.n_shared :] - others.by_link
-        left = form.gradient - torch.einsum("ipq,iq->ip", form.fisher, others.offset)
-        curved_by_link = form.fisher @ by_link
-        size, vectors = torch.linalg.eigh((by_link.mT @ curved_by_link).sum(0))
+        n, p = form.gradient.shape
+        is_source, first_shared = is_weight(n, p, n_sources)[:, :n_sources], p - form.n_shared
+        across = others.own.rows(form.fisher).double()
+        own = others.own.rows(across.mT)
+        to_weights = across[:, :, :n_sources] * is_source[:, None, :]
+        # Of the products F_ww - F_wo B - (F_wo B)ᵀ + Bᵀ F_oo B all but the first are of low rank.
+        half = to_weights - 0.5 * own @ others.by_weights
+        low_rank = (others.by_weights.mT.float(), half.float())
+        curvature = torch.baddbmm(form.fisher[:, :n_sources, :n_sources], *low_rank, alpha=-1.0)
+        curvature.baddbmm_(low_rank[1].mT, low_rank[0].mT, alpha=-1.0)
+        curvature *= is_source[:, :, None] & is_source[:, None, :]
+        left = form.gradient - torch.einsum("iop,io->ip", across, others.offset)
+        slope = left[:, :n_sources] * is_source
+        left_of_own = others.own.entries(left)
+        slope = slope - torch.einsum("ios,io->is", others.by_weights, left_of_own)
+        to_link = form.fisher[:, :, first_shared:].double()
+        by_link = to_link - across.mT @ others.by_link
+        of_own = others.own.rows(by_link)
+        curved = by_link[:, first_shared:] - others.by_link.mT @ of_own
+        size, vectors = torch.linalg.eigh(curved.sum(0))
         root = vectors * torch.where(size > _LEAST * size.abs().sum(), size, torch.inf).rsqrt()
+        link_slope = left[:, first_shared:]
+        link_slope = link_slope - torch.einsum("iol,io->il", others.by_link, left_of_own)
+        across_link = by_link[:, :n_sources] * is_source[:, :, None]
+        across_link = across_link - others.by_weights.mT @ of_own
         return cls(
-            curvature=by_weights.mT @ form.fisher @ by_weights,
-            slope=torch.einsum("ips,ip->is", by_weights, left),
-            link_slope=torch.einsum("ipl,ip->l", by_link, left) @ root,
-            across=by_weights.mT @ curved_by_link @ root,
+            curvature=curvature,
+            slope=slope,
+            link_slope=link_slope.sum(0) @ root,
+            across=across_link @ root,
         )
 
     def nats(self, change: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
@@ -170,7 +228,7 @@ class _QuadraticForm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, change: Tensor, curvature: Tensor, slope: Tensor) -> Tensor:
-        curved = torch.bmm(curvature, change[:, :, None])[:, :, 0]
+        curved = torch.bmm(curvature, change[:, :, None].float())[:, :, 0].double()
         ctx.save_for_backward(curved - slope)
         return (change * (0.5 * curved - slope)).sum()
 

@@ -107,7 +107,9 @@ def poisson(
 def traces_of(recording, tau_s=TAU_S):
     rng = np.random.default_rng(0)
     kernel = SynapticKernel.exponential(tau_s)
-    return synaptic_traces(recording, kernel=kernel, history_window_s=0.1, rng=rng, n_shared=1)
+    return synaptic_traces(
+        recording, kernel=kernel, history_window_s=0.1, rng=rng, n_shared=1, evenly=True
+    )
 
 
 def between(n_hidden, n):
@@ -157,7 +159,7 @@ def test_at_a_constant_rate_the_expected_trace_of_any_kernel_is_rate_times_area(
     recording = poisson(n_neurons=3)
     kernel = SynapticKernel(taus_s=(0.005, 0.02), shares=(0.6, 0.4), latency_s=0.01)
     rng = np.random.default_rng(0)
-    traces = synaptic_traces(recording, kernel=kernel, history_window_s=0.1, rng=rng)
+    traces = synaptic_traces(recording, kernel=kernel, history_window_s=0.1, rng=rng, evenly=True)
     hidden = hidden_neurons(np.zeros((1, 3)), np.array([2.0]), mix=np.zeros((1, 3)))
     routes = Routes.unrotated(hidden.mix, len(traces.times_s))
     at_spikes, at_times = mean_field_traces(traces, hidden, kernel, routes)

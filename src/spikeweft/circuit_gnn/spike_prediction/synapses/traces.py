@@ -4,7 +4,7 @@ The trace of a presynaptic neuron is the state of a synapse, a linear recurrent 
 one at each spike and decays exponentially, or as a mixture of exponentials that starts after a
 latency (`SynapticKernel`). It is the narrow message of the model, one number per presynaptic
 neuron, and it is evaluated without bins: at the time of every spike, for the log term of the
-likelihood, and at one random time step per stretch of `QUADRATURE_STEP_S`, for its integral.
+likelihood, and at random quadrature times, for its integral (`quadrature`).
 """
 
 import math
@@ -16,14 +16,16 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
+    FINEST_STEP_S,
+    even_times,
+    times_by_activity,
+)
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.synapses.trace_kernel import follow_epoch
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.runtime.parallel import n_side_by_side, side_by_side
-
-QUADRATURE_STEP_S = 1e-3
-"""One time is drawn in each stretch of this length, or at every time step if that is longer."""
 
 OWN_TAUS_S = (0.002, 0.05)
 """Time constants of a neuron's own history, beside the synaptic kernel."""
@@ -159,6 +161,7 @@ def synaptic_traces(
     history_window_s: float,
     rng: np.random.Generator,
     n_shared: int = 0,
+    evenly: bool = False,
     buffer: TraceBuffer | None = None,
 ) -> Traces:
     """Traces at all scored spikes and at random quadrature times of a recording.
@@ -171,14 +174,22 @@ def synaptic_traces(
         How a spike acts as time passes. Own history is also seen at `OWN_TAUS_S`.
     n_shared
         Further shared columns, zero until `set_shared` fills them.
+    evenly
+        Whether quadrature times are one in each millisecond; otherwise there are as many as the
+        spikes make necessary.
     buffer
         Memory to use, in place of the traces that it holds; without it they get their own.
     """
     buffer = buffer or TraceBuffer()
     clock = _Clock.of(recording)
     scored = clock.span(scored_epochs(recording, history_window_s))
-    times, weight = _quadrature(scored, clock.n_steps(QUADRATURE_STEP_S), rng)
     spikes = _Spikes.of(recording, clock, scored)
+    if evenly:
+        times, weight = even_times(scored, clock.n_steps(FINEST_STEP_S), rng)
+    else:
+        is_scored = spikes.rows >= 0
+        scored_spikes = spikes.steps[is_scored], spikes.neurons[is_scored]
+        times, weight = times_by_activity(scored, *scored_spikes, clock.step_s, rng)
     n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
     at_spikes = buffer.array("at_spikes", int(spikes.offsets[-1]), n_columns + N_OWN + 1)
     at_times = buffer.array("at_times", len(times), n_columns)
@@ -270,16 +281,6 @@ class _Clock:
 
     def n_steps(self, duration_s: float) -> int:
         return max(1, round(duration_s / self.step_s))
-
-
-def _quadrature(
-    scored: Int[np.ndarray, "epoch 2"], step: int, rng: np.random.Generator
-) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
-    """One random time step in each stretch of `step`, and how many it stands for."""
-    starts = np.concatenate([np.arange(a, b, step) for a, b in scored] or [np.empty(0, np.int64)])
-    ends = np.repeat(scored[:, 1], -(-(scored[:, 1] - scored[:, 0]) // step))
-    length = np.minimum(step, ends - starts)
-    return starts + rng.integers(0, length), length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

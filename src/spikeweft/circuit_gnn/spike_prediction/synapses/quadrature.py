@@ -1,0 +1,95 @@
+"""Quadrature times: where the rates are evaluated for the integral of the likelihood.
+
+One time is drawn at random in each stretch of scored time, and stands for it. Stretches are as long
+as the error that this adds allows. Within a stretch of length h a rate λ that is filtered by
+synapses of time constant τ varies by about λ² h / 3τ, which adds h λ · h / 3τ to the variance of
+the score of a neuron's λ spikes per second, relative to what the spikes themselves have. Hence
+h = √(3 τ ε / λ) for a share ε on average; and the more spikes there are, the denser the times.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from spikeweft.data.recording import Recording
+
+FINEST_STEP_S = 1e-3
+"""No stretch is shorter, unless time steps or the ends of epochs make it so."""
+
+_LONGEST_STEP_S = 1e-2
+_TAU_S, _SHARE_OF_VARIANCE = 1e-2, 0.01
+"""What the integral may add to the variance of the score, if synapses are as slow as this."""
+
+_BIN_S = 0.005
+"""How finely it is looked at how many spikes come."""
+
+_LEAST_ACTIVITY = 0.3
+"""Activity, as a share of the mean, that is counted with where hardly any spike comes."""
+
+
+def step_s(rate_hz: Float[np.ndarray, " bin"] | float) -> Float[np.ndarray, " bin"]:
+    """Length of a stretch in which a neuron fires at some rate."""
+    rate = np.maximum(rate_hz, 1e-9)
+    longest = np.sqrt(3.0 * _TAU_S * _SHARE_OF_VARIANCE / rate)
+    return np.clip(longest, FINEST_STEP_S, _LONGEST_STEP_S)
+
+
+def n_quadrature_times(recording: Recording, *, evenly: bool) -> float:
+    """About how many quadrature times a recording has, if all of it is scored."""
+    fastest_hz = float(recording.rate_hz.max(initial=0.0))
+    each_s = FINEST_STEP_S if evenly else float(step_s(fastest_hz))
+    return recording.duration_s / max(each_s, recording.time_resolution_s)
+
+
+def even_times(
+    scored: Int[np.ndarray, "epoch 2"], step: int, rng: np.random.Generator
+) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
+    """One random time step in each stretch of so many, and how many it stands for."""
+    starts = np.concatenate([np.arange(a, b, step) for a, b in scored] or [np.empty(0, np.int64)])
+    ends = np.repeat(scored[:, 1], -(-(scored[:, 1] - scored[:, 0]) // step))
+    return _drawn(starts, np.minimum(step, ends - starts), rng)
+
+
+def times_by_activity(
+    scored: Int[np.ndarray, "epoch 2"],
+    spike_steps: Int[np.ndarray, " spike"],
+    spike_neurons: Int[np.ndarray, " spike"],
+    time_step_s: float,
+    rng: np.random.Generator,
+) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
+    """The same in stretches that suit the neuron which fires most, shorter where more spikes are.
+
+    Rates change after spikes, and most within bursts.
+
+    Parameters
+    ----------
+    spike_steps, spike_neurons
+        Time step, in order, and neuron of the scored spikes.
+    """
+    lengths = scored[:, 1] - scored[:, 0]
+    ends = np.cumsum(lengths)
+    n_steps = int(ends[-1]) if len(ends) else 0
+    if n_steps == 0:
+        return _drawn(np.empty(0, np.int64), np.empty(0, np.int64), rng)
+    to_scored = ends - scored[:, 1]  # epochs one after the other, without what lies in between
+    epoch = np.searchsorted(scored[:, 1], spike_steps, "right")
+    edges = np.append(np.arange(0, n_steps, max(1, round(_BIN_S / time_step_s))), n_steps)
+    n_spikes, _ = np.histogram(spike_steps + to_scored[epoch], edges)
+    rate_hz = n_spikes / np.diff(edges) / time_step_s
+    n_fastest = np.bincount(spike_neurons, minlength=1).max() if len(spike_neurons) else 0
+    relative = rate_hz / max(rate_hz.mean(), 1e-9)
+    around = np.max([relative, np.roll(relative, 1), np.roll(relative, -1)], axis=0)
+    activity = _LEAST_ACTIVITY + (1.0 - _LEAST_ACTIVITY) * around
+    wanted_s = np.maximum(step_s(n_fastest / (n_steps * time_step_s)) / activity, FINEST_STEP_S)
+    n_before = np.append(0.0, np.cumsum(np.diff(edges) * time_step_s / wanted_s))
+    n_stretches = max(1, int(np.ceil(n_before[-1])))
+    grid = np.interp(np.linspace(0.0, n_before[-1], n_stretches + 1)[:-1], n_before, edges)
+    starts = np.union1d(np.rint(grid).astype(np.int64), ends - lengths)
+    starts = starts[starts < n_steps]
+    back = to_scored[np.searchsorted(ends, starts, "right")]
+    return _drawn(starts - back, np.diff(np.append(starts, n_steps)), rng)
+
+
+def _drawn(
+    starts: Int[np.ndarray, " time"], lengths: Int[np.ndarray, " time"], rng: np.random.Generator
+) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
+    return starts + rng.integers(0, lengths), lengths
