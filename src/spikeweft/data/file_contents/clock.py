@@ -3,7 +3,7 @@
 import numpy as np
 
 from spikeweft.data.file_contents.contents import FileContents
-from spikeweft.data.file_contents.sentences import counted, units_named
+from spikeweft.data.file_contents.sentences import Alarm, counted, units_named
 from spikeweft.errors import InputError
 
 _FEW_SPIKES = 20
@@ -40,8 +40,8 @@ _BINNED_S = 1e-3
 _REPEATED, _MOSTLY = 0.1, 0.5
 
 
-def check_clock(contents: FileContents) -> tuple[str, ...]:
-    """What is odd about the clock of these spikes.
+def check_clock(contents: FileContents) -> tuple[Alarm, ...]:
+    """What is wrong with the clock of these spikes.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _check_padding(contents: FileContents, times: np.ndarray) -> None:
         )
 
 
-def _restarts(contents: FileContents) -> tuple[str, ...]:
+def _restarts(contents: FileContents) -> tuple[Alarm, ...]:
     """Units whose times step back as a clock does that starts again."""
     order = np.argsort(contents.spike_units, kind="stable")
     times, units = contents.spike_times_s[order], contents.spike_units[order]
@@ -148,14 +148,16 @@ def _restarts(contents: FileContents) -> tuple[str, ...]:
     farthest_s = -step_s[np.isin(units[1:], restarted)].min()
     names = [contents.unit_ids[unit] for unit in restarted]
     return (
-        f"the times of {len(names)} of {contents.n_units} units step back by up to "
-        f"{farthest_s:.4g} s, as if the clock had started again, and were sorted, which lays the "
-        "parts over each other; if it did, add to the times of each part when it began, or give "
-        "the parts apart",
+        Alarm(
+            f"the times of {len(names)} of {contents.n_units} units step back by up to "
+            f"{farthest_s:.4g} s, as if the clock had started again, and were sorted, which lays "
+            "the parts over each other; if it did, add to the times of each part when it began, "
+            "or give the parts apart"
+        ),
     )
 
 
-def _repeats(contents: FileContents) -> tuple[str, ...]:
+def _repeats(contents: FileContents) -> tuple[Alarm, ...]:
     """Units that list spikes more than once."""
     order = np.lexsort((contents.spike_times_s, contents.spike_units))
     times, units = contents.spike_times_s[order], contents.spike_units[order]
@@ -175,4 +177,9 @@ def _repeats(contents: FileContents) -> tuple[str, ...]:
     if len(often) == 0:
         return ()
     n_listed = int(n_repeated[often].sum())
-    return (f"{n_listed:,} spikes are listed more than once by {names}; each counts as often",)
+    return (
+        Alarm(
+            f"{n_listed:,} spikes are listed more than once by {names}, and each counts as often; "
+            "list each spike once"
+        ),
+    )

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from spikeweft.data.epochs import intersection, lasting_s, union, without
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
-from spikeweft.data.file_contents.sentences import listed, units_named
+from spikeweft.data.file_contents.sentences import Alarm, listed, units_named
 from spikeweft.errors import InputError
 
 _COSTLY = 0.1
@@ -147,7 +147,7 @@ def _costly(
     groups: Sequence[list[int]],
     observed: Sequence[np.ndarray],
     common_s: float,
-) -> list[str]:
+) -> list[Alarm]:
     """What leaving out each group of units would give, where it is much."""
     said = []
     for left_out, members in enumerate(groups):
@@ -160,7 +160,9 @@ def _costly(
             named = units_named(contents.unit_ids[unit] for unit in members)
             costs = "costs" if len(members) == 1 else "cost"
             said.append(
-                f"{named} {costs} {gain_s:.6g} s in which all others were observed: "
-                f"{common_s:.6g} s are used, and {lasting_s(others):.6g} s would be without"
+                Alarm(
+                    f"{named} {costs} {gain_s:.6g} s in which all others were observed: "
+                    f"{common_s:.6g} s are used, and {lasting_s(others):.6g} s would be without"
+                )
             )
     return said
