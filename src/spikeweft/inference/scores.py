@@ -75,12 +75,19 @@ def _errors(
 def warnings_of(data: Parts, model: ResumablePredictor) -> list[str]:
     """What a reader of the result should know first, in one sentence each."""
     return [
+        *warnings_before(data),
+        *model.warnings_,
+        *_hidden_warnings(model.connectivity_),
+    ]
+
+
+def warnings_before(data: Parts) -> list[str]:
+    """Those that are known before anything is fitted."""
+    return [
         *data.warnings,
         *data.recording.warnings(),
         *_late_warnings(data),
-        *model.warnings_,
         *_test_warnings(data.test),
-        *_hidden_warnings(model.connectivity_),
     ]
 
 
