@@ -31,9 +31,9 @@ def test_a_neuron_that_fires_only_where_nothing_is_fitted_is_named_with_what_to_
     finding = neurons.fitted_part(recorded([last, held_out, late, *sound[1:]]))
     assert finding.severity is Severity.WARNING
     assert finding.numbers["n_silent_where_fitted"] == 2
-    assert "2 neurons fired not once in the first 80 %" in finding.summary
-    assert "weights are fitted to, so nothing can be inferred about them: 0, 1." in finding.summary
-    assert finding.remedy == "Leave these out (--exclude 0 1), or use time in which they fire."
+    assert "2 neurons never fired in the first 80 %" in finding.summary
+    assert "weights are fitted to, and nothing can be inferred about them: 0, 1." in finding.summary
+    assert finding.remedy == "Leave out with --exclude 0 1, or use more of the recording."
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4])

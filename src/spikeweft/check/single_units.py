@@ -77,12 +77,11 @@ def fitted_part(recording: Recording) -> Finding:
     return Finding(
         topic="fitted part",
         severity=Severity.WARNING if names else Severity.FINE,
-        summary=f"{counted(len(names), 'neuron')} fired not once in {part}, so nothing can be "
-        f"inferred about them: {listed(names)}."
+        summary=f"{counted(len(names), 'neuron')} never fired in {part}, and nothing can be "
+        f"inferred about {'it' if len(names) == 1 else 'them'}: {listed(names)}."
         if names
         else f"Every neuron that fires does so in {part}.",
-        remedy=f"Leave these out ({shlex.join(['--exclude', *names])}), or use time in which they "
-        "fire."
+        remedy=f"Leave out with {shlex.join(['--exclude', *names])}, or use more of the recording."
         if names
         else "",
         numbers={"n_silent_where_fitted": len(names)},

@@ -20,7 +20,10 @@ from spikeweft.errors import InputError
 
 
 class LoadedRecording(NamedTuple):
-    """The content of a file: the spikes, the true circuit where known, and warnings, alarms first."""
+    """The content of a file: the spikes, the true circuit where known, and warnings.
+
+    Alarms come first.
+    """
 
     recording: Recording
     truth: Connectivity | None
