@@ -74,5 +74,5 @@ def test_what_an_extension_defines_and_cannot_be_built_is_left_out_and_said(writ
 
 def test_what_is_of_nwb_itself_and_cannot_be_built_is_damage(write_nwb):
     path = with_extension(write_nwb(), pulses={"neurodata_type": "TimeSeries", "namespace": "core"})
-    with pytest.raises(InputError, match="cannot be read .* check that it is whole"):
+    with pytest.raises(InputError, match=r"cannot be read .* check that it is whole"):
         load(path)
