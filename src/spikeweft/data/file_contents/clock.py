@@ -37,6 +37,9 @@ _RESTART_S, _OFTEN = 1.0, 0.05
 _BINNED_S = 1e-3
 """Spikes of one unit on coarser grids may share a time."""
 
+_COARSE_S = 3e-4
+"""Finer rounding, which 32 bits give for more than an hour, blurs no synapse."""
+
 _REPEATED, _MOSTLY = 0.1, 0.5
 
 
@@ -55,7 +58,7 @@ def check_clock(contents: FileContents) -> tuple[Alarm, ...]:
     _check_samples(contents, times)
     _check_padding(contents, times)
     _check_milliseconds(contents, times)
-    return (*_restarts(contents), *_repeats(contents))
+    return (*_restarts(contents), *_rounded(contents, times), *_repeats(contents))
 
 
 def _check_finite(contents: FileContents) -> None:
@@ -153,6 +156,22 @@ def _restarts(contents: FileContents) -> tuple[Alarm, ...]:
             f"{farthest_s:.4g} s, as if the clock had started again, and were sorted, which lays "
             "the parts over each other; if it did, add to the times of each part when it began, "
             "or give the parts apart"
+        ),
+    )
+
+
+def _rounded(contents: FileContents, times: np.ndarray) -> tuple[Alarm, ...]:
+    """Whether times were kept in 32 bits, which late in a recording are too few."""
+    step_s = float(np.spacing(np.float32(np.abs(times).max())))
+    apart_s = np.diff(times)
+    if step_s < _COARSE_S or np.any(times != times.astype(np.float32)):
+        return ()
+    if np.min(apart_s[apart_s > 0], initial=np.inf) > step_s:
+        return ()
+    return (
+        Alarm(
+            f"the spike times in {contents.path.name} were written in 32 bits, which are good to "
+            f"{1e3 * step_s:.2g} ms only at {times[-1]:,.0f} s; write them in 64 bits"
         ),
     )
 
