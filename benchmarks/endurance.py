@@ -1,17 +1,18 @@
 """What `infer` and `sweep` endure: python benchmarks/endurance.py.
 
-Six trials, a row each, and of the last two for each command and each kind of recording. *Killed inferences*: kill
--9 at a random moment, then --resume; how many reach the bits of the result that nobody
-interrupted. *Killed sweeps*: one sweep, its whole run killed again and again at random moments;
-how many finished fits were made again, how many fits were under way at most, and how many have the
-bits of a sweep that nobody interrupted. *Soak*: fits one after the other in one process, whose
-memory should not grow. *Fuzz*: recordings and checkpoints that are truncated, with flipped bits,
-or made to mislead; each should be refused by one sentence or give a whole result, not a traceback,
-a hang, or a result that is not whole. *Beside a channel*: the peak memory of a command on an NWB
-file, and on the same with an analog channel of n samples, which nobody asked for. *Fuzz of readers*: damaged and malicious recordings of every
-kind; each should be refused by one sentence or read whole and valid, in a process with little time
-and memory, with nothing written and nothing of it run. What was neither refused nor at fault was
-read; kinds whose library is not installed are skipped.
+Six trials, a row each, and of the last two for each command and each kind of recording. *Killed
+inferences*: kill -9 at a random moment, then --resume; how many reach the bits of the result that
+nobody interrupted. *Killed sweeps*: one sweep, its whole run killed again and again at random
+moments; how many finished fits were made again, how many fits were under way at most, and how many
+have the bits of a sweep that nobody interrupted. *Soak*: fits one after the other in one process,
+whose memory should not grow. *Fuzz*: recordings and checkpoints that are truncated, with flipped
+bits, or made to mislead; each should be refused by one sentence or give a whole result, not a
+traceback, a hang, or a result that is not whole. *Beside a channel*: the peak memory of a command
+on an NWB file, and on the same with an analog channel of n samples, which nobody asked for. *Fuzz
+of readers*: damaged and malicious recordings of every kind; each should be refused by one sentence
+or read whole and valid, in a process with little time and memory, with nothing written and nothing
+of it run. What was neither refused nor at fault was read; kinds whose library is not installed are
+skipped.
 """
 
 import functools
