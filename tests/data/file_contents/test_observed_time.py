@@ -75,8 +75,8 @@ def test_the_unit_that_costs_time_is_named_with_what_it_costs():
     found, said = used_time(contents(observed_s=observed), None, ALL)
     assert found.tolist() == [[0.0, 6.0]]
     assert said == (
-        "unit '0' costs 94 s in which all others were observed: 6 s are used, and 100 s would be "
-        "without",
+        "unit '0' costs 94 s in which all others were observed: 6 s are used; exclude it to use "
+        "100 s",
     )
     found, said = used_time(contents(observed_s=observed), None, ALL[1:])
     assert found.tolist() == [[0.0, 100.0]]

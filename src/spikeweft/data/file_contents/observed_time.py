@@ -192,11 +192,11 @@ def _costly(
         gain_s = lasting_s(others) - common_s
         if gain_s > _COSTLY * lasting_s(others) and len(groups) > 1:
             named = units_named(contents.unit_ids[unit] for unit in members)
-            costs = "costs" if len(members) == 1 else "cost"
+            costs, it = ("costs", "it") if len(members) == 1 else ("cost", "them")
             said.append(
                 Alarm(
                     f"{named} {costs} {gain_s:.6g} s in which all others were observed: "
-                    f"{common_s:.6g} s are used, and {lasting_s(others):.6g} s would be without"
+                    f"{common_s:.6g} s are used; exclude {it} to use {lasting_s(others):.6g} s"
                 )
             )
     return said

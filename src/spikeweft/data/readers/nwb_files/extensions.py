@@ -58,10 +58,10 @@ def _to_leave_out(error: Any, gone: Sequence[str]) -> Any:
     ConstructError
         Where no extension has defined that.
     """
-    from hdmf.build import Builder
+    from hdmf.build import DatasetBuilder, GroupBuilder
 
     builder = error.args[0]
-    if not isinstance(builder, Builder):
+    if not isinstance(builder, GroupBuilder | DatasetBuilder):
         raise error
     while builder.path in gone and builder.parent is not None:
         builder = builder.parent
