@@ -136,9 +136,12 @@ def run_inference(inference: "Inference", infer_by: Callable | None = None) -> N
 
 
 def _print_model(result: "Result") -> None:
+    from spikeweft.results.notices import NO_COUPLING
+
     known = result.connectivity.metadata
     if "structure" in known:
-        kernel = known.get("synaptic_kernel")
+        acts = known["structure"] != NO_COUPLING
+        kernel = known.get("synaptic_kernel") if acts else None
         print(f"model: {known['structure']}" + (f"; synaptic kernel {kernel}" if kernel else ""))
 
 
