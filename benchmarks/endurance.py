@@ -1,16 +1,18 @@
 """What `infer` and `sweep` endure: python benchmarks/endurance.py.
 
-Five trials, a row each, and of the last one for each kind of recording. *Killed inferences*: kill
--9 at a random moment, then --resume; how many reach the bits of the result that nobody
-interrupted. *Killed sweeps*: one sweep, its whole run killed again and again at random moments;
-how many finished fits were made again, how many fits were under way at most, and how many have the
-bits of a sweep that nobody interrupted. *Soak*: fits one after the other in one process, whose
-memory should not grow. *Fuzz*: recordings and checkpoints that are truncated, with flipped bits,
-or made to mislead; each should be refused by one sentence or give a whole result, not a traceback,
-a hang, or a result that is not whole. *Fuzz of readers*: damaged and malicious recordings of every
-kind; each should be refused by one sentence or read whole and valid, in a process with little time
-and memory, with nothing written and nothing of it run. What was neither refused nor at fault was
-read; kinds whose library is not installed are skipped.
+Six trials, a row each, and of the last two for each command and each kind of recording. *Killed
+inferences*: kill -9 at a random moment, then --resume; how many reach the bits of the result that
+nobody interrupted. *Killed sweeps*: one sweep, its whole run killed again and again at random
+moments; how many finished fits were made again, how many fits were under way at most, and how many
+have the bits of a sweep that nobody interrupted. *Soak*: fits one after the other in one process,
+whose memory should not grow. *Fuzz*: recordings and checkpoints that are truncated, with flipped
+bits, or made to mislead; each should be refused by one sentence or give a whole result, not a
+traceback, a hang, or a result that is not whole. *Beside a channel*: the peak memory of a command
+on an NWB file, and on the same with an analog channel of n samples, which nobody asked for. *Fuzz
+of readers*: damaged and malicious recordings of every kind; each should be refused by one sentence
+or read whole and valid, in a process with little time and memory, with nothing written and nothing
+of it run. What was neither refused nor at fault was read; kinds whose library is not installed are
+skipped.
 """
 
 import functools
@@ -30,6 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tables
+from analog_channel import COMMANDS, beside_channel
 from damage.copies import damaged_copy
 from damaged_inputs import (
     CIRCUIT,
@@ -57,7 +60,8 @@ from spikeweft.runtime.parallel import on_one_thread
 SEED = 100
 SEEDS_OF_READERS = (SEED, 101)
 N_WORKERS = 2
-OF_READERS = "fuzz of readers: "
+OF_READERS, BESIDE = "fuzz of readers: ", "beside a channel: "
+N_SAMPLES = 36_000_000
 HANG_S, HANG_OF_SWEEP_S = 300.0, 3600.0
 MEMORY_MIB = 8192
 SAME = (CIRCUIT, "glm.nc", "model.safetensors", "model.json", "sample.npz")
@@ -317,6 +321,10 @@ TRIALS: Mapping[str, Callable[[int, Path], tables.Row]] = {
     "killed sweeps": killed_sweeps,
     "soak": soak,
     "fuzz": fuzz,
+    **{
+        f"{BESIDE}{command}": functools.partial(beside_channel, command, seed=SEED)
+        for command in COMMANDS
+    },
     **{f"{OF_READERS}{kind}": functools.partial(fuzz_of_readers, kind) for kind in KINDS},
 }
 
@@ -340,6 +348,7 @@ if __name__ == "__main__":
             {"trial": "killed sweeps", "n": 20},
             {"trial": "soak", "n": 200},
             {"trial": "fuzz", "n": 500},
+            *({"trial": f"{BESIDE}{command}", "n": N_SAMPLES} for command in COMMANDS),
             *(
                 {"trial": f"{OF_READERS}{kind}", "n": 200, "seed": seed}
                 for seed in SEEDS_OF_READERS

@@ -7,7 +7,7 @@ from tests.check.conftest import recorded
 from spikeweft.check import recorded_time as clock
 from spikeweft.check import single_units as neurons
 from spikeweft.check import unit_pairs as together
-from spikeweft.check.checkup import check
+from spikeweft.check.checkup import check, check_file
 from spikeweft.check.findings import Severity
 from spikeweft.errors import InputError
 
@@ -17,6 +17,7 @@ def test_a_sound_recording_raises_no_alarm(sound):
     found = together.coincidences(recording)
     for finding in (
         neurons.firing(recording),
+        neurons.fitted_part(recording),
         neurons.refractory_period(recording),
         neurons.stationarity(recording),
         together.duplicates(recording, found),
@@ -28,6 +29,29 @@ def test_a_sound_recording_raises_no_alarm(sound):
     ):
         assert finding.severity is Severity.FINE, finding
         assert finding.remedy == ""
+
+
+@pytest.fixture
+def saved(tmp_path, sound):
+    """Write trains to a file in the order that they have, and check it; findings on the file."""
+
+    def check_trains(trains, **more):
+        units = np.repeat(np.arange(len(trains)), [len(times) for times in trains])
+        path = tmp_path / "saved.npz"
+        np.savez(path, spike_times=np.concatenate(trains), spike_units=units, **more)
+        found = check_file(path).findings
+        return [finding for finding in found if finding.topic == "the file"]
+
+    return check_trains
+
+
+def test_a_clock_that_starts_again_is_a_warning_and_what_was_left_out_a_note(saved, sound):
+    again = [np.concatenate([times[times < 100], times[times >= 100] - 100]) for times in sound]
+    restarted, left_out = saved(again, start=0.0, stop=90.0)
+    assert restarted.severity is Severity.WARNING
+    assert restarted.summary.startswith("The times of 6 of 6 units step back by up to ")
+    assert left_out.severity is Severity.NOTE
+    assert "lie outside the epochs" in left_out.summary
 
 
 def test_a_recording_of_one_neuron_cannot_be_used(sound):

@@ -9,10 +9,13 @@ from spikeweft.data.recording import Recording
 
 def test_an_interruption_that_no_epoch_marks_is_found(sound):
     cut = [times[(times < 50) | (times > 70)] for times in sound]
-    (pause,) = clock.pauses(recorded(cut))
+    (pause,) = clock.unmarked_gaps(recorded(cut)).numbers["pauses_s"]
     assert pause == pytest.approx((50.0, 70.0), abs=0.2)
+    (said,) = recorded(cut).warnings()
+    assert said.startswith("no neuron fires for 20.")
     marked = recorded(cut, epochs_s=np.array([[0.0, 50.0], [70.0, DURATION_S]]))
-    assert clock.pauses(marked) == []
+    assert clock.unmarked_gaps(marked).severity is Severity.FINE
+    assert not any("no neuron fires" in said for said in marked.warnings())
     assert clock.gaps(marked).numbers["longest_gap_s"] == 20.0
 
 

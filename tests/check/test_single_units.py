@@ -23,6 +23,19 @@ def test_a_neuron_that_is_silent_where_the_result_is_scored_is_named(sound):
     assert finding.numbers["n_silent_where_scored"] == 1
 
 
+def test_a_neuron_that_fires_only_where_nothing_is_fitted_is_named_with_what_to_do(sound):
+    last, held_out, late = (
+        sound[0][(sound[0] > start * DURATION_S) & (sound[0] < stop * DURATION_S)]
+        for start, stop in ((0.92, 1.0), (0.82, 0.89), (0.75, 1.0))
+    )
+    finding = neurons.fitted_part(recorded([last, held_out, late, *sound[1:]]))
+    assert finding.severity is Severity.WARNING
+    assert finding.numbers["n_silent_where_fitted"] == 2
+    assert "2 neurons never fired in the first 80 %" in finding.summary
+    assert "weights are fitted to, and nothing can be inferred about them: 0, 1." in finding.summary
+    assert finding.remedy == "Leave out with --exclude 0 1, or use more of the recording."
+
+
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4])
 def test_the_share_of_foreign_spikes_is_measured(share, rng, sound):
     rate_hz = 20.0 * share / (1 - share) + 1e-9

@@ -9,10 +9,10 @@ from spikeweft.check.expected_cost import cost
 from spikeweft.check.expected_error import expected_error, pilot, spikes_per_weight
 from spikeweft.check.findings import Checkup, Finding, Severity, listed
 from spikeweft.check.recorded_time import gaps, time_resolution, unmarked_gaps
-from spikeweft.check.single_units import firing, refractory_period, stationarity
+from spikeweft.check.single_units import firing, fitted_part, refractory_period, stationarity
 from spikeweft.check.unit_pairs import bursts, coincidences, duplicates, synchrony
 from spikeweft.data.file_contents.selection import USUAL, Selection
-from spikeweft.data.file_contents.sentences import counted
+from spikeweft.data.file_contents.sentences import Alarm, counted
 from spikeweft.data.readers.load import load_selection
 from spikeweft.data.recording import Recording
 from spikeweft.data.sorting_artefacts import resolves_artefacts, sorting_artefacts
@@ -50,15 +50,16 @@ def check_file(
     if minutes is not None:
         recording = recording.first_minutes(minutes)
     found = check(recording, on_stage)
-    about_file = [
-        Finding(
-            topic="the file",
-            severity=Severity.NOTE,
-            summary=sentence[:1].upper() + sentence[1:] + ".",
-        )
-        for sentence in loaded.warnings
-    ]
+    about_file = [_about_file(sentence) for sentence in loaded.warnings]
     return Checkup(source=path.name, facts=_facts(recording), findings=[*about_file, *found])
+
+
+def _about_file(sentence: str) -> Finding:
+    return Finding(
+        topic="the file",
+        severity=Severity.WARNING if isinstance(sentence, Alarm) else Severity.NOTE,
+        summary=sentence[:1].upper() + sentence[1:] + ".",
+    )
 
 
 def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None) -> list[Finding]:
@@ -71,7 +72,8 @@ def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None
     """
     check_enough_neurons(recording)
     on_stage("looking at each neuron")
-    found = [firing(recording), refractory_period(recording), stationarity(recording)]
+    found = [firing(recording), fitted_part(recording)]
+    found += [refractory_period(recording), stationarity(recording)]
     on_stage("looking at neurons together")
     close = coincidences(recording)
     found += [duplicates(recording, close), synchrony(recording, close), unseen(recording)]

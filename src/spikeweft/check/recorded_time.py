@@ -3,18 +3,13 @@
 import numpy as np
 
 from spikeweft.check.findings import Finding, Severity, lasting, percent
+from spikeweft.data.epochs import lasting_s, silent_stretches
 from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 
 _FINE_S, _COARSE_S = 1e-3, 5e-3
-
-_SHORTEST_PAUSE_S = 1.0
-
-_UNLIKELY = 30.0
-
-_OTHERWISE_LONGEST = 3.0
 
 
 def gaps(recording: Recording) -> Finding:
@@ -50,40 +45,17 @@ def gaps(recording: Recording) -> Finding:
     )
 
 
-def pauses(recording: Recording) -> list[tuple[float, float]]:
-    """Stretches inside epochs in which no neuron fires, far longer than any other such stretch.
-
-    They last a second at least, hold thirty spikes less than the rate of all neurons promises, and
-    are three times as long as the longest silence that is none (all chosen).
-    """
-    starts, stops = [], []
-    for start, stop in recording.epochs_s:
-        inside = slice(*np.searchsorted(recording.spike_times_s, [start, stop]))
-        times = recording.spike_times_s[inside]
-        starts.append(np.concatenate([[start], times]))
-        stops.append(np.concatenate([times, [stop]]))
-    start_s, stop_s = np.concatenate(starts), np.concatenate(stops)
-    length = stop_s - start_s
-    shortest = max(_SHORTEST_PAUSE_S, _UNLIKELY * recording.duration_s / len(length))
-    descending = np.argsort(-length)
-    ratio = length[descending[:-1]] / np.maximum(length[descending[1:]], 1e-12)
-    is_break = (ratio > _OTHERWISE_LONGEST) & (length[descending[:-1]] > shortest)
-    n_pauses = int(np.flatnonzero(is_break).max(initial=-1)) + 1
-    return [(float(start_s[k]), float(stop_s[k])) for k in np.sort(descending[:n_pauses])]
-
-
 def unmarked_gaps(recording: Recording) -> Finding:
     """Whether the recording seems to have stopped without saying so."""
-    found = pauses(recording)
-    lost_s = sum(stop - start for start, stop in found)
-    if not found:
+    found = silent_stretches(recording.epochs_s, recording.spike_times_s)
+    if len(found) == 0:
         return Finding(
             topic="unmarked gaps",
             severity=Severity.FINE,
             summary="No stretch inside an epoch is suspiciously silent in all neurons.",
             numbers={"pauses_s": []},
         )
-    first = found[0]
+    first, lost_s = found[0], lasting_s(found)
     return Finding(
         topic="unmarked gaps",
         severity=Severity.WARNING,
@@ -91,7 +63,7 @@ def unmarked_gaps(recording: Recording) -> Finding:
         f"all, the first from {first[0]:.6g} to {first[1]:.6g} s, though many spikes are expected.",
         remedy="If the recording was interrupted there, give the epochs: a model takes silence "
         "for inhibition.",
-        numbers={"pauses_s": [list(pause) for pause in found]},
+        numbers={"pauses_s": found.tolist()},
     )
 
 

@@ -1,12 +1,14 @@
 """Single units: firing rates, refractory periods, and stability over the recording."""
 
+import shlex
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import kruskal, poisson
 
 from spikeweft.check.findings import Finding, Severity, listed, percent
 from spikeweft.data.file_contents.sentences import counted
-from spikeweft.data.holdout import TEST_FRACTION
+from spikeweft.data.holdout import FITTED, TEST_FRACTION
 from spikeweft.data.recording import Recording
 
 REFRACTORY_S = 1.5e-3
@@ -64,6 +66,25 @@ def firing(recording: Recording) -> Finding:
             "n_few_spikes": int(few.sum()),
             "n_silent_where_scored": int(unscored.sum()),
         },
+    )
+
+
+def fitted_part(recording: Recording) -> Finding:
+    """Whether every neuron that fires does so where weights are fitted."""
+    unknown = (recording.n_spikes > 0) & (recording.between(*FITTED).n_spikes == 0)
+    part = f"the first {100 * FITTED[1]:g} %, which weights are fitted to"
+    names = [recording.neuron_ids[i] for i in np.flatnonzero(unknown)]
+    return Finding(
+        topic="fitted part",
+        severity=Severity.WARNING if names else Severity.FINE,
+        summary=f"{counted(len(names), 'neuron')} never fired in {part}, and nothing can be "
+        f"inferred about {'it' if len(names) == 1 else 'them'}: {listed(names)}."
+        if names
+        else f"Every neuron that fires does so in {part}.",
+        remedy=f"Leave out with {shlex.join(['--exclude', *names])}, or use more of the recording."
+        if names
+        else "",
+        numbers={"n_silent_where_fitted": len(names)},
     )
 
 

@@ -1,7 +1,13 @@
-"""Lists of intervals, merged in the order of time: unions, intersections and differences."""
+"""Lists of intervals, merged in the order of time, and stretches in which no spike falls."""
 
 import numpy as np
 from jaxtyping import Float
+
+_SHORTEST_SILENCE_S = 1.0
+
+_UNLIKELY = 30.0
+
+_OTHERWISE_LONGEST = 3.0
 
 
 def lasting_s(epochs_s: Float[np.ndarray, "epoch 2"]) -> float:
@@ -55,3 +61,26 @@ def with_closed_ends(
     return np.column_stack(
         [epochs_s[:, 0], np.where(np.isin(stop, times_s), np.nextafter(stop, np.inf), stop)]
     )
+
+
+def silent_stretches(
+    epochs_s: Float[np.ndarray, "epoch 2"], times_s: Float[np.ndarray, " spike"]
+) -> Float[np.ndarray, "silence 2"]:
+    """Stretches inside epochs in which no neuron fires, far longer than any other such stretch.
+
+    They last a second at least, hold thirty spikes less than the rate of all neurons promises, and
+    are three times as long as the longest silence that is none (all chosen).
+    """
+    starts, stops = [], []
+    for start, stop in epochs_s:
+        inside = times_s[slice(*np.searchsorted(times_s, [start, stop]))]
+        starts.append(np.concatenate([[start], inside]))
+        stops.append(np.concatenate([inside, [stop]]))
+    silences = np.column_stack([np.concatenate(starts), np.concatenate(stops)])
+    length = silences[:, 1] - silences[:, 0]
+    shortest = max(_SHORTEST_SILENCE_S, _UNLIKELY * lasting_s(epochs_s) / len(length))
+    descending = np.argsort(-length)
+    ratio = length[descending[:-1]] / np.maximum(length[descending[1:]], 1e-12)
+    is_break = (ratio > _OTHERWISE_LONGEST) & (length[descending[:-1]] > shortest)
+    n_silences = int(np.flatnonzero(is_break).max(initial=-1)) + 1
+    return silences[np.sort(descending[:n_silences])]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from spikeweft.data.covariate import Covariate
-from spikeweft.data.epochs import intersection, lasting_s
+from spikeweft.data.epochs import intersection, lasting_s, silent_stretches
 from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
 from spikeweft.errors import InputError
 
@@ -299,6 +299,13 @@ class Recording:
             found.append(
                 f"the recording has {len(gap)} gaps (the longest {gap.max():.3g} s); "
                 "no spike history is carried across them"
+            )
+        silent = silent_stretches(self.epochs_s, self.spike_times_s)
+        if len(silent):
+            found.append(
+                f"no neuron fires for {lasting_s(silent):.6g} s, the first from "
+                f"{silent[0, 0]:.6g} to {silent[0, 1]:.6g} s, which a model takes for inhibition; "
+                "if nothing was recorded there, give the epochs"
             )
         return [sentence for sentence in found if sentence]
 

@@ -18,7 +18,7 @@ from spikeweft.data.readers.load import load_truth
 from spikeweft.errors import InputError
 from spikeweft.estimator import ResumablePredictor, SpikePredictor
 from spikeweft.evaluation.circuit_error import InferenceError, inference_error
-from spikeweft.inference.scores import scores_of, warnings_of
+from spikeweft.inference.scores import scores_of, warnings_before, warnings_of
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.train_test import Parts, parts_of, sample
 from spikeweft.inference.two_models import Answer, better_of_two
@@ -35,6 +35,7 @@ def infer(
     inference: Inference,
     on_progress: Callable[[Progress], None] | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
+    on_warning: Callable[[str], None] = lambda _: None,
     *,
     model: ResumablePredictor | None = None,
     baseline: SpikePredictor | None = None,
@@ -53,6 +54,9 @@ def infer(
         Called after each step of training, with the past ones too where training is resumed.
     on_stage
         Called with a few words at the start of each slow step after training.
+    on_warning
+        Called before training with each sentence about the recording that a reader of the result
+        should know; the result's warnings begin with these.
     model
         The method, not yet fitted. Where None, `CircuitGNN` with the inference's settings and
         `SynapseModel` are both fitted, and spikes held out from both choose which one answers.
@@ -74,7 +78,8 @@ def infer(
     methods = _Methods(circuit_gnn(inference) if model is None else model, glm)
     chooses = model is None
     try:
-        return _infer(inference, methods, chooses, build_page, on_progress, on_stage)
+        observers = _Observers(on_progress, on_stage, on_warning)
+        return _infer(inference, methods, chooses, build_page, observers)
     except MemoryError as error:
         raise InputError(
             f"not enough memory to infer from {inference.recording} ({error}); use only its first "
@@ -97,21 +102,29 @@ class _Methods(NamedTuple):
     baseline: SpikePredictor
 
 
+class _Observers(NamedTuple):
+    on_progress: Callable[[Progress], None] | None
+    on_stage: Callable[[str], None]
+    on_warning: Callable[[str], None]
+
+
 def _infer(
     inference: Inference,
     methods: _Methods,
     chooses: bool,
     build_page: Callable[[Result], str],
-    on_progress: Callable[[Progress], None] | None,
-    on_stage: Callable[[str], None],
+    observers: _Observers,
 ) -> Result:
     started = time.perf_counter()
     model, baseline = methods
+    on_progress, on_stage, on_warning = observers
     data = parts_of(inference, max(method.history_window_s for method in methods))
     model.check_recording(data.training)
     folder, settings = Path(os.path.abspath(inference.folder)), inference.settings()
     # One thread for linear algebra, because its sums depend on the number of threads.
     with threadpool_limits(1), made_whole(folder, settings, force=inference.force) as partial:
+        for warning in warnings_before(data):
+            on_warning(warning)
         fit_started = time.perf_counter()
         model.fit(data.training, checkpoint=partial / CHECKPOINT, on_progress=on_progress)
         before_resuming = _seconds_before(model.history_, time.perf_counter() - fit_started)

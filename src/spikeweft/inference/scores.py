@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import TEST_FRACTION
 from spikeweft.data.recording import Recording
@@ -75,12 +73,19 @@ def _errors(
 def warnings_of(data: Parts, model: ResumablePredictor) -> list[str]:
     """What a reader of the result should know first, in one sentence each."""
     return [
+        *warnings_before(data),
+        *model.warnings_,
+        *_hidden_warnings(model.connectivity_),
+    ]
+
+
+def warnings_before(data: Parts) -> list[str]:
+    """Those that are known before anything is fitted."""
+    return [
         *data.warnings,
         *data.recording.warnings(),
         *_late_warnings(data),
-        *model.warnings_,
         *_test_warnings(data.test),
-        *_hidden_warnings(model.connectivity_),
     ]
 
 
@@ -96,13 +101,12 @@ def _late_warnings(data: Parts) -> list[str]:
 
 
 def _test_warnings(test: Recording) -> list[str]:
-    n_silent = int(np.sum(test.n_spikes == 0))
-    if n_silent == 0:
-        return []
-    return [
-        f"{n_silent} of {test.n_neurons} neurons are silent in the last {test.duration_s:.3g} s, "
-        "on which the models are scored, so they have no bits per spike"
-    ]
+    named = test.named(
+        test.n_spikes == 0,
+        f"are silent in the last {test.duration_s:.3g} s, on which the models are scored, so they "
+        "have no bits per spike",
+    )
+    return [named] if named else []
 
 
 def _hidden_warnings(circuit: Connectivity) -> list[str]:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from spikeweft.results.notices import NO_COUPLING
 from spikeweft.results.result import finite
 
 _KINDS = {
-    "no coupling": "Held-out spikes are predicted best where no neuron acts on another.",
+    NO_COUPLING: "Held-out spikes are predicted best where no neuron acts on another.",
     "free weights, exponential": "Each pair has a weight of its own, shrunk by a prior; the rate "
     "is exponential in the drive.",
     "free weights": "Each pair has a weight of its own, shrunk by a prior: held-out spikes do not "
@@ -46,7 +47,7 @@ def _weights(metadata: Mapping[str, Any]) -> tuple[str, str, str] | None:
 
 def _kernel(metadata: Mapping[str, Any]) -> tuple[str, str, str] | None:
     tau_s, latency_s = finite(metadata.get("tau_s")), finite(metadata.get("latency_s"))
-    if tau_s is None:
+    if tau_s is None or metadata.get("structure") == NO_COUPLING:  # through which nothing acts
         return None
     value = str(metadata.get("synaptic_kernel", f"{1e3 * tau_s:.3g} ms"))
     starts = f"after {1e3 * latency_s:.3g} ms" if latency_s else "at once"

@@ -106,7 +106,51 @@ def test_a_covariate_that_stops_early_ends_the_recording_where_it_is_needed():
     assert "samples from 0 to 19.9 s only; the other 79." in said[0]
     recording, _, said = chosen_recording(contents, Selection())
     assert recording.epochs_s[-1, 1] > 99
-    assert "keeps its last value outside" in said[0]
+    assert "samples from 0 to 19.9 s only and keeps its nearest value elsewhere" in said[0]
+
+
+@pytest.mark.parametrize("cut", ["samples", "values"])
+def test_a_gap_in_a_covariate_is_left_out_where_it_is_needed_and_said_elsewhere(cut):
+    times_s = np.arange(1000) * 0.1
+    lost = (times_s > 30) & (times_s < 70)
+    if cut == "values":
+        contents = with_series(speed=series(np.where(lost, np.nan, 1.0), times_s))
+    else:
+        contents = with_series(speed=series(np.ones(1000)[~lost], times_s[~lost]))
+    recording, _, said = chosen_recording(contents, Selection(covariates=("speed",)))
+    assert recording.epochs_s[:, 1][0] == pytest.approx(30.1)
+    assert recording.epochs_s[:, 0][1] == pytest.approx(69.9)
+    assert "from 0 to 99.9 s with 1 gap of 39.8 s; the other 39.8 s are left out" in said[0]
+    recording, _, said = chosen_recording(contents, Selection())
+    assert len(recording.epochs_s) == 1
+    assert "with 1 gap of 39.8 s and keeps its nearest value elsewhere; ask" in said[0]
+
+
+def test_a_variable_that_is_written_down_where_it_changes_has_no_gaps():
+    rng = np.random.default_rng(0)
+    contents = with_series(
+        contrast=series(np.arange(40.0), np.sort(rng.uniform(0, 99, 40)).round(2))
+    )
+    recording, _, said = chosen_recording(contents, Selection(covariates=("contrast",)))
+    assert len(recording.epochs_s) == 1
+    assert said == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "times_s", "what"),
+    [
+        (np.ones(3), [0.0, 50.0, 20.0], "the times of the covariate 'odd' descend"),
+        (np.ones(3), [0.0, np.nan, 20.0], "1 of the 3 times of the covariate 'odd' are not finite"),
+        (np.full(3, np.nan), [0.0, 10.0, 20.0], "the covariate 'odd' holds no numbers"),
+    ],
+)
+def test_what_is_no_covariate_costs_the_recording_only_where_it_is_needed(values, times_s, what):
+    contents = with_series(odd=series(values, times_s))
+    recording, _, (said,) = chosen_recording(contents, Selection())
+    assert not recording.covariates
+    assert said.startswith(f"the covariate 'odd' is left out: {what}")
+    with pytest.raises(InputError, match=what):
+        chosen_recording(contents, Selection(covariates=("odd",)))
 
 
 def test_a_covariate_of_another_clock_is_refused_where_it_is_needed():

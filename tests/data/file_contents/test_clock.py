@@ -75,6 +75,16 @@ def test_shuffled_times_were_only_not_sorted():
     assert check_clock(contents_of_trains(trains)) == ()
 
 
+@pytest.mark.parametrize("hours", [0.5, 10])
+def test_times_that_were_written_in_too_few_bits_are_named(hours):
+    late = [train + hours * 3600 for train in poisson_trains()]
+    assert check_clock(contents_of_trains(late)) == ()
+    said = check_clock(contents_of_trains([train.astype(np.float32) for train in late]))
+    assert len(said) == (hours > 1)
+    if said:
+        assert "written in 32 bits, which are good to 3.9 ms only at 36,100 s" in said[0]
+
+
 def test_spikes_that_are_listed_many_times_are_refused():
     trains = [np.repeat(train, 50) for train in poisson_trains()]
     with pytest.raises(InputError, match=r"listed more than once .* list each spike once"):

@@ -39,6 +39,31 @@ def test_an_epoch_without_a_start_is_left_out_and_named():
     assert said == ("row 1 of the table 'epochs' has no start and is left out",)
 
 
+def test_an_epoch_without_a_stop_that_starts_after_all_spikes_is_left_out():
+    rows = epochs((0.0, 40.0, frozenset()), (200.0, np.nan, frozenset()))
+    found, said = used_time(contents(epochs=rows, usual_epochs="epochs"), None, ALL)
+    assert found.tolist() == [[0.0, 40.0]]
+    assert said == (
+        "row 1 of the table 'epochs' has no stop, starts after the last spike, and is left out",
+    )
+
+
+def test_observation_without_a_stop_ends_at_the_last_spike():
+    recorded = contents(observed_s=[np.array([[0.0, np.nan]])] + [np.array([[0.0, 100.0]])] * 3)
+    found, said = used_time(recorded, None, ALL)
+    np.testing.assert_allclose(found, [[0.0, recorded.span_s[1]]])
+    assert "the observation of unit '0' has no stop; it is ended at the last spike" in said[0]
+
+
+def test_observation_that_stops_before_it_starts_is_refused_and_its_order_does_not_matter():
+    unsorted = [np.array([[60.0, 100.0], [0.0, 50.0]])] * 4
+    found, _ = used_time(contents(observed_s=unsorted), None, ALL)
+    assert found.tolist() == [[0.0, 50.0], [60.0, 100.0]]
+    reversed_ = [np.array([[0.0, 50.0], [100.0, 60.0]])] * 4
+    with pytest.raises(InputError, match=r"unit '0' .* observed from 100 to 60 s, which ends"):
+        used_time(contents(observed_s=reversed_), None, ALL)
+
+
 def test_an_epoch_that_stops_before_it_starts_is_refused_with_its_row():
     rows = epochs((0.0, 40.0, frozenset()), (60.0, 50.0, frozenset()))
     with pytest.raises(InputError, match=r"row 1 of the table 'epochs' .* before it starts at 60"):
@@ -50,8 +75,8 @@ def test_the_unit_that_costs_time_is_named_with_what_it_costs():
     found, said = used_time(contents(observed_s=observed), None, ALL)
     assert found.tolist() == [[0.0, 6.0]]
     assert said == (
-        "unit '0' costs 94 s in which all others were observed: 6 s are used, and 100 s would be "
-        "without",
+        "unit '0' costs 94 s in which all others were observed: 6 s are used; exclude it to use "
+        "100 s",
     )
     found, said = used_time(contents(observed_s=observed), None, ALL[1:])
     assert found.tolist() == [[0.0, 100.0]]

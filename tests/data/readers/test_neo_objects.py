@@ -62,10 +62,8 @@ def test_the_epoch_is_the_time_in_which_all_trains_were_observed(neo, pq):
     with pytest.warns(UserWarning, match="costs|outside") as shown:
         recording = from_neo(trains)
     assert [str(warning.message) for warning in shown] == [
-        "unit '0' costs 2 s in which all others were observed: 6 s are used, and 8 s would be "
-        "without",
-        "unit '1' costs 1 s in which all others were observed: 6 s are used, and 7 s would be "
-        "without",
+        "unit '0' costs 2 s in which all others were observed: 6 s are used; exclude it to use 8 s",
+        "unit '1' costs 1 s in which all others were observed: 6 s are used; exclude it to use 7 s",
         "2 of 5 spikes lie outside the epochs and are left out",
     ]
     assert recording.epochs_s.tolist() == [[2.0, 8.0]]

@@ -113,14 +113,21 @@ def _named_like(recording: Path) -> Path:
 
 
 def run_inference(inference: "Inference", infer_by: Callable | None = None) -> None:
-    """Infer with a progress display; then print warnings, scores, and what to open."""
+    """Infer with a progress display; print warnings as they are known, scores, what to open."""
     from spikeweft.inference.run import infer
     from spikeweft.results.notices import notices
 
+    said: list[str] = []
+
+    def on_warning(warning: str) -> None:
+        said.append(warning)
+        print(f"warning: {printable(warning)}", file=sys.stderr, flush=True)
+
     with progress_display() as (on_progress, on_stage):
-        result = (infer_by or infer)(inference, on_progress, on_stage)
+        result = (infer_by or infer)(inference, on_progress, on_stage, on_warning)
     for warning in (*result.warnings, *notices(result)):
-        print(f"warning: {printable(warning)}", file=sys.stderr)
+        if warning not in said:
+            on_warning(warning)
     if "circuit_kind" in result.metrics:
         print(result.metrics["circuit_kind"])
     _print_model(result)
@@ -129,9 +136,12 @@ def run_inference(inference: "Inference", infer_by: Callable | None = None) -> N
 
 
 def _print_model(result: "Result") -> None:
+    from spikeweft.results.notices import NO_COUPLING
+
     known = result.connectivity.metadata
     if "structure" in known:
-        kernel = known.get("synaptic_kernel")
+        acts = known["structure"] != NO_COUPLING
+        kernel = known.get("synaptic_kernel") if acts else None
         print(f"model: {known['structure']}" + (f"; synaptic kernel {kernel}" if kernel else ""))
 
 

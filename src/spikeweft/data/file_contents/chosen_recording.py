@@ -14,13 +14,16 @@ from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.covariates import read_covariates
 from spikeweft.data.file_contents.observed_time import used_time
 from spikeweft.data.file_contents.selection import Selection, chosen_units
-from spikeweft.data.file_contents.sentences import listed
+from spikeweft.data.file_contents.sentences import Alarm, listed
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 
 
 class LoadedRecording(NamedTuple):
-    """The content of a file: the spikes, the true circuit where known, and warnings."""
+    """The content of a file: the spikes, the true circuit where known, and warnings.
+
+    Alarms come first.
+    """
 
     recording: Recording
     truth: Connectivity | None
@@ -71,7 +74,8 @@ def chosen_recording(contents: FileContents, selection: Selection) -> LoadedReco
         *([outside] if n_left_out else []),
         *_about_units(contents, used),
     )
-    return LoadedRecording(recording, truth, said)
+    alarms_first = tuple(sorted(said, key=lambda sentence: not isinstance(sentence, Alarm)))
+    return LoadedRecording(recording, truth, alarms_first)
 
 
 def _recording_of(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spikeweft.data.file_contents.contents import FileContents
-from spikeweft.data.file_contents.sentences import counted, units_named
+from spikeweft.data.file_contents.sentences import Alarm, counted, units_named
 from spikeweft.errors import InputError
 
 _FEW_SPIKES = 20
@@ -37,11 +37,14 @@ _RESTART_S, _OFTEN = 1.0, 0.05
 _BINNED_S = 1e-3
 """Spikes of one unit on coarser grids may share a time."""
 
+_COARSE_S = 3e-4
+"""Finer rounding, which 32 bits give for more than an hour, blurs no synapse."""
+
 _REPEATED, _MOSTLY = 0.1, 0.5
 
 
-def check_clock(contents: FileContents) -> tuple[str, ...]:
-    """What is odd about the clock of these spikes.
+def check_clock(contents: FileContents) -> tuple[Alarm, ...]:
+    """What is wrong with the clock of these spikes.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def check_clock(contents: FileContents) -> tuple[str, ...]:
     _check_samples(contents, times)
     _check_padding(contents, times)
     _check_milliseconds(contents, times)
-    return (*_restarts(contents), *_repeats(contents))
+    return (*_restarts(contents), *_rounded(contents, times), *_repeats(contents))
 
 
 def _check_finite(contents: FileContents) -> None:
@@ -134,7 +137,7 @@ def _check_padding(contents: FileContents, times: np.ndarray) -> None:
         )
 
 
-def _restarts(contents: FileContents) -> tuple[str, ...]:
+def _restarts(contents: FileContents) -> tuple[Alarm, ...]:
     """Units whose times step back as a clock does that starts again."""
     order = np.argsort(contents.spike_units, kind="stable")
     times, units = contents.spike_times_s[order], contents.spike_units[order]
@@ -148,14 +151,32 @@ def _restarts(contents: FileContents) -> tuple[str, ...]:
     farthest_s = -step_s[np.isin(units[1:], restarted)].min()
     names = [contents.unit_ids[unit] for unit in restarted]
     return (
-        f"the times of {len(names)} of {contents.n_units} units step back by up to "
-        f"{farthest_s:.4g} s, as if the clock had started again, and were sorted, which lays the "
-        "parts over each other; if it did, add to the times of each part when it began, or give "
-        "the parts apart",
+        Alarm(
+            f"the times of {len(names)} of {contents.n_units} units step back by up to "
+            f"{farthest_s:.4g} s, as if the clock had started again, and were sorted, which lays "
+            "the parts over each other; if it did, add to the times of each part when it began, "
+            "or give the parts apart"
+        ),
     )
 
 
-def _repeats(contents: FileContents) -> tuple[str, ...]:
+def _rounded(contents: FileContents, times: np.ndarray) -> tuple[Alarm, ...]:
+    """Whether times were kept in 32 bits, which late in a recording are too few."""
+    step_s = float(np.spacing(np.float32(np.abs(times).max())))
+    apart_s = np.diff(times)
+    if step_s < _COARSE_S or np.any(times != times.astype(np.float32)):
+        return ()
+    if np.min(apart_s[apart_s > 0], initial=np.inf) > step_s:
+        return ()
+    return (
+        Alarm(
+            f"the spike times in {contents.path.name} were written in 32 bits, which are good to "
+            f"{1e3 * step_s:.2g} ms only at {times[-1]:,.0f} s; write them in 64 bits"
+        ),
+    )
+
+
+def _repeats(contents: FileContents) -> tuple[Alarm, ...]:
     """Units that list spikes more than once."""
     order = np.lexsort((contents.spike_times_s, contents.spike_units))
     times, units = contents.spike_times_s[order], contents.spike_units[order]
@@ -175,4 +196,9 @@ def _repeats(contents: FileContents) -> tuple[str, ...]:
     if len(often) == 0:
         return ()
     n_listed = int(n_repeated[often].sum())
-    return (f"{n_listed:,} spikes are listed more than once by {names}; each counts as often",)
+    return (
+        Alarm(
+            f"{n_listed:,} spikes are listed more than once by {names}, and each counts as often; "
+            "list each spike once"
+        ),
+    )

@@ -52,11 +52,11 @@ class EventTimes(NamedTuple):
     times_s
         Times in seconds; NaN where it did not happen in a row.
     rows_s
-        Intervals of the rows that they stand in; empty where rows are no intervals.
+        Interval of the row that each stands in; empty where rows are no intervals.
     """
 
     times_s: Float[np.ndarray, " event"]
-    rows_s: Float[np.ndarray, "row 2"]
+    rows_s: Float[np.ndarray, "event_or_none 2"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,7 @@ def are_times(events: EventTimes) -> bool:
         return True
     times_s, (start_s, stop_s) = events.times_s[present], events.rows_s[present].T
     outside_s = np.fmax(np.fmax(start_s - times_s, times_s - stop_s), 0.0)
-    apart_s = np.diff(np.sort(events.rows_s[:, 0]))
+    apart_s = np.diff(np.unique(events.rows_s[:, 0]))
     usual_s = np.median(apart_s) if len(apart_s) else np.nanmax(stop_s - start_s)
     return bool(np.mean(outside_s <= usual_s) > 0.5)
 

@@ -1,6 +1,7 @@
 """Which time of a file is used: its epochs, where all units were observed, less what is invalid."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from jaxtyping import Float, Int
 
 from spikeweft.data.epochs import intersection, lasting_s, union, without
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
-from spikeweft.data.file_contents.sentences import listed, units_named
+from spikeweft.data.file_contents.sentences import Alarm, listed, units_named
 from spikeweft.errors import InputError
 
 _COSTLY = 0.1
@@ -25,7 +26,9 @@ def used_time(
     InputError
         Where there are no such epochs, or the units were never observed together.
     """
+    contents, about_observed = _with_sound_intervals(contents)
     epochs, warnings = _asked_for(contents, label)
+    warnings += about_observed
     if contents.observed_s:
         epochs, said = _together(contents, epochs, units)
         warnings += said
@@ -49,25 +52,56 @@ def _asked_for(
         return np.array([[first_s, last_s]]), ()
     kept, warnings = [], []
     for table, row, epoch in choose_epochs(contents.epochs, name, contents.path):
-        where = f"row {row} of the table {table!r}"
-        if not np.isfinite(epoch.start_s):
-            warnings.append(f"{where} has no start and is left out")
-        elif not np.isfinite(epoch.stop_s):
-            warnings.append(f"{where} has no stop; it is ended at the last spike, {last_s:.6g} s")
-            kept.append((epoch.start_s, max(last_s, epoch.start_s)))
-        elif epoch.stop_s < epoch.start_s:
+        stop_s, said = _stop_of(epoch, last_s)
+        if said:
+            warnings.append(f"row {row} of the table {table!r} {said}")
+        if stop_s is None:
+            continue
+        if stop_s < epoch.start_s:
             raise InputError(
-                f"{where} in {contents.path} stops at {epoch.stop_s:g} s before it starts at "
-                f"{epoch.start_s:g} s; correct it"
+                f"row {row} of the table {table!r} in {contents.path} stops at {stop_s:g} s before "
+                f"it starts at {epoch.start_s:g} s; correct it"
             )
-        else:
-            kept.append((epoch.start_s, epoch.stop_s))
+        kept.append((epoch.start_s, stop_s))
     spans = [span for span in kept if span[1] > span[0]]
     if not spans:
         raise InputError(
             f"the epochs {name!r} of {contents.path} last no time at all; choose other epochs"
         )
     return union(np.array(spans)), tuple(warnings)
+
+
+def _stop_of(epoch: LabelledEpoch, last_s: float) -> tuple[float | None, str]:
+    """When an epoch ends, None where it is left out, and what is odd about that."""
+    if not np.isfinite(epoch.start_s):
+        return None, "has no start and is left out"
+    if np.isfinite(epoch.stop_s):
+        return epoch.stop_s, ""
+    if epoch.start_s >= last_s:
+        return None, "has no stop, starts after the last spike, and is left out"
+    return last_s, f"has no stop; it is ended at the last spike, {last_s:.6g} s"
+
+
+def _with_sound_intervals(contents: FileContents) -> tuple[FileContents, tuple[str, ...]]:
+    """The same, in which units without a stop were observed to the last spike."""
+    last_s = contents.span_s[1]
+    sound, named = [], []
+    for name, intervals in zip(contents.unit_ids, contents.observed_s, strict=False):
+        start_s, stop_s = intervals[np.isfinite(intervals[:, 0])].T
+        if not np.isfinite(stop_s).all():
+            named.append(name)
+        stop_s = np.where(np.isfinite(stop_s), stop_s, np.maximum(last_s, start_s))
+        if np.any(stop_s < start_s):
+            first = np.flatnonzero(stop_s < start_s)[0]
+            raise InputError(
+                f"the unit {name!r} of {contents.path} was observed from {start_s[first]:g} to "
+                f"{stop_s[first]:g} s, which ends before it starts; correct it"
+            )
+        sound.append(np.column_stack([start_s, stop_s]))
+    if not named:
+        return replace(contents, observed_s=tuple(sound)), ()
+    said = f"the observation of {units_named(named)} has no stop; it is ended at the last spike"
+    return replace(contents, observed_s=tuple(sound)), (f"{said}, {last_s:.6g} s",)
 
 
 def choose_epochs(
@@ -147,7 +181,7 @@ def _costly(
     groups: Sequence[list[int]],
     observed: Sequence[np.ndarray],
     common_s: float,
-) -> list[str]:
+) -> list[Alarm]:
     """What leaving out each group of units would give, where it is much."""
     said = []
     for left_out, members in enumerate(groups):
@@ -158,9 +192,11 @@ def _costly(
         gain_s = lasting_s(others) - common_s
         if gain_s > _COSTLY * lasting_s(others) and len(groups) > 1:
             named = units_named(contents.unit_ids[unit] for unit in members)
-            costs = "costs" if len(members) == 1 else "cost"
+            costs, it = ("costs", "it") if len(members) == 1 else ("cost", "them")
             said.append(
-                f"{named} {costs} {gain_s:.6g} s in which all others were observed: "
-                f"{common_s:.6g} s are used, and {lasting_s(others):.6g} s would be without"
+                Alarm(
+                    f"{named} {costs} {gain_s:.6g} s in which all others were observed: "
+                    f"{common_s:.6g} s are used; exclude {it} to use {lasting_s(others):.6g} s"
+                )
             )
     return said

@@ -1,4 +1,4 @@
-"""Names and numbers of units as sentences about a file say them."""
+"""What is said of a file: how it names things, and which of its sentences are alarms."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,12 @@ _SHOWN = 12
 _LONGEST = 80
 
 _LONG_AGO_S = 1e6
+
+
+class Alarm(str):
+    """A warning of what makes results wrong or uncertain; others say what was done or left out."""
+
+    __slots__ = ()
 
 
 def shown(value: object) -> str:

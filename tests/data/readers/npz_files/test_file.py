@@ -144,15 +144,27 @@ one_covariate = {
         ({"n_units": np.arange(500)}, "^[^\n]{0,300}$"),
         ({"angle_rad": np.zeros(3)}, "3 preferred directions for 2 neurons"),
         ({"angle_rad": np.array([0.0, np.inf])}, "infinite"),
-        ({**one_covariate, "covariate_0_times_s": [1.0, 0.0]}, "'drive' descend"),
         ({**one_covariate, "covariate_0_is_angle": "yes"}, "give true or false"),
-        ({**one_covariate, "covariate_0_values": [np.nan, np.nan]}, "'drive' holds no numbers"),
     ],
 )
 def test_an_npz_that_makes_no_sense_is_refused(tmp_path, changes, sentence):
     np.savez(tmp_path / "bad.npz", **{**plain, **changes})
     with pytest.raises(InputError, match=sentence):
         load(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"covariate_0_times_s": [1.0, 0.0]}, "'drive' descend"),
+        ({"covariate_0_values": [np.nan, np.nan]}, "'drive' holds no numbers"),
+    ],
+)
+def test_what_is_no_covariate_is_refused_where_it_is_asked_for(tmp_path, changes, sentence):
+    np.savez(tmp_path / "bad.npz", **{**plain, **one_covariate, **changes})
+    with pytest.raises(InputError, match=sentence):
+        load(tmp_path / "bad.npz", covariates=["drive"])
+    assert any(sentence in said for said in load(tmp_path / "bad.npz").warnings)
 
 
 def test_the_time_resolution_is_read_under_its_old_name_too(tmp_path):

@@ -51,7 +51,7 @@ def test_only_what_is_on_the_clock_of_the_recording_is_an_event(write_nwb):
     for name in ("reaction_time", "contrast"):
         with pytest.raises(InputError, match="are they counted from the start of each row"):
             load(path, covariates=[f"trials.{name}"])
-    with pytest.raises(InputError, match=r"no covariate 'trials\.side'; it has: .*cue_time'$"):
+    with pytest.raises(InputError, match=r"no covariate 'trials\.side'; it has: .*licks'$"):
         load(path, covariates=["trials.side"])
     with pytest.raises(InputError, match=r"window from 1 to -0\.5 s is none"):
         load(path, covariates=["trials.cue_time"], event_window_s=(1.0, -0.5))
@@ -75,6 +75,31 @@ def test_starts_and_stops_of_intervals_and_tables_of_events_are_events(write_nwb
     loaded = load(path, covariates=["licks.timestamp"])
     assert len(loaded.recording.covariates) == 10
     assert loaded.warnings == ("1 of 3 events 'licks.timestamp' lie outside the epochs",)
+
+
+def test_a_row_may_have_several_times_or_none_and_times_may_be_whole_numbers(write_nwb):
+    def add(nwb):
+        nwb.add_trial_column("sound", "when it came, in whole seconds")
+        nwb.add_trial_column("licks", "when it licked", index=True)
+        nwb.add_trial_column("bouts", "of licks", index=2)
+        for start_s, licks in ((1, []), (3, [3.2, 3.4]), (5, [5.1])):
+            bouts = [[float(start_s)], [start_s + 0.5, start_s + 0.7]]
+            nwb.add_trial(
+                start_time=float(start_s),
+                stop_time=start_s + 0.9,
+                sound=start_s,
+                licks=licks,
+                bouts=bouts,
+            )
+
+    path = write_nwb(LONG, add)
+    events = contents_of(path).events
+    assert events["trials.sound"].times_s.tolist() == [1, 3, 5]
+    assert events["trials.licks"].times_s.tolist() == [3.2, 3.4, 5.1]
+    assert events["trials.licks"].rows_s[:, 0].tolist() == [3, 3, 5]
+    assert events["trials.bouts"].times_s.tolist() == [1, 1.5, 1.7, 3, 3.5, 3.7, 5, 5.5, 5.7]
+    for name in ("sound", "licks", "bouts"):
+        assert len(load(path, covariates=[f"trials.{name}"]).recording.covariates) == 10
 
 
 def test_events_of_pynapple_give_what_those_of_a_file_give(write_nwb):

@@ -96,7 +96,7 @@ def test_a_sampling_rate_that_is_none_is_refused(write, rate):
         ),
         ({"rate": "("}, r"params\.py cannot be read"),
         ({"samples": SAMPLES / 30_000}, r"a spike at sample 0\.01; give samples counted from 0"),
-        ({"samples": SAMPLES - 500}, r"a spike at sample -200"),
+        ({"samples": SAMPLES - 500}, r"spikes? before sample 0, the first at -200"),
         ({"samples": np.where(SAMPLES > 800, np.nan, SAMPLES)}, "a spike at sample nan"),
         ({"samples": SAMPLES[:-1]}, r"has 7 clusters for 6 spikes in spike_times\.npy"),
         ({"samples": SAMPLES.astype(str)}, "not one number for each spike"),
@@ -160,3 +160,12 @@ def test_what_spikeinterface_exports_to_phy_is_read(tmp_path):
     expected = sorting.get_unit_spike_train(sorting.unit_ids[0], return_times=True)
     assert found.n_neurons == 5
     assert found.spike_times_s[found.spike_neurons == 0] == pytest.approx(expected)
+
+
+def test_samples_that_ran_over_32_bits_are_refused(tmp_path):
+    samples = np.arange(2**31 - 5, 2**31 + 5)
+    np.save(tmp_path / "spike_times.npy", samples.astype(np.int32))
+    np.save(tmp_path / "spike_clusters.npy", np.arange(10) % 2)
+    (tmp_path / "params.py").write_text("sample_rate = 30000\n")
+    with pytest.raises(InputError, match=r"holds 5 spikes before sample 0, the first at -2,147,4"):
+        load(tmp_path)

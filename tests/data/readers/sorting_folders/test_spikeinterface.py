@@ -174,7 +174,7 @@ def test_a_folder_whose_spikes_are_damaged_is_one_sentence(folder):
     spikes = np.load(folder / "spikes.npy")
     spikes["sample_index"][0] = -3
     for content, sentence in (
-        (spikes, "a spike at sample -3"),
+        (spikes, "1 spike before sample 0, the first at -3"),
         (spikes[:, None], "has 6 samples and 6 units|shape"),
         (spikes.astype([(name, float) for name in spikes.dtype.names]), "not whole numbers"),
         (np.arange(3), "holds int64, not samples and units of spikes"),

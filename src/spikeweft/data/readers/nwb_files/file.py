@@ -1,7 +1,6 @@
 """What an NWB file holds."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable, with_whole_texts
-from spikeweft.data.readers.nwb_files.events import event_columns
+from spikeweft.data.readers.nwb_files.events import event_columns, unread_events
+from spikeweft.data.readers.nwb_files.extensions import without_foreign_parts
 from spikeweft.data.readers.nwb_files.intervals import interval_tables, labelled_epochs
 from spikeweft.data.readers.nwb_files.names import unique_names
 from spikeweft.data.readers.nwb_files.series import sampled_series
@@ -29,7 +29,7 @@ def nwb_contents(path: Path, units_table: str | None) -> FileContents:
     InputError
         Where the file is damaged, or holds no units, or several tables of them and none is named.
     """
-    with unreadable(path), _opened(path) as nwb:
+    with unreadable(path), without_foreign_parts(lambda: _opened(path)) as (nwb, left_out):
         units = _units(nwb, path, units_table)
         tables = interval_tables(nwb)
         return FileContents.of_trains(
@@ -43,21 +43,18 @@ def nwb_contents(path: Path, units_table: str | None) -> FileContents:
             invalid_s=_invalid(nwb),
             series=sampled_series(nwb, path),
             events=event_columns(nwb, tables),
+            warnings=(*left_out, *unread_events(nwb)),
         )
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> AbstractContextManager[Any]:
     if path.is_dir():
         with needs_extra("zarr"):
             import hdmf_zarr
-        opened = hdmf_zarr.NWBZarrIO(path=str(path), mode="r")
-    else:
-        import pynwb
+        return hdmf_zarr.NWBZarrIO(path=str(path), mode="r")
+    import pynwb
 
-        opened = pynwb.NWBHDF5IO(path=path, mode="r")
-    with opened as file:
-        yield file.read()
+    return pynwb.NWBHDF5IO(path=path, mode="r")
 
 
 def _units(nwb: Any, path: Path, wanted: str | None) -> Any:

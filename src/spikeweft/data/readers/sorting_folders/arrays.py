@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.readers.damaged_files import unreadable, with_whole_texts
 from spikeweft.errors import InputError
 
@@ -86,6 +87,12 @@ def seconds_of(
     InputError
         Where they are no such counts.
     """
+    negative = samples[samples < 0]
+    if len(negative) and np.all(negative == np.rint(negative)):
+        raise InputError(
+            f"{path} holds {counted(len(negative), 'spike')} before sample 0, the first at "
+            f"{negative[0]:,.0f}; samples count from 0, in 64 bits where they are many"
+        )
     bad = samples[(samples != np.rint(samples)) | (samples < 0)]
     if len(bad):
         raise InputError(
