@@ -38,7 +38,7 @@ _PAIR_FEATURES = 3 * DIMENSIONS[len(DIMENSIONS) // 2]
 """What a network reads of a pair, at a middling size of embedding."""
 
 _MATRICES = 12
-"""Matrices of every row's curvature that are held at a time (counted)."""
+"""Matrices of every row's curvature that are held at a time, in single precision (counted)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     traces = quick.n_bytes * spikes / quick.n_spikes * grown
     held = traces if traces <= MOST_KEPT_BYTES else LARGEST_PART_BYTES
     parts = held * (1.0 + VALIDATION_FRACTION / (1.0 - VALIDATION_FRACTION))
-    matrices = 8 * _MATRICES * n * (n + 5) ** 2
+    matrices = 4 * _MATRICES * n * (n + 5) ** 2
     return Cost(
         seconds=steps_s + _networks_one_after_another() * network_s,
         memory_mb=memory_in_use_mb() + (parts + matrices) / MIB,
@@ -94,8 +94,8 @@ def _pairs_s(n_neurons: int) -> float:
 
 def _form_s(n_neurons: int) -> float:
     """Time of reading the quadratic form that a network descends."""
-    forms = torch.rand(n_neurons, n_neurons, n_neurons, dtype=torch.float64)
-    change = torch.rand(n_neurons, n_neurons, 1, dtype=torch.float64)
+    forms = torch.rand(n_neurons, n_neurons, n_neurons)
+    change = torch.rand(n_neurons, n_neurons, 1)
     return median(_timed(lambda: torch.bmm(forms, change)) for _ in range(5))
 
 

@@ -20,12 +20,13 @@ from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import (
     expanded,
     kernel_change,
 )
+from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import LARGEST_LINK_STEP
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     NeuronParameters,
     evaluate,
 )
 
-_MOST_STEPS, _MOST_FAILED_STEPS = 8, 2
+_MOST_STEPS, _MOST_FAILED_STEPS = 16, 2
 _SETTLED_NATS, _SETTLED_PER_SPIKE = 0.5, 2e-6
 _NEARLY_UNDAMPED = 1e-6
 
@@ -76,9 +77,10 @@ def _climbed(
         n_failed = n_failed + 1 if estimate.link_radius < radius else 0
         if n_failed:
             estimate = scoring.step(traces, estimate)
+        went_far = n_failed == 0 and estimate.link_radius >= LARGEST_LINK_STEP
         hardly_gained = estimate.shared_penalised - before < enough
         estimate = estimate.with_estimated_history()
-        if hardly_gained and n_failed in (0, _MOST_FAILED_STEPS):
+        if hardly_gained and (went_far or n_failed == _MOST_FAILED_STEPS):
             break
     return estimate.parameters
 

@@ -20,15 +20,15 @@ from spikeweft.runtime.parallel import n_side_by_side
 WORTH_THREADS = 40
 """Neurons from which networks gain by threads: steps of smaller ones wait for the interpreter."""
 
-_TIMES_OF_INFORMATION = 4500
+_TIMES_OF_INFORMATION = 2000
 _SECONDS_PER_OPERATION = 1.5e-11
 _SECONDS_PER_RATE = 1.6e-8
 _SECONDS_PER_UPDATE, _SECONDS_OF_TRACES = 2.5e-9, 0.02
-_PASSES_OF_RATES_TO_SETTLE = 12
+_PASSES_OF_RATES_TO_SETTLE = 28
 _SECONDS_OF_PIECE, _PIECES_PER_NEURON, _TIMES_OF_PIECE = 1.5e-4, 2, 8192
 """What no other processor shortens: each piece of a pass has to be handed out."""
 
-_SECONDS_OF_NETWORK_STEP, _SECONDS_PER_PAIR = 8e-4, 6e-7
+_SECONDS_OF_NETWORK_STEP, _SECONDS_PER_PAIR = 7e-4, 3e-7
 _DIRECTED = 1.6
 
 

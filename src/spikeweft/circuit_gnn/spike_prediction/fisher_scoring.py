@@ -28,7 +28,9 @@ from spikeweft.runtime.parallel import side_by_side
 _STEADY = 1e-6
 _LEAST_DAMPING = 1e-9
 _LARGEST_RATE_CHANGE = 2.0
-_LARGEST_LINK_STEP = 1.0
+LARGEST_LINK_STEP = 1.0
+"""The farthest that a step moves the link; after a step that failed it goes less far."""
+
 _LENGTHS = (1.0, 2.0, 4.0)
 
 
@@ -71,7 +73,7 @@ class FisherScoring:
                 break
             reached, length = nats, further
         if length > 0.0:
-            radius = min(2 * estimate.link_radius, _LARGEST_LINK_STEP)
+            radius = min(2 * estimate.link_radius, LARGEST_LINK_STEP)
             trial = evaluate(traces, replace(path.at(length), link_radius=radius))
             if trial.log_evidence() > estimate.log_evidence():
                 return trial

@@ -11,6 +11,7 @@ import numpy as np
 
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.settling import hardly_any_nats
 from spikeweft.circuit_gnn.fitting.shared_parameters.trials import Tried, at_vertex, tried_kernel
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import LONGEST_LATENCY_S
 
@@ -95,8 +96,13 @@ def try_second_exponential(problem: Problem, state: FitState) -> FitState:
 
 def _at_rest(problem: Problem, candidate: Candidate) -> Tried:
     """The candidate after so many steps that another kernel is not better for one step more."""
-    rested = problem.stepped(candidate, _STEPS_TO_REST)
-    return Tried(problem.log_evidence(rested), rested)
+    enough = hardly_any_nats(problem.estimate(candidate).derivatives.n_spikes)
+    for _ in range(_STEPS_TO_REST):
+        before = problem.estimate(candidate).shared_penalised
+        candidate = problem.stepped(candidate)
+        if problem.estimate(candidate).shared_penalised - before < enough:
+            break
+    return Tried(problem.log_evidence(candidate), candidate)
 
 
 def _of_kind(problem: Problem, richer: Candidate, plain: Candidate) -> Candidate:
