@@ -8,36 +8,36 @@ from spikeweft.circuit_gnn.fitting import settling
 
 
 @pytest.fixture
-def larger(settled):
-    """The fit with its weights, all larger by a third, given."""
-    values = settled.parameters.values * np.where(settled.parameters.is_weight, 1.33, 1.0)
+def doubled(settled):
+    """The fit with its weights, all twice as large, given."""
+    values = settled.parameters.values * np.where(settled.parameters.is_weight, 2.0, 1.0)
     parameters = replace(settled.parameters, values=values, weights_fixed=True)
     return replace(settled, parameters=parameters)
 
 
-def test_a_settled_fit_keeps_the_proportions_of_its_weights(problem, larger):
+def test_a_settled_fit_keeps_the_proportions_of_its_weights(problem, doubled):
     """All else, and one scale of them, becomes likelier; the kernel too where it may move."""
-    before, off = problem.estimate(larger).shared_penalised, ~np.eye(N, dtype=bool)
+    before, off = problem.estimate(doubled).shared_penalised, ~np.eye(N, dtype=bool)
     for with_kernel in (False, True):
-        found = settling.settled(problem, larger, with_kernel=with_kernel)
+        found = settling.settled(problem, doubled, with_kernel=with_kernel)
         assert problem.estimate(found).shared_penalised > before + 1.0
-        scale = found.parameters.weights[off] / larger.parameters.weights[off]
+        scale = found.parameters.weights[off] / doubled.parameters.weights[off]
         np.testing.assert_allclose(scale, scale[0], rtol=1e-6)
-        assert (found.inputs.kernel != larger.inputs.kernel) == with_kernel
+        assert (found.inputs.kernel != doubled.inputs.kernel) == with_kernel
 
 
-def test_a_start_on_part_of_the_spikes_ends_at_the_same_place(problem, larger, monkeypatch):
+def test_a_start_on_part_of_the_spikes_ends_at_the_same_place(problem, doubled, monkeypatch):
     """Some of the spikes lead the way, all of them take the last steps."""
-    whole = settling.settled(problem, larger)
+    whole = settling.settled(problem, doubled)
     monkeypatch.setattr(settling, "SPIKES_TO_EXPLORE", 80)
-    again = settling.settled(problem, larger)
+    again = settling.settled(problem, doubled)
     found, wanted = (problem.estimate(one).shared_penalised for one in (again, whole))
     assert found == pytest.approx(wanted, abs=1.0)
-    assert problem.estimate(larger).shared_penalised < found - 1.0
+    assert problem.estimate(doubled).shared_penalised < found - 1.0
 
 
-def test_settling_again_changes_nothing(problem, larger):
-    once = settling.settled(problem, larger)
+def test_settling_again_changes_nothing(problem, doubled):
+    once = settling.settled(problem, doubled)
     twice = settling.settled(problem, once)
     found, before = (problem.estimate(one).shared_penalised for one in (twice, once))
     assert found == pytest.approx(before, abs=0.5)

@@ -27,6 +27,9 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
 )
 
 _MOST_STEPS, _MOST_FAILED_STEPS = 16, 2
+_HARDLY_GAINED = 2
+"""Steps in a row that gain hardly anything before a fit has settled: one may be held short."""
+
 _SETTLED_NATS, _SETTLED_PER_SPIKE = 0.5, 2e-6
 _NEARLY_UNDAMPED = 1e-6
 
@@ -70,7 +73,7 @@ def _climbed(
     scoring, enough = problem.scoring, hardly_any_nats(traces.n_spikes)
     estimate = evaluate(traces, start.with_careful_steps(_NEARLY_UNDAMPED))
     estimate = scoring.step(traces, estimate)
-    n_failed = 0
+    n_failed = n_hardly = 0
     for _ in range(_MOST_STEPS):
         before, radius = estimate.shared_penalised, estimate.link_radius
         estimate = scoring.joint_step(traces, estimate)
@@ -78,9 +81,9 @@ def _climbed(
         if n_failed:
             estimate = scoring.step(traces, estimate)
         went_far = n_failed == 0 and estimate.link_radius >= LARGEST_LINK_STEP
-        hardly_gained = estimate.shared_penalised - before < enough
+        n_hardly = n_hardly + 1 if estimate.shared_penalised - before < enough else 0
         estimate = estimate.with_estimated_history()
-        if hardly_gained and (went_far or n_failed == _MOST_FAILED_STEPS):
+        if n_hardly >= _HARDLY_GAINED and (went_far or n_failed == _MOST_FAILED_STEPS):
             break
     return estimate.parameters
 
