@@ -21,7 +21,7 @@ N = 8
 def short_epochs():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yoon_training, "BATCHES_PER_EPOCH", 10)
-        patch.setattr(yoon_gnn, "BATCH_NEURON_BINS", 1_000)
+        patch.setattr(yoon_gnn, "BATCH_NEURON_S", 1.0)
         patch.setattr(binned_prediction, "N_HELD_OUT_BINS", 500)
         patch.setattr(yoon_gnn, "N_PROBES", 512)
         yield
