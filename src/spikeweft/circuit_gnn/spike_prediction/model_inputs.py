@@ -108,6 +108,11 @@ class CircuitTraces:
         self.exposure_s = sum(s.duration_s for s in scored)
 
     @property
+    def are_kept(self) -> bool:
+        """Whether a part is still there when the next one is asked for."""
+        return self._kept is not None
+
+    @property
     def parts(self) -> Iterator[Traces]:
         """The parts, in the order of time."""
         if self._kept is None:
