@@ -64,6 +64,21 @@ def test_observation_that_stops_before_it_starts_is_refused_and_its_order_does_n
         used_time(contents(observed_s=reversed_), None, ALL)
 
 
+def test_observation_of_an_excluded_unit_matters_to_nobody():
+    """Neither that it has no stop nor that it stops before it starts."""
+    for odd in (np.nan, 60.0):
+        observed = [np.array([[90.0, odd]])] + [np.array([[0.0, 80.0]])] * 3
+        found, said = used_time(contents(observed_s=observed), None, ALL[1:])
+        np.testing.assert_array_equal(found, [[0.0, 80.0]])
+        assert said == ()
+
+
+def test_units_of_which_nothing_says_when_they_were_observed_were_observed_throughout():
+    without = used_time(contents(), None, ALL)[0]
+    nothing = [np.zeros((0, 2))] * 4
+    np.testing.assert_array_equal(used_time(contents(observed_s=nothing), None, ALL)[0], without)
+
+
 def test_an_epoch_that_stops_before_it_starts_is_refused_with_its_row():
     rows = epochs((0.0, 40.0, frozenset()), (60.0, 50.0, frozenset()))
     with pytest.raises(InputError, match=r"row 1 of the table 'epochs' .* before it starts at 60"):

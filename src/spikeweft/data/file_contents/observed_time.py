@@ -26,7 +26,7 @@ def used_time(
     InputError
         Where there are no such epochs, or the units were never observed together.
     """
-    contents, about_observed = _with_sound_intervals(contents)
+    contents, about_observed = _with_sound_intervals(contents, units)
     epochs, warnings = _asked_for(contents, label)
     warnings += about_observed
     if contents.observed_s:
@@ -47,9 +47,8 @@ def _asked_for(
     name = contents.usual_epochs if label is None else label
     first_s, last_s = contents.span_s
     if name is None:
-        if contents.observed_s:
-            return union(np.concatenate(list(contents.observed_s))), ()
-        return np.array([[first_s, last_s]]), ()
+        observed = np.concatenate([np.zeros((0, 2)), *contents.observed_s])
+        return union(observed) if len(observed) else np.array([[first_s, last_s]]), ()
     kept, warnings = [], []
     for table, row, epoch in choose_epochs(contents.epochs, name, contents.path):
         stop_s, said = _stop_of(epoch, last_s)
@@ -82,11 +81,17 @@ def _stop_of(epoch: LabelledEpoch, last_s: float) -> tuple[float | None, str]:
     return last_s, f"has no stop; it is ended at the last spike, {last_s:.6g} s"
 
 
-def _with_sound_intervals(contents: FileContents) -> tuple[FileContents, tuple[str, ...]]:
-    """The same, in which units without a stop were observed to the last spike."""
+def _with_sound_intervals(
+    contents: FileContents, units: Int[np.ndarray, " chosen"]
+) -> tuple[FileContents, tuple[str, ...]]:
+    """The same, in which units without a stop were observed to the last spike, and others never."""
     last_s = contents.span_s[1]
-    sound, named = [], []
-    for name, intervals in zip(contents.unit_ids, contents.observed_s, strict=False):
+    sound, named, chosen = [], [], set(units.tolist())
+    for unit, intervals in enumerate(contents.observed_s):
+        if unit not in chosen:
+            sound.append(np.zeros((0, 2)))
+            continue
+        name = contents.unit_ids[unit]
         start_s, stop_s = intervals[np.isfinite(intervals[:, 0])].T
         if not np.isfinite(stop_s).all():
             named.append(name)
