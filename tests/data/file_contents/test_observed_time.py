@@ -55,6 +55,14 @@ def test_observation_without_a_stop_ends_at_the_last_spike():
     assert "the observation of unit '0' has no stop; it is ended at the last spike" in said[0]
 
 
+def test_observation_without_a_start_is_left_out_and_named():
+    odd = np.array([[np.nan, 20.0], [30.0, 80.0]])
+    recorded = contents(observed_s=[odd] + [np.array([[0.0, 80.0]])] * 3)
+    found, said = used_time(recorded, None, ALL)
+    np.testing.assert_array_equal(found, [[30.0, 80.0]])
+    assert said[0] == "observation of unit '0' without a start is left out"
+
+
 def test_observation_that_stops_before_it_starts_is_refused_and_its_order_does_not_matter():
     unsorted = [np.array([[60.0, 100.0], [0.0, 50.0]])] * 4
     found, _ = used_time(contents(observed_s=unsorted), None, ALL)

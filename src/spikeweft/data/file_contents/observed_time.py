@@ -86,15 +86,18 @@ def _with_sound_intervals(
 ) -> tuple[FileContents, tuple[str, ...]]:
     """The same, in which units without a stop were observed to the last spike, and others never."""
     last_s = contents.span_s[1]
-    sound, named, chosen = [], [], set(units.tolist())
+    sound, no_start, no_stop, chosen = [], [], [], set(units.tolist())
     for unit, intervals in enumerate(contents.observed_s):
         if unit not in chosen:
             sound.append(np.zeros((0, 2)))
             continue
         name = contents.unit_ids[unit]
-        start_s, stop_s = intervals[np.isfinite(intervals[:, 0])].T
+        has_start = np.isfinite(intervals[:, 0])
+        start_s, stop_s = intervals[has_start].T
+        if not has_start.all():
+            no_start.append(name)
         if not np.isfinite(stop_s).all():
-            named.append(name)
+            no_stop.append(name)
         stop_s = np.where(np.isfinite(stop_s), stop_s, np.maximum(last_s, start_s))
         if np.any(stop_s < start_s):
             first = np.flatnonzero(stop_s < start_s)[0]
@@ -103,10 +106,13 @@ def _with_sound_intervals(
                 f"{stop_s[first]:g} s, which ends before it starts; correct it"
             )
         sound.append(np.column_stack([start_s, stop_s]))
-    if not named:
-        return replace(contents, observed_s=tuple(sound)), ()
-    said = f"the observation of {units_named(named)} has no stop; it is ended at the last spike"
-    return replace(contents, observed_s=tuple(sound)), (f"{said}, {last_s:.6g} s",)
+    said = []
+    if no_start:
+        said.append(f"observation of {units_named(no_start)} without a start is left out")
+    if no_stop:
+        of_units = f"the observation of {units_named(no_stop)} has no stop"
+        said.append(f"{of_units}; it is ended at the last spike, {last_s:.6g} s")
+    return replace(contents, observed_s=tuple(sound)), tuple(said)
 
 
 def choose_epochs(
