@@ -5,6 +5,7 @@ import pytest
 from tests.circuit_gnn.fitting.conftest import N
 
 from spikeweft.circuit_gnn.fitting import settling
+from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
 
 
 @pytest.fixture
@@ -51,3 +52,24 @@ def test_neurons_without_coupling_settle_to_their_rates(problem, settled):
     assert np.all(np.isfinite(found.parameters.values))
     assert found.parameters.history_precision.min() > 1e-3
     assert not found.parameters.weights.any()
+
+
+class FixedLink(FisherScoring):
+    """Every step of the link fails."""
+
+    def __init__(self):
+        self.n_failed = 0
+
+    def joint_step(self, traces, estimate):
+        self.n_failed += 1
+        return replace(estimate, link_radius=estimate.link_radius / 4)
+
+
+def test_a_fit_whose_link_cannot_move_ends_where_neurons_gain_nothing(
+    problem, doubled, monkeypatch
+):
+    """Even where the link failed more often before that than would end it."""
+    scoring = FixedLink()
+    monkeypatch.setattr(problem, "scoring", scoring)
+    settling.settled(problem, doubled)
+    assert settling._MOST_FAILED_STEPS < scoring.n_failed < settling._MOST_STEPS

@@ -54,7 +54,7 @@ def traces(request, recording, monkeypatch):
     covariates, n_parts = request.param
     if n_parts == 1:
         return traces_of(recording, covariates)
-    needed = model_inputs._n_bytes(recording, traces_of(recording, covariates).settings)
+    needed = model_inputs._n_bytes(recording, traces_of(recording, covariates).settings, False)
     monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / (n_parts - 0.5))
     found = traces_of(recording, covariates)
     assert len(list(found.parts)) == n_parts
@@ -84,6 +84,24 @@ def test_spikes_are_as_likely_as_with_all_traces(traces):
     assert few.n_features == given.values.shape[1]
     assert few.n_features == traces.n_features - N + 3
     np.testing.assert_array_equal(few.n_spikes, traces.n_spikes)
+
+
+def test_parts_that_are_made_again_are_collapsed_as_those_that_are_kept(recording, monkeypatch):
+    """The next part overwrites the last: what is collapsed has to outlast it."""
+    found = []
+    settings = traces_of(recording, ("speed",)).settings
+    needed = model_inputs._n_bytes(recording, settings, False)
+    monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / 2.5)
+    for most_kept in (needed, needed - 1):
+        monkeypatch.setattr(model_inputs, "MOST_KEPT_BYTES", most_kept)
+        traces = traces_of(recording, ("speed",))
+        few, _ = collapse(traces, parameters_of(traces))
+        found.append(list(few.parts))
+    kept, made_again = found
+    assert len(kept) == 3
+    for one, other in zip(kept, made_again, strict=True):
+        for name in ("at_spikes", "at_times", "own_at_times"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_all_else_has_the_same_slope_and_information(traces):
@@ -151,8 +169,9 @@ def test_the_kernel_has_moved_by_its_coefficients_over_that_of_the_drive(traces)
 
 def test_thinned_traces_are_those_of_a_shorter_recording_with_the_same_rates(traces):
     few, _ = collapse(traces, parameters_of(traces))
+    exposure_s = few.exposure_s
     thin = few.thinned(4)
-    assert thin.exposure_s == pytest.approx(few.exposure_s / 4, rel=0.01)
+    assert thin.exposure_s == pytest.approx(exposure_s / 4, rel=1e-6)
     assert np.all(np.abs(thin.n_spikes - few.n_spikes / 4) < len(list(few.parts)))
     assert thin.n_features == few.n_features
     for part, whole in zip(thin.parts, few.parts, strict=True):
@@ -161,3 +180,13 @@ def test_thinned_traces_are_those_of_a_shorter_recording_with_the_same_rates(tra
             kept = part.at_spikes[part.offsets[i] : part.offsets[i + 1]]
             spikes = whole.at_spikes[whole.offsets[i] : whole.offsets[i + 1]]
             np.testing.assert_array_equal(kept, spikes[::4])
+
+
+def test_thinning_leaves_the_traces_as_they_are(traces):
+    """Also where it keeps a single time, whose weight grows."""
+    few, _ = collapse(traces, parameters_of(traces))
+    weight_s = [part.weight_s.copy() for part in few.parts]
+    for every in (1, 4, 10**6):
+        few.thinned(every)
+        for part, before in zip(few.parts, weight_s, strict=True):
+            np.testing.assert_array_equal(part.weight_s, before)

@@ -145,6 +145,30 @@ def test_the_expected_information_is_that_of_the_spikes_the_model_expects(
         np.testing.assert_allclose(expected[i], written_out, rtol=1e-4, atol=1e-3)
 
 
+def test_millions_of_spikes_have_a_slope_that_no_rounding_moves():
+    """By less than a hundredth of its standard error, the root of the information."""
+    rng = np.random.default_rng(0)
+    features = rng.exponential(0.6, (1_500_000, 2)).astype(np.float32)
+    features[:, -1] = 1.0
+    parameters, link = np.array([0.2, 0.5]), Link(1.3, 3.0)
+    _, slope, information = prediction._log_term(
+        torch.from_numpy(features), torch.tensor(parameters, dtype=torch.float32), link
+    )
+    drive = features.astype(float) @ parameters
+    rise = link.power / ((1.0 + np.exp(-drive)) * np.log1p(np.exp(drive)))
+    away = slope[:2] - rise @ features
+    assert np.all(np.abs(away) < 0.01 * np.sqrt(np.diag(information)[:2]))
+
+
+def test_products_block_by_block_are_those_of_all_columns(monkeypatch):
+    """The fast path for many neurons."""
+    columns = torch.randn(50, 23, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(prediction, "_NARROW", 4)
+    found = prediction._gram(columns)
+    torch.testing.assert_close(found, columns.T @ columns, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found, found.T, rtol=1e-5, atol=1e-5)
+
+
 def test_some_of_the_times_stand_for_all_of_them(traces, rows, monkeypatch):
     """A fifth of the times gives the same information to within their scatter."""
     monkeypatch.setattr(prediction, "_INFORMATION_TIMES", len(traces.times_s))

@@ -12,6 +12,7 @@ from tests.circuit_gnn.spike_prediction.conftest import (
     start,
 )
 
+from spikeweft.circuit_gnn.spike_prediction import neuron_parameters
 from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     LikelihoodDerivatives,
     rate_hz,
@@ -44,6 +45,19 @@ def test_what_all_weights_of_a_neuron_share_has_no_prior(rectified):
     one = np.where(weights, 1.0, 0.0)
     prior = rectified.posterior_precision() - rectified.derivatives.information()
     np.testing.assert_allclose(np.einsum("ifg,ig->if", prior, one), 0.0, atol=1e-9)
+
+
+def test_neurons_in_batches_have_what_they_have_together(traces, rectified, monkeypatch):
+    """Steps, variances and evidence; four neurons and then two."""
+    assert len(rectified.batches) == 1
+    found = []
+    for n_bytes in (neuron_parameters._BYTES_OF_BATCH, 4 * 8 * rectified.values.shape[1] ** 2):
+        monkeypatch.setattr(neuron_parameters, "_BYTES_OF_BATCH", n_bytes)
+        step = SCORING.step(traces, rectified).values
+        found.append([step, rectified.weight_variance, rectified.log_evidence()])
+    assert [len(range(N)[neurons]) for neurons in rectified.batches] == [4, 2]
+    for together, in_batches in zip(*found, strict=True):
+        np.testing.assert_array_equal(in_batches, together)
 
 
 def test_the_prior_gradient_is_the_slope_of_the_penalty_and_the_curvature_its_second(rectified):

@@ -4,6 +4,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from spikeweft.circuit_gnn.ablations import BilinearForm, ConcatenationNetwork
+from spikeweft.circuit_gnn.structure_learning import pair_network
 from spikeweft.circuit_gnn.structure_learning.pair_network import (
     Embedding,
     PairNetwork,
@@ -153,3 +154,14 @@ def test_a_weight_is_read_from_the_receiver_of_its_row_and_the_sender_of_its_col
     expected[:, 5] = True
     expected[5, 5] = False
     assert torch.equal(changed, expected)
+
+
+def test_the_slope_of_places_is_that_of_indexing():
+    """Its sums are compiled; a neuron may be in several pairs, or in none."""
+    places = torch.randn(5, 3, generator=generator(), requires_grad=True)
+    neurons, by = torch.tensor([0, 0, 3, 1, 3, 0]), torch.randn(6, 3, generator=generator(1))
+    found = pair_network._Places.apply(places, neurons)
+    torch.testing.assert_close(found, places[neurons])
+    (slope,) = torch.autograd.grad((found * by).sum(), places)
+    (plain,) = torch.autograd.grad((places[neurons] * by).sum(), places)
+    torch.testing.assert_close(slope, plain)

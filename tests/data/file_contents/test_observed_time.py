@@ -55,6 +55,14 @@ def test_observation_without_a_stop_ends_at_the_last_spike():
     assert "the observation of unit '0' has no stop; it is ended at the last spike" in said[0]
 
 
+def test_observation_without_a_start_is_left_out_and_named():
+    odd = np.array([[np.nan, 20.0], [30.0, 80.0]])
+    recorded = contents(observed_s=[odd] + [np.array([[0.0, 80.0]])] * 3)
+    found, said = used_time(recorded, None, ALL)
+    np.testing.assert_array_equal(found, [[30.0, 80.0]])
+    assert said[0] == "observation of unit '0' without a start is left out"
+
+
 def test_observation_that_stops_before_it_starts_is_refused_and_its_order_does_not_matter():
     unsorted = [np.array([[60.0, 100.0], [0.0, 50.0]])] * 4
     found, _ = used_time(contents(observed_s=unsorted), None, ALL)
@@ -62,6 +70,21 @@ def test_observation_that_stops_before_it_starts_is_refused_and_its_order_does_n
     reversed_ = [np.array([[0.0, 50.0], [100.0, 60.0]])] * 4
     with pytest.raises(InputError, match=r"unit '0' .* observed from 100 to 60 s, which ends"):
         used_time(contents(observed_s=reversed_), None, ALL)
+
+
+def test_observation_of_an_excluded_unit_matters_to_nobody():
+    """Neither that it has no stop nor that it stops before it starts."""
+    for odd in (np.nan, 60.0):
+        observed = [np.array([[90.0, odd]])] + [np.array([[0.0, 80.0]])] * 3
+        found, said = used_time(contents(observed_s=observed), None, ALL[1:])
+        np.testing.assert_array_equal(found, [[0.0, 80.0]])
+        assert said == ()
+
+
+def test_units_of_which_nothing_says_when_they_were_observed_were_observed_throughout():
+    without = used_time(contents(), None, ALL)[0]
+    nothing = [np.zeros((0, 2))] * 4
+    np.testing.assert_array_equal(used_time(contents(observed_s=nothing), None, ALL)[0], without)
 
 
 def test_an_epoch_that_stops_before_it_starts_is_refused_with_its_row():

@@ -1,8 +1,8 @@
 """The choice between kinds of models.
 
 Beside free and structured weights there are always two simpler kinds: a Poisson GLM, whose link is
-exponential, and neurons without any coupling. What is returned is never worse than the first on
-held-out spikes, nor by more than chance than the second.
+exponential, and neurons without any coupling. What is returned is never worse than the second on
+held-out spikes, nor by more than chance than the first.
 """
 
 from dataclasses import replace

@@ -83,7 +83,7 @@ def _climbed(
         went_far = n_failed == 0 and estimate.link_radius >= LARGEST_LINK_STEP
         n_hardly = n_hardly + 1 if estimate.shared_penalised - before < enough else 0
         estimate = estimate.with_estimated_history()
-        if n_hardly >= _HARDLY_GAINED and (went_far or n_failed == _MOST_FAILED_STEPS):
+        if n_hardly >= _HARDLY_GAINED and (went_far or n_failed >= _MOST_FAILED_STEPS):
             break
     return estimate.parameters
 

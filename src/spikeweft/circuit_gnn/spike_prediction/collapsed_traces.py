@@ -58,7 +58,17 @@ class CollapsedTraces:
     def of(cls, traces: TraceParts, n_sources: int, collapsed: list[list[Drives]]) -> Self:
         """Collapse the sources of traces into drives."""
         of_parts = zip(traces.parts, zip(*collapsed, strict=True), strict=True)
-        return cls([_with_drives(part, n_sources, drives) for part, drives in of_parts])
+        return cls(
+            [
+                _with_drives(part, n_sources, drives, stays=traces.are_kept)
+                for part, drives in of_parts
+            ]
+        )
+
+    @property
+    def are_kept(self) -> bool:
+        """All parts are there at once."""
+        return True
 
     @property
     def parts(self) -> Iterator[Traces]:
@@ -70,14 +80,19 @@ class CollapsedTraces:
         return type(self)([_thinned(part, every) for part in self._parts])
 
 
-def _with_drives(part: Traces, n_sources: int, collapsed: tuple[Drives, ...]) -> Traces:
-    own = part.at_times[:, : part.n_neurons]
+def _with_drives(
+    part: Traces, n_sources: int, collapsed: tuple[Drives, ...], *, stays: bool
+) -> Traces:
+    """A part in fewer columns, with copies of those that the next part would overwrite."""
+    own = (part.at_times[:, : part.n_neurons], *part.own_at_times)
+    if not stays:
+        own = tuple(trace.copy() for trace in own)
     return Traces(
         at_spikes=_at_spikes(part, n_sources, collapsed),
         offsets=part.offsets,
         spike_times_s=part.spike_times_s,
         at_times=np.ascontiguousarray(part.at_times[:, n_sources:]),
-        own_at_times=(*(drive.at_times for drive in collapsed), own, *part.own_at_times),
+        own_at_times=(*(drive.at_times for drive in collapsed), *own),
         weight_s=part.weight_s,
         times_s=part.times_s,
     )
@@ -103,8 +118,8 @@ def _at_spikes(
 
 def _thinned(part: Traces, every: int) -> Traces:
     kept = [np.arange(start, stop, every) for start, stop in pairwise(part.offsets)]
-    weight_s = np.ascontiguousarray(part.weight_s[::every])
-    weight_s *= np.float32(part.exposure_s / (every * weight_s.sum()))
+    weight_s = part.weight_s[::every]
+    to_exposure = np.float32(part.exposure_s / (every * weight_s.sum()))
     rows = np.concatenate(kept)
     return Traces(
         at_spikes=part.at_spikes[rows],
@@ -112,7 +127,7 @@ def _thinned(part: Traces, every: int) -> Traces:
         spike_times_s=part.spike_times_s[rows],
         at_times=part.at_times[::every],
         own_at_times=tuple(np.ascontiguousarray(own[::every]) for own in part.own_at_times),
-        weight_s=weight_s,
+        weight_s=weight_s * to_exposure,
         times_s=part.times_s[::every],
     )
 

@@ -163,12 +163,17 @@ def _log_term(
     """
     drive = features @ parameters
     softplus = softplus_of(drive)
-    log_softplus, one = softplus.log(), torch.ones_like(drive)
+    log_softplus = softplus.log()
     scores = torch.empty(len(drive), len(parameters) + 2)
     torch.mul(features, link.slope(drive, softplus)[:, None], out=scores[:, :-2])
-    scores[:, -2], scores[:, -1] = log_softplus, one
+    scores[:, -2], scores[:, -1] = log_softplus, 1.0
     log_rate = link.power * _total(log_softplus) + link.log_gain * len(drive)
-    return log_rate, (one @ scores).double().numpy(), _gram(scores).numpy()
+    score = torch.zeros(scores.shape[1], dtype=torch.float64)
+    information = torch.zeros(scores.shape[1], scores.shape[1])
+    for chunk in scores.split(_CHUNK):  # single precision does not hold sums over millions of rows
+        score += torch.ones(len(chunk)) @ chunk
+        information += _gram(chunk)
+    return log_rate, score.numpy(), information.numpy()
 
 
 def _integral(

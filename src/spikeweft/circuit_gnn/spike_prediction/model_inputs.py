@@ -73,7 +73,8 @@ class CircuitTraces:
     fits as a whole are kept; otherwise they are made again whenever they are asked for, and a part
     is gone when the next one is asked for. A part begins one history window before the first time
     that it scores. Traces that are kept are made in the memory of `buffers`, one for each part,
-    where they are given.
+    where they are given. Quadrature times lie evenly where that is asked for, and where hidden
+    neurons' activity is followed from one to the next.
     """
 
     def __init__(
@@ -83,9 +84,12 @@ class CircuitTraces:
         inputs: SynapticInputs,
         seed: list[int],
         buffers: list[TraceBuffer] | None = None,
+        *,
+        evenly: bool = False,
     ) -> None:
         self.settings, self.inputs, self.seed = settings, inputs, seed
-        n_bytes = _n_bytes(recording, settings)
+        self._evenly = evenly or settings.n_hidden > 0
+        n_bytes = _n_bytes(recording, settings, self._evenly)
         n_parts = math.ceil(n_bytes / LARGEST_PART_BYTES)
         edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
         history = settings.history_window_s / recording.duration_s
@@ -106,6 +110,11 @@ class CircuitTraces:
         self.n_features = recording.n_neurons + shared_width(recording, settings) + N_OWN + 1
         self.n_spikes = sum((s.n_spikes for s in scored), np.zeros(self.n_neurons, np.int64))
         self.exposure_s = sum(s.duration_s for s in scored)
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether a part is still there when the next one is asked for."""
+        return self._kept is not None
 
     @property
     def parts(self) -> Iterator[Traces]:
@@ -133,7 +142,7 @@ class CircuitTraces:
             history_window_s=settings.history_window_s,
             rng=np.random.default_rng([*self.seed, k]),
             n_shared=shared_width(recording, settings),
-            evenly=settings.n_hidden > 0,  # their activity is followed from one time to the next
+            evenly=self._evenly,
             buffer=buffer,
         )
         _add_covariates(traces, recording, settings)
@@ -162,11 +171,11 @@ class CircuitTraces:
         return rotation.routes(rotation.shift(recording, times_s), n)
 
 
-def _n_bytes(recording: Recording, settings: FitSettings) -> int:
+def _n_bytes(recording: Recording, settings: FitSettings, evenly: bool) -> int:
     """Memory that the traces of a whole recording would take."""
     n_columns = recording.n_neurons + shared_width(recording, settings)
     at_spikes = len(recording.spike_times_s) * (n_columns + N_OWN + 3)
-    n_times = n_quadrature_times(recording, evenly=settings.n_hidden > 0)
+    n_times = n_quadrature_times(recording, evenly=evenly)
     at_times = n_times * (n_columns + N_OWN * recording.n_neurons)
     return int(4 * (at_spikes + at_times))
 

@@ -131,7 +131,7 @@ class NeuronParameters:
 
     @property
     def batches(self) -> list[slice]:
-        """Neurons whose curvatures are in memory, in double precision, at a time."""
+        """Neurons whose curvatures one processor has in double precision at a time."""
         n_neurons, n_features = self.values.shape
         size = max(1, _BYTES_OF_BATCH // (8 * n_features**2))
         return [slice(first, first + size) for first in range(0, n_neurons, size)]

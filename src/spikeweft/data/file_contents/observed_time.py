@@ -26,7 +26,7 @@ def used_time(
     InputError
         Where there are no such epochs, or the units were never observed together.
     """
-    contents, about_observed = _with_sound_intervals(contents)
+    contents, about_observed = _with_sound_intervals(contents, units)
     epochs, warnings = _asked_for(contents, label)
     warnings += about_observed
     if contents.observed_s:
@@ -47,9 +47,8 @@ def _asked_for(
     name = contents.usual_epochs if label is None else label
     first_s, last_s = contents.span_s
     if name is None:
-        if contents.observed_s:
-            return union(np.concatenate(list(contents.observed_s))), ()
-        return np.array([[first_s, last_s]]), ()
+        observed = np.concatenate([np.zeros((0, 2)), *contents.observed_s])
+        return union(observed) if len(observed) else np.array([[first_s, last_s]]), ()
     kept, warnings = [], []
     for table, row, epoch in choose_epochs(contents.epochs, name, contents.path):
         stop_s, said = _stop_of(epoch, last_s)
@@ -82,14 +81,23 @@ def _stop_of(epoch: LabelledEpoch, last_s: float) -> tuple[float | None, str]:
     return last_s, f"has no stop; it is ended at the last spike, {last_s:.6g} s"
 
 
-def _with_sound_intervals(contents: FileContents) -> tuple[FileContents, tuple[str, ...]]:
-    """The same, in which units without a stop were observed to the last spike."""
+def _with_sound_intervals(
+    contents: FileContents, units: Int[np.ndarray, " chosen"]
+) -> tuple[FileContents, tuple[str, ...]]:
+    """The same, in which units without a stop were observed to the last spike, and others never."""
     last_s = contents.span_s[1]
-    sound, named = [], []
-    for name, intervals in zip(contents.unit_ids, contents.observed_s, strict=False):
-        start_s, stop_s = intervals[np.isfinite(intervals[:, 0])].T
+    sound, no_start, no_stop, chosen = [], [], [], set(units.tolist())
+    for unit, intervals in enumerate(contents.observed_s):
+        if unit not in chosen:
+            sound.append(np.zeros((0, 2)))
+            continue
+        name = contents.unit_ids[unit]
+        has_start = np.isfinite(intervals[:, 0])
+        start_s, stop_s = intervals[has_start].T
+        if not has_start.all():
+            no_start.append(name)
         if not np.isfinite(stop_s).all():
-            named.append(name)
+            no_stop.append(name)
         stop_s = np.where(np.isfinite(stop_s), stop_s, np.maximum(last_s, start_s))
         if np.any(stop_s < start_s):
             first = np.flatnonzero(stop_s < start_s)[0]
@@ -98,10 +106,13 @@ def _with_sound_intervals(contents: FileContents) -> tuple[FileContents, tuple[s
                 f"{stop_s[first]:g} s, which ends before it starts; correct it"
             )
         sound.append(np.column_stack([start_s, stop_s]))
-    if not named:
-        return replace(contents, observed_s=tuple(sound)), ()
-    said = f"the observation of {units_named(named)} has no stop; it is ended at the last spike"
-    return replace(contents, observed_s=tuple(sound)), (f"{said}, {last_s:.6g} s",)
+    said = []
+    if no_start:
+        said.append(f"observation of {units_named(no_start)} without a start is left out")
+    if no_stop:
+        of_units = f"the observation of {units_named(no_stop)} has no stop"
+        said.append(f"{of_units}; it is ended at the last spike, {last_s:.6g} s")
+    return replace(contents, observed_s=tuple(sound)), tuple(said)
 
 
 def choose_epochs(

@@ -16,6 +16,8 @@ FINEST_STEP_S = 1e-3
 """No stretch is shorter, unless time steps or the ends of epochs make it so."""
 
 _LONGEST_STEP_S = 1e-2
+"""Nor is one longer where as many spikes come as on average; where none come it may be so."""
+
 _TAU_S, _SHARE_OF_VARIANCE = 1e-2, 0.01
 """What the integral may add to the variance of the score, if synapses are as slow as this."""
 

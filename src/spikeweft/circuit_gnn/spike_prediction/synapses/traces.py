@@ -70,6 +70,11 @@ class Traces:
     times_s: Float[np.ndarray, " time"]
 
     @property
+    def are_kept(self) -> bool:
+        """There is only one part, itself."""
+        return True
+
+    @property
     def parts(self) -> Iterator["Traces"]:
         """Itself, the only part; longer recordings have their traces in several."""
         yield self
@@ -98,6 +103,11 @@ class Traces:
 @runtime_checkable
 class TraceParts(Protocol):
     """Traces of a recording in one or several parts, whose likelihoods add up."""
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether a part is still there when the next one is asked for."""
+        ...
 
     @property
     def parts(self) -> Iterator[Traces]:
