@@ -277,7 +277,7 @@ def test_the_published_form_is_a_setting_like_any_other():
         ({"n_message_units": 0}, "use at least 1"),
         ({"drive": "head direction"}, "no covariate 'head direction'"),
         ({"history_window_s": 3.0}, "use a longer recording"),
-        ({"tau_s": 1e-4, "history_window_s": 5e-4}, "time resolution"),
+        ({"tau_s": 1e-4, "history_window_s": 4e-4}, "time resolution"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused_with_the_remedy(recording, settings, remedy):

@@ -290,9 +290,9 @@ class YoonGNN(BinnedPredictor):
         )
         refuse(
             self._bin_s(X) > self.history_window_s,
-            f"the recording's time resolution of {X.time_resolution_s:g} s is coarser than the "
-            f"history window of {self.history_window_s:g} s; use a longer window or "
-            "finer spike times",
+            f"bins of {self._bin_s(X):g} s are longer than the history window of "
+            f"{self.history_window_s:g} s; use a longer window, or narrower bins if the time "
+            f"resolution of the spikes, {X.time_resolution_s:g} s, allows them",
         )
         refuse(
             X.duration_s <= self.history_window_s,

@@ -8,7 +8,7 @@ h = √(3 τ ε / λ) for a share ε on average; and the more spikes there are, 
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from spikeweft.data.recording import Recording
 
@@ -28,17 +28,16 @@ _LEAST_ACTIVITY = 0.3
 """Activity, as a share of the mean, that is counted with where hardly any spike comes."""
 
 
-def step_s(rate_hz: Float[np.ndarray, " bin"] | float) -> Float[np.ndarray, " bin"]:
+def step_s(rate_hz: float) -> float:
     """Length of a stretch in which a neuron fires at some rate."""
-    rate = np.maximum(rate_hz, 1e-9)
-    longest = np.sqrt(3.0 * _TAU_S * _SHARE_OF_VARIANCE / rate)
-    return np.clip(longest, FINEST_STEP_S, _LONGEST_STEP_S)
+    longest = np.sqrt(3.0 * _TAU_S * _SHARE_OF_VARIANCE / max(rate_hz, 1e-9))
+    return float(np.clip(longest, FINEST_STEP_S, _LONGEST_STEP_S))
 
 
 def n_quadrature_times(recording: Recording, *, evenly: bool) -> float:
     """About how many quadrature times a recording has, if all of it is scored."""
     fastest_hz = float(recording.rate_hz.max(initial=0.0))
-    each_s = FINEST_STEP_S if evenly else float(step_s(fastest_hz))
+    each_s = FINEST_STEP_S if evenly else step_s(fastest_hz)
     return recording.duration_s / max(each_s, recording.time_resolution_s)
 
 
