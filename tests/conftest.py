@@ -1,6 +1,8 @@
 """What several tests need: shape checks on every call, and data that may not be redistributed."""
 
 import os
+import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,16 +34,18 @@ for profile, n_examples in (("quick", 15), ("full", 100)):
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Types and shapes are checked on every call, except where only slow tests run.
+# Types and shapes are checked on every call, except where only slow tests run: there the checks
+# would take a third of the time. The hook comes before any other conftest imports the package;
+# workers, which do not have the arguments, have the environment.
+only_slow = any(a == "-m" and b.startswith("slow") for a, b in pairwise(sys.argv))
+os.environ.setdefault("TYPES_ARE_CHECKED", "no" if only_slow else "yes")
+if os.environ["TYPES_ARE_CHECKED"] == "yes":
+    install_import_hook("spikeweft", "tests.conftest.check_types")
 
-    There the checks would take a third of the time. Property tests get many examples, except in the
-    quick tier.
-    """
-    tests = config.option.markexpr
-    settings.load_profile("quick" if tests == "not slow" else "full")
-    if not tests.startswith("slow"):
-        install_import_hook("spikeweft", "tests.conftest.check_types")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Property tests get many examples, except in the quick tier."""
+    settings.load_profile("quick" if config.option.markexpr == "not slow" else "full")
 
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -199,7 +199,7 @@ def test_what_fits_also_predicts(traces, rectified):
 
 def test_a_long_step_that_changes_no_rate_is_taken_whole():
     """Its change of the log rate, squared, may come out below zero by rounding."""
-    fisher = np.array([[[1.0, 1.0], [1.0, 1.0 - 1e-9]]])
+    fisher = np.array([[[1.0, 1.0], [1.0, 1.0 - 1e-7]]], np.float32)
     there = LikelihoodDerivatives(
         n_spikes=np.array([100]),
         log_likelihood=np.zeros(1),
@@ -207,8 +207,8 @@ def test_a_long_step_that_changes_no_rate_is_taken_whole():
         fisher=fisher,
         expected=fisher,
         link_gradient=np.zeros((1, 2)),
-        link_cross=np.zeros((1, 2, 2)),
-        link_fisher=np.zeros((1, 2, 2)),
+        link_cross=np.zeros((1, 2, 2), np.float32),
+        link_fisher=np.zeros((1, 2, 2), np.float32),
     )
     step = np.array([[2.0, -2.0]])
     assert np.einsum("if,ifg,ig->i", step, fisher, step)[0] < 0

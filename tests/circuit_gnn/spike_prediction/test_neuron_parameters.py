@@ -82,7 +82,7 @@ def known_weights(n, spread, noise, rng):
     """Weights of n neurons, drawn around 1, as seen through a noise of known information."""
     rows = np.zeros((n, n + 3))
     rows[:, :n] = rng.normal(1.0, spread, (n, n)) + rng.normal(0, noise, (n, n))
-    fisher = np.tile(np.eye(n + 3) / noise**2, (n, 1, 1))
+    fisher = np.tile(np.eye(n + 3) / noise**2, (n, 1, 1)).astype(np.float32)
     known = LikelihoodDerivatives(
         n_spikes=np.ones(n, np.int64),
         log_likelihood=np.zeros(n),
@@ -90,8 +90,8 @@ def known_weights(n, spread, noise, rng):
         fisher=fisher,
         expected=fisher,
         link_gradient=np.zeros((n, 2)),
-        link_cross=np.zeros((n, n + 3, 2)),
-        link_fisher=np.zeros((n, 2, 2)),
+        link_cross=np.zeros((n, n + 3, 2), np.float32),
+        link_fisher=np.zeros((n, 2, 2), np.float32),
     )
     return Estimate(
         values=rows,
@@ -236,6 +236,7 @@ def with_history(n, spread, noise, rng):
     np.einsum("iff->if", information)[:] = 1.0 / noise[:, None] ** 2
     true = -2.0 + rng.normal(0, spread, (n, 3))
     likeliest = true + rng.normal(0, noise[:, None], (n, 3))
+    information = information.astype(np.float32)
     derivatives = replace(seen.derivatives, fisher=information, expected=information)
     return replace(seen, values=values, derivatives=derivatives), likeliest, true
 

@@ -63,7 +63,7 @@ def test_the_quadratic_form_is_the_likelihood_nearby(traces, fit):
     rng = np.random.default_rng(1)
     size = 0.5 / np.sqrt(np.einsum("ipp->ip", form.fisher.numpy()) + 1e-9)
     change = np.where(form.fisher.diagonal(dim1=1, dim2=2) > 0, size, 0.0)
-    change *= rng.normal(size=change.shape)
+    change = change * rng.normal(size=change.shape)
     before = log_likelihood(traces, fit.values, LINK).sum()
     after = log_likelihood(traces, fit.values + change, LINK).sum()
     np.testing.assert_allclose(form.nats(torch.from_numpy(change)), before - after, rtol=0.15)

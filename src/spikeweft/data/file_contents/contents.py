@@ -96,7 +96,7 @@ class FileContents:
     spike_units: Int[np.ndarray, " spike"]
     unit_ids: tuple[str, ...]
     unit_columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    observed_s: Sequence[Float[np.ndarray, "interval 2"]] = ()
+    observed_s: Sequence[Float[np.ndarray, "_interval 2"]] = ()
     epochs: Mapping[str, list[LabelledEpoch]] = field(default_factory=dict)
     usual_epochs: str | None = None
     invalid_s: Float[np.ndarray, "invalid 2"] = field(default_factory=lambda: np.zeros((0, 2)))
