@@ -116,9 +116,8 @@ def test_the_number_of_hidden_neurons_is_searched(monkeypatch):
     ).fit(samples)
     scores = search.cv_results_["mean_test_score"]
     assert search.best_params_ == {"n_hidden": int(np.argmax(scores))}
-    assert (
-        scores[0] == scores[1]
-    )  # nobody is hidden, and a hidden neuron that sends nothing is none
+    # Nobody is hidden, and a hidden neuron that sends nothing is none; fits see other random times.
+    assert scores[0] == pytest.approx(scores[1], abs=2e-3)
     assert search.best_estimator_.connectivity_.n_neurons == 4
 
 

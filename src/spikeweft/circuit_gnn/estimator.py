@@ -217,7 +217,7 @@ class CircuitGNN(ResumablePredictor):
         self.check_fitted(X)
         bins, model = X.counts(bin_s), self.model_
         expected = np.zeros((len(bins.counts), len(model.modelled)))
-        for part in self._traces(X, 0.0, evenly=True).parts:
+        for part in self._traces(X, 0.0).parts:
             bin_of = np.searchsorted(bins.start_s, part.times_s + 1e-9, side="right") - 1
             rates = rate_hz(part, model.neuron_parameters, model.link)
             bin_of = np.clip(bin_of, 0, len(expected) - 1)
@@ -259,13 +259,12 @@ class CircuitGNN(ResumablePredictor):
         estimator.connectivity_ = estimator.model_.connectivity(names, {})
         return estimator
 
-    def _traces(
-        self, X: Recording, history_window_s: float, *, evenly: bool = False
-    ) -> CircuitTraces:
+    def _traces(self, X: Recording, history_window_s: float) -> CircuitTraces:
+        """Traces at even times: of each bin, and the same for all models that are compared."""
         settings = replace(self._fit_settings(X), history_window_s=history_window_s)
         make = self.problem_class.traces_class
         modelled = X.select(self.model_.modelled)
-        return make(modelled, settings, self.model_.inputs, [self.random_state], evenly=evenly)
+        return make(modelled, settings, self.model_.inputs, [self.random_state], evenly=True)
 
     def _fit_settings(self, X: Recording) -> FitSettings:
         return FitSettings(
