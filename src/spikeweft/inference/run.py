@@ -55,8 +55,7 @@ def infer(
     on_stage
         Called with a few words at the start of each slow step after training.
     on_warning
-        Called before training with each sentence about the recording that a reader of the result
-        should know; the result's warnings begin with these.
+        Called before training with each of the result's warnings that the recording itself gives.
     model
         The method, not yet fitted. Where None, `CircuitGNN` with the inference's settings and
         `SynapseModel` are both fitted, and spikes held out from both choose which one answers.
@@ -69,17 +68,15 @@ def infer(
     Raises
     ------
     InputError
-        Where the input or the folder cannot be used; a bad input is found before anything is
-        written.
+        Where the input or the folder cannot be used, before anything is written.
     """
     inference.check()
     check_folder(inference)
     glm = PoissonGLM(covariates=inference.all_covariates) if baseline is None else baseline
     methods = _Methods(circuit_gnn(inference) if model is None else model, glm)
-    chooses = model is None
+    observers = _Observers(on_progress, on_stage, on_warning)
     try:
-        observers = _Observers(on_progress, on_stage, on_warning)
-        return _infer(inference, methods, chooses, build_page, observers)
+        return _infer(inference, methods, model is None, build_page, observers)
     except MemoryError as error:
         raise InputError(
             f"not enough memory to infer from {inference.recording} ({error}); use only its first "

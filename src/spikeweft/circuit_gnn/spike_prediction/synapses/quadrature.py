@@ -8,7 +8,7 @@ h = √(3 τ ε / λ) for a share ε on average; and the more spikes there are, 
 """
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from spikeweft.data.recording import Recording
 
@@ -75,12 +75,10 @@ def times_by_activity(
     epoch = np.searchsorted(scored[:, 1], spike_steps, "right")
     edges = np.append(np.arange(0, n_steps, max(1, round(_BIN_S / time_step_s))), n_steps)
     n_spikes, _ = np.histogram(spike_steps + to_scored[epoch], edges)
-    rate_hz = n_spikes / np.diff(edges) / time_step_s
-    n_fastest = np.bincount(spike_neurons, minlength=1).max() if len(spike_neurons) else 0
-    relative = rate_hz / max(rate_hz.mean(), 1e-9)
-    around = np.max([relative, np.roll(relative, 1), np.roll(relative, -1)], axis=0)
-    activity = _LEAST_ACTIVITY + (1.0 - _LEAST_ACTIVITY) * around
-    wanted_s = np.maximum(step_s(n_fastest / (n_steps * time_step_s)) / activity, FINEST_STEP_S)
+    n_fastest = np.bincount(spike_neurons, minlength=1).max()
+    on_average_s = step_s(n_fastest / (n_steps * time_step_s))
+    activity = _activity(n_spikes / np.diff(edges) / time_step_s)
+    wanted_s = np.maximum(on_average_s / activity, FINEST_STEP_S)
     n_before = np.append(0.0, np.cumsum(np.diff(edges) * time_step_s / wanted_s))
     n_stretches = max(1, int(np.ceil(n_before[-1])))
     grid = np.interp(np.linspace(0.0, n_before[-1], n_stretches + 1)[:-1], n_before, edges)
@@ -88,6 +86,13 @@ def times_by_activity(
     starts = starts[starts < n_steps]
     back = to_scored[np.searchsorted(ends, starts, "right")]
     return _drawn(starts - back, np.diff(np.append(starts, n_steps)), rng)
+
+
+def _activity(rate_hz: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
+    """How active all neurons are around each bin, relative to the mean."""
+    relative = rate_hz / max(rate_hz.mean(), 1e-9)
+    around = np.max([relative, np.roll(relative, 1), np.roll(relative, -1)], axis=0)
+    return _LEAST_ACTIVITY + (1.0 - _LEAST_ACTIVITY) * around
 
 
 def _drawn(

@@ -194,12 +194,7 @@ def synaptic_traces(
     clock = _Clock.of(recording)
     scored = clock.span(scored_epochs(recording, history_window_s))
     spikes = _Spikes.of(recording, clock, scored)
-    if evenly:
-        times, weight = even_times(scored, clock.n_steps(FINEST_STEP_S), rng)
-    else:
-        is_scored = spikes.rows >= 0
-        scored_spikes = spikes.steps[is_scored], spikes.neurons[is_scored]
-        times, weight = times_by_activity(scored, *scored_spikes, clock.step_s, rng)
+    times, weight = _quadrature(scored, spikes, clock, rng, evenly=evenly)
     n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
     at_spikes = buffer.array("at_spikes", int(spikes.offsets[-1]), n_columns + N_OWN + 1)
     at_times = buffer.array("at_times", len(times), n_columns)
@@ -218,6 +213,22 @@ def synaptic_traces(
         weight_s=(weight * clock.step_s).astype(np.float32),
         times_s=clock.origin_s + times * clock.step_s,
     )
+
+
+def _quadrature(
+    scored: Int[np.ndarray, "epoch 2"],
+    spikes: "_Spikes",
+    clock: "_Clock",
+    rng: np.random.Generator,
+    *,
+    evenly: bool,
+) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
+    """Time steps at which the integral is evaluated, and how many each stands for."""
+    if evenly:
+        return even_times(scored, clock.n_steps(FINEST_STEP_S), rng)
+    is_scored = spikes.rows >= 0
+    scored_spikes = spikes.steps[is_scored], spikes.neurons[is_scored]
+    return times_by_activity(scored, *scored_spikes, clock.step_s, rng)
 
 
 def _follow_epochs(
