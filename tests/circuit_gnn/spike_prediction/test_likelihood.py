@@ -151,22 +151,23 @@ def test_millions_of_spikes_have_a_slope_that_no_rounding_moves():
     features = rng.exponential(0.6, (1_500_000, 2)).astype(np.float32)
     features[:, -1] = 1.0
     parameters, link = np.array([0.2, 0.5]), Link(1.3, 3.0)
-    _, slope, information = prediction._log_term(
-        torch.from_numpy(features), torch.tensor(parameters, dtype=torch.float32), link
-    )
+    _, slope, information = prediction._log_term(features, parameters.astype(np.float32), link)
     drive = features.astype(float) @ parameters
     rise = link.power / ((1.0 + np.exp(-drive)) * np.log1p(np.exp(drive)))
     away = slope[:2] - rise @ features
     assert np.all(np.abs(away) < 0.01 * np.sqrt(np.diag(information)[:2]))
 
 
-def test_products_block_by_block_are_those_of_all_columns(monkeypatch):
-    """The fast path for many neurons."""
-    columns = torch.randn(50, 23, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(prediction, "_NARROW", 4)
-    found = prediction._gram(columns)
-    torch.testing.assert_close(found, columns.T @ columns, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(found, found.T, rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("link", LINKS)
+def test_spikes_whose_features_lie_feature_by_feature_say_the_same(traces, rows, link):
+    """The fast path for few features."""
+    by_feature = replace(traces, at_spikes=np.asfortranarray(traces.at_spikes))
+    found, expected = (likelihood_derivatives(t, rows, link) for t in (by_feature, traces))
+    for name in ("log_likelihood", "gradient", "fisher", "link_cross", "link_fisher"):
+        size = np.abs(getattr(expected, name)).max()
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-5 * size)
+    whole = log_likelihood(by_feature, rows, link)
+    np.testing.assert_allclose(whole, log_likelihood(traces, rows, link), rtol=1e-5)
 
 
 def test_some_of_the_times_stand_for_all_of_them(traces, rows, monkeypatch):

@@ -43,6 +43,8 @@ def _drives(part: Traces, weights: Float32[np.ndarray, "post pre"]) -> Drives:
 class CollapsedTraces:
     """The drive that fixed weights give, own history and covariates, part by part.
 
+    Features of spikes lie feature by feature: there are few.
+
     The features of a neuron are, in this order: covariates; the drive that its weights give, and
     how that changes with each coordinate of the synaptic kernel; its own trace, its own traces at
     further time constants, and a constant one.
@@ -105,7 +107,7 @@ def _at_spikes(
     first = n_columns - n_sources
     own = first + len(collapsed)
     n_features = own + 1 + part.n_features - n_columns
-    features = np.empty((len(part.at_spikes), n_features), np.float32)
+    features = np.empty((len(part.at_spikes), n_features), np.float32, order="F")
     features[:, :first] = part.at_spikes[:, n_sources:n_columns]
     for k, drive in enumerate(collapsed):
         features[:, first + k] = drive.at_spikes
@@ -122,7 +124,7 @@ def _thinned(part: Traces, every: int) -> Traces:
     to_exposure = np.float32(part.exposure_s / (every * weight_s.sum()))
     rows = np.concatenate(kept)
     return Traces(
-        at_spikes=part.at_spikes[rows],
+        at_spikes=np.asfortranarray(part.at_spikes[rows]),
         offsets=np.concatenate([[0], np.cumsum([len(of_neuron) for of_neuron in kept])]),
         spike_times_s=part.spike_times_s[rows],
         at_times=part.at_times[::every],

@@ -10,21 +10,33 @@ p ≥ 1 the negative log-likelihood of a neuron is convex in its parameters.
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int
 from torch import Tensor
 
-from spikeweft.circuit_gnn.spike_prediction.link import Link, softplus_of
-from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts, Traces
+from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.rate_kernels import (
+    add_expected_spikes,
+    add_log_softplus_of_few,
+    add_log_terms_of_few,
+    add_products,
+    add_scaled,
+    take_drive,
+    take_log_softplus,
+    take_rates,
+    take_scores,
+)
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import SpikeMatrix, TraceParts, Traces
 from spikeweft.runtime.parallel import side_by_side
+from spikeweft.runtime.symmetric_product import add_outer_products, with_both_halves
 
-_CHUNK = 8192
+_CHUNK, _N_RANGES = 8192, 32
+_NUMBERS_AT_HAND, _LEAST_STRIP = 2**16, 256
 
 _INFORMATION_TIMES = 1500
-
-_NARROW = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +83,27 @@ def _log_likelihood(
     part: Traces, theta: Float32[Tensor, "neuron feature"], link: Link
 ) -> Float[np.ndarray, " neuron"]:
     def expected(chunk: slice) -> Float[np.ndarray, " neuron"]:
-        rate = link.rate_hz(_drive(part, theta, chunk))
-        return (_weights(part, chunk) @ rate).double().numpy()
+        found = np.zeros(len(theta))
+        for strip in _strips(part, chunk):
+            of_strip = np.zeros(len(theta), np.float32)
+            drive = _drive(part, theta, strip).numpy()
+            add_expected_spikes(drive, part.weight_s[strip], *_single(link), of_strip)
+            found += of_strip
+        return found
 
-    def log_term(neuron: int) -> float:
-        return _total(link.log_rate(_spikes_of(part, neuron) @ theta[neuron]))
+    log_softplus, single = np.zeros(len(theta)), theta.numpy()
 
-    log_terms = side_by_side(log_term, range(part.n_neurons))
-    return np.array(log_terms) - np.sum(side_by_side(expected, _chunks(part)), axis=0)
+    def add_log_softplus(neurons: range) -> None:
+        if _is_by_feature(part):
+            few = part.at_spikes.T, part.offsets, neurons.start, neurons.stop
+            add_log_softplus_of_few(*few, single, log_softplus)
+            return
+        for i in neurons:
+            log_softplus[i] = _total(_at_spikes(_spikes_of(part, i), single[i])[0])
+
+    side_by_side(add_log_softplus, _ranges(part.n_neurons))
+    log_terms = link.power * log_softplus + link.log_gain * part.n_spikes
+    return log_terms - np.sum(side_by_side(expected, _chunks(part)), axis=0)
 
 
 def likelihood_derivatives(
@@ -115,14 +140,20 @@ def _add_part(
     fisher: np.ndarray,
 ) -> None:
     """Add one part's likelihood, gradient and Fisher information, in place."""
+    single = theta.numpy()
 
-    def add_log_term(neuron: int) -> None:
-        log_rate, score, information = _log_term(_spikes_of(part, neuron), theta[neuron], link)
-        likelihood[neuron] += log_rate
-        gradient[neuron] += score
-        fisher[neuron] += information
+    def add_log_terms(neurons: range) -> None:
+        if _is_by_feature(part):
+            few = part.at_spikes.T, part.offsets, neurons.start, neurons.stop, single
+            add_log_terms_of_few(*few, *_single(link), likelihood, gradient, fisher)
+            return
+        for i in neurons:
+            log_rate, score, information = _log_term(_spikes_of(part, i), single[i], link)
+            likelihood[i] += log_rate
+            gradient[i] += score
+            fisher[i] += information
 
-    side_by_side(add_log_term, range(part.n_neurons))
+    side_by_side(add_log_terms, _ranges(part.n_neurons))
     for expected, change in side_by_side(lambda c: _integral(part, theta, link, c), _chunks(part)):
         likelihood -= expected
         gradient -= change
@@ -141,11 +172,11 @@ def mean_slope(
     traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link
 ) -> float:
     """Change of the log rate with the drive, d log λ / du, averaged over all spikes."""
-    theta = torch.from_numpy(values.astype(np.float32))
+    single = values.astype(np.float32)
 
     def total_slope(part: Traces, neuron: int) -> float:
-        drive = _spikes_of(part, neuron) @ theta[neuron]
-        return _total(link.slope(drive, softplus_of(drive)))
+        _, slope = _at_spikes(_spikes_of(part, neuron), single[neuron])
+        return link.power * _total(slope)
 
     total = sum(
         sum(side_by_side(partial(total_slope, part), range(part.n_neurons)))
@@ -155,43 +186,46 @@ def mean_slope(
 
 
 def _log_term(
-    features: Float32[Tensor, "spike feature"], parameters: Float32[Tensor, " feature"], link: Link
+    features: SpikeMatrix, parameters: Float32[np.ndarray, " feature"], link: Link
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Log term of one neuron's spikes, its gradient, and the Fisher information they carry.
 
     Parameters are the coefficients of features and, last, the link's power and log gain.
     """
-    drive = features @ parameters
-    softplus = softplus_of(drive)
-    log_softplus = softplus.log()
-    scores = torch.empty(len(drive), len(parameters) + 2)
-    torch.mul(features, link.slope(drive, softplus)[:, None], out=scores[:, :-2])
-    scores[:, -2], scores[:, -1] = log_softplus, 1.0
-    log_rate = link.power * _total(log_softplus) + link.log_gain * len(drive)
-    score = torch.zeros(scores.shape[1], dtype=torch.float64)
-    information = torch.zeros(scores.shape[1], scores.shape[1])
-    for chunk in scores.split(_CHUNK):  # single precision does not hold sums over millions of rows
-        score += torch.ones(len(chunk)) @ chunk
-        information += _gram(chunk)
-    return log_rate, score.numpy(), information.numpy()
+    n_spikes, n_columns = len(features), features.shape[1] + 2
+    length = max(_NUMBERS_AT_HAND // n_columns, _LEAST_STRIP)
+    scores = np.empty((min(length, n_spikes), n_columns), np.float32)
+    log_softplus, score = 0.0, np.zeros(n_columns)
+    information = np.zeros((n_columns, n_columns), np.float32)
+    for strip in _slices(0, n_spikes, length):
+        logs, slope = _at_spikes(features[strip], parameters)
+        of_strip, total = scores[: len(logs)], np.zeros(n_columns, np.float32)
+        take_scores(features[strip], logs, slope, np.float32(link.power), of_strip, total)
+        add_outer_products(of_strip, information)
+        score += total  # single precision does not hold sums over millions of rows
+        log_softplus += _total(logs)
+    log_rate = link.power * log_softplus + link.log_gain * n_spikes
+    return log_rate, score, with_both_halves(information)
 
 
 def _integral(
     traces: Traces, theta: Float32[Tensor, "neuron feature"], link: Link, chunk: slice
 ) -> tuple[np.ndarray, np.ndarray]:
     """A chunk's part of ∫λ dt of every neuron, and of its gradient as in `_log_term`."""
-    weight = _weights(traces, chunk)
-    drive = _drive(traces, theta, chunk)
-    softplus = softplus_of(drive)
-    rate = link.from_softplus(softplus)
-    expected = weight @ rate
-    power = weight @ (softplus.log() * rate)
-    change = rate.mul_(link.slope(drive, softplus)).mul_(weight[:, None])
-    one = torch.ones(len(weight))
-    own = [one @ (change * trace) for trace in _own_at_times(traces, chunk)]
-    columns = change.T @ torch.from_numpy(traces.at_times[chunk])
-    others = torch.stack([*own, one @ change, power, expected], dim=1)
-    return expected.double().numpy(), torch.cat([columns, others], dim=1).double().numpy()
+    n_neurons, n_columns = len(theta), traces.at_times.shape[1]
+    columns = np.zeros((n_neurons, n_columns))
+    others = np.zeros((theta.shape[1] - n_columns + 2, n_neurons))
+    for strip in _strips(traces, chunk):
+        change = _drive(traces, theta, strip)
+        of_strip = np.zeros(others.shape, np.float32)
+        *own, constant, by_power, expected = of_strip
+        sums = constant, by_power, expected
+        take_rates(change.numpy(), traces.weight_s[strip], *_single(link), *sums)
+        for trace, total in zip(_own_at_times(traces, strip), own, strict=True):
+            add_products(change.numpy(), trace, total)
+        columns += (change.T @ torch.from_numpy(traces.at_times[strip])).numpy()
+        others += of_strip
+    return others[-1], np.concatenate([columns, others.T], axis=1)
 
 
 def _add_expected_information(
@@ -200,66 +234,94 @@ def _add_expected_information(
     """Add ∫λ (d log λ/dθ)(d log λ/dθ)ᵀ dt of every neuron, from every n-th quadrature time."""
     every = max(1, len(traces.weight_s) // _INFORMATION_TIMES)
     chunk = slice(every // 2, None, every)
-    drive = _drive(traces, theta, chunk)
-    weight = _weights(traces, chunk)
+    weight = traces.weight_s[chunk]
     if len(weight) == 0:
         return
-    scale = traces.exposure_s / _total(weight)
-    at_times = torch.from_numpy(traces.at_times[chunk])
-    own_at_times = _own_at_times(traces, chunk)
-    one = torch.ones(len(weight))
+    of_neuron = np.ascontiguousarray(_drive(traces, theta, chunk).numpy().T)
+    weight = weight * np.float32(traces.exposure_s / _total(weight))
+    at_times, own_at_times = traces.at_times[chunk], _own_at_times(traces, chunk)
+    one, (power, log_gain) = np.ones(len(weight), np.float32), _single(link)
 
     def add_neuron(i: int) -> None:
-        softplus = softplus_of(drive[:, i])
-        rate = link.from_softplus(softplus).mul_(weight * scale)
-        score = link.slope(drive[:, i], softplus) * rate.sqrt()
-        own = torch.stack([*(trace[:, i] for trace in own_at_times), one], dim=1)
-        features = torch.cat([at_times, own], dim=1)
-        features *= score[:, None]
-        expected[i] += _gram(features).numpy()
+        log_softplus, slope = _log_softplus(of_neuron[i])
+        rate = np.exp(power * log_softplus + log_gain) * weight
+        score = power * slope * np.sqrt(rate)
+        own = np.stack([*(trace[:, i] for trace in own_at_times), one], axis=1)
+        features = np.concatenate([at_times, own], axis=1) * score[:, None]
+        information = np.zeros((len(expected[i]), len(expected[i])), np.float32)
+        add_outer_products(features, information)
+        expected[i] += with_both_halves(information)
 
     side_by_side(add_neuron, range(len(theta)))
 
 
-def _gram(columns: Float32[Tensor, "row column"]) -> Float32[Tensor, "column column"]:
-    """Products of all columns, of wide ones block by block: the lower half mirrors the upper."""
-    n_columns = columns.shape[1]
-    if n_columns < _NARROW:
-        return columns.T @ columns
-    half = n_columns // 2
-    left, right = columns[:, :half], columns[:, half:]
-    across = left.T @ right
-    upper = torch.cat([_gram(left), across], dim=1)
-    return torch.cat([upper, torch.cat([across.T, _gram(right)], dim=1)])
+def _at_spikes(
+    features: SpikeMatrix, parameters: Float32[np.ndarray, " feature"]
+) -> tuple[Float32[np.ndarray, " spike"], Float32[np.ndarray, " spike"]]:
+    """Log softplus of one neuron's drive at its spikes, and the derivative of that."""
+    drive = np.empty(len(features), np.float32)
+    take_drive(features, parameters, drive)
+    return _log_softplus(drive)
 
 
-def _total(values: Float32[Tensor, " value"]) -> float:
-    return float(values.sum(dtype=torch.float64))
+def _log_softplus(
+    drive: Float32[np.ndarray, " spike"],
+) -> tuple[Float32[np.ndarray, " spike"], Float32[np.ndarray, " spike"]]:
+    """Log softplus of each drive, and its derivative."""
+    below, softplus, log_softplus, slope = np.empty((4, len(drive)), np.float32)
+    take_log_softplus(drive, below, softplus, log_softplus, slope)
+    return log_softplus, slope
+
+
+def _single(link: Link) -> tuple[np.float32, np.float32]:
+    """Power and log gain of a link, as the compiled loops take them."""
+    return np.float32(link.power), np.float32(link.log_gain)
+
+
+def _total(values: Float32[np.ndarray, " value"]) -> float:
+    return float(values.sum(dtype=np.float64))
 
 
 def _drive(
-    traces: Traces, theta: Float32[Tensor, "neuron feature"], chunk: slice
+    traces: Traces, theta: Float32[Tensor, "neuron feature"], times: slice
 ) -> Float32[Tensor, "time neuron"]:
     n_columns = traces.at_times.shape[1]
-    at_times = torch.from_numpy(traces.at_times[chunk])
+    at_times = torch.from_numpy(traces.at_times[times])
     drive = torch.addmm(theta[:, -1], at_times, theta[:, :n_columns].T)
-    for k, trace in enumerate(_own_at_times(traces, chunk)):
-        drive += trace * theta[:, n_columns + k]
+    for k, trace in enumerate(_own_at_times(traces, times)):
+        add_scaled(drive.numpy(), trace, theta[:, n_columns + k].contiguous().numpy())
     return drive
 
 
-def _own_at_times(traces: Traces, chunk: slice) -> list[Float32[Tensor, "time neuron"]]:
-    return [torch.from_numpy(trace[chunk]) for trace in traces.own_at_times]
-
-
-def _weights(traces: Traces, chunk: slice) -> Float32[Tensor, " time"]:
-    return torch.from_numpy(traces.weight_s[chunk])
+def _own_at_times(traces: Traces, times: slice) -> list[Float32[np.ndarray, "time neuron"]]:
+    return [np.ascontiguousarray(trace[times]) for trace in traces.own_at_times]
 
 
 def _chunks(traces: Traces) -> list[slice]:
-    return [slice(i, i + _CHUNK) for i in range(0, len(traces.weight_s), _CHUNK)]
+    """Stretches of quadrature times for one processor at a time."""
+    return _slices(0, len(traces.weight_s), _CHUNK)
 
 
-def _spikes_of(traces: Traces, neuron: int) -> Float32[Tensor, "spike feature"]:
-    spikes = slice(traces.offsets[neuron], traces.offsets[neuron + 1])
-    return torch.from_numpy(traces.at_spikes[spikes])
+def _strips(traces: Traces, chunk: slice) -> list[slice]:
+    """Parts of a stretch whose rates stay in a processor's own memory."""
+    end = min(chunk.stop, len(traces.weight_s))
+    return _slices(chunk.start, end, max(_NUMBERS_AT_HAND // traces.n_neurons, _LEAST_STRIP))
+
+
+def _slices(start: int, stop: int, length: int) -> list[slice]:
+    return [slice(first, min(first + length, stop)) for first in range(start, stop, length)]
+
+
+def _ranges(n_neurons: int) -> list[range]:
+    """Neurons for one processor at a time."""
+    edges = np.linspace(0, n_neurons, min(n_neurons, _N_RANGES) + 1).astype(int).tolist()
+    return [range(*pair) for pair in pairwise(edges)]
+
+
+def _is_by_feature(traces: Traces) -> bool:
+    """Whether spikes lie feature by feature, as the loops over few features need them."""
+    return traces.at_spikes.flags.f_contiguous
+
+
+def _spikes_of(traces: Traces, neuron: int) -> SpikeMatrix:
+    return traces.at_spikes[traces.offsets[neuron] : traces.offsets[neuron + 1]]

@@ -13,7 +13,9 @@ POWER_RANGE = (1.0, 4.0)
 BEND_RANGE = (-16.0, 100.0)
 """Bends the link may have: below, its rate is exponential in the drive, above, rectified."""
 
-_LOWEST_DRIVE = -60.0
+LOWEST_DRIVE = -60.0
+"""Drives below give the rate that this one gives, next to none."""
+"""Lower drives give the rate that this one does: it is next to none."""
 
 
 class LinkShape(NamedTuple):
@@ -72,7 +74,7 @@ class Link(NamedTuple):
 
     def slope(self, drive: Tensor, softplus: Tensor) -> Tensor:
         """Change of the log rate with the drive, d log λ / du; never negative."""
-        return self.power * drive.clamp(min=_LOWEST_DRIVE).sigmoid_().div_(softplus)
+        return self.power * drive.clamp(min=LOWEST_DRIVE).sigmoid_().div_(softplus)
 
     def shape(self, log_rate: float) -> LinkShape:
         """Its shape around a reference rate (log Hz)."""
@@ -82,7 +84,7 @@ class Link(NamedTuple):
 
 def softplus_of(drive: Tensor) -> Tensor:
     """log(1 + eᵘ) of each drive."""
-    return functional.softplus(drive.clamp(min=_LOWEST_DRIVE))
+    return functional.softplus(drive.clamp(min=LOWEST_DRIVE))
 
 
 def inverse_link(rate_hz: Float[np.ndarray, " neuron"], link: Link) -> Float[np.ndarray, " neuron"]:
