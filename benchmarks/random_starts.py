@@ -73,7 +73,8 @@ def drawn_start(problem: Problem, rng: np.random.Generator) -> Candidate:
     bend = float(np.sinh(rng.uniform(*np.arcsinh(BENDS))))
     shape = LinkShape(float(rng.uniform(*POWERS)), bend)
     inputs = SynapticInputs(kernel=kernel)
-    traces, decides = problem.training(inputs, on_all_data=False), problem.decides
+    decides = problem.decides
+    traces = problem.training(inputs, on_all_data=False, n_neurons=len(decides))
     rate_hz = traces.n_spikes[decides].mean() / traces.exposure_s
     parameters = without_connections(traces, shape.link(float(np.log(rate_hz))), decides)
     drawn = rng.normal(0.0, _WEIGHT / shape.slope, parameters.values.shape)

@@ -269,7 +269,7 @@ def beside_reference(model: ObservedFit, data: Data, seed: int) -> dict[str, flo
 def circuit_of(problem: Problem, candidate: Candidate, model: ObservedFit) -> Connectivity:
     """The circuit of a candidate, in the units of a fit, among all neurons."""
     estimate = problem.estimate(candidate)
-    traces = problem.training(candidate.inputs, candidate.on_all_data)
+    traces = problem.training_of(candidate)
     weights = np.zeros_like(model.connectivity_.weights)
     unit = mean_slope(traces, estimate.values, estimate.link)
     weights[np.ix_(model.model_.modelled, model.model_.modelled)] = unit * estimate.weights

@@ -125,7 +125,7 @@ def pilot(
     problem = Problem(training.select(fires), held_out.select(fires), _settings())
     with threadpool_limits(1):
         found = _searched(problem, on_stage)
-        fit, traces = problem.estimate(found), problem.training(found.inputs, found.on_all_data)
+        fit, traces = problem.estimate(found), problem.training_of(found)
         step_s = median(_step_s(problem, traces, fit) for _ in range(_TIMED_STEPS))
     return Pilot(
         fit=fit,

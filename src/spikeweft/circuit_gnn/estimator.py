@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.deciding_neurons import left_out
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate
-from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.problem import MOST_SEARCHED, Problem
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, mean_slope, rate_hz
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
@@ -188,6 +188,8 @@ class CircuitGNN(ResumablePredictor):
         training, held_out = split(X, VALIDATION_FRACTION)
         _check_long_enough(training, held_out, self.history_window_s)
         modelled = neurons_that_fire(training, self.history_window_s)
+        if len(modelled) > MOST_SEARCHED:  # the first ones say what all share: any of them
+            modelled = np.random.default_rng(self.random_state).permutation(modelled)
         training, held_out = (part.select(modelled) for part in (training, held_out))
         problem = self.problem_class(training, held_out, settings)
         circuit = CircuitFit(problem)

@@ -18,18 +18,32 @@ def inputs_of(tau_s):
     return SynapticInputs(kernel=SynapticKernel.exponential(tau_s))
 
 
+def traces_of(problem, inputs, n_neurons=N):
+    return problem.training(inputs, on_all_data=True, n_neurons=n_neurons)
+
+
+def test_of_the_first_neurons_traces_are_those_of_all(problem):
+    """They receive from all neurons, as they do where all are postsynaptic."""
+    (whole,) = traces_of(problem, inputs_of(0.02)).parts
+    expected = whole.at_spikes[: whole.offsets[2]].copy()
+    (some,) = traces_of(problem, inputs_of(0.02), n_neurons=2).parts
+    np.testing.assert_allclose(some.at_spikes, expected, rtol=1e-5, atol=1e-6)
+    assert [own.shape[1] for own in some.own_at_times] == [2, 2]
+    assert some.at_times.shape[1] == N
+
+
 def test_traces_are_made_once_for_equal_inputs(problem):
     """Asked for by value: whoever holds the inputs, the same traces come."""
-    traces = problem.training(inputs_of(0.02), on_all_data=True)
-    assert problem.training(inputs_of(0.02), on_all_data=True) is traces
-    assert problem.training(inputs_of(0.03), on_all_data=True) is not traces
+    traces = traces_of(problem, inputs_of(0.02))
+    assert traces_of(problem, inputs_of(0.02)) is traces
+    assert traces_of(problem, inputs_of(0.03)) is not traces
 
 
 def test_traces_that_were_made_again_are_the_same(problem):
     inputs = inputs_of(0.02)
-    first = next(problem.training(inputs, on_all_data=True).parts)
-    problem.training(inputs_of(0.03), on_all_data=True)
-    again = next(problem.training(inputs, on_all_data=True).parts)
+    first = next(traces_of(problem, inputs).parts)
+    traces_of(problem, inputs_of(0.03))
+    again = next(traces_of(problem, inputs).parts)
     np.testing.assert_array_equal(first.at_spikes, again.at_spikes)
     np.testing.assert_array_equal(first.times_s, again.times_s)
 
@@ -116,7 +130,7 @@ def test_another_kernel_keeps_the_area_under_every_effect(problem, settled):
 
 def test_the_evidence_does_not_depend_on_the_units_of_traces(problem, settled):
     """Traces half as high, and all weights twice: the same model, the same evidence."""
-    (part,) = problem.training(settled.inputs, settled.on_all_data).parts
+    (part,) = problem.training_of(settled).parts
     halved = replace(part, at_spikes=part.at_spikes.copy(), at_times=part.at_times / 2)
     halved.at_spikes[:, :N] /= 2
     parameters, area_s = settled.parameters, settled.inputs.kernel.area_s

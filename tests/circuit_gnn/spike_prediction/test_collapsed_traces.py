@@ -54,7 +54,8 @@ def traces(request, recording, monkeypatch):
     covariates, n_parts = request.param
     if n_parts == 1:
         return traces_of(recording, covariates)
-    needed = model_inputs._n_bytes(recording, traces_of(recording, covariates).settings, False)
+    settings = traces_of(recording, covariates).settings
+    needed = model_inputs._n_bytes(recording, settings, recording.n_neurons, evenly=False)
     monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / (n_parts - 0.5))
     found = traces_of(recording, covariates)
     assert len(list(found.parts)) == n_parts
@@ -90,7 +91,7 @@ def test_parts_that_are_made_again_are_collapsed_as_those_that_are_kept(recordin
     """The next part overwrites the last: what is collapsed has to outlast it."""
     found = []
     settings = traces_of(recording, ("speed",)).settings
-    needed = model_inputs._n_bytes(recording, settings, False)
+    needed = model_inputs._n_bytes(recording, settings, recording.n_neurons, evenly=False)
     monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / 2.5)
     for most_kept in (needed, needed - 1):
         monkeypatch.setattr(model_inputs, "MOST_KEPT_BYTES", most_kept)

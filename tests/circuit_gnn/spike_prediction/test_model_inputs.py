@@ -84,7 +84,9 @@ def in_parts(recording, n, monkeypatch, chosen=None):
     """The traces of a recording that fills memory n times over."""
     chosen = chosen or settings()
     whole = CircuitTraces(recording, chosen, INPUTS, [0])
-    needed = model_inputs._n_bytes(recording, chosen, chosen.n_hidden > 0)
+    needed = model_inputs._n_bytes(
+        recording, chosen, recording.n_neurons, evenly=chosen.n_hidden > 0
+    )
     monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / (n - 0.5))
     monkeypatch.setattr(model_inputs, "MOST_KEPT_BYTES", needed - 1)
     return whole, CircuitTraces(recording, chosen, INPUTS, [0])

@@ -43,10 +43,21 @@ def choice_stages() -> list[Stage]:
 
 
 def _fit_glm(problem: Problem, state: FitState) -> FitState:
-    """An exponential link: the Poisson GLM."""
-    candidate = problem.reshaped(state.current, EXPONENTIAL)
+    """An exponential link: the Poisson GLM.
+
+    Of many neurons it is left out where it predicts those no better that say what all share.
+    """
+    if state.searched is not None:
+        of_some = _glm_from(problem, state.searched)
+        if nats_of(problem.scored(of_some)) < nats_of(state.searched):
+            return state
+    return _with_simpler(problem, state, _glm_from(problem, state.current))
+
+
+def _glm_from(problem: Problem, free: Candidate) -> Candidate:
+    candidate = problem.reshaped(free, EXPONENTIAL)
     candidate = problem.with_estimated_prior(problem.stepped(candidate, _STEPS_OF_A_GLM))
-    return _with_simpler(problem, state, _climbed(problem, candidate, nats_of(state.current)))
+    return _climbed(problem, candidate, nats_of(free))
 
 
 def _climbed(problem: Problem, candidate: Candidate, others: float) -> Candidate:

@@ -1,7 +1,8 @@
 """The joint fit of spike prediction and structure, stage by stage.
 
 1. What all neurons share: synaptic kernel, how an input rotates the circuit where one may, and the
-   link function (`shared_parameters`), on as many spikes as that takes.
+   link function (`shared_parameters`), on as many spikes as that takes; and, of many neurons, on
+   the spikes of some.
 2. Free weights of every neuron by Fisher scoring, with what all share, on all training data.
 3. Simpler kinds: a Poisson GLM, and no coupling at all (`choice`).
 4. Hidden neurons, where asked for: their mean-field activity joins the presynaptic neurons
@@ -58,22 +59,51 @@ _EXPONENTIAL_BELOW = 0.5 * EXPONENTIAL.bend
 
 def stages_of(problem: Problem) -> list[Stage]:
     """The stages of a fit, in their order."""
-    whole = Costs.of(problem, on_all_data=True)
-    step = whole.on_spikes(n_passes=1)
-    first = (_take_all_data, whole.on_spikes(n_passes=1, n_traces=1))
-    settle = each(step, scoring_step, scoring_step, prior_step)
-    again = each(step, prior_step, scoring_step)
-    kept = (keep_free, Work())
     return [
         *shared_stages(problem),
-        StepSequence("all spikes", (first, *settle)),
-        StepSequence("all spikes", (*refining_steps(problem, whole), *again, kept)),
+        *_free_stages(problem),
         *simpler_stages(problem),
         *hidden_stages(problem),
         *structure_stages(problem),
         *stages_without_hidden(problem, structure_stages(problem)),
         *choice_stages(),
     ]
+
+
+def _free_stages(problem: Problem) -> list[Stage]:
+    """Free weights, and what all share refined with them; then those of all other neurons."""
+    searched = Costs.of(problem, on_all_data=True, n_neurons=problem.n_searched)
+    step = searched.on_spikes(n_passes=1)
+    first = (_take_all_data, searched.on_spikes(n_passes=1, n_traces=1))
+    settle = each(step, scoring_step, scoring_step, prior_step)
+    refine = (*refining_steps(problem, searched), *each(step, prior_step, scoring_step))
+    stages: list[Stage] = [StepSequence("all spikes", (first, *settle))]
+    if problem.n_searched == problem.recording.n_neurons:
+        return [*stages, StepSequence("all spikes", (*refine, (keep_free, Work())))]
+    some = Costs.of(problem, on_all_data=False).on_spikes(n_passes=1)
+    whole = Costs.of(problem, on_all_data=True).on_spikes(n_passes=1)
+    join = each(some, _take_all_neurons, scoring_step, scoring_step, scoring_step, prior_step)
+    further = each(some, scoring_step, prior_step)
+    last = each(whole, _take_all_data, scoring_step, prior_step, scoring_step, keep_free)
+    return [
+        *stages,
+        StepSequence("all spikes", refine),
+        StepSequence("all neurons", (*join, *further)),
+        StepSequence("all neurons, all spikes", last),
+    ]
+
+
+def _take_all_neurons(problem: Problem, state: FitState) -> FitState:
+    """Go on with all neurons, on the spikes that the search uses.
+
+    What all share stays. Others start from a constant rate and have a way to go.
+    """
+    searched = problem.scored(state.current)
+    traces = problem.training(searched.inputs, on_all_data=False, n_neurons=len(problem.decides))
+    constant = without_connections(traces, searched.parameters.link, problem.decides)
+    parameters = searched.parameters.with_others(constant)
+    current = replace(searched, parameters=parameters, on_all_data=False, held_out=None)
+    return replace(state, current=current, searched=searched)
 
 
 def _take_all_data(problem: Problem, state: FitState) -> FitState:
@@ -84,7 +114,7 @@ def _take_all_data(problem: Problem, state: FitState) -> FitState:
     """
     careful = state.current.parameters.with_careful_steps()
     current = replace(state.current, parameters=careful, on_all_data=True, held_out=None)
-    traces = problem.training(current.inputs, on_all_data=True)
+    traces = problem.training_of(current)
     constant = without_connections(traces, careful.link, careful.decides)
     likelihood = log_likelihood(traces, careful.values, careful.link)
     is_lost = likelihood < log_likelihood(traces, constant.values, careful.link)
@@ -172,7 +202,7 @@ class CircuitFit:
     @property
     def training(self) -> CircuitTraces:
         """The traces of the training data that it was fitted to."""
-        return self.problem.training(self.found.inputs, self.found.on_all_data)
+        return self.problem.training_of(self.found)
 
     @property
     def structure(self) -> str:
@@ -193,7 +223,7 @@ class CircuitFit:
 
     def held_out_log_likelihood(self, candidate: Candidate) -> Float[np.ndarray, " neuron"]:
         """How likely held-out spikes are under a candidate, in nats with rates in Hz."""
-        traces, parameters = self.problem.held_out(candidate.inputs), candidate.parameters
+        traces, parameters = self.problem.held_out_of(candidate), candidate.parameters
         return log_likelihood(traces, parameters.values, parameters.link)
 
     @property

@@ -42,6 +42,11 @@ class Candidate:
     on_all_data: bool
     held_out: HeldOutScore | None = None
 
+    @property
+    def n_neurons(self) -> int:
+        """Its postsynaptic neurons, the first ones of the recording."""
+        return len(self.parameters.values)
+
 
 class ScoredShape(NamedTuple):
     """Shape of a pair network, held-out log-likelihood under it, and the weights it found."""
@@ -72,6 +77,8 @@ class FitState:
         Place in the sequence of stages, and steps taken within that stage.
     n_steps_taken
         Steps taken in all.
+    searched
+        Free weights of the neurons that say what all share, where these are not all.
     free, structured
         The best candidates with free weights, and with weights of a network.
     simpler
@@ -95,6 +102,7 @@ class FitState:
     stage: int = 0
     step: int = 0
     n_steps_taken: int = 0
+    searched: Candidate | None = None
     free: Candidate | None = None
     structured: Candidate | None = None
     simpler: tuple[Candidate, ...] = ()

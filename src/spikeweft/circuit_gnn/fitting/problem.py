@@ -32,7 +32,10 @@ from spikeweft.evaluation.prediction import bits_per_spike
 from spikeweft.runtime.flat_arrays import same
 
 SPIKES_TO_EXPLORE = 3000
-"""Spikes of each neuron, on average, that the search for hyperparameters uses."""
+"""Spikes of each neuron, on average, that the search for what all share uses."""
+
+MOST_SEARCHED = 100
+"""Postsynaptic neurons whose spikes say what all share, where nothing ties them to others."""
 
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
@@ -57,6 +60,9 @@ class Problem:
         Whether it is estimated, or stays as it is.
     networks_per_round
         Networks whose mean each further round of structure learning takes; the first has one.
+    n_searched
+        The first so many neurons, as postsynaptic ones, say what all share. Where an input rotates
+        the circuit, or neurons are hidden, all do.
     """
 
     traces_class = CircuitTraces
@@ -70,6 +76,8 @@ class Problem:
         self.recording, self.settings = training, settings
         share = SPIKES_TO_EXPLORE * training.n_neurons / max(len(training.spike_times_s), 1)
         self._explored = training.between(0.0, min(1.0, share))
+        is_tied = settings.n_hidden > 0 or settings.rotated_by is not None
+        self.n_searched = min(training.n_neurons, training.n_neurons if is_tied else MOST_SEARCHED)
         self._held_out = held_out
         self.decides = deciding_neurons(training, held_out, settings.history_window_s)
         self._buffers: dict[int, list[TraceBuffer]] = {0: [], 1: []}
@@ -91,30 +99,38 @@ class Problem:
         """The training part, or as much of it as the search uses."""
         return self.recording if on_all_data else self._explored
 
-    def training(self, inputs: SynapticInputs, on_all_data: bool) -> CircuitTraces:
-        """Traces of the training spikes, or of those that the search uses; the last are kept."""
-        recording = self.recording_of(on_all_data)
-        self._training_traces = self._made(self._training_traces, recording, inputs, 0)
+    def training(self, inputs: SynapticInputs, on_all_data: bool, n_neurons: int) -> CircuitTraces:
+        """Traces of the training spikes, or of those that the search uses; the last are kept.
+
+        The first `n_neurons` are postsynaptic ones.
+        """
+        wanted = _Wanted(self.recording_of(on_all_data), inputs, n_neurons)
+        self._training_traces = self._made(self._training_traces, wanted, 0)
         return self._training_traces.traces
 
     def training_of(self, candidate: Candidate) -> CircuitTraces:
         """Traces of the training spikes that a candidate is fitted to."""
-        return self.training(candidate.inputs, candidate.on_all_data)
+        return self.training(candidate.inputs, candidate.on_all_data, candidate.n_neurons)
 
-    def held_out(self, inputs: SynapticInputs) -> CircuitTraces:
-        """Traces of the held-out spikes; the last are kept."""
-        self._held_out_traces = self._made(self._held_out_traces, self._held_out, inputs, 1)
+    def held_out_of(self, candidate: Candidate) -> CircuitTraces:
+        """Traces of the held-out spikes of a candidate's neurons; the last are kept."""
+        wanted = _Wanted(self._held_out, candidate.inputs, candidate.n_neurons)
+        self._held_out_traces = self._made(self._held_out_traces, wanted, 1)
         return self._held_out_traces.traces
 
-    def _made(
-        self, last: "_Traces | None", recording: Recording, inputs: SynapticInputs, part: int
-    ) -> "_Traces":
-        if last is not None and last.recording is recording and same(last.inputs, inputs):
+    def _made(self, last: "_Traces | None", wanted: "_Wanted", part: int) -> "_Traces":
+        if last is not None and wanted.is_of(last.made):
             return last
-        seed = [self.settings.seed, part]
         # Made in the memory of the last ones, which no longer hold then.
-        traces = self.traces_class(recording, self.settings, inputs, seed, self._buffers[part])
-        return _Traces(recording, inputs, traces)
+        traces = self.traces_class(
+            wanted.recording,
+            self.settings,
+            wanted.inputs,
+            [self.settings.seed, part],
+            self._buffers[part],
+            n_postsynaptic=wanted.n_neurons,
+        )
+        return _Traces(wanted, traces)
 
     # -- estimates and steps --
 
@@ -168,7 +184,7 @@ class Problem:
         """
         estimate = self.estimate(candidate)
         values, n_sources = estimate.values.copy(), estimate.n_sources
-        given = estimate.is_weight[:, :n_sources] & self.decides[:, None]
+        given = estimate.is_weight[:, :n_sources] & estimate.decides[:, None]
         values[:, :n_sources][given] = weights[given]
         parameters = replace(estimate.parameters, values=values, weights_fixed=True)
         shape = self._soft_shape(candidate)
@@ -184,7 +200,7 @@ class Problem:
         far as weights may move.
         """
         estimate = self.estimate(candidate)
-        n_spikes = float(estimate.derivatives.n_spikes[self.decides].mean())
+        n_spikes = float(estimate.derivatives.n_spikes[estimate.decides].mean())
         shape, bend = self.shape(candidate), 2.0 * np.sqrt(n_spikes / estimate.values.shape[1])
         return shape._replace(bend=min(shape.bend, float(bend)))
 
@@ -235,12 +251,12 @@ class Problem:
         """The candidate with its score on held-out spikes."""
         if candidate.held_out is not None:
             return candidate
-        traces, parameters = self.held_out(candidate.inputs), candidate.parameters
+        traces, parameters = self.held_out_of(candidate), candidate.parameters
         nats = log_likelihood(traces, parameters.values, parameters.link)
-        null_rate_hz = self.recording.rate_hz
+        null_rate_hz = self.recording.rate_hz[: candidate.n_neurons]
         score = bits_per_spike(nats, traces.n_spikes, traces.exposure_s, null_rate_hz)
-        of_deciding = replace(score, per_neuron=score.per_neuron[self.decides])
-        held_out = HeldOutScore(float(nats[self.decides].sum()), of_deciding.mean)
+        of_deciding = replace(score, per_neuron=score.per_neuron[parameters.decides])
+        held_out = HeldOutScore(float(nats[parameters.decides].sum()), of_deciding.mean)
         return replace(candidate, held_out=held_out)
 
     def better(self, trial: Candidate, current: Candidate) -> Candidate:
@@ -249,9 +265,20 @@ class Problem:
         return trial if clearly_better(nats_of(trial), nats_of(current)) else current
 
 
-class _Traces(NamedTuple):
+class _Wanted(NamedTuple):
     recording: Recording
     inputs: SynapticInputs
+    n_neurons: int
+
+    def is_of(self, other: "_Wanted") -> bool:
+        """Whether the same traces are wanted."""
+        if self.recording is not other.recording or self.n_neurons != other.n_neurons:
+            return False
+        return same(self.inputs, other.inputs)
+
+
+class _Traces(NamedTuple):
+    made: _Wanted
     traces: CircuitTraces
 
 

@@ -40,7 +40,7 @@ INFORMED = 0.5
 """Pairs whose weight spikes determine further than this are informed by them."""
 
 _ENSEMBLE_NATS = 15.0
-_STEPS_SOFTENED = 2
+_STEPS_SOFTENED, _SHAPES_AT_A_TIME = 2, 2
 
 
 def structure_stages(problem: Problem) -> list[Stage]:
@@ -86,9 +86,10 @@ class ShapeSearch(StepSequence):
 
 
 def _work_of_shapes(problem: Problem, directed: bool) -> Work:
+    """Of as many shapes as are tried where a larger embedding does not help."""
     whole = Costs.of(problem, on_all_data=True, with_hidden=True)
     some = Costs.of(problem, on_all_data=False, with_hidden=True)
-    n_shapes = len(problem.network_shapes(directed))
+    n_shapes = min(len(problem.network_shapes(directed)), _SHAPES_AT_A_TIME)
     settled = some.on_spikes(n_settlings=n_shapes, n_traces=1) + whole.on_spikes(
         n_passes=5, n_traces=1
     )
@@ -150,7 +151,7 @@ def structure_problem(problem: Problem, candidate: Candidate) -> StructureProble
     """
     estimate = problem.estimate(candidate)
     derivatives = likelihood_derivatives(
-        problem.held_out(candidate.inputs), estimate.values, estimate.link
+        problem.held_out_of(candidate), estimate.values, estimate.link
     )
     with_link = estimate.weights_fixed and problem.learns_link and problem.is_soft(candidate)
     return StructureProblem(
@@ -178,22 +179,29 @@ def _adopted(
 def _try_shapes(problem: Problem, state: FitState, directed: bool) -> FitState:
     """Symmetric networks first; directed ones only where none of those predicts better.
 
-    Each is judged by the likelihood itself, once all else has settled: the quadratic form of a
-    sharp link does not hold far from where it was taken. Some of the spikes are enough for that.
+    Larger embeddings are tried as long as the largest so far predicts clearly better than smaller
+    ones. Each is judged by the likelihood itself, once all else has settled: the quadratic form of
+    a sharp link does not hold far from where it was taken. Some of the spikes are enough for that.
     """
     assert state.free is not None
     if directed and any(clearly_better(s.nats, nats_of(state.free)) for s in state.shapes):
         return state
     shapes = problem.network_shapes(directed)
     around = problem.stepped(problem.softened(state.current), _STEPS_SOFTENED)
-    found = fit_networks(problem, around, shapes, first_seed=100 if directed else 0)
     some = replace(around, on_all_data=False)
-    scored = tuple(
-        ScoredShape(
-            shape, nats_of(_adopted(problem, some, structure.weights, False)), structure.weights
+    scored: tuple[ScoredShape, ...] = ()
+    for k in range(0, len(shapes), _SHAPES_AT_A_TIME):
+        tried = shapes[k : k + _SHAPES_AT_A_TIME]
+        found = fit_networks(problem, around, tried, first_seed=k + (100 if directed else 0))
+        scored += tuple(
+            ScoredShape(
+                shape, nats_of(_adopted(problem, some, structure.weights, False)), structure.weights
+            )
+            for shape, structure in zip(tried, found, strict=True)
         )
-        for shape, structure in zip(shapes, found, strict=True)
-    )
+        *smaller, largest = (s.nats for s in scored)
+        if smaller and not clearly_better(largest, max(smaller)):
+            break
     return replace(state, current=around, shapes=(*state.shapes, *scored))
 
 

@@ -62,14 +62,21 @@ class Costs:
     n_times: float
 
     @classmethod
-    def of(cls, problem: Problem, *, on_all_data: bool, with_hidden: bool = False) -> Self:
-        """Costs on the training spikes, or on those that the search uses."""
+    def of(
+        cls,
+        problem: Problem,
+        *,
+        on_all_data: bool,
+        with_hidden: bool = False,
+        n_neurons: int | None = None,
+    ) -> Self:
+        """Costs on the training spikes, or on those that the search uses, of the first neurons."""
         recording = problem.recording_of(on_all_data)
         n_hidden = problem.settings.n_hidden if with_hidden else 0
         return cls(
-            n_neurons=recording.n_neurons,
+            n_neurons=n_neurons or recording.n_neurons,
             n_features=recording.n_neurons + n_hidden + N_OWN + 1,
-            n_spikes=len(recording.spike_times_s),
+            n_spikes=int(recording.n_spikes[:n_neurons].sum()),
             n_times=n_quadrature_times(recording, evenly=problem.settings.n_hidden > 0),
         )
 

@@ -51,7 +51,7 @@ class CollapsedTraces:
     """
 
     def __init__(self, parts: list[Traces]) -> None:
-        self._parts = parts
+        self._parts, self.n_presynaptic = parts, 0
         self.n_neurons, self.n_features = parts[0].n_neurons, parts[0].n_features
         self.exposure_s = sum(part.exposure_s for part in parts)
         self.n_spikes: Int[np.ndarray, " neuron"] = np.sum([p.n_spikes for p in parts], axis=0)
@@ -90,6 +90,7 @@ def _with_drives(
     if not stays:
         own = tuple(trace.copy() for trace in own)
     return Traces(
+        n_presynaptic=0,
         at_spikes=_at_spikes(part, n_sources, collapsed),
         offsets=part.offsets,
         spike_times_s=part.spike_times_s,
@@ -124,6 +125,7 @@ def _thinned(part: Traces, every: int) -> Traces:
     to_exposure = np.float32(part.exposure_s / (every * weight_s.sum()))
     rows = np.concatenate(kept)
     return Traces(
+        n_presynaptic=0,
         at_spikes=np.asfortranarray(part.at_spikes[rows]),
         offsets=np.concatenate([[0], np.cumsum([len(of_neuron) for of_neuron in kept])]),
         spike_times_s=part.spike_times_s[rows],

@@ -74,7 +74,8 @@ class CircuitTraces:
     is gone when the next one is asked for. A part begins one history window before the first time
     that it scores. Traces that are kept are made in the memory of `buffers`, one for each part,
     where they are given. Quadrature times lie evenly where that is asked for, and where hidden
-    neurons' activity is followed from one to the next.
+    neurons' activity is followed from one to the next. The first `n_postsynaptic` neurons are
+    postsynaptic ones; where it is None, all are.
     """
 
     def __init__(
@@ -85,11 +86,14 @@ class CircuitTraces:
         seed: list[int],
         buffers: list[TraceBuffer] | None = None,
         *,
+        n_postsynaptic: int | None = None,
         evenly: bool = False,
     ) -> None:
         self.settings, self.inputs, self.seed = settings, inputs, seed
         self._evenly = evenly or settings.n_hidden > 0
-        n_bytes = _n_bytes(recording, settings, self._evenly)
+        self.n_presynaptic = recording.n_neurons
+        self.n_neurons = n_postsynaptic or recording.n_neurons
+        n_bytes = _n_bytes(recording, settings, self.n_neurons, self._evenly)
         n_parts = math.ceil(n_bytes / LARGEST_PART_BYTES)
         edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
         history = settings.history_window_s / recording.duration_s
@@ -106,9 +110,9 @@ class CircuitTraces:
             part.restrict(scored_epochs(part, settings.history_window_s))
             for part in self._recordings
         ]
-        self.n_neurons = recording.n_neurons
         self.n_features = recording.n_neurons + shared_width(recording, settings) + N_OWN + 1
-        self.n_spikes = sum((s.n_spikes for s in scored), np.zeros(self.n_neurons, np.int64))
+        n_spikes = sum((s.n_spikes for s in scored), np.zeros(self.n_presynaptic, np.int64))
+        self.n_spikes = n_spikes[: self.n_neurons]
         self.exposure_s = sum(s.duration_s for s in scored)
 
     @property
@@ -142,6 +146,7 @@ class CircuitTraces:
             history_window_s=settings.history_window_s,
             rng=np.random.default_rng([*self.seed, k]),
             n_shared=shared_width(recording, settings),
+            n_postsynaptic=self.n_neurons,
             evenly=self._evenly,
             buffer=buffer,
         )
@@ -151,7 +156,7 @@ class CircuitTraces:
 
     def _add_hidden_and_rotate(self, traces: Traces, recording: Recording) -> None:
         """Let hidden neurons fire, then rotate the circuit, them included."""
-        rotation, hidden, n = self.inputs.rotation, self.inputs.hidden, traces.n_neurons
+        rotation, hidden, n = self.inputs.rotation, self.inputs.hidden, traces.n_presynaptic
         if rotation is None and hidden is None:
             return
         at_times = self._routes(traces.times_s, recording, n)
@@ -171,12 +176,12 @@ class CircuitTraces:
         return rotation.routes(rotation.shift(recording, times_s), n)
 
 
-def _n_bytes(recording: Recording, settings: FitSettings, evenly: bool) -> int:
+def _n_bytes(recording: Recording, settings: FitSettings, n_post: int, evenly: bool) -> int:
     """Memory that the traces of a whole recording would take."""
     n_columns = recording.n_neurons + shared_width(recording, settings)
-    at_spikes = len(recording.spike_times_s) * (n_columns + N_OWN + 3)
+    at_spikes = int(recording.n_spikes[:n_post].sum()) * (n_columns + N_OWN + 3)
     n_times = n_quadrature_times(recording, evenly=evenly)
-    at_times = n_times * (n_columns + N_OWN * recording.n_neurons)
+    at_times = n_times * (n_columns + N_OWN * n_post)
     return int(4 * (at_spikes + at_times))
 
 

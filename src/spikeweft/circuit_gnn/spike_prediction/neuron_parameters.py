@@ -129,6 +129,27 @@ class NeuronParameters:
         """Slope of the prior's penalty."""
         return self.prior_precision * self._deviation(self.values)
 
+    def with_others(self, others: "NeuronParameters") -> Self:
+        """These neurons' parameters and, after them, those of the others.
+
+        Others start with what all share, and with own history as is typical of the first ones.
+        """
+        n_known, n_columns = self.values.shape
+        values, prior = others.values.copy(), np.flatnonzero(self.decides)
+        np.put_along_axis(values, others._history, self.history_mean[None], axis=1)
+        values[:n_known, :n_columns] = self.values
+        precision = np.full(len(values), self.precision[prior[0]])
+        precision[:n_known] = self.precision
+        n_neurons = len(values)
+        return replace(
+            self,
+            values=values,
+            precision=precision,
+            decides=others.decides,
+            damping=np.full(n_neurons, 1.0),
+            step_length=np.ones(n_neurons),
+        )
+
     @property
     def batches(self) -> list[slice]:
         """Neurons whose curvatures one processor has in double precision at a time."""
@@ -368,7 +389,7 @@ def without_connections(
         history_mean=np.zeros(_N_HISTORY),
         history_precision=np.full(_N_HISTORY, _FIRST_PRECISION),
         decides=np.ones(n_neurons, dtype=bool) if decides is None else decides,
-        n_sources=n_neurons,
+        n_sources=traces.n_presynaptic,
         damping=np.ones(n_neurons),
         step_length=np.ones(n_neurons),
     )

@@ -53,7 +53,7 @@ FIRST_TAU_S = 0.01
 
 def shared_stages(problem: Problem) -> list[Stage]:
     """The first weights, then what all neurons share, on as many spikes as that takes."""
-    some = Costs.of(problem, on_all_data=False)
+    some = Costs.of(problem, on_all_data=False, n_neurons=problem.n_searched)
     first = (scoring_step, some.on_spikes(n_passes=2, n_traces=2))
     further = (scoring_step, scoring_step, prior_step, scoring_step, prior_step)
     step = some.on_spikes(n_passes=1)
@@ -119,7 +119,8 @@ def first_state(problem: Problem) -> FitState:
 
 
 def _unconnected(problem: Problem, inputs: SynapticInputs) -> Candidate:
-    traces, decides = problem.training(inputs, on_all_data=False), problem.decides
+    traces = problem.training(inputs, on_all_data=False, n_neurons=problem.n_searched)
+    decides = problem.decides[: problem.n_searched]
     rate_hz = traces.n_spikes[decides].sum() / traces.exposure_s / decides.sum()
     link = problem.first_link.link(float(np.log(rate_hz + 1e-3)))
     parameters = without_connections(traces, link, decides)

@@ -117,7 +117,7 @@ def mean_field_traces(
     longest_lag_s, delay = 3.0 * step_s, round(kernel.latency_s / step_s)
     _expect(
         traces.times_s,
-        traces.at_times[:, : traces.n_neurons],
+        traces.at_times[:, : traces.n_presynaptic],
         (weights, np.sum(weights * hidden.mix, axis=1), hidden.bias),
         (link.power, link.log_gain, hidden.gain),
         (routes.shift, routes.compact),

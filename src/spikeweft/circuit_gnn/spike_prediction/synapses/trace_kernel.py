@@ -22,7 +22,8 @@ def follow_epoch(
 ):
     """Walk through one epoch, noting the traces before each spike and at each quadrature time.
 
-    Of all neurons, those from the first of `presynaptic` up to the second are followed. Spikes of
+    Of all neurons, those from the first of `presynaptic` up to the second are followed; own history
+    is that of the first ones, of as many as `own_at_times` has columns. Spikes of
     the same time step have no order, so they count only from the next one on. `synapse` holds the
     exponentials' time constants and amplitudes and the latency, all times in steps.
     """
@@ -30,7 +31,8 @@ def follow_epoch(
     taus, amplitudes, latency = synapse
     n_own, first_own = own_at_times.shape[0], at_times.shape[1]
     trace = np.zeros((len(taus), end - first), np.float32)
-    own = np.zeros((n_own, end - first), np.float32)
+    last_own = max(first, min(end, own_at_times.shape[2]))
+    own = np.zeros((n_own, last_own - first), np.float32)
     n_spikes, n_times, never = len(spike_steps), len(times), np.int64(2**62)
     now, spike, point, n_arrived, n_fired = np.int64(0), 0, 0, 0, 0
     if n_spikes:
@@ -46,7 +48,7 @@ def follow_epoch(
             now = until
         if fired > until:
             _note(at_times[point, first:end], trace)
-            own_at_times[:, point, first:end] = own
+            own_at_times[:, point, first:last_own] = own
             point += 1
             continue
         row = rows[spike]

@@ -39,12 +39,15 @@ SpikeMatrix = Float32[np.ndarray, "spike feature"]
 class Traces:
     """Features of every spike and of every quadrature time of a recording.
 
-    The features of postsynaptic neuron i are, in this order: the trace of each neuron (its own
-    too, a part of its history), further columns that all neurons share (hidden neurons,
-    covariates), its own traces at `N_OWN` further time constants, and a constant one.
+    The postsynaptic neurons are all of the recording, or the first ones of them. The features of
+    postsynaptic neuron i are, in this order: the trace of each neuron (its own too, the i-th, a
+    part of its history), further columns that all neurons share (hidden neurons, covariates), its
+    own traces at `N_OWN` further time constants, and a constant one.
 
     Attributes
     ----------
+    n_presynaptic
+        Neurons whose traces are the first features.
     at_spikes
         Features of each spike, ordered by the neuron that fired it.
     offsets
@@ -61,6 +64,7 @@ class Traces:
         The quadrature times.
     """
 
+    n_presynaptic: int
     at_spikes: SpikeMatrix
     offsets: Int[np.ndarray, " neuron_plus_one"]
     spike_times_s: Float[np.ndarray, " spike"]
@@ -110,6 +114,11 @@ class TraceParts(Protocol):
         ...
 
     @property
+    def n_presynaptic(self) -> int:
+        """Neurons whose traces are the first features."""
+        ...
+
+    @property
     def parts(self) -> Iterator[Traces]:
         """The parts, in the order of time."""
         ...
@@ -142,7 +151,7 @@ def set_shared(
     at_times: Float[np.ndarray, "time column"],
 ) -> None:
     """Fill shared columns in place, from the `first`-th of those asked for."""
-    start = traces.n_neurons + first
+    start = traces.n_presynaptic + first
     traces.at_spikes[:, start : start + at_spikes.shape[1]] = at_spikes
     traces.at_times[:, start : start + at_times.shape[1]] = at_times
 
@@ -171,6 +180,7 @@ def synaptic_traces(
     history_window_s: float,
     rng: np.random.Generator,
     n_shared: int = 0,
+    n_postsynaptic: int | None = None,
     evenly: bool = False,
     buffer: TraceBuffer | None = None,
 ) -> Traces:
@@ -184,6 +194,8 @@ def synaptic_traces(
         How a spike acts as time passes. Own history is also seen at `OWN_TAUS_S`.
     n_shared
         Further shared columns, zero until `set_shared` fills them.
+    n_postsynaptic
+        The first so many neurons are postsynaptic ones; where None, all are.
     evenly
         Whether quadrature times are one in each millisecond; otherwise there are as many as the
         spikes make necessary.
@@ -193,18 +205,21 @@ def synaptic_traces(
     buffer = buffer or TraceBuffer()
     clock = _Clock.of(recording)
     scored = clock.span(scored_epochs(recording, history_window_s))
-    spikes = _Spikes.of(recording, clock, scored)
-    times, weight = _quadrature(scored, spikes, clock, rng, evenly=evenly)
     n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
+    n_post = n_neurons if n_postsynaptic is None else n_postsynaptic
+    spikes = _Spikes.of(recording, clock, scored, n_post)
+    times, weight = _quadrature(scored, spikes, clock, rng, evenly=evenly)
     at_spikes = buffer.array("at_spikes", int(spikes.offsets[-1]), n_columns + N_OWN + 1)
     at_times = buffer.array("at_times", len(times), n_columns)
-    own_at_times = buffer.array("own_at_times", N_OWN, len(times), n_neurons)
+    own_at_times = buffer.array("own_at_times", N_OWN, len(times), n_post)
     at_spikes[:, n_neurons:n_columns], at_spikes[:, -1] = 0.0, 1.0
     at_times[:, n_neurons:] = 0.0
     synapse = _in_steps(kernel, clock.step_s)
     epochs = clock.span(recording.epochs_s)
-    _follow_epochs(epochs, spikes, times, synapse, (at_spikes, at_times, own_at_times))
+    made = at_spikes, at_times, own_at_times
+    _follow_epochs(epochs, spikes, times, synapse, made, n_neurons)
     return Traces(
+        n_presynaptic=n_neurons,
         at_spikes=at_spikes,
         offsets=spikes.offsets,
         spike_times_s=spikes.in_rows(recording.spike_times_s),
@@ -237,6 +252,7 @@ def _follow_epochs(
     times: Int[np.ndarray, " time"],
     synapse: "_Synapse",
     traces: tuple[np.ndarray, np.ndarray, np.ndarray],
+    n_presynaptic: int,
 ) -> None:
     """Fill the traces in place, presynaptic neurons side by side."""
     at_spikes, at_times, own_at_times = traces
@@ -258,8 +274,7 @@ def _follow_epochs(
                 own_at_times[:, points],
             )
 
-    n_neurons = len(spikes.offsets) - 1
-    edges = np.linspace(0, n_neurons, n_side_by_side() + 1).astype(int).tolist()
+    edges = np.linspace(0, n_presynaptic, n_side_by_side() + 1).astype(int).tolist()
     side_by_side(follow, pairwise(edges))
 
 
@@ -306,7 +321,7 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Spikes:
-    """Spikes of a recording, and the row of `at_spikes` of those that are scored.
+    """Spikes of a recording, and the row of `at_spikes` of those whose neurons are scored.
 
     Attributes
     ----------
@@ -325,13 +340,14 @@ class _Spikes:
 
     @classmethod
     def of(
-        cls, recording: Recording, clock: _Clock, scored: Int[np.ndarray, "epoch 2"]
+        cls, recording: Recording, clock: _Clock, scored: Int[np.ndarray, "epoch 2"], n_post: int
     ) -> "_Spikes":
         steps, neurons = clock.step(recording.spike_times_s), recording.spike_neurons
         is_scored = np.searchsorted(scored[:, 0], steps, "right") > np.searchsorted(
             scored[:, 1], steps, "right"
         )
-        n_scored = np.bincount(neurons[is_scored], minlength=recording.n_neurons)
+        is_scored &= neurons < n_post
+        n_scored = np.bincount(neurons[is_scored], minlength=n_post)
         offsets = np.concatenate([[0], np.cumsum(n_scored)])
         rows = np.full(len(neurons), -1)
         small = neurons[is_scored].astype(np.min_scalar_type(len(offsets)))  # sorted far faster
