@@ -11,6 +11,7 @@ from spikeweft.circuit_gnn.structure_learning.network_fit import (
     NetworkTrainer,
     StructureProblem,
 )
+from spikeweft.circuit_gnn.structure_learning.pair_network import PairNetwork
 from spikeweft.circuit_gnn.structure_learning.quadratic_form import (
     ConditionalOptimum,
     QuadraticLikelihood,
@@ -233,3 +234,39 @@ def test_where_spikes_say_nothing_the_network_goes_on_as_at_the_edge():
     found = learned_by(problem, NetworkShape(4, False), n_steps=200)
     assert error(found.weights[far], truth[far]) < 0.1
     assert error(found.weights, truth) < 0.1
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_networks_of_many_neurons_learn_from_some_of_them_at_a_time(directed, monkeypatch):
+    """A circuit that is a function of two places is found as where all are taken at once."""
+    monkeypatch.setattr(network_fit, "_ROWS_OF_MANY", 8)
+    n = 24
+    place = np.arange(n)
+    true = np.cos(2 * np.pi * (place[:, None] - place) / n) * (1.0 - np.eye(n))
+    fisher = torch.eye(n).repeat(n, 1, 1) * 400.0
+    noise = np.random.default_rng(0).normal(0.0, 0.3, (n, n)) * (1.0 - np.eye(n))
+    free = known(np.ones((n, n)), true + noise)
+    still = torch.zeros(n, n, dtype=torch.float64)
+    form = QuadraticLikelihood(still, fisher)
+    to_truth = torch.from_numpy(true - free.weights.numpy())
+    held_out = QuadraticLikelihood(400.0 * to_truth, fisher)
+    problem = StructureProblem(free=free, training=form, held_out=held_out)
+
+    def error(all_rows):
+        monkeypatch.setattr(network_fit, "_ALL_ROWS", all_rows)
+        found = NetworkTrainer(problem, NetworkShape(3, directed), generator()).train().weights
+        return np.sqrt(np.mean((found - true) ** 2))
+
+    at_once = error(all_rows=n)
+    assert at_once < 0.7 * np.sqrt(np.mean(noise**2))
+    assert error(all_rows=n - 1) < 1.2 * at_once
+
+
+def test_some_rows_of_a_network_are_those_of_the_whole():
+    problem_rows = torch.tensor([4, 1])
+    for directed in (False, True):
+        network = PairNetwork(2, directed, generator())
+        receiver, sender = torch.randn(2, 6, 2, generator=generator())
+        sender = sender if directed else receiver
+        whole = network(receiver, sender)
+        torch.testing.assert_close(network(receiver, sender, problem_rows), whole[problem_rows])

@@ -215,3 +215,12 @@ def test_with_the_prior_of_all_else_a_fit_of_all_else_is_at_rest(traces, fit):
     without = ConditionalOptimum.of(form, N).given(none)
     assert float(with_prior.abs().max()) < 0.01
     assert float(without.abs().max()) > 0.1
+
+
+def test_some_neurons_stand_for_all(fit):
+    """Where the link stays, halves that each stand for all of them have the whole as their mean."""
+    form, change = QuadraticLikelihood.around(fit), small_change(fit, 1.0)
+    whole = WeightLikelihood.of(form, ConditionalOptimum.of(form, N), N)
+    halves = [torch.arange(0, N, 2), torch.arange(1, N, 2)]
+    found = [whole.of_rows(half).nats(change[half]) for half in halves]
+    np.testing.assert_allclose(sum(found) / 2, whole.nats(change), rtol=1e-6)

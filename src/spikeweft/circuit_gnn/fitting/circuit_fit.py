@@ -56,6 +56,9 @@ from spikeweft.runtime.training_loop import Progress
 
 _EXPONENTIAL_BELOW = 0.5 * EXPONENTIAL.bend
 
+_STEPS_OF_OTHERS = 4
+"""Steps in which neurons that were not searched follow; what all share, the prior too, stays."""
+
 
 def stages_of(problem: Problem) -> list[Stage]:
     """The stages of a fit, in their order."""
@@ -82,13 +85,12 @@ def _free_stages(problem: Problem) -> list[Stage]:
         return [*stages, StepSequence("all spikes", (*refine, (keep_free, Work())))]
     some = Costs.of(problem, on_all_data=False).on_spikes(n_passes=1)
     whole = Costs.of(problem, on_all_data=True).on_spikes(n_passes=1)
-    join = each(some, _take_all_neurons, scoring_step, scoring_step, scoring_step, prior_step)
-    further = each(some, scoring_step, prior_step)
+    join = each(some, _take_all_neurons, *[scoring_step] * _STEPS_OF_OTHERS)
     last = each(whole, _take_all_data, scoring_step, prior_step, scoring_step, keep_free)
     return [
         *stages,
         StepSequence("all spikes", refine),
-        StepSequence("all neurons", (*join, *further)),
+        StepSequence("all neurons", join),
         StepSequence("all neurons, all spikes", last),
     ]
 

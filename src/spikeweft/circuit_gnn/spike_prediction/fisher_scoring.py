@@ -24,6 +24,7 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
 )
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts
 from spikeweft.runtime.parallel import side_by_side
+from spikeweft.runtime.positive_definite import solved
 
 _STEADY = 1e-6
 _LEAST_DAMPING = 1e-9
@@ -87,8 +88,7 @@ class FisherScoring:
         Their sum, not their mean: where the model expects spikes and there are none, only one of
         them knows of any curvature.
         """
-        twice = 2.0 * estimate.derivatives.information(neurons)
-        return estimate.with_prior(twice, neurons)
+        return estimate.with_prior(estimate.derivatives.both_informations(neurons), neurons)
 
     def _joint_path(self, estimate: Estimate) -> LinkPath:
         """Solve the normal equations of all neurons, bordered by those of what they share."""
@@ -117,7 +117,7 @@ class FisherScoring:
             if estimate.weights_fixed:
                 curved = estimate.without_fixed(curved, neurons)
                 pushed = np.where(estimate.is_weight[neurons, :, None], 0.0, pushed)
-            return torch.linalg.solve(torch.from_numpy(curved), torch.from_numpy(pushed)).numpy()
+            return solved(torch.from_numpy(curved), torch.from_numpy(pushed)).numpy()
 
         return np.concatenate(side_by_side(solve, estimate.batches))
 

@@ -65,10 +65,15 @@ class LikelihoodDerivatives:
         self, neurons: slice = slice(None)
     ) -> Float64[np.ndarray, "neuron feature feature"]:
         """Fisher information: the mean of what spikes show and of what the model expects."""
-        information = self.fisher[neurons].astype(np.float64)
-        information += self.expected[neurons]
-        information /= 2
+        information = self.both_informations(neurons)
+        information *= 0.5
         return information
+
+    def both_informations(
+        self, neurons: slice = slice(None)
+    ) -> Float64[np.ndarray, "neuron feature feature"]:
+        """The sum of what spikes show and of what the model expects."""
+        return np.add(self.fisher[neurons], self.expected[neurons], dtype=np.float64)
 
 
 def log_likelihood(

@@ -23,6 +23,7 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
 from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN, TraceParts
 from spikeweft.runtime.parallel import side_by_side
+from spikeweft.runtime.positive_definite import diagonal_of_inverse, log_determinant
 
 _FIRST_PRECISION = 10.0
 _HIGHEST_PRECISION = 1e9
@@ -163,12 +164,17 @@ class NeuronParameters:
         neurons: slice = slice(None),
     ) -> Float64[np.ndarray, "neuron feature feature"]:
         """Add the prior's precision to an information of some neurons, in place."""
-        weight, n = self.is_weight[neurons], self.n_sources
         np.einsum("iff->if", information)[:] += self.prior_precision[neurons]
         if self.n_collapsed:
             return information
-        together = weight[:, :n, None] & weight[:, None, :n]
-        information[:, :n, :n] -= together * (self.precision[neurons] / (n - 1))[:, None, None]
+        n, each = self.n_sources, np.arange(len(information))
+        own = np.arange(len(self.values))[neurons]
+        of_mean = (self.precision[neurons] / (n - 1))[:, None]
+        # All weights are tied by their mean, of which the own trace is no part.
+        information[:, :n, :n] -= of_mean[:, None]
+        information[each, own, :n] += of_mean
+        information[each, :n, own] += of_mean
+        information[each, own, own] -= of_mean[:, 0]
         return information
 
     def without_fixed(
@@ -278,7 +284,7 @@ class Estimate(NeuronParameters):
         """Log determinant of the posterior precision of some neurons."""
         precision = self.posterior_precision(neurons)
         np.einsum("iff->if", precision)[:] += 1e-9
-        return np.linalg.slogdet(precision)[1]
+        return log_determinant(torch.from_numpy(precision)).numpy()
 
     def posterior_precision(
         self, neurons: slice = slice(None)
@@ -305,9 +311,8 @@ class Estimate(NeuronParameters):
         precision = self.posterior_precision(neurons)
         if self.n_collapsed:
             precision = self.without_fixed(precision, neurons)
-        covariance, singular = torch.linalg.inv_ex(torch.from_numpy(precision))
-        informed = (self.derivatives.n_spikes[neurons] > 0) & (singular.numpy() == 0)
-        variance = np.einsum("iff->if", covariance.numpy())
+        variance = diagonal_of_inverse(torch.from_numpy(precision)).numpy()
+        informed = self.derivatives.n_spikes[neurons] > 0
         return np.where(informed[:, None] & (variance > 0.0), variance, np.inf)
 
     @property
@@ -327,21 +332,27 @@ class Estimate(NeuronParameters):
         )
         if not squared.any():  # no step has been taken yet, so they say nothing of their spread
             return self
-        known = np.sum(np.maximum(self.determined, 1e-6), axis=1, where=weight)
+        variance = self._variance
+        determined = _determined(self.precision[:, None], variance[:, : self.n_sources])
+        known = np.sum(np.maximum(determined, 1e-6), axis=1, where=weight)
         d = self.decides
         shared = known[d].sum() / max(squared[d].sum(), known[d].sum() / _HIGHEST_PRECISION)
         own = (known + 1.0) / (squared + 1.0 / shared)
-        return replace(self.with_estimated_history(), precision=np.where(d, shared, own))
+        with_history = self._with_history_of(variance)
+        return replace(with_history, precision=np.where(d, shared, own))
 
     def with_estimated_history(self) -> Self:
         """The prior of own history under which that of all neurons is typical.
 
         It weighs no more than what the most informed neuron's own spikes say: the mean can follow.
         """
+        return self._with_history_of(self._variance)
+
+    def _with_history_of(self, variance_of_all: Float[np.ndarray, "neuron feature"]) -> Self:
         d, columns = self.decides, self._history
         history, variance, information = (
             np.take_along_axis(part, columns, axis=1)[d]
-            for part in (self.values, self._variance, self._information)
+            for part in (self.values, variance_of_all, self._information)
         )
         known = np.maximum(_determined(self.history_precision, variance), 1e-6)
         n_known, away = known.sum(axis=0), history - self.history_mean

@@ -10,11 +10,11 @@ joint fit. The link stays: it is fitted anew, by the likelihood itself, to what 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from spikeweft.circuit_gnn.structure_learning.pair_network import (
@@ -35,6 +35,9 @@ IMITATION_STEPS = 100
 LEARNING_STEPS = 300
 """Steps in which it then descends the training likelihood."""
 
+_ALL_ROWS, _ROWS_OF_MANY = 200, 64
+"""Postsynaptic neurons up to which each step takes all, and how many it takes of more."""
+
 _CHECK_EVERY = 25
 _LEARNING_RATE = 1e-2
 _ADAM_DECAYS = (0.9, 0.99)
@@ -52,6 +55,12 @@ class FreeWeights(NamedTuple):
     weights: Float64[Tensor, "post pre"]
     determined: Float64[Tensor, "post pre"]
     precision: Float64[Tensor, "post 1"]
+    neurons: Int64[Tensor, " post"] | None = None
+    """The postsynaptic neurons; where None, all, in their order."""
+
+    def of_rows(self, rows: Int64[Tensor, " row"]) -> "FreeWeights":
+        """The same of some postsynaptic neurons."""
+        return FreeWeights(self.weights[rows], self.determined[rows], self.precision[rows], rows)
 
     def imitation(self, weights: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
         """Squared distance from the free weights where these are determined."""
@@ -78,7 +87,9 @@ class FreeWeights(NamedTuple):
         self, weights: Float64[Tensor, "post pre"]
     ) -> tuple[Float64[Tensor, "post pre"], Float64[Tensor, "post pre"]]:
         """Squared distances from the mean at the edge, and how far each weight is at the edge."""
-        off_diagonal = ~torch.eye(*weights.shape, dtype=torch.bool)
+        n_post, n_pre = weights.shape
+        neurons = torch.arange(n_post) if self.neurons is None else self.neurons
+        off_diagonal = torch.arange(n_pre) != neurons[:, None]
         edge = off_diagonal * ((self.determined * (1.0 - self.determined)) ** 2 + 1e-6)
         center = (edge * weights).sum(1) / edge.sum(1)
         return off_diagonal * (weights - center[:, None]).square(), edge
@@ -136,22 +147,25 @@ class NetworkTrainer:
 
     def train(self) -> StructureFit:
         """Imitate, then descend the likelihood; the best network on the way."""
-        free, n_pairs = self.problem.free, self.problem.free.weights.numel()
         likelihood = self.likelihood()
 
         def imitation() -> Tensor:
-            now = self._weights()
-            return 10 * (free.imitation(now) + free.continuation(now)) / n_pairs / self.unit**2
+            rows = self._some_rows()
+            free, now = _of(self.problem.free, rows), self._weights(rows)
+            missed = free.imitation(now) + free.continuation(now)
+            return 10 * missed / now.numel() / self.unit**2
 
         def loss() -> Tensor:
-            now = self._weights()
+            rows = self._some_rows()
+            now, prior = self._weights(rows), _of(continued, rows)
             decay = sum(layer.weight.square().sum() for layer in self.network.layers)
-            nats = likelihood.nats(now - free.weights) + continued.penalty(now)
+            nats = _of(likelihood, rows).nats(now - prior.weights)
+            nats = nats + len(continued.weights) / len(now) * prior.penalty(now)
             return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
 
         _descend(self._learned, imitation, IMITATION_STEPS)
         with torch.no_grad():
-            continued = free.continued_as(self._weights())
+            continued = self.problem.free.continued_as(self._weights())
         self._keep_if_better()
         _descend(self._learned, loss, LEARNING_STEPS, self._keep_if_better)
         assert self._best is not None
@@ -180,8 +194,16 @@ class NetworkTrainer:
         receiver, sender = self._embedding
         return [*self.network.parameters(), receiver, *([] if sender is receiver else [sender])]
 
-    def _weights(self) -> Float64[Tensor, "post pre"]:
-        return self.network(*self._embedding).double() * self.unit
+    def _some_rows(self) -> Int64[Tensor, " row"] | None:
+        """Postsynaptic neurons for one step: some of many, chosen at random; else all."""
+        n = len(self.problem.free.weights)
+        if n <= _ALL_ROWS:
+            return None
+        return torch.randperm(n, generator=self.rng)[:_ROWS_OF_MANY]
+
+    def _weights(self, rows: Int64[Tensor, " row"] | None = None) -> Float64[Tensor, "post pre"]:
+        some = () if rows is None else (rows,)
+        return self.network(*self._embedding, *some).double() * self.unit
 
     def _keep_if_better(self) -> None:
         """Keep the weights unless held-out spikes are as likely under earlier ones."""
@@ -192,6 +214,13 @@ class NetworkTrainer:
         nats = float(self.problem.held_out.nats(change))
         if self._best is None or nats < self._best.held_out_nats:
             self._best = StructureFit(weights=weights.numpy(), held_out_nats=nats)
+
+
+Rows = TypeVar("Rows", FreeWeights, WeightLikelihood)
+
+
+def _of(values: Rows, rows: Int64[Tensor, " row"] | None) -> Rows:
+    return values if rows is None else values.of_rows(rows)
 
 
 def _descend(

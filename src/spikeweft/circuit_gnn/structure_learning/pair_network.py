@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int64
 from numba import njit
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -72,9 +72,19 @@ class PairModel(nn.Module, ABC):
         self,
         receiver: Float32[Tensor, "neuron dimension"],
         sender: Float32[Tensor, "neuron dimension"],
+        rows: Int64[Tensor, " row"] | None = None,
     ) -> Float32[Tensor, "post pre"]:
-        """Weights [post, pre] with a zero diagonal; the two embeddings are one where undirected."""
+        """Weights [post, pre] with a zero diagonal; the two embeddings are one where undirected.
+
+        Those of some postsynaptic neurons alone, where `rows` says which.
+        """
         n = len(receiver)
+        if rows is not None:
+            post, pre = (
+                at.flatten() for at in torch.meshgrid(rows, torch.arange(n), indexing="ij")
+            )
+            found = self.weight(_Places.apply(receiver, post), _Places.apply(sender, pre))
+            return (found * (post != pre)).view(len(rows), n)
         if self.directed:
             post, pre = torch.nonzero(~torch.eye(n, dtype=torch.bool), as_tuple=True)
         else:

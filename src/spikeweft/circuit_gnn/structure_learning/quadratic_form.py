@@ -178,6 +178,8 @@ class WeightLikelihood(NamedTuple):
     slope: Float64[Tensor, "post pre"]
     link_slope: Float64[Tensor, " shared"]
     across: Float64[Tensor, "post pre shared"]
+    n_alike: float = 1.0
+    """How many postsynaptic neurons each one here stands for."""
 
     @classmethod
     def of(
@@ -216,11 +218,20 @@ class WeightLikelihood(NamedTuple):
             across=across_link @ root,
         )
 
+    def of_rows(self, rows: Int64[Tensor, " row"]) -> "WeightLikelihood":
+        """The same as some postsynaptic neurons tell, each of which stands for several."""
+        return self._replace(
+            curvature=self.curvature[rows],
+            slope=self.slope[rows],
+            across=self.across[rows],
+            n_alike=self.n_alike * len(self.slope) / len(rows),
+        )
+
     def nats(self, change: Float64[Tensor, "post pre"]) -> Float64[Tensor, ""]:
         """Rise of the negative log-likelihood when the weights change, up to a constant."""
-        link = self.link_slope - torch.einsum("ij,ijl->l", change, self.across)
-        of_weights = _QuadraticForm.apply(change, self.curvature, self.slope)
-        return of_weights - 0.5 * link.square().sum()
+        moved = self.n_alike * torch.einsum("ij,ijl->l", change, self.across)
+        of_weights = self.n_alike * _QuadraticForm.apply(change, self.curvature, self.slope)
+        return of_weights - 0.5 * (self.link_slope - moved).square().sum()
 
 
 class _QuadraticForm(torch.autograd.Function):
