@@ -51,6 +51,10 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     Estimate,
     without_connections,
 )
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
+    FASTEST_TAU_S,
+    SLOWEST_TAU_S,
+)
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress
 
@@ -114,8 +118,16 @@ def _take_all_data(problem: Problem, state: FitState) -> FitState:
     A neuron that is less likely under them than at a constant rate starts from there: one that was
     silent in the part that the search used is so sure of silence that no step leads out of it.
     """
-    careful = state.current.parameters.with_careful_steps()
-    current = replace(state.current, parameters=careful, on_all_data=True, held_out=None)
+    careful, inputs = state.current.parameters.with_careful_steps(), state.current.inputs
+    # From here on the kernel hardly changes, so that fast synapses may have denser times.
+    tau_s = min(max(min(inputs.kernel.taus_s), FASTEST_TAU_S), SLOWEST_TAU_S)
+    current = replace(
+        state.current,
+        parameters=careful,
+        inputs=replace(inputs, quadrature_tau_s=tau_s),
+        on_all_data=True,
+        held_out=None,
+    )
     traces = problem.training_of(current)
     constant = without_connections(traces, careful.link, careful.decides)
     likelihood = log_likelihood(traces, careful.values, careful.link)

@@ -14,7 +14,10 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import (
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
-from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import n_quadrature_times
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
+    SLOWEST_TAU_S,
+    n_quadrature_times,
+)
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import (
     N_OWN,
@@ -57,11 +60,14 @@ class SynapticInputs:
         How an input rotates the circuit, where one may.
     hidden
         Hidden neurons and what drives them, where there are any.
+    quadrature_tau_s
+        Time constant for which quadrature times are dense enough.
     """
 
     kernel: SynapticKernel
     rotation: Rotation | None = None
     hidden: HiddenNeurons | None = None
+    quadrature_tau_s: float = SLOWEST_TAU_S
 
 
 class CircuitTraces:
@@ -93,7 +99,8 @@ class CircuitTraces:
         self._evenly = evenly or settings.n_hidden > 0
         self.n_presynaptic = recording.n_neurons
         self.n_neurons = n_postsynaptic or recording.n_neurons
-        n_bytes = _n_bytes(recording, settings, self.n_neurons, self._evenly)
+        tau_s = inputs.quadrature_tau_s
+        n_bytes = _n_bytes(recording, settings, self.n_neurons, self._evenly, tau_s)
         n_parts = math.ceil(n_bytes / LARGEST_PART_BYTES)
         edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
         history = settings.history_window_s / recording.duration_s
@@ -148,6 +155,7 @@ class CircuitTraces:
             n_shared=shared_width(recording, settings),
             n_postsynaptic=self.n_neurons,
             evenly=self._evenly,
+            quadrature_tau_s=self.inputs.quadrature_tau_s,
             buffer=buffer,
         )
         _add_covariates(traces, recording, settings)
@@ -176,11 +184,17 @@ class CircuitTraces:
         return rotation.routes(rotation.shift(recording, times_s), n)
 
 
-def _n_bytes(recording: Recording, settings: FitSettings, n_post: int, evenly: bool) -> int:
+def _n_bytes(
+    recording: Recording,
+    settings: FitSettings,
+    n_post: int,
+    evenly: bool,
+    tau_s: float = SLOWEST_TAU_S,
+) -> int:
     """Memory that the traces of a whole recording would take."""
     n_columns = recording.n_neurons + shared_width(recording, settings)
     at_spikes = int(recording.n_spikes[:n_post].sum()) * (n_columns + N_OWN + 3)
-    n_times = n_quadrature_times(recording, evenly=evenly)
+    n_times = n_quadrature_times(recording, evenly=evenly, tau_s=tau_s)
     at_times = n_times * (n_columns + N_OWN * n_post)
     return int(4 * (at_spikes + at_times))
 

@@ -76,18 +76,23 @@ def test_there_are_more_times_where_more_spikes_are():
     assert in_burst <= 1.0 / FINEST_STEP_S + 1
 
 
+@pytest.mark.parametrize("tau_s", [0.002, 0.01])
 @pytest.mark.parametrize("rate_hz", [0.5, 5.0, 60.0])
-def test_a_quiet_recording_costs_what_its_spikes_cost(rate_hz):
-    """Far fewer than one a millisecond where little fires, and about as many as foretold."""
+def test_a_quiet_recording_costs_what_its_spikes_cost(rate_hz, tau_s):
+    """Fewer than one a millisecond, and as many as foretold, where there are bursts too."""
     steps, neurons = spikes(rate_hz, 200.0, n_neurons=20)
+    burst = np.arange(500_000, 510_000, 20)
+    order = np.argsort(np.append(steps, burst), kind="stable")
+    steps = np.append(steps, burst)[order]
+    neurons = np.append(neurons, burst % 20)[order]
     scored, rng = np.array([[0, 2_000_000]]), np.random.default_rng(0)
-    times, _ = times_by_activity(scored, steps, neurons, TIME_STEP_S, rng)
+    times, _ = times_by_activity(scored, steps, neurons, TIME_STEP_S, rng, tau_s)
     recording = Recording.from_arrays(
         steps * TIME_STEP_S, neurons, n_neurons=20, epochs_s=np.array([[0.0, 200.0]])
     )
-    foretold = n_quadrature_times(recording, evenly=False)
-    assert 0.7 * foretold < len(times) < 2.0 * foretold
-    assert len(times) < 0.7 * n_quadrature_times(recording, evenly=True)
+    foretold = n_quadrature_times(recording, evenly=False, tau_s=tau_s)
+    assert 0.95 * foretold < len(times) < 1.05 * foretold
+    assert len(times) < n_quadrature_times(recording, evenly=True)
 
 
 @pytest.mark.parametrize("rate_hz", [5.0, 60.0])

@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32, Int
 
 from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
     FINEST_STEP_S,
+    SLOWEST_TAU_S,
     even_times,
     times_by_activity,
 )
@@ -182,6 +183,7 @@ def synaptic_traces(
     n_shared: int = 0,
     n_postsynaptic: int | None = None,
     evenly: bool = False,
+    quadrature_tau_s: float = SLOWEST_TAU_S,
     buffer: TraceBuffer | None = None,
 ) -> Traces:
     """Traces at all scored spikes and at random quadrature times of a recording.
@@ -199,6 +201,8 @@ def synaptic_traces(
     evenly
         Whether quadrature times are one in each millisecond; otherwise there are as many as the
         spikes make necessary.
+    quadrature_tau_s
+        Time constant for which they are dense enough.
     buffer
         Memory to use, in place of the traces that it holds; without it they get their own.
     """
@@ -208,7 +212,7 @@ def synaptic_traces(
     n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
     n_post = n_neurons if n_postsynaptic is None else n_postsynaptic
     spikes = _Spikes.of(recording, clock, scored, n_post)
-    times, weight = _quadrature(scored, spikes, clock, rng, evenly=evenly)
+    times, weight = _quadrature(scored, spikes, clock, rng, None if evenly else quadrature_tau_s)
     at_spikes = buffer.array("at_spikes", int(spikes.offsets[-1]), n_columns + N_OWN + 1)
     at_times = buffer.array("at_times", len(times), n_columns)
     own_at_times = buffer.array("own_at_times", N_OWN, len(times), n_post)
@@ -235,15 +239,14 @@ def _quadrature(
     spikes: "_Spikes",
     clock: "_Clock",
     rng: np.random.Generator,
-    *,
-    evenly: bool,
+    tau_s: float | None,
 ) -> tuple[Int[np.ndarray, " time"], Int[np.ndarray, " time"]]:
     """Time steps at which the integral is evaluated, and how many each stands for."""
-    if evenly:
+    if tau_s is None:
         return even_times(scored, clock.n_steps(FINEST_STEP_S), rng)
     is_scored = spikes.rows >= 0
     scored_spikes = spikes.steps[is_scored], spikes.neurons[is_scored]
-    return times_by_activity(scored, *scored_spikes, clock.step_s, rng)
+    return times_by_activity(scored, *scored_spikes, clock.step_s, rng, tau_s)
 
 
 def _follow_epochs(
