@@ -3,7 +3,6 @@ from spikeweft.check.findings import Severity
 
 
 def test_a_longer_recording_costs_more(ring, quick, monkeypatch):
-    monkeypatch.setattr(costs, "learning_s", lambda n_neurons: 0.0)
     monkeypatch.setattr(costs, "memory_in_use_mb", lambda: 0.0)
     short, long = (costs.expected_cost(part, quick) for part in (ring.between(0.0, 0.5), ring))
     assert long.seconds > short.seconds

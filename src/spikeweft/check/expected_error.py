@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 from jaxtyping import Float
@@ -20,13 +19,13 @@ from threadpoolctl import threadpool_limits
 from spikeweft.check.findings import Finding, Severity, lasting, percent
 from spikeweft.circuit_gnn.estimator import neurons_that_fire
 from spikeweft.circuit_gnn.fitting.circuit_fit import advance
-from spikeweft.circuit_gnn.fitting.fit_state import Candidate
-from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.fit_state import FitState
+from spikeweft.circuit_gnn.fitting.problem import MOST_SEARCHED, Problem
 from spikeweft.circuit_gnn.fitting.shared_parameters.stages import first_state, shared_stages
+from spikeweft.circuit_gnn.fitting.work import Pace
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
-from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceParts
 from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -34,15 +33,13 @@ from spikeweft.data.scored_time import scored_epochs
 TARGETS = (0.1, 0.05)
 """Values of Δ for which the minutes needed are reported."""
 
-LARGEST_PILOT = 150
+LARGEST_PILOT = MOST_SEARCHED
 """Neurons of the quick fit; of more, so many are drawn."""
 
 _SPIKES_PER_NEURON = 2000
 
 _FEWEST_PER_WEIGHT = 3.0
 """With fewer spikes for each weight, the curvature at the quick fit is that of its own mistakes."""
-
-_TIMED_STEPS = 3
 
 _LONGEST = 1e6
 
@@ -61,18 +58,18 @@ class Pilot:
         Spikes that the weights were fitted to.
     n_neurons
         Neurons that it is about, silent ones too: all, or as many as `LARGEST_PILOT`.
-    n_bytes
-        Memory of the traces.
-    step_s
-        Duration of one step on these data, in seconds.
+    state
+        Where it ended.
+    pace
+        How long its steps took on this machine.
     """
 
     fit: Estimate
     kernel: SynapticKernel
     n_spikes: int
     n_neurons: int
-    n_bytes: int
-    step_s: float
+    state: FitState
+    pace: Pace
 
     @property
     def power(self) -> float:
@@ -122,18 +119,17 @@ def pilot(
     if not all(_has_spikes(p) for p in (training, held_out)):
         return None
     fires = neurons_that_fire(training, HISTORY_WINDOW_S)
-    problem = Problem(training.select(fires), held_out.select(fires), _settings())
+    problem = Problem(training.select(fires), held_out.select(fires), plain_settings())
     with threadpool_limits(1):
-        found = _searched(problem, on_stage)
-        fit, traces = problem.estimate(found), problem.training_of(found)
-        step_s = median(_step_s(problem, traces, fit) for _ in range(_TIMED_STEPS))
+        state, pace = _searched(problem, on_stage)
+        fit = problem.estimate(state.current)
     return Pilot(
         fit=fit,
-        kernel=found.inputs.kernel,
-        n_spikes=int(traces.n_spikes.sum()),
+        kernel=state.current.inputs.kernel,
+        n_spikes=int(fit.derivatives.n_spikes.sum()),
         n_neurons=training.n_neurons,
-        n_bytes=_n_bytes(traces),
-        step_s=step_s,
+        state=state,
+        pace=pace,
     )
 
 
@@ -237,7 +233,8 @@ def _has_spikes(part: Recording) -> bool:
     return len(scored) > 0 and len(part.restrict(scored).spike_times_s) > 0
 
 
-def _settings() -> FitSettings:
+def plain_settings() -> FitSettings:
+    """Those of a fit for which nothing is asked."""
     return FitSettings(
         tau_s=None,
         history_window_s=HISTORY_WINDOW_S,
@@ -248,24 +245,14 @@ def _settings() -> FitSettings:
     )
 
 
-def _searched(problem: Problem, on_stage: Callable[[str], None]) -> Candidate:
-    """Free weights, and what all neurons share, as a fit begins."""
-    stages, state = shared_stages(problem), first_state(problem)
+def _searched(problem: Problem, on_stage: Callable[[str], None]) -> tuple[FitState, Pace]:
+    """Free weights, and what all neurons share, as a fit begins; and how long its steps took."""
+    stages, state, pace = shared_stages(problem), first_state(problem), Pace()
+    started = time.perf_counter()
     while (further := advance(problem, stages, state)) is not None:
+        work = stages[further.stage].work(state, further.step - 1)
+        pace.learn(work, time.perf_counter() - started)
         state = further
         on_stage(f"a quick fit, {stages[state.stage].name}")
-    return state.current
-
-
-def _step_s(problem: Problem, traces: TraceParts, fit: Estimate) -> float:
-    started = time.perf_counter()
-    problem.scoring.step(traces, fit)
-    return time.perf_counter() - started
-
-
-def _n_bytes(traces: TraceParts) -> int:
-    return sum(
-        array.nbytes
-        for part in traces.parts
-        for array in (part.at_spikes, part.at_times, *part.own_at_times, part.weight_s)
-    )
+        started = time.perf_counter()
+    return state, pace

@@ -38,7 +38,7 @@ def recorded():
     return simulate(network, 6.0, np.random.default_rng(0))
 
 
-def problem(n_hidden=0, rotated_by=None):
+def problem(n_hidden=0, rotated_by=None, n_searched=N):
     """What a fit to the ring solves; every fifth of its neurons may be hidden."""
     recording = recorded()
     if n_hidden:
@@ -51,7 +51,9 @@ def problem(n_hidden=0, rotated_by=None):
         rotated_by=rotated_by,
         seed=0,
     )
-    return Problem(recording.between(0.0, 0.8), recording.between(0.8, 1.0), settings)
+    posed = Problem(recording.between(0.0, 0.8), recording.between(0.8, 1.0), settings)
+    posed.n_searched = min(n_searched, posed.n_searched)
+    return posed
 
 
 def whole_fit(posed):
@@ -63,7 +65,11 @@ def whole_fit(posed):
     return fit, states, progress
 
 
-@pytest.fixture(scope="module", params=[(0, None), (2, "drive")], ids=["plain", "hidden, rotated"])
+@pytest.fixture(
+    scope="module",
+    params=[(0, None, N), (2, "drive", N), (0, None, 6)],
+    ids=["plain", "hidden, rotated", "some searched"],
+)
 def fitted(request):
     return request.param, *whole_fit(problem(*request.param))
 
@@ -134,3 +140,18 @@ def test_a_neuron_that_seemed_silent_is_fitted_to_its_later_spikes():
     found = stage.advance(posed, certain).current.parameters.values
     assert np.all(np.delete(found, 2, axis=0) == np.delete(values, 2, axis=0))
     assert found[2, -1] > -10
+
+
+def test_what_some_neurons_say_holds_for_all():
+    """The others' weights are then found with it, as well as where all are searched."""
+    some, _, _ = whole_fit(problem(n_searched=6))
+    whole, _, _ = whole_fit(problem())
+    searched = some._reached.searched
+    assert searched is not None
+    assert searched.n_neurons == 6
+    assert some._reached.free is not None
+    assert some._reached.free.n_neurons == N
+    assert some._reached.free.inputs.kernel == searched.inputs.kernel
+    found, expected = (f._reached.free.parameters.weights for f in (some, whole))
+    others = found[6:], expected[6:]
+    assert np.corrcoef(*(w.ravel() for w in others))[0, 1] > 0.95

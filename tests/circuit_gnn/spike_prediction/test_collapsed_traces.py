@@ -55,7 +55,7 @@ def traces(request, recording, monkeypatch):
     if n_parts == 1:
         return traces_of(recording, covariates)
     settings = traces_of(recording, covariates).settings
-    needed = model_inputs._n_bytes(recording, settings, recording.n_neurons, evenly=False)
+    needed = model_inputs.n_bytes_of_traces(recording, settings, recording.n_neurons, evenly=False)
     monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / (n_parts - 0.5))
     found = traces_of(recording, covariates)
     assert len(list(found.parts)) == n_parts
@@ -91,7 +91,7 @@ def test_parts_that_are_made_again_are_collapsed_as_those_that_are_kept(recordin
     """The next part overwrites the last: what is collapsed has to outlast it."""
     found = []
     settings = traces_of(recording, ("speed",)).settings
-    needed = model_inputs._n_bytes(recording, settings, recording.n_neurons, evenly=False)
+    needed = model_inputs.n_bytes_of_traces(recording, settings, recording.n_neurons, evenly=False)
     monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / 2.5)
     for most_kept in (needed, needed - 1):
         monkeypatch.setattr(model_inputs, "MOST_KEPT_BYTES", most_kept)

@@ -84,7 +84,7 @@ def in_parts(recording, n, monkeypatch, chosen=None):
     """The traces of a recording that fills memory n times over."""
     chosen = chosen or settings()
     whole = CircuitTraces(recording, chosen, INPUTS, [0])
-    needed = model_inputs._n_bytes(
+    needed = model_inputs.n_bytes_of_traces(
         recording, chosen, recording.n_neurons, evenly=chosen.n_hidden > 0
     )
     monkeypatch.setattr(model_inputs, "LARGEST_PART_BYTES", needed / (n - 0.5))

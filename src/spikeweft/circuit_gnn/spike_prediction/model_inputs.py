@@ -100,7 +100,7 @@ class CircuitTraces:
         self.n_presynaptic = recording.n_neurons
         self.n_neurons = n_postsynaptic or recording.n_neurons
         tau_s = inputs.quadrature_tau_s
-        n_bytes = _n_bytes(recording, settings, self.n_neurons, self._evenly, tau_s)
+        n_bytes = n_bytes_of_traces(recording, settings, self.n_neurons, self._evenly, tau_s)
         n_parts = math.ceil(n_bytes / LARGEST_PART_BYTES)
         edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
         history = settings.history_window_s / recording.duration_s
@@ -184,7 +184,7 @@ class CircuitTraces:
         return rotation.routes(rotation.shift(recording, times_s), n)
 
 
-def _n_bytes(
+def n_bytes_of_traces(
     recording: Recording,
     settings: FitSettings,
     n_post: int,
