@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import NeuronParameters
-from spikeweft.circuit_gnn.structure_learning.network_fit import NetworkShape
+from spikeweft.circuit_gnn.structure_learning.network_fit import LearnedNetwork, NetworkShape
 
 WORTH_NATS = 10.0
 """Nats of held-out spikes that make one candidate clearly better than another."""
@@ -93,6 +93,8 @@ class FitState:
         Shapes of pair networks that were tried.
     shape
         The one that was chosen, by the likelihood itself.
+    networks
+        Networks of the last round.
     with_hidden
         The state with hidden neurons, while structure is learned without them.
     """
@@ -111,6 +113,7 @@ class FitState:
     hidden_gains: tuple[ScoredGain, ...] = ()
     shapes: tuple[ScoredShape, ...] = ()
     shape: ScoredShape | None = None
+    networks: tuple[LearnedNetwork, ...] = ()
     with_hidden: "FitState | None" = None
 
     @property

@@ -208,6 +208,7 @@ def _go_back(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
         structured=None,
         shapes=(),
         shape=None,
+        networks=(),
         alone=None,
         with_hidden=state,
     )

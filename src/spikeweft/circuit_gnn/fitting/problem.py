@@ -40,7 +40,7 @@ MOST_SEARCHED = 100
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
 
-NETWORKS_PER_ROUND = (2, 3, 3)
+NETWORKS_PER_ROUND = (3, 3, 3)
 """Networks whose mean each further round of structure learning takes."""
 
 _N_ESTIMATES_KEPT = 2

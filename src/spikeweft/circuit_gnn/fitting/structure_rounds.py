@@ -29,6 +29,7 @@ from spikeweft.circuit_gnn.fitting.work import WORTH_THREADS, Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.likelihood import likelihood_derivatives
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
     FreeWeights,
+    LearnedNetwork,
     NetworkShape,
     StructureFit,
     StructureProblem,
@@ -52,7 +53,7 @@ def structure_stages(problem: Problem) -> list[Stage]:
     settling = _work_of_adopting(problem)
     stages.append(ShapeSearch(problem))
     for k, n_networks in enumerate(problem.networks_per_round):
-        learning = costs.on_networks(n_networks) + settling
+        learning = costs.on_networks(n_networks, again=k > 0) + settling
         learn = (partial(_learn, k=k, n_networks=n_networks), learning)
         hidden = costs.on_spikes(n_passes=2, n_traces=1) if problem.settings.n_hidden else Work()
         round_ = StepSequence(f"structure, round {k + 2}", ((_settle_hidden, hidden), learn))
@@ -126,17 +127,25 @@ class WithStructure(Stage):
 
 
 def fit_networks(
-    problem: Problem, candidate: Candidate, shapes: Sequence[NetworkShape], first_seed: int
+    problem: Problem,
+    candidate: Candidate,
+    shapes: Sequence[NetworkShape],
+    first_seed: int,
+    starts: Sequence[LearnedNetwork] = (),
 ) -> list[StructureFit]:
-    """Learn networks of several shapes around a candidate's weights, side by side."""
+    """Learn networks of several shapes around a candidate's weights, side by side.
+
+    As many go on with networks that have learned before as there are `starts`.
+    """
     structure = structure_problem(problem, candidate)
 
     def learn(member: tuple[int, NetworkShape]) -> StructureFit:
-        seed, shape = member
-        rng = torch.Generator().manual_seed(1000 * problem.settings.seed + seed)
-        return problem.trainer(structure, shape, rng).train()
+        k, shape = member
+        rng = torch.Generator().manual_seed(1000 * problem.settings.seed + first_seed + k)
+        start = starts[k] if k < len(starts) else None
+        return problem.trainer(structure, shape, rng).train(start)
 
-    members = enumerate(shapes, first_seed)
+    members = enumerate(shapes)
     if problem.recording.n_neurons < WORTH_THREADS:
         return one_by_one(learn, members)
     return side_by_side(learn, members)
@@ -245,11 +254,12 @@ def _settle_hidden(problem: Problem, state: FitState) -> FitState:
 def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitState:
     """Learn networks around the current weights and take the mean of the good ones.
 
-    They are kept unless an earlier round was clearly better.
+    They go on from those of the round before. Their weights are kept unless an earlier round was
+    clearly better.
     """
     assert state.shape is not None
-    shape = state.shape.shape
-    found = fit_networks(problem, state.current, [shape] * n_networks, first_seed=200 + 100 * k)
+    shape, seed = state.shape.shape, 200 + 100 * k
+    found = fit_networks(problem, state.current, [shape] * n_networks, seed, state.networks)
     best = min(structure.held_out_nats for structure in found)
     good = [f.weights for f in found if f.held_out_nats < best + _ENSEMBLE_NATS]
     estimate = problem.estimate(state.current)
@@ -258,7 +268,12 @@ def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitSta
     )
     current = _adopted(problem, state.current, weights, problem.settings.tau_s is None)
     keeps = hardly_worse(nats_of(current), nats_of(state.structured))
-    return replace(state, current=current, structured=current if keeps else state.structured)
+    return replace(
+        state,
+        current=current,
+        structured=current if keeps else state.structured,
+        networks=tuple(fit.network for fit in found),
+    )
 
 
 def where_informed(

@@ -14,21 +14,27 @@ import numpy as np
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import n_quadrature_times
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN
-from spikeweft.circuit_gnn.structure_learning.network_fit import IMITATION_STEPS, LEARNING_STEPS
+from spikeweft.circuit_gnn.structure_learning.network_fit import (
+    FURTHER_STEPS,
+    IMITATION_STEPS,
+    LEARNING_STEPS,
+    rows_at_a_time,
+)
 from spikeweft.runtime.parallel import n_side_by_side
 
 WORTH_THREADS = 40
 """Neurons from which networks gain by threads: steps of smaller ones wait for the interpreter."""
 
-_TIMES_OF_INFORMATION = 2000
-_SECONDS_PER_OPERATION = 1.5e-11
-_SECONDS_PER_RATE = 1.6e-8
+_TIMES_OF_INFORMATION = 1500
+_SECONDS_PER_PRODUCT, _LOST_TO_FEW_FEATURES = 1.2e-11, 70
+_SECONDS_PER_RATE, _SECONDS_PER_SUMMAND = 6e-9, 5e-11
+_SECONDS_PER_CUBE, _SECONDS_PER_SQUARE = 8e-11, 1e-8
 _SECONDS_PER_UPDATE, _SECONDS_OF_TRACES = 2.5e-9, 0.02
 _PASSES_OF_RATES_TO_SETTLE = 28
 _SECONDS_OF_PIECE, _PIECES_PER_NEURON, _TIMES_OF_PIECE = 1.5e-4, 2, 8192
 """What no other processor shortens: each piece of a pass has to be handed out."""
 
-_SECONDS_OF_NETWORK_STEP, _SECONDS_PER_PAIR = 7e-4, 3e-7
+_SECONDS_OF_NETWORK_STEP, _SECONDS_PER_PAIR = 7e-4, 6e-7
 _DIRECTED = 1.6
 
 
@@ -82,23 +88,35 @@ class Costs:
 
     def on_spikes(self, *, n_passes: int = 0, n_traces: int = 0, n_settlings: int = 0) -> Work:
         """Passes over all spikes and times, traces to make, and settlings around fixed weights."""
-        rates_s = _SECONDS_PER_RATE * self.n_times * self.n_neurons / n_side_by_side()
+        n_rates = self.n_times * self.n_neurons
         n_pieces = _PIECES_PER_NEURON * self.n_neurons + self.n_times / _TIMES_OF_PIECE
-        rates_s += _SECONDS_OF_PIECE * n_pieces
-        n_products = self.n_spikes + self.n_neurons * min(self.n_times, _TIMES_OF_INFORMATION)
-        products_s = 2 * _SECONDS_PER_OPERATION * n_products * self.n_features**2
-        n_updates = self.n_neurons * (self.n_spikes + self.n_times)
+        rates_s = _SECONDS_PER_RATE * n_rates / n_side_by_side() + _SECONDS_OF_PIECE * n_pieces
+        n_updates = self.n_features * (self.n_spikes + self.n_times)
         traces_s = _SECONDS_OF_TRACES + _SECONDS_PER_UPDATE * n_updates / n_side_by_side()
-        n_rates = n_passes + _PASSES_OF_RATES_TO_SETTLE * n_settlings
-        shared_s = n_passes * products_s / n_side_by_side()
-        return Work(on_spikes_s=n_rates * rates_s + shared_s + n_traces * traces_s)
+        n_passes_of_rates = n_passes + _PASSES_OF_RATES_TO_SETTLE * n_settlings
+        curvature_s = n_passes * self._seconds_of_curvature / n_side_by_side()
+        return Work(on_spikes_s=n_passes_of_rates * rates_s + curvature_s + n_traces * traces_s)
 
-    def on_networks(self, n_networks: int, *, directed: bool = False) -> Work:
+    @property
+    def _seconds_of_curvature(self) -> float:
+        """What a step takes beside the rates, on one processor."""
+        n = self.n_features
+        n_rows = self.n_spikes + self.n_neurons * min(self.n_times, _TIMES_OF_INFORMATION)
+        products_s = _SECONDS_PER_PRODUCT * n_rows * n * (n + _LOST_TO_FEW_FEATURES)
+        summands_s = _SECONDS_PER_SUMMAND * self.n_times * self.n_neurons * n
+        algebra_s = self.n_neurons * (_SECONDS_PER_CUBE * n + _SECONDS_PER_SQUARE) * n**2
+        return products_s + summands_s + algebra_s
+
+    def on_networks(self, n_networks: int, *, directed: bool = False, again: bool = False) -> Work:
         """Networks that learn, side by side where that pays, though they then share much."""
-        pairs_s = _SECONDS_PER_PAIR * self.n_neurons**2 * (_DIRECTED if directed else 1.0)
-        step_s = _SECONDS_OF_NETWORK_STEP + pairs_s
+        n_rows = rows_at_a_time(self.n_neurons)
+        n_pairs = n_rows * self.n_neurons
+        if n_rows == self.n_neurons:
+            n_pairs *= 0.5 * (_DIRECTED if directed else 1.0)
+        step_s = _SECONDS_OF_NETWORK_STEP + _SECONDS_PER_PAIR * n_pairs
         n_at_a_time = min(n_side_by_side(), n_networks) if self.n_neurons >= WORTH_THREADS else 1
-        n_steps = n_networks * (IMITATION_STEPS + LEARNING_STEPS) / np.sqrt(n_at_a_time)
+        each = FURTHER_STEPS if again else IMITATION_STEPS + LEARNING_STEPS
+        n_steps = n_networks * each / np.sqrt(n_at_a_time)
         return Work(on_networks_s=float(n_steps * step_s))
 
 

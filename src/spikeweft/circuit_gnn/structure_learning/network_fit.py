@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
 from spikeweft.circuit_gnn.structure_learning.pair_network import (
@@ -34,6 +34,9 @@ IMITATION_STEPS = 100
 
 LEARNING_STEPS = 300
 """Steps in which it then descends the training likelihood."""
+
+FURTHER_STEPS = 150
+"""Steps of a network that has learned before, around other weights."""
 
 _ALL_ROWS, _ROWS_OF_MANY = 200, 64
 """Postsynaptic neurons up to which each step takes all, and how many it takes of more."""
@@ -114,13 +117,23 @@ class NetworkShape(NamedTuple):
         return f"{wiring} pair network, {self.n_dimensions} dimensions"
 
 
+class LearnedNetwork(NamedTuple):
+    """A pair network that has learned: the unit of its weights, and all numbers that it learned."""
+
+    unit: float
+    numbers: tuple[Float32[np.ndarray, "..."], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructureFit:
-    """Weights that a pair network has learned."""
+    """Weights that a pair network has learned, and the network."""
 
     weights: Float[np.ndarray, "post pre"]
     held_out_nats: float
     """Rise of the held-out negative log-likelihood over the linearisation point."""
+
+    network: LearnedNetwork
+    """As it was at the end, if not the best of all on held-out spikes."""
 
 
 class NetworkTrainer:
@@ -143,10 +156,16 @@ class NetworkTrainer:
         receiver = start.receiver.clone().requires_grad_()
         sender = start.sender.clone().requires_grad_() if shape.directed else receiver
         self._embedding = Embedding(receiver, sender)
-        self._best: StructureFit | None = None
+        self._best: tuple[float, Float[np.ndarray, "post pre"]] | None = None
 
-    def train(self) -> StructureFit:
-        """Imitate, then descend the likelihood; the best network on the way."""
+    def train(self, start: LearnedNetwork | None = None) -> StructureFit:
+        """Imitate, then descend the likelihood; the best weights on the way.
+
+        Parameters
+        ----------
+        start
+            A network of the same shape, to go on with instead.
+        """
         likelihood = self.likelihood()
 
         def imitation() -> Tensor:
@@ -163,13 +182,20 @@ class NetworkTrainer:
             nats = nats + len(continued.weights) / len(now) * prior.penalty(now)
             return (nats + 0.5 * _WEIGHT_DECAY_NATS * decay) / 1e3
 
-        _descend(self._learned, imitation, IMITATION_STEPS)
+        if start is None:
+            _descend(self._learned, imitation, IMITATION_STEPS)
+        else:
+            self._take(start)
         with torch.no_grad():
             continued = self.problem.free.continued_as(self._weights())
         self._keep_if_better()
-        _descend(self._learned, loss, LEARNING_STEPS, self._keep_if_better)
+        n_steps = LEARNING_STEPS if start is None else FURTHER_STEPS
+        _descend(self._learned, loss, n_steps, self._keep_if_better)
         assert self._best is not None
-        return self._best
+        nats, weights = self._best
+        numbers = tuple(learned.detach().numpy().copy() for learned in self._learned)
+        network = LearnedNetwork(self.unit, numbers)
+        return StructureFit(weights=weights, held_out_nats=nats, network=network)
 
     # -- what is learned, from where, by which loss --
 
@@ -194,12 +220,18 @@ class NetworkTrainer:
         receiver, sender = self._embedding
         return [*self.network.parameters(), receiver, *([] if sender is receiver else [sender])]
 
+    @torch.no_grad()
+    def _take(self, start: LearnedNetwork) -> None:
+        """Go on with a network that has learned before."""
+        self.unit = start.unit
+        for learned, number in zip(self._learned, start.numbers, strict=True):
+            learned.copy_(torch.from_numpy(number))
+
     def _some_rows(self) -> Int64[Tensor, " row"] | None:
         """Postsynaptic neurons for one step: some of many, chosen at random; else all."""
         n = len(self.problem.free.weights)
-        if n <= _ALL_ROWS:
-            return None
-        return torch.randperm(n, generator=self.rng)[:_ROWS_OF_MANY]
+        n_rows = rows_at_a_time(n)
+        return None if n_rows == n else torch.randperm(n, generator=self.rng)[:n_rows]
 
     def _weights(self, rows: Int64[Tensor, " row"] | None = None) -> Float64[Tensor, "post pre"]:
         some = () if rows is None else (rows,)
@@ -212,8 +244,13 @@ class NetworkTrainer:
             weights = self._weights()
             change = self.others.given(weights - free)
         nats = float(self.problem.held_out.nats(change))
-        if self._best is None or nats < self._best.held_out_nats:
-            self._best = StructureFit(weights=weights.numpy(), held_out_nats=nats)
+        if self._best is None or nats < self._best[0]:
+            self._best = nats, weights.numpy()
+
+
+def rows_at_a_time(n_neurons: int) -> int:
+    """Postsynaptic neurons that a step of learning takes."""
+    return n_neurons if n_neurons <= _ALL_ROWS else _ROWS_OF_MANY
 
 
 Rows = TypeVar("Rows", FreeWeights, WeightLikelihood)
