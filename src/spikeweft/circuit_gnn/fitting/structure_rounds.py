@@ -196,7 +196,9 @@ def _try_shapes(problem: Problem, state: FitState, directed: bool) -> FitState:
     if directed and any(clearly_better(s.nats, nats_of(state.free)) for s in state.shapes):
         return state
     shapes = problem.network_shapes(directed)
-    around = problem.stepped(problem.softened(state.current), _STEPS_SOFTENED)
+    around = state.current
+    if not state.shapes:  # else it is soft already
+        around = problem.stepped(problem.softened(around), _STEPS_SOFTENED)
     some = replace(around, on_all_data=False)
     scored: tuple[ScoredShape, ...] = ()
     for k in range(0, len(shapes), _SHAPES_AT_A_TIME):
