@@ -35,6 +35,7 @@ SIZES = (
     *(("ring", 100, minutes) for minutes in (1.0, 4.0, 8.0, 16.0)),
     ("Izhikevich", 100, 60.0),
     ("sparse Poisson", 384, 10.0),
+    ("sparse Poisson", 384, 60.0),
 )
 """Network, neurons and minutes."""
 
