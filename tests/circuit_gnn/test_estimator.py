@@ -6,9 +6,9 @@ import pytest
 from tests.circuit_gnn.interruptions import InterruptedFitError, fit_with_interruptions
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
-from spikeweft.circuit_gnn import ablations
+from spikeweft.circuit_gnn import ablations, estimator
 from spikeweft.circuit_gnn.estimator import CircuitGNN
-from spikeweft.circuit_gnn.fitting import choice, fit_state
+from spikeweft.circuit_gnn.fitting import choice, fit_state, problem
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
@@ -77,6 +77,25 @@ def test_it_finds_who_drives_whom(fitted, truth):
     assert np.corrcoef(found.T[mask], true[mask])[0, 1] < 0.5, "and not the other way round"
     strong = np.abs(true) > 1e-3
     np.testing.assert_array_equal(np.sign(found[strong]), np.sign(true[strong]))
+
+
+def test_of_many_neurons_some_say_what_all_share(recording, fitted, truth, monkeypatch):
+    """Drawn at random; every weight, spike and prediction stays with its neuron."""
+    for module in (estimator, problem):
+        monkeypatch.setattr(module, "MOST_SEARCHED", 5)
+    some = CircuitGNN(tau_s=0.01).fit(recording)
+    order = some.model_.modelled
+    assert sorted(order) == list(range(N))
+    assert list(order) != list(range(N))
+    mask = truth.off_diagonal
+    for known in (truth, fitted.connectivity_):
+        pairs = some.connectivity_.weights[mask], known.weights[mask]
+        assert np.corrcoef(*pairs)[0, 1] > 0.9
+    np.testing.assert_allclose(
+        some.log_likelihood(recording), fitted.log_likelihood(recording), rtol=0.01
+    )
+    counts = [model.predict(recording, 0.1) for model in (some, fitted)]
+    assert np.corrcoef(*(c.ravel() for c in counts))[0, 1] > 0.98
 
 
 def test_its_circuit_is_nearer_to_the_truth_than_the_glms(recording, fitted, truth):

@@ -6,20 +6,13 @@ from spikeweft.check.expected_error import Pilot, plain_settings
 from spikeweft.check.findings import Finding, Severity, lasting
 from spikeweft.circuit_gnn.estimator import neurons_that_fire
 from spikeweft.circuit_gnn.fitting.circuit_fit import stages_of
+from spikeweft.circuit_gnn.fitting.needed_memory import needed_memory_mb
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.work import Work
-from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
-    LARGEST_PART_BYTES,
-    MOST_KEPT_BYTES,
-    n_bytes_of_traces,
-)
 from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
-from spikeweft.runtime.memory import MIB, available_memory_mb, memory_in_use_mb
+from spikeweft.runtime.memory import available_memory_mb, memory_in_use_mb
 from spikeweft.runtime.parallel import n_processors
-
-_MATRICES = 12
-"""Matrices of every row's curvature that are held at a time, in single precision (counted)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +29,10 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     fires = neurons_that_fire(training, HISTORY_WINDOW_S)
     problem = Problem(training.select(fires), held_out.select(fires), plain_settings())
     work = sum((stage.work_left(quick.state) for stage in stages_of(problem)), Work())
-    n = len(fires)
-    parts = sum(_held(part, n) for part in (problem.recording, held_out.select(fires)))
-    matrices = 4 * _MATRICES * n * (n + 5) ** 2
     return Cost(
         seconds=quick.pace.seconds(work) or 0.0,
-        memory_mb=memory_in_use_mb() + (parts + matrices) / MIB,
+        memory_mb=memory_in_use_mb() + needed_memory_mb(problem),
     )
-
-
-def _held(part: Recording, n_neurons: int) -> int:
-    """Bytes of traces that are held at a time."""
-    n_bytes = n_bytes_of_traces(part, plain_settings(), n_neurons, evenly=False)
-    return n_bytes if n_bytes <= MOST_KEPT_BYTES else LARGEST_PART_BYTES
 
 
 def cost(recording: Recording, quick: Pilot) -> Finding:

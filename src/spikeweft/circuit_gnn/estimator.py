@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.deciding_neurons import left_out
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate
+from spikeweft.circuit_gnn.fitting.needed_memory import check_memory
 from spikeweft.circuit_gnn.fitting.problem import MOST_SEARCHED, Problem
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, mean_slope, rate_hz
 from spikeweft.circuit_gnn.spike_prediction.link import Link
@@ -180,8 +181,8 @@ class CircuitGNN(ResumablePredictor):
         Raises
         ------
         InputError
-            Where the recording is too small, settings do not fit it, or the checkpoint is damaged
-            or of other settings or data.
+            Where the recording is too small, or too large for the memory, settings do not fit it,
+            or the checkpoint is damaged or of other settings or data.
         """
         self.check_recording(X)
         settings = self._fit_settings(X)
@@ -192,6 +193,7 @@ class CircuitGNN(ResumablePredictor):
             modelled = np.random.default_rng(self.random_state).permutation(modelled)
         training, held_out = (part.select(modelled) for part in (training, held_out))
         problem = self.problem_class(training, held_out, settings)
+        check_memory(problem)
         circuit = CircuitFit(problem)
         self.warnings_ = left_out(X, modelled, problem.decides)
         self.history_ = []

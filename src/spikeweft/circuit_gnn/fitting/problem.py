@@ -60,6 +60,8 @@ class Problem:
         Whether it is estimated, or stays as it is.
     networks_per_round
         Networks whose mean each further round of structure learning takes; the first has one.
+    recording, held_out
+        The spikes that train, and those that choose.
     n_searched
         The first so many neurons, as postsynaptic ones, say what all share. Where an input rotates
         the circuit, or neurons are hidden, all do.
@@ -78,7 +80,7 @@ class Problem:
         self._explored = training.between(0.0, min(1.0, share))
         is_tied = settings.n_hidden > 0 or settings.rotated_by is not None
         self.n_searched = min(training.n_neurons, training.n_neurons if is_tied else MOST_SEARCHED)
-        self._held_out = held_out
+        self.held_out = held_out
         self.decides = deciding_neurons(training, held_out, settings.history_window_s)
         self._buffers: dict[int, list[TraceBuffer]] = {0: [], 1: []}
         self._training_traces: _Traces | None = None
@@ -114,7 +116,7 @@ class Problem:
 
     def held_out_of(self, candidate: Candidate) -> CircuitTraces:
         """Traces of the held-out spikes of a candidate's neurons; the last are kept."""
-        wanted = _Wanted(self._held_out, candidate.inputs, candidate.n_neurons)
+        wanted = _Wanted(self.held_out, candidate.inputs, candidate.n_neurons)
         self._held_out_traces = self._made(self._held_out_traces, wanted, 1)
         return self._held_out_traces.traces
 

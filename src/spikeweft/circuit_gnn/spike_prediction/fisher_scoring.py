@@ -160,10 +160,9 @@ def _shared_penalised(traces: TraceParts, parameters: NeuronParameters) -> float
 def _choose(
     better: Bool[np.ndarray, " neuron"], new: LikelihoodDerivatives, old: LikelihoodDerivatives
 ) -> LikelihoodDerivatives:
-    """The new derivatives of the neurons that improved, the old of the others."""
-
-    def pick(name: str) -> np.ndarray:
-        a, b = getattr(new, name), getattr(old, name)
-        return np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-
-    return LikelihoodDerivatives(**{name: pick(name) for name in LikelihoodDerivatives.__slots__})
+    """The new derivatives, in which the neurons that did not improve get back their old ones."""
+    worse = ~better
+    for name in LikelihoodDerivatives.__slots__:
+        if worse.any() and name != "n_spikes":
+            getattr(new, name)[worse] = getattr(old, name)[worse]
+    return new

@@ -1,0 +1,49 @@
+"""How much memory a fit takes, and whether there is enough, before anything is computed."""
+
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
+    LARGEST_PART_BYTES,
+    MOST_KEPT_BYTES,
+    n_bytes_of_traces,
+)
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.runtime.memory import MIB, available_memory_mb
+
+_MATRICES = 12
+"""Matrices of every neuron's curvature that are held at a time, in single precision (counted)."""
+
+_FEATURES_BESIDE_WEIGHTS = 5
+
+_SURELY_TOO_MUCH = 1.25
+"""How far beyond what is free the expected memory has to be: it is rough."""
+
+
+def needed_memory_mb(problem: Problem) -> float:
+    """Memory in MiB that a fit takes beside what is in use already: traces and curvatures."""
+    n = problem.recording.n_neurons + problem.settings.n_hidden
+    traces = sum(_held_bytes(problem, part) for part in (problem.recording, problem.held_out))
+    return (traces + 4 * _MATRICES * n * (n + _FEATURES_BESIDE_WEIGHTS) ** 2) / MIB
+
+
+def check_memory(problem: Problem) -> None:
+    """Refuse a fit for which there surely is too little memory.
+
+    Raises
+    ------
+    InputError
+        Where there is.
+    """
+    needed, available = needed_memory_mb(problem), available_memory_mb()
+    if needed > _SURELY_TOO_MUCH * available:
+        raise InputError(
+            f"a fit of {problem.recording.n_neurons:,} neurons takes about {needed / 1024:.2g} GB "
+            f"of memory, and {available / 1024:.2g} GB are free; fit fewer neurons, or use a "
+            "larger machine"
+        )
+
+
+def _held_bytes(problem: Problem, part: Recording) -> int:
+    evenly = problem.settings.n_hidden > 0
+    n_bytes = n_bytes_of_traces(part, problem.settings, part.n_neurons, evenly)
+    return n_bytes if n_bytes <= MOST_KEPT_BYTES else LARGEST_PART_BYTES
