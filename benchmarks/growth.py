@@ -5,7 +5,8 @@ neurons have eight of them. Sparse networks that fire little: Poisson neurons wi
 and 5 % of all connections, and 100 of 1,000 Izhikevich neurons for an hour. Peak memory is that of
 a process that also simulated the spikes. Each row has the exponents of growth since the next
 smaller row of its kind (`seconds_by_n_neurons` 2: four times slower with twice the neurons). Of
-CircuitGNN the stages of the fit are timed as well, and the one that takes most of it is named.
+CircuitGNN the stages of the fit are timed as well, and the one that takes most of it is named; and
+`foreseen_seconds` is how long the fit was expected to take at its fifth step.
 """
 
 import time
@@ -42,6 +43,8 @@ SIZES = (
 _WEIGHT = 50.0
 """Weight of a connection times the number of neurons; 60 neurons then have that of the default."""
 
+_STEP_OF_FORECAST = 5
+
 COSTS = ("seconds", "processor_seconds", "peak_mib")
 
 
@@ -50,12 +53,15 @@ class StageClock:
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
-        self._last = time.perf_counter()
+        self.foreseen_s: float | None = None
+        self._first = self._last = time.perf_counter()
 
     def __call__(self, progress: Progress) -> None:
         """Take note of a step that has ended."""
         learns = progress.stage.startswith(("structure", "shape"))
         self._stop("structure" if learns else progress.stage)
+        if progress.step == _STEP_OF_FORECAST and progress.seconds_left is not None:
+            self.foreseen_s = round(self._last - self._first + progress.seconds_left, 1)
 
     def _stop(self, stage: str) -> None:
         now = time.perf_counter()
@@ -68,7 +74,8 @@ class StageClock:
         stage, longest_s = self.seconds.most_common(1)[0]
         seconds = {f"{name} (s)": round(s, 2) for name, s in self.seconds.items()}
         part = longest_s / sum(self.seconds.values())
-        return {"longest_stage": stage, "longest_stage_part": round(part, 3), **seconds}
+        longest = {"longest_stage": stage, "longest_stage_part": round(part, 3)}
+        return {"foreseen_seconds": self.foreseen_s, **longest, **seconds}
 
 
 def fit_circuit(recording: Recording) -> tuple[SpikePredictor, tables.Row]:
