@@ -9,6 +9,7 @@ from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.shared_parameters.stages import first_state
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.structure_learning import network_fit
+from spikeweft.errors import CannotResumeError
 from spikeweft.runtime.flat_arrays import from_arrays, same
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.neurons import LNPNeuron
@@ -99,6 +100,13 @@ def test_a_fit_goes_on_from_any_stage_as_if_it_had_not_stopped(fitted):
         after = resumed.state()
         assert after.keys() == states[k + 1].keys()
         assert all(np.array_equal(after[key], states[k + 1][key]) for key in after)
+
+
+def test_a_state_of_another_version_is_refused(fitted):
+    posed, _, states, _ = fitted
+    lacking = {name: array for name, array in states[-1].items() if "tau_s" not in name}
+    with pytest.raises(CannotResumeError, match="another version"):
+        CircuitFit(problem(*posed)).restore(lacking)
 
 
 def test_the_work_left_shrinks_to_nothing(fitted):

@@ -25,9 +25,10 @@ def traces_of(problem, inputs, n_neurons=N):
 def test_of_the_first_neurons_traces_are_those_of_all(problem):
     """They receive from all neurons, as they do where all are postsynaptic."""
     (whole,) = traces_of(problem, inputs_of(0.02)).parts
-    expected = whole.at_spikes[: whole.offsets[2]].copy()
+    expected, times_s = whole.at_spikes[: whole.offsets[2]].copy(), whole.times_s
     (some,) = traces_of(problem, inputs_of(0.02), n_neurons=2).parts
-    np.testing.assert_allclose(some.at_spikes, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(some.at_spikes, expected)
+    np.testing.assert_array_equal(some.times_s, times_s)
     assert [own.shape[1] for own in some.own_at_times] == [2, 2]
     assert some.at_times.shape[1] == N
 

@@ -51,7 +51,7 @@ def test_the_logarithm_of_the_softplus_and_its_slope(drive):
     np.testing.assert_allclose(slope, of_link, rtol=1e-6)
 
 
-def test_a_drive_that_is_not_a_number_gives_no_rate():
+def test_of_a_drive_that_is_not_a_number_neither_is_the_rate():
     drive, weight_s = np.full((1, 1), np.nan, np.float32), np.ones(1, np.float32)
     expected = np.zeros(1, np.float32)
     add_expected_spikes(drive, weight_s, np.float32(1.0), np.float32(0.0), expected)

@@ -1,8 +1,9 @@
 """The choice between kinds of models.
 
-Beside free and structured weights there are always two simpler kinds: a Poisson GLM, whose link is
-exponential, and neurons without any coupling. What is returned is never worse than the second on
-held-out spikes, nor by more than chance than the first.
+Beside free and structured weights there are two simpler kinds: neurons without any coupling and,
+unless the neurons that say what all share are predicted better by another link, a Poisson GLM,
+whose link is exponential. What is returned is never worse than the first on held-out spikes, nor by
+more than chance than the second where it was fitted.
 """
 
 from dataclasses import replace

@@ -51,10 +51,8 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     Estimate,
     without_connections,
 )
-from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
-    FASTEST_TAU_S,
-    SLOWEST_TAU_S,
-)
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import dense_enough_for_s
+from spikeweft.errors import CannotResumeError
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress
 
@@ -120,7 +118,7 @@ def _take_all_data(problem: Problem, state: FitState) -> FitState:
     """
     careful, inputs = state.current.parameters.with_careful_steps(), state.current.inputs
     # From here on the kernel hardly changes, so that fast synapses may have denser times.
-    tau_s = min(max(min(inputs.kernel.taus_s), FASTEST_TAU_S), SLOWEST_TAU_S)
+    tau_s = dense_enough_for_s(min(inputs.kernel.taus_s))
     current = replace(
         state.current,
         parameters=careful,
@@ -188,8 +186,19 @@ class CircuitFit:
         return to_arrays(self._reached)
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from a state that `state` gave."""
-        self._state = from_arrays(FitState, state)
+        """Continue from a state that `state` gave.
+
+        Raises
+        ------
+        CannotResumeError
+            Where another version of spikeweft gave it.
+        """
+        try:
+            self._state = from_arrays(FitState, state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CannotResumeError(
+                "the checkpoint was made by another version of spikeweft; use --force to start over"
+            ) from error
 
     def _work_left(self, state: FitState) -> Work:
         stage, later = self._stages[state.stage], self._stages[state.stage + 1 :]

@@ -6,6 +6,10 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
     MOST_KEPT_BYTES,
     n_bytes_of_traces,
 )
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
+    SLOWEST_TAU_S,
+    dense_enough_for_s,
+)
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.runtime.memory import MIB, available_memory_mb
@@ -44,6 +48,7 @@ def check_memory(problem: Problem) -> None:
 
 
 def _held_bytes(problem: Problem, part: Recording) -> int:
-    evenly = problem.settings.n_hidden > 0
-    n_bytes = n_bytes_of_traces(part, problem.settings, part.n_neurons, evenly)
+    settings = problem.settings
+    dense = settings.n_hidden > 0, dense_enough_for_s(settings.tau_s or SLOWEST_TAU_S)
+    n_bytes = n_bytes_of_traces(part, settings, part.n_neurons, *dense)
     return n_bytes if n_bytes <= MOST_KEPT_BYTES else LARGEST_PART_BYTES

@@ -107,7 +107,9 @@ class Problem:
         The first `n_neurons` are postsynaptic ones.
         """
         wanted = _Wanted(self.recording_of(on_all_data), inputs, n_neurons)
-        self._training_traces = self._made(self._training_traces, wanted, 0)
+        if self._training_traces is None or not wanted.is_of(self._training_traces.made):
+            self._training_traces = None  # its memory is needed
+            self._training_traces = self._made(wanted, 0)
         return self._training_traces.traces
 
     def training_of(self, candidate: Candidate) -> CircuitTraces:
@@ -117,13 +119,13 @@ class Problem:
     def held_out_of(self, candidate: Candidate) -> CircuitTraces:
         """Traces of the held-out spikes of a candidate's neurons; the last are kept."""
         wanted = _Wanted(self.held_out, candidate.inputs, candidate.n_neurons)
-        self._held_out_traces = self._made(self._held_out_traces, wanted, 1)
+        if self._held_out_traces is None or not wanted.is_of(self._held_out_traces.made):
+            self._held_out_traces = None
+            self._held_out_traces = self._made(wanted, 1)
         return self._held_out_traces.traces
 
-    def _made(self, last: "_Traces | None", wanted: "_Wanted", part: int) -> "_Traces":
-        if last is not None and wanted.is_of(last.made):
-            return last
-        # Made in the memory of the last ones, which no longer hold then.
+    def _made(self, wanted: "_Wanted", part: int) -> "_Traces":
+        """Traces in the memory of the last ones, which no longer hold then."""
         traces = self.traces_class(
             wanted.recording,
             self.settings,
@@ -132,6 +134,8 @@ class Problem:
             self._buffers[part],
             n_postsynaptic=wanted.n_neurons,
         )
+        if not traces.are_kept:
+            self._buffers[part].clear()
         return _Traces(wanted, traces)
 
     # -- estimates and steps --

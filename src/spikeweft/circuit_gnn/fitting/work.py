@@ -12,7 +12,11 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import n_quadrature_times
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
+    SLOWEST_TAU_S,
+    dense_enough_for_s,
+    n_quadrature_times,
+)
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
     FURTHER_STEPS,
@@ -83,7 +87,11 @@ class Costs:
             n_neurons=n_neurons or recording.n_neurons,
             n_features=recording.n_neurons + n_hidden + N_OWN + 1,
             n_spikes=int(recording.n_spikes[:n_neurons].sum()),
-            n_times=n_quadrature_times(recording, evenly=problem.settings.n_hidden > 0),
+            n_times=n_quadrature_times(
+                recording,
+                evenly=problem.settings.n_hidden > 0,
+                tau_s=dense_enough_for_s(problem.settings.tau_s or SLOWEST_TAU_S),
+            ),
         )
 
     def on_spikes(self, *, n_passes: int = 0, n_traces: int = 0, n_settlings: int = 0) -> Work:

@@ -7,15 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from spikeweft.circuit_gnn.spike_prediction.rate_kernels import LOWEST_DRIVE
+
 POWER_RANGE = (1.0, 4.0)
 """Powers the link may have; from 1 on, the likelihood of every neuron has one maximum."""
 
 BEND_RANGE = (-16.0, 100.0)
 """Bends the link may have: below, its rate is exponential in the drive, above, rectified."""
-
-LOWEST_DRIVE = -60.0
-"""Drives below give the rate that this one gives, next to none."""
-"""Lower drives give the rate that this one does: it is next to none."""
 
 
 class LinkShape(NamedTuple):

@@ -219,7 +219,11 @@ class WeightLikelihood(NamedTuple):
         )
 
     def of_rows(self, rows: Int64[Tensor, " row"]) -> "WeightLikelihood":
-        """The same as some postsynaptic neurons tell, each of which stands for several."""
+        """The same as some postsynaptic neurons tell, each of which stands for several.
+
+        What the link gives back is a square of a sum over neurons, so it comes out larger by the
+        scatter of that sum, about one in a hundred of it.
+        """
         return self._replace(
             curvature=self.curvature[rows],
             slope=self.slope[rows],

@@ -31,6 +31,11 @@ _LEAST_ACTIVITY = 0.3
 """Activity, as a share of the mean, that is counted with where hardly any spike comes."""
 
 
+def dense_enough_for_s(tau_s: float) -> float:
+    """The time constant for which times should be dense enough, where synapses have this one."""
+    return float(np.clip(tau_s, FASTEST_TAU_S, SLOWEST_TAU_S))
+
+
 def step_s(rate_hz: float, tau_s: float = SLOWEST_TAU_S) -> float:
     """Length of a stretch in which a neuron fires at some rate that synapses filter."""
     longest = np.sqrt(3.0 * tau_s * _SHARE_OF_VARIANCE / max(rate_hz, 1e-9))
@@ -110,8 +115,10 @@ def _wanted(
     n_steps = int(ends[-1])
     to_scored = ends - scored[:, 1]  # epochs one after the other, without what lies in between
     epoch = np.searchsorted(scored[:, 1], spike_steps, "right")
-    edges = np.append(np.arange(0, n_steps, max(1, round(_BIN_S / time_step_s))), n_steps)
-    n_spikes, _ = np.histogram(spike_steps + to_scored[epoch], edges)
+    width = max(1, round(_BIN_S / time_step_s))
+    edges = np.append(np.arange(0, n_steps, width), n_steps)
+    bins = (spike_steps + to_scored[epoch]) // width
+    n_spikes = np.bincount(bins, minlength=len(edges) - 1)
     n_fastest = np.bincount(spike_neurons, minlength=1).max()
     on_average_s = step_s(n_fastest / (n_steps * time_step_s), tau_s)
     activity = _activity(n_spikes / np.diff(edges) / time_step_s)

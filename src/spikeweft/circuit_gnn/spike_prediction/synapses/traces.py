@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
 from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
     FINEST_STEP_S,
@@ -170,6 +170,7 @@ class TraceBuffer:
         """An array with whatever it held before."""
         size = math.prod(shape)
         if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays.pop(name, None)  # the old one goes before there is a new one
             self._arrays[name] = np.empty(size, np.float32)
         return self._arrays[name][:size].reshape(shape)
 
@@ -244,8 +245,7 @@ def _quadrature(
     """Time steps at which the integral is evaluated, and how many each stands for."""
     if tau_s is None:
         return even_times(scored, clock.n_steps(FINEST_STEP_S), rng)
-    is_scored = spikes.rows >= 0
-    scored_spikes = spikes.steps[is_scored], spikes.neurons[is_scored]
+    scored_spikes = spikes.steps[spikes.is_scored], spikes.neurons[spikes.is_scored]
     return times_by_activity(scored, *scored_spikes, clock.step_s, rng, tau_s)
 
 
@@ -330,14 +330,18 @@ class _Spikes:
     ----------
     steps, neurons
         Time step and neuron of each spike.
+    is_scored
+        Whether each is in scored time.
     rows
-        Row of `at_spikes` that belongs to each spike, -1 where it is not scored.
+        Row of `at_spikes` that belongs to each spike; -1 where it is not in scored time, or its
+        neuron is not a postsynaptic one.
     offsets
         First row of each neuron.
     """
 
     steps: Int[np.ndarray, " spike"]
     neurons: Int[np.ndarray, " spike"]
+    is_scored: Bool[np.ndarray, " spike"]
     rows: Int[np.ndarray, " spike"]
     offsets: Int[np.ndarray, " neuron_plus_one"]
 
@@ -349,18 +353,18 @@ class _Spikes:
         is_scored = np.searchsorted(scored[:, 0], steps, "right") > np.searchsorted(
             scored[:, 1], steps, "right"
         )
-        is_scored &= neurons < n_post
-        n_scored = np.bincount(neurons[is_scored], minlength=n_post)
+        has_row = is_scored & (neurons < n_post)
+        n_scored = np.bincount(neurons[has_row], minlength=n_post)
         offsets = np.concatenate([[0], np.cumsum(n_scored)])
         rows = np.full(len(neurons), -1)
-        small = neurons[is_scored].astype(np.min_scalar_type(len(offsets)))  # sorted far faster
+        small = neurons[has_row].astype(np.min_scalar_type(len(offsets)))  # sorted far faster
         order = np.argsort(small, kind="stable")
-        rows[np.flatnonzero(is_scored)[order]] = np.arange(offsets[-1])
-        return cls(steps=steps, neurons=neurons, rows=rows, offsets=offsets)
+        rows[np.flatnonzero(has_row)[order]] = np.arange(offsets[-1])
+        return cls(steps=steps, neurons=neurons, is_scored=is_scored, rows=rows, offsets=offsets)
 
     def in_rows(self, values: Float[np.ndarray, " spike"]) -> Float[np.ndarray, " row"]:
-        """Values of the scored spikes, in the order of `at_spikes`."""
-        is_scored = self.rows >= 0
-        ordered = np.empty(np.count_nonzero(is_scored), values.dtype)
-        ordered[self.rows[is_scored]] = values[is_scored]
+        """Values of the spikes that have a row, in the order of `at_spikes`."""
+        has_row = self.rows >= 0
+        ordered = np.empty(np.count_nonzero(has_row), values.dtype)
+        ordered[self.rows[has_row]] = values[has_row]
         return ordered

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from spikeweft.runtime.vector_math import (
+from spikeweft.circuit_gnn.spike_prediction.rate_kernels import (
     ARITHMETIC,
     exponential,
     logarithm,
