@@ -53,6 +53,7 @@ def short_table(rows: Sequence[Row]) -> str:
         },
         **_where_made(
             "`YoonGNN`, the published model, made to learn",
+            tables,
             {table: _of(group, f"YoonGNN{READS_INPUT[table]}") for table, group in tables.items()},
         ),
         "`YoonGNN`, as published, trained here": {
@@ -79,11 +80,18 @@ def short_table(rows: Sequence[Row]) -> str:
     )
 
 
-def _where_made(name: str, of_tables: dict[str, list[Row]]) -> dict[str, dict[str, str]]:
-    """A line, if its rows were made for every table."""
-    if not all(of_tables.values()):
+def _where_made(
+    name: str, tables: Mapping[str, Sequence[Row]], of_tables: Mapping[str, Sequence[Row]]
+) -> dict[str, dict[str, str]]:
+    """A line, if it has a row for every network and seed of every table."""
+    if any(_data(of_tables[table]) != _data(rows) for table, rows in tables.items()):
         return {}
     return {name: {table: _scores(rows) for table, rows in of_tables.items()}}
+
+
+def _data(rows: Iterable[Row]) -> set[tuple[str, str, int]]:
+    """What rows were fitted to."""
+    return {(row.setting, row.neuron_model, row.seed) for row in rows}
 
 
 def _of(rows: Iterable[Row], method: str) -> list[Row]:

@@ -123,7 +123,7 @@ def short_training():
         patch.setattr(network_fit, "LEARNING_STEPS", 25)
         patch.setattr(network_fit, "IMITATION_STEPS", 25)
         patch.setattr(yoon_training, "BATCHES_PER_EPOCH", 40)
-        patch.setattr(yoon_training, "HELD_LEARNING_RATE", 5e-3)
+        patch.setattr(yoon_training, "FALLING_LEARNING_RATE", 5e-3)
         patch.setattr(binned_prediction, "N_HELD_OUT_BINS", 500)
         patch.setattr(yoon_gnn, "N_PROBES", 512)
         patch.setattr(nri, "BATCHES_PER_EPOCH", 80)

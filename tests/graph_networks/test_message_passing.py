@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from spikeweft.graph_networks.message_passing import messages, reference_messages
+from spikeweft.graph_networks.message_passing import (
+    Rows,
+    messages,
+    messages_to,
+    reference_messages,
+)
 
 
 def draw(n_batch, n_post, n_pre, n_hidden, dtype=torch.float32):
@@ -48,6 +53,26 @@ def test_gradients_are_those_of_the_definition(size, n_threads):
 @pytest.mark.parametrize("n_units", [2, 16], ids=["narrow", "wide"])
 def test_gradients_are_those_of_finite_differences(n_units):
     assert torch.autograd.gradcheck(messages, draw(2, 3, 4, n_units, torch.float64))
+
+
+@pytest.mark.parametrize("size", [(2, 5, 7, 3), (5, 20, 31, 64)], ids=["odd", "wide"])
+def test_messages_to_some_neurons_are_those_to_all(size, n_threads):
+    receiver, sender, weights = draw(*size)
+    generator = torch.Generator().manual_seed(2)
+    rows = Rows(*(torch.rand(size[:2], generator=generator) < 0.3).nonzero(as_tuple=True))
+    some = messages_to(rows, receiver[tuple(rows)], sender, weights)
+    plain = reference_messages(receiver, sender, weights)[tuple(rows)]
+    torch.testing.assert_close(some, plain, rtol=1e-4, atol=1e-4)
+    inputs, upstream = (receiver, sender, weights), torch.randn(some.shape, generator=generator)
+    fused = torch.autograd.grad(some, inputs, upstream)
+    for ours, theirs in zip(fused, torch.autograd.grad(plain, inputs, upstream), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+
+
+def test_messages_to_nobody_are_none():
+    receiver, sender, weights = draw(2, 5, 7, 3)
+    nobody = Rows(torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long))
+    assert messages_to(nobody, receiver[tuple(nobody)], sender, weights).shape == (0, 3)
 
 
 def test_narrow_messages_sum_to_the_same_bits_wherever_they_lie_in_memory():

@@ -68,9 +68,9 @@ def test_a_fit_answers_with_a_circuit_and_its_history(recording, fitted):
 @pytest.mark.slow
 def test_neurons_that_follow_each_other_excite_each_other(monkeypatch):
     """Positive means excites, though nothing in the loss says so."""
-    monkeypatch.setattr(yoon_training, "BATCHES_PER_EPOCH", 400)
+    monkeypatch.setattr(yoon_training, "BATCHES_PER_EPOCH", 200)
     X = record(40.0, paired=True)
-    weights = YoonGNN(n_epochs=1).fit(X).connectivity_.weights
+    weights = YoonGNN(n_epochs=4).fit(X).connectivity_.weights
     strongest = np.unravel_index(np.argmax(np.abs(weights)), weights.shape)
     assert set(strongest) == {0, 1}
     assert weights[1, 0] > 0
@@ -127,7 +127,28 @@ def test_a_steady_descent_goes_on_to_the_end_of_its_steps():
     """They fall to zero by the last epoch, wherever held-out spikes gained most."""
     history = YoonGNN(n_epochs=14).fit(record(5.0)).history_
     assert len(history) == 14
-    assert yoon_training.held(14.0, 14) == pytest.approx(0.0, abs=1e-12)
+    assert yoon_training.falling(14.0, 14) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_integral_over_a_sample_of_bins_is_right_on_average(recording):
+    whole, sampled = (
+        YoonGNN(sampled_bins=every, consecutive_bins=8).training(recording) for every in (1, 4)
+    )
+    starts = whole.stretches[:5]
+    for fit in (whole, sampled):
+        fit.model.eval()
+    with torch.no_grad():
+        mean = sum(sampled._loss(starts, n_done)[1] for n_done in range(4)) / 4
+        torch.testing.assert_close(mean, whole._loss(starts, 0)[1])
+
+
+def test_structure_learning_rests_while_the_predictor_begins(recording):
+    fit = YoonGNN(n_epochs=3).training(recording)
+    before = fit.graph()
+    fit.advance()
+    assert torch.equal(fit.graph(), before)
+    fit.advance()
+    assert not torch.equal(fit.graph(), before)
 
 
 def test_the_size_of_the_model_does_not_depend_on_the_recording(fitted):
@@ -272,6 +293,7 @@ def test_the_published_form_is_a_setting_like_any_other():
         ({"n_hidden": -1}, "at least 1"),
         ({"bin_s": 0.0}, "use 0.001"),
         ({"consecutive_bins": 0}, "at least 1"),
+        ({"sampled_bins": 0}, "at least 1"),
         ({"message_width": 0}, "use at least 1"),
         ({"n_units": 0}, "use at least 1"),
         ({"n_message_units": 0}, "use at least 1"),

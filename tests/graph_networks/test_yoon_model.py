@@ -18,11 +18,11 @@ RING = 2 * np.pi * np.arange(N) / N
 
 
 SHAPE = YoonShape(
-    kernel_bins=20,
-    stride_bins=2,
     history_bins=24,
+    tau_bins=None,
     n_components=None,
     symmetric_pairs=False,
+    even_start=False,
     n_units=64,
     n_message_units=64,
     message_width=64,
@@ -112,7 +112,29 @@ def test_whitened_embeddings_start_at_the_leading_coordinates():
     assert torch.count_nonzero(few[:, 3:]) == 0
 
 
-@pytest.mark.parametrize("history_bins", [20, 23, 24, 30])
+def test_smooth_kernels_start_about_decays_with_the_synaptic_one_in_the_middle():
+    drawn, smooth = (
+        build(tau_bins=tau_bins).prediction.convolution.kernels.weight.detach()[:, 0]
+        for tau_bins in (None, 10.0)
+    )
+    decays = smooth - drawn
+    torch.testing.assert_close(decays[:, -1], torch.ones(32))
+    tau_bins = -1 / torch.log(decays[:, -2])
+    torch.testing.assert_close(tau_bins[[0, -1]], torch.tensor([2.5, 40.0]), rtol=1e-3, atol=0)
+    assert (tau_bins < 10).sum() == (tau_bins > 10).sum()
+
+
+def test_an_even_start_has_nearly_the_same_weight_for_all_pairs():
+    pairs = ~np.eye(N, dtype=bool)
+    even, usual = (
+        build(even_start=start).graph(spikes(N_SNAPSHOTS)).detach().numpy()[pairs]
+        for start in (True, False)
+    )
+    np.testing.assert_allclose(even.std(), 0.1 * usual.std(), rtol=1e-3)
+    np.testing.assert_allclose(even.mean(), 0.2, atol=0.02)
+
+
+@pytest.mark.parametrize("history_bins", [1, 20, 30])
 def test_bins_of_a_stretch_are_predicted_as_each_by_itself(history_bins):
     model = build(history_bins=history_bins, n_units=5, n_message_units=3, message_width=2)
     n_bins = 7
@@ -123,6 +145,18 @@ def test_bins_of_a_stretch_are_predicted_as_each_by_itself(history_bins):
         for bin_ in range(n_bins):
             alone = model(whole[:, bin_ : bin_ + history_bins], graph)
             torch.testing.assert_close(alone[:, 0], together[:, bin_])
+
+
+@pytest.mark.parametrize("n_hidden", [0, 2])
+def test_a_sample_of_bins_and_the_spikes_are_predicted_as_all_bins_are(n_hidden):
+    model = build(n_hidden=n_hidden, drive=True, n_message_units=3)
+    history, graph = spikes(2, n_lags=24 + 6), torch.rand(N + n_hidden, N + n_hidden)
+    drive, fired = torch.rand(2, 7), spikes(2, n_lags=7, seed=1) > 0
+    with torch.no_grad():
+        in_all = model(history, graph, drive)
+        in_sample, at_spikes = model.sampled(history, graph, drive, slice(1, None, 3), fired)
+    torch.testing.assert_close(in_sample, in_all[:, 1::3])
+    torch.testing.assert_close(at_spikes, in_all[fired])
 
 
 def test_neurons_active_at_other_moments_get_other_weights():

@@ -185,3 +185,52 @@ def send_narrow_back_to_senders(
                 weight, to_i, grad_i = weights[i], to[i], grad[i]
                 for j in range(n_pre):
                     grad_source[j] += weight[j] * grad_i if to_i + source[j] > zero else zero
+
+
+# Messages to some neurons only: of each sample the one or the few that fired. Sums are not
+# reordered here either.
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def send_to_rows(receiver, sender, weights, sample, neuron, summed, start, stop) -> None:
+    """Add all messages to each row to `summed`, row × unit."""
+    zero = receiver.dtype.type(0)
+    for row in range(start, stop):
+        to, total = receiver[row], summed[row]
+        source, weight = sender[sample[row]], weights[neuron[row]]
+        for j in range(len(weight)):
+            for h in range(len(to)):
+                total[h] += weight[j] * max(to[h] + source[j, h], zero)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def send_to_rows_back(
+    grad_summed,
+    receiver,
+    sender,
+    weights,
+    sample,
+    neuron,
+    grad_receiver,
+    grad_sender,
+    grad_weights,
+    start,
+    stop,
+) -> None:
+    """Add up the gradients of receiving rows, senders and weights."""
+    zero = receiver.dtype.type(0)
+    for row in range(start, stop):
+        to, grad, grad_to = receiver[row], grad_summed[row], grad_receiver[row]
+        source, grad_source = sender[sample[row]], grad_sender[sample[row]]
+        weight, grad_weight = weights[neuron[row]], grad_weights[neuron[row]]
+        for j in range(len(weight)):
+            total = zero
+            for h in range(len(to)):
+                message = to[h] + source[j, h]
+                back = grad[h] if message > zero else zero
+                total += back * message
+                grad_to[h] += weight[j] * back
+                grad_source[j, h] += weight[j] * back
+            grad_weight[j] += total

@@ -14,11 +14,11 @@ register, in the forward and in the backward direction; memory is linear in the 
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -28,11 +28,20 @@ from spikeweft.graph_networks.message_kernels import (
     send_narrow,
     send_narrow_back_to_receivers,
     send_narrow_back_to_senders,
+    send_to_rows,
+    send_to_rows_back,
 )
 
 FEWEST_WIDE_UNITS = 16
 """From as many units on, the compiled loops run over units, as many as a register holds numbers;
 below, over neurons."""
+
+
+class Rows(NamedTuple):
+    """Postsynaptic neurons, each in one sample of a batch, in the order of the samples."""
+
+    sample: Int[Tensor, " row"]
+    neuron: Int[Tensor, " row"]
 
 
 def messages(
@@ -59,6 +68,16 @@ def reference_messages(
     """What `messages` computes, in plain PyTorch: the definition, with every message stored."""
     message = torch.relu(receiver[:, :, None, :] + sender[:, None, :, :])
     return torch.einsum("ij,bijh->bih", weights, message)
+
+
+def messages_to(
+    rows: Rows,
+    receiver: Float[Tensor, "row hidden"],
+    sender: Float[Tensor, "batch pre hidden"],
+    weights: Float[Tensor, "post pre"],
+) -> Float[Tensor, "row hidden"]:
+    """What `messages` gives in some rows of its result, computed for these alone."""
+    return _MessagesToRows.apply(receiver, sender, weights, rows.sample, rows.neuron)
 
 
 class _WideMessages(torch.autograd.Function):
@@ -117,6 +136,48 @@ class _NarrowMessages(torch.autograd.Function):
         _share_batch(len(a), send_back_part)
         grad_w = np.ascontiguousarray(grad_w_out.sum(0).T)
         return torch.from_numpy(grad_a), torch.from_numpy(grad_b), torch.from_numpy(grad_w)
+
+
+class _MessagesToRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Any:
+        arguments = tuple(tensor.detach().contiguous() for tensor in inputs)
+        ctx.save_for_backward(*arguments)
+        a, b, w, sample, neuron = (tensor.numpy() for tensor in arguments)
+        summed = np.zeros_like(a)
+        _share_rows(
+            sample, len(b), lambda _, rows: send_to_rows(a, b, w, sample, neuron, summed, *rows)
+        )
+        return torch.from_numpy(summed)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyrefly: ignore[bad-override]
+        a, b, w, sample, neuron = (tensor.numpy() for tensor in ctx.saved_tensors)
+        grad = grad_outputs[0].contiguous().numpy()
+        grad_a, grad_b = np.zeros_like(a), np.zeros_like(b)
+        grad_w = np.zeros((torch.get_num_threads(), *w.shape), w.dtype)
+        _share_rows(
+            sample,
+            len(b),
+            lambda part, rows: send_to_rows_back(
+                grad, a, b, w, sample, neuron, grad_a, grad_b, grad_w[part], *rows
+            ),
+        )
+        grads = grad_a, grad_b, grad_w.sum(0)
+        return *map(torch.from_numpy, grads), None, None
+
+
+def _share_rows(
+    sample: Int[np.ndarray, " row"],
+    n_samples: int,
+    kernel: Callable[[int, tuple[int, int]], None],
+) -> None:
+    """Share rows out among threads, those of one sample to the same."""
+    _share_batch(
+        n_samples,
+        lambda part, start, stop: kernel(part, tuple(np.searchsorted(sample, (start, stop)))),
+    )
 
 
 def _share_batch(n_samples: int, kernel: Callable[[int, int, int], None]) -> None:

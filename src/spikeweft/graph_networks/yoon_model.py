@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from spikeweft.graph_networks.message_passing import messages
+from spikeweft.graph_networks.message_passing import Rows, messages, messages_to
+from spikeweft.graph_networks.spike_convolution import rectified_convolution
 
 N_KERNELS = 32
 """Kernels of Conv1D (published)."""
@@ -33,6 +34,12 @@ N_SNAPSHOTS = 512
 N_EMBEDDING = 16
 """Size of the embedding z_i (chosen)."""
 
+FASTEST, SLOWEST = 0.25, 4.0
+"""Time constants of the decays that kernels can start as, in units of τ (chosen)."""
+
+EVEN_WEIGHT, UNEVENNESS = 0.2, 0.1
+"""Weight of all pairs at an even start, and factor on what makes pairs differ (chosen)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YoonShape:
@@ -40,33 +47,37 @@ class YoonShape:
 
     Attributes
     ----------
-    kernel_bins, stride_bins
-        Length 2τ and stride 0.2τ of the convolution in bins (published).
     history_bins
-        Bins of history that a prediction sees, at least `kernel_bins`.
+        Bins of history that a prediction sees, and length of the convolution; published: 2τ.
+    tau_bins
+        Synaptic time constant τ in bins, about which kernels start as exponential decays; None for
+        kernels that start at random.
     n_components
         Coordinates of the whitened trains that embeddings start from (`WhitenedEmbedding`); None
         for embeddings of convolved trains, as published (`ConvolvedEmbedding`).
     symmetric_pairs
         Whether the MLP sees what is the same for (i, j) and (j, i) instead of [z_i, z_j].
+    even_start
+        Whether the graph starts with nearly the same weight for all pairs, not with the MLP's usual
+        ones.
     n_units
         Width of the state h_i, the GRU and the decoder.
     n_message_units, message_width
         Width of the hidden layer of φ, and numbers in a message m_ij.
     """
 
-    kernel_bins: int
-    stride_bins: int
     history_bins: int
+    tau_bins: float | None
     n_components: int | None
     symmetric_pairs: bool
+    even_start: bool
     n_units: int
     n_message_units: int
     message_width: int
 
 
 class SpikeConvolution(nn.Module):
-    r"""Conv1D: 32 kernels of length 2τ, ReLU, BatchNorm.
+    r"""Conv1D: 32 kernels as long as the history window, ReLU, BatchNorm.
 
     Both modules look at spikes through these same kernels. The published stride of 0.2τ is that
     between the positions at which features are read; here they are computed at every bin, since
@@ -75,13 +86,23 @@ class SpikeConvolution(nn.Module):
 
     def __init__(self, kernel_bins: int) -> None:
         super().__init__()
-        self.kernel_bins = kernel_bins
         self.kernels = nn.Conv1d(1, N_KERNELS, kernel_bins)
         self.norm = nn.BatchNorm1d(N_KERNELS)
 
-    def forward(self, counts: Float[Tensor, "train lag"]) -> Float[Tensor, "train kernel position"]:
+    @torch.no_grad()
+    def start(self, tau_bins: float) -> None:
+        """Add exponential decays, fast to slow, to the kernels drawn."""
+        ago = torch.arange(self.kernels.kernel_size[0]).flip(0)
+        decay = torch.logspace(math.log10(FASTEST), math.log10(SLOWEST), N_KERNELS) * tau_bins
+        self.kernels.weight[:, 0] += torch.exp(-ago / decay[:, None])
+
+    def forward(
+        self, counts: Float[Tensor, "stretch time neuron"]
+    ) -> Float[Tensor, "stretch position neuron kernel"]:
         """Features of spike counts, one position for each time a kernel fits in."""
-        return self.norm(torch.relu(self.kernels(counts[:, None])))
+        bias = self.kernels.get_parameter("bias")
+        features = rectified_convolution(counts, self.kernels.weight[:, 0], bias)
+        return self.norm(features.flatten(0, 2)).view(features.shape)
 
 
 class ConvolvedEmbedding(nn.Module):
@@ -110,8 +131,8 @@ class ConvolvedEmbedding(nn.Module):
         self, trains: Float[Tensor, "snapshot lag neuron"]
     ) -> Float[Tensor, "neuron embedding"]:
         """Embedding z_i of every observed neuron, from snapshots of the spike trains."""
-        seen = trains[:, -self.convolution.kernel_bins :].movedim(-1, 0)
-        return self.readout(self.convolution(seen.flatten(0, 1)).view(len(seen), -1))
+        features = self.convolution(trains).squeeze(1)
+        return self.readout(features.transpose(0, 1).flatten(1))
 
 
 class WhitenedEmbedding(nn.Module):
@@ -164,6 +185,15 @@ class StructureLearning(nn.Module):
             nn.ReLU(),
             nn.Linear(N_PAIR, 1),
         )
+        self.even_start = shape.even_start
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Start the embedding where it wants to start and, if wanted, all weights alike."""
+        self.embedding.start()
+        if self.even_start:
+            self.pair[-1].get_parameter("weight").mul_(UNEVENNESS)
+            self.pair[-1].get_parameter("bias").fill_(EVEN_WEIGHT)
 
     def forward(self, embedding: Float[Tensor, "node embedding"]) -> Float[Tensor, "node node"]:
         """Weights w_ij, from node j to node i, of the complete graph over these nodes."""
@@ -242,7 +272,23 @@ class MessagePassing(nn.Module):
     ) -> Float[Tensor, "batch post width"]:
         """Summed message to every postsynaptic neuron."""
         summed = messages(self.receiver(post), self.sender(pre), weights)
-        return summed @ self.second.weight.T + weights.sum(1, keepdim=True) * self.second.bias
+        return self._second_layer(summed, weights.sum(1))
+
+    def to_rows(
+        self,
+        rows: Rows,
+        post: Float[Tensor, "row unit"],
+        pre: Float[Tensor, "batch pre unit"],
+        weights: Float[Tensor, "post pre"],
+    ) -> Float[Tensor, "row width"]:
+        """Summed message to some postsynaptic neurons only."""
+        summed = messages_to(rows, self.receiver(post), self.sender(pre), weights)
+        return self._second_layer(summed, weights.sum(1)[rows.neuron])
+
+    def _second_layer(
+        self, summed: Float[Tensor, "*row hidden"], total_weight: Float[Tensor, "*#row"]
+    ) -> Float[Tensor, "*row width"]:
+        return summed @ self.second.weight.T + total_weight[..., None] * self.second.bias
 
 
 class SpikePrediction(nn.Module):
@@ -252,7 +298,7 @@ class SpikePrediction(nn.Module):
               \log λ_i = f_\mathrm{dec}(h_i')
 
     f_enc is the Conv1D of structure learning on the neuron's own history window and a linear layer
-    on its features at the published stride; with an external input its encoding is added to h_i.
+    on its features; with an external input its encoding is added to h_i.
     Hidden neurons take part in the message passing with a state interpolated from their two nearest
     observed neurons. They are never scored, so in this single round nothing depends on what they
     receive, and only what they send is computed.
@@ -265,10 +311,8 @@ class SpikePrediction(nn.Module):
         drive_angle_rad: Float[np.ndarray, " neuron"] | None,
     ) -> None:
         super().__init__()
-        self.convolution, self.history_bins = convolution, shape.history_bins
-        n_positions = (shape.history_bins - shape.kernel_bins) // shape.stride_bins + 1
-        # A linear layer on features that are a stride apart, for all bins of a stretch at once.
-        self.encoder = nn.Conv1d(N_KERNELS, shape.n_units, n_positions, dilation=shape.stride_bins)
+        self.convolution = convolution
+        self.encoder = nn.Linear(N_KERNELS, shape.n_units)
         self.input = (
             None if drive_angle_rad is None else InputEncoder(drive_angle_rad, shape.n_units)
         )
@@ -276,15 +320,6 @@ class SpikePrediction(nn.Module):
         self.gru = nn.GRUCell(shape.message_width, shape.n_units)
         self.rate = nn.Linear(shape.n_units, 1)
         self.decoder = nn.Sequential(nn.Linear(shape.n_units, shape.n_units), nn.ReLU(), self.rate)
-
-    def encode(
-        self, history: Float[Tensor, "stretch lag neuron"]
-    ) -> Float[Tensor, "stretch bin neuron unit"]:
-        """State h_i before each bin of stretches of consecutive ones, from the counts before."""
-        n_stretches, n_lags, n_neurons = history.shape
-        features = self.convolution(history.transpose(1, 2).flatten(0, 1))
-        state = self.encoder(features)[..., -(n_lags - self.history_bins + 1) :]
-        return state.view(n_stretches, n_neurons, *state.shape[1:]).permute(0, 3, 1, 2)
 
     def forward(
         self,
@@ -298,14 +333,56 @@ class SpikePrediction(nn.Module):
         A stretch of n bins comes with its history: all counts from `history_bins` before its first
         bin to the one before its last.
         """
-        states = self.encode(history)
+        states = self._states(history, drive_rad)
         state = states.flatten(0, 1)
-        if self.input is not None and drive_rad is not None:
-            state = state + self.input(drive_rad.flatten())
-        n_observed = history.shape[-1]
-        message = self.passing(state, with_hidden(state, interpolation), graph[:n_observed])
-        updated = self.gru(message.flatten(0, 1), state.flatten(0, 1))
-        return self.decoder(updated).view(states.shape[:3])
+        message = self.passing(state, with_hidden(state, interpolation), graph[: state.shape[1]])
+        return self._log_count(message, state).view(states.shape[:3])
+
+    def sampled(
+        self,
+        history: Float[Tensor, "stretch lag neuron"],
+        graph: Float[Tensor, "node node"],
+        interpolation: Float[Tensor, "hidden neuron"],
+        drive_rad: Float[Tensor, "stretch bin"] | None,
+        sample: slice,
+        fired: Bool[Tensor, "stretch bin neuron"],
+    ) -> tuple[Float[Tensor, "stretch sampled neuron"], Float[Tensor, " spike"]]:
+        """What `forward` gives in a sample of the bins, and for neurons where they fired."""
+        states = self._states(history, drive_rad)
+        n_observed = states.shape[2]
+        weights = graph[:n_observed]
+        of_sample = states[:, sample].flatten(0, 1)
+        to_sample = self.passing(of_sample, with_hidden(of_sample, interpolation), weights)
+        everyone = states.flatten(0, 1)
+        rows = Rows(*fired.flatten(0, 1).nonzero(as_tuple=True))
+        of_spikes = everyone[rows.sample, rows.neuron]
+        to_spikes = self.passing.to_rows(
+            rows, of_spikes, with_hidden(everyone, interpolation), weights
+        )
+        log_count = self._log_count(
+            torch.cat([to_sample.flatten(0, 1), to_spikes]),
+            torch.cat([of_sample.flatten(0, 1), of_spikes]),
+        )
+        in_sample, at_spikes = log_count.split([log_count.numel() - len(of_spikes), len(of_spikes)])
+        return in_sample.view(len(states), -1, n_observed), at_spikes
+
+    def _states(
+        self,
+        history: Float[Tensor, "stretch lag neuron"],
+        drive_rad: Float[Tensor, "stretch bin"] | None,
+    ) -> Float[Tensor, "stretch bin neuron unit"]:
+        """State h_i before each bin of stretches of consecutive ones, from the counts before."""
+        states = self.encoder(self.convolution(history))
+        if self.input is None or drive_rad is None:
+            return states
+        return states + self.input(drive_rad.flatten()).view(states.shape)
+
+    def _log_count(
+        self, message: Float[Tensor, "*row width"], state: Float[Tensor, "*row unit"]
+    ) -> Float[Tensor, " *row"]:
+        """Log of the expected count of neurons, from the messages that they get and their state."""
+        units = self.gru(message.flatten(0, -2), state.flatten(0, -2))
+        return self.decoder(units).view(state.shape[:-1])
 
 
 class YoonModel(nn.Module):
@@ -337,12 +414,14 @@ class YoonModel(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        convolution = SpikeConvolution(shape.kernel_bins)
+        convolution = SpikeConvolution(shape.history_bins)
         self.structure = StructureLearning(convolution, shape)
         self.prediction = SpikePrediction(convolution, shape, drive_angle_rad)
         self.register_buffer("interpolation", torch.tensor(interpolation, dtype=torch.float32))
         _draw_weights(self, generator)
-        self.structure.embedding.start()
+        if shape.tau_bins is not None:
+            convolution.start(shape.tau_bins)
+        self.structure.start()
         nn.init.constant_(self.prediction.rate.bias, log_mean_count)
 
     def graph(self, trains: Float[Tensor, "..."]) -> Float[Tensor, "node node"]:
@@ -362,6 +441,17 @@ class YoonModel(nn.Module):
     ) -> Float[Tensor, "stretch bin neuron"]:
         """Log of the expected spike count of each observed neuron in every bin of stretches."""
         return self.prediction(history, graph, self.interpolation, drive_rad)
+
+    def sampled(
+        self,
+        history: Float[Tensor, "stretch lag neuron"],
+        graph: Float[Tensor, "node node"],
+        drive_rad: Float[Tensor, "stretch bin"] | None,
+        sample: slice,
+        fired: Bool[Tensor, "stretch bin neuron"],
+    ) -> tuple[Float[Tensor, "stretch sampled neuron"], Float[Tensor, " spike"]]:
+        """The same in a sample of the bins, and for neurons where they fired."""
+        return self.prediction.sampled(history, graph, self.interpolation, drive_rad, sample, fired)
 
 
 def poisson_loss(
