@@ -79,21 +79,22 @@ def _free_stages(problem: Problem) -> list[Stage]:
     """Free weights, and what all share refined with them; then those of all other neurons."""
     searched = Costs.of(problem, on_all_data=True, n_neurons=problem.n_searched)
     step = searched.on_spikes(n_passes=1)
-    first = (_take_all_data, searched.on_spikes(n_passes=1, n_traces=1))
+    take = (_take_all_data, searched.on_spikes(n_passes=1, n_traces=1))
     settle = each(step, scoring_step, scoring_step, prior_step)
     refine = (*refining_steps(problem, searched), *each(step, prior_step, scoring_step))
-    stages: list[Stage] = [StepSequence("all spikes", (first, *settle))]
+    stages: list[Stage] = [StepSequence("all spikes", (take, *settle))]
     if problem.n_searched == problem.recording.n_neurons:
         return [*stages, StepSequence("all spikes", (*refine, (keep_free, Work())))]
     some = Costs.of(problem, on_all_data=False).on_spikes(n_passes=1)
     whole = Costs.of(problem, on_all_data=True).on_spikes(n_passes=1)
     join = each(some, _take_all_neurons, *[scoring_step] * _STEPS_OF_OTHERS)
-    last = each(whole, _take_all_data, scoring_step, prior_step, scoring_step, keep_free)
+    first = each(whole, _take_back_searched, _take_all_data)
+    last = each(whole, *[scoring_step] * 3, prior_step, *[scoring_step] * 3, keep_free)
     return [
         *stages,
         StepSequence("all spikes", refine),
         StepSequence("all neurons", join),
-        StepSequence("all neurons, all spikes", last),
+        StepSequence("all neurons, all spikes", (*first, *last)),
     ]
 
 
@@ -108,6 +109,15 @@ def _take_all_neurons(problem: Problem, state: FitState) -> FitState:
     parameters = searched.parameters.with_others(constant)
     current = replace(searched, parameters=parameters, on_all_data=False, held_out=None)
     return replace(state, current=current, searched=searched)
+
+
+def _take_back_searched(problem: Problem, state: FitState) -> FitState:  # noqa: ARG001
+    """The searched neurons' weights as all their spikes had them: the others have caught up."""
+    assert state.searched is not None
+    values = state.current.parameters.values.copy()
+    values[: state.searched.n_neurons] = state.searched.parameters.values
+    parameters = replace(state.current.parameters, values=values)
+    return replace(state, current=replace(state.current, parameters=parameters, held_out=None))
 
 
 def _take_all_data(problem: Problem, state: FitState) -> FitState:
