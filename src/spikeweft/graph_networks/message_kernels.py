@@ -206,20 +206,13 @@ def send_to_rows(receiver, sender, weights, sample, neuron, summed, start, stop)
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def send_to_rows_back(
-    grad_summed,
-    receiver,
-    sender,
-    weights,
-    sample,
-    neuron,
-    grad_receiver,
-    grad_sender,
-    grad_weights,
-    start,
-    stop,
-) -> None:
-    """Add up the gradients of receiving rows, senders and weights."""
+def send_to_rows_back(grad_summed, inputs, rows, gradients, start, stop) -> None:
+    """Add up the gradients of receiving rows, senders and weights, which the inputs are.
+
+    `rows` are the sample and the neuron of each.
+    """
+    (receiver, sender, weights), (sample, neuron) = inputs, rows
+    grad_receiver, grad_sender, grad_weights = gradients
     zero = receiver.dtype.type(0)
     for row in range(start, stop):
         to, grad, grad_to = receiver[row], grad_summed[row], grad_receiver[row]

@@ -161,7 +161,7 @@ class _MessagesToRows(torch.autograd.Function):
             sample,
             len(b),
             lambda part, rows: send_to_rows_back(
-                grad, a, b, w, sample, neuron, grad_a, grad_b, grad_w[part], *rows
+                grad, (a, b, w), (sample, neuron), (grad_a, grad_b, grad_w[part]), *rows
             ),
         )
         grads = grad_a, grad_b, grad_w.sum(0)

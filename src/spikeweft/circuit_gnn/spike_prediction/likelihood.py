@@ -19,7 +19,6 @@ from torch import Tensor
 
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.rate_kernels import (
-    add_expected_spikes,
     add_log_softplus_of_few,
     add_log_terms_of_few,
     add_products,
@@ -90,10 +89,10 @@ def _log_likelihood(
     def expected(chunk: slice) -> Float[np.ndarray, " neuron"]:
         found = np.zeros(len(theta))
         for strip in _strips(part, chunk):
-            of_strip = np.zeros(len(theta), np.float32)
+            sums = np.zeros((3, len(theta)), np.float32)
             drive = _drive(part, theta, strip).numpy()
-            add_expected_spikes(drive, part.weight_s[strip], *_single(link), of_strip)
-            found += of_strip
+            take_rates(drive, part.weight_s[strip], *_single(link), *sums)
+            found += sums[-1]
         return found
 
     log_softplus, single = np.zeros(len(theta)), theta.numpy()

@@ -202,26 +202,6 @@ def take_rates(drive, weight_s, power, log_gain, total, by_power, expected):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
 @no_type_check
-def add_expected_spikes(drive, weight_s, power, log_gain, expected):
-    """Add up λ·weight of each neuron."""
-    n_neurons, flat = drive.shape[1], drive.reshape(drive.size)
-    n_times = max(1, _AT_HAND // n_neurons)
-    below, softplus = _numbers(n_times * n_neurons), _numbers(n_times * n_neurons)
-    logs, slopes = _numbers(n_times * n_neurons), _numbers(n_times * n_neurons)
-    rates = _numbers(n_times * n_neurons)
-    for start in range(0, len(drive), n_times):
-        stop = min(start + n_times, len(drive))
-        here = flat[start * n_neurons : stop * n_neurons]
-        take_log_softplus(here, below, softplus, logs, slopes)
-        take_rate(logs[: len(here)], power, log_gain, rates)
-        for t in range(stop - start):
-            first, weight = t * n_neurons, weight_s[start + t]
-            for i in range(n_neurons):
-                expected[i] += rates[first + i] * weight
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
-@no_type_check
 def add_scaled(drive, trace, coefficient):
     """Add each neuron's own trace, by its own coefficient, to its drive."""
     for t in range(len(drive)):
