@@ -37,22 +37,25 @@ class SynapseModel(ResumablePredictor):
 
     The rate of each neuron is that of a point process,
 
-    .. math:: \log λ_i(t) = b_i + \sum_k g_{ik} z_{k,-i}(t) + \sum_s h_i(t - s)
-              + \sum_j \sum_s k_{ij}(t - s),
+    .. math:: \log λ_i(t) = b_i + \sum_k g_{ik} z_{k,-i}(t) + \sum_r c_{ir} p_{r,-i}(t)
+              + \sum_s h_i(t - s) + \sum_j \sum_s k_{ij}(t - s),
 
     with the log population rate :math:`z_{k,-i}` of all other neurons at several time scales (Okun
-    et al. 2015, Nature 521:511), own history :math:`h_i` and, for each connection, a kernel that
-    begins with a latency. What a pair of neurons shows around each other's spikes beyond their
-    rates is weighed by ten hypotheses: no connection, an excitatory or an inhibitory one, in each
-    direction, or no connection and a peak that hidden neurons passed on; all of them with smooth
-    bumps as pairs without connections have them too (compare the hollow Gaussian of Stark & Abeles
-    2009, whose strength and width are estimated here). How often neurons connect, how strongly, how
-    late, in what shape and how large the bumps are is estimated from all pairs (empirical Bayes),
-    as is which neurons excite and which inhibit.
+    et al. 2015, Nature 521:511), slow patterns :math:`p_{r,-i}` that excite some neurons and
+    inhibit others, as all others tell of them (their number, if any, is chosen by held-out spikes),
+    own history :math:`h_i` and, for each connection, a kernel that begins with a latency. What a
+    pair of neurons shows around each other's spikes beyond their rates is weighed by ten
+    hypotheses: no connection, an excitatory or an inhibitory one, in each direction, or no
+    connection and a peak that hidden neurons passed on; all of them with smooth bumps as pairs
+    without connections have them too (compare the hollow Gaussian of Stark & Abeles 2009, whose
+    strength and width are estimated here). How often neurons connect, how strongly, how late, in
+    what shape and how large the bumps are is estimated from all pairs (empirical Bayes), as is
+    which neurons excite and which inhibit.
 
     Spikes are predicted from the past alone: by own history, the posterior mean kernels, with a
-    gain of all that excite a neuron and one of all that inhibit it, and the past population rate of
-    all others. Held-out spikes choose at which time scales that is remembered, if at all.
+    gain of all that excite a neuron and one of all that inhibit it, and the past population rate
+    and slow patterns of all others. Held-out spikes choose at which time scales the rate is
+    remembered, and whether either is of use.
 
     For sparse circuits with sharp synapses. On a ring of densely connected neurons, whose slow
     states are the circuit, use `CircuitGNN`.
@@ -86,7 +89,8 @@ class SynapseModel(ResumablePredictor):
         Cross-correlograms of the most probable connections, at most 60 pairs: coincidences as they
         were counted, the smooth null that fits best beside the connections, and both together.
     shared_state_gain_
-        Change of each neuron's log rate per unit of the log population rate, by time scale.
+        Change of each neuron's log rate per unit of the log population rate, by time scale, and of
+        each slow pattern.
     state_share_
         How much of each neuron's spiking the state that all share explains: the share of the
         deviance of its spike counts in 50 ms, from 0 to 1 (`rates.population_coupling`).
@@ -101,7 +105,7 @@ class SynapseModel(ResumablePredictor):
     model_: FittedSynapseModel
     kernels_: Kernels
     latency_sd_s_: Float[np.ndarray, "post pre"]
-    shared_state_gain_: Float[np.ndarray, "neuron scale"]
+    shared_state_gain_: Float[np.ndarray, "neuron state"]
     state_share_: Float[np.ndarray, " neuron"]
     correlograms_: Correlograms
     prediction_: SpikePrediction

@@ -19,13 +19,15 @@ from spikeweft.synapse_model.connections.empirical_bayes import (
 )
 from spikeweft.synapse_model.connections.pair_counts import Kernels, PairCounts, count_pairs_of
 from spikeweft.synapse_model.connections.pair_inference import PairInference
+from spikeweft.synapse_model.prediction.number_of_patterns import choose_patterns
 from spikeweft.synapse_model.prediction.spike_prediction import SpikePrediction
 from spikeweft.synapse_model.prediction.time_scales import choose_time_scales
 from spikeweft.synapse_model.rates.neuron_rate import NeuronRate, RateParameters
 from spikeweft.synapse_model.rates.own_history import OwnHistory
 from spikeweft.synapse_model.rates.population_coupling import share_of_state
 from spikeweft.synapse_model.rates.rate_kernels import add_after_spikes
-from spikeweft.synapse_model.rates.shared_state import SharedState
+from spikeweft.synapse_model.rates.slow_patterns import SlowPatterns
+from spikeweft.synapse_model.rates.states import States
 from spikeweft.synapse_model.rates.timeline import Timeline
 
 STATE_WIDTHS_S = (0.015, 0.05, 0.2)
@@ -71,7 +73,7 @@ class FittedSynapseModel:
     latency_s: Float[np.ndarray, "post pre"]
     latency_sd_s: Float[np.ndarray, "post pre"]
     excitatory_probability: Float[np.ndarray, " neuron"]
-    shared_state_gain: Float[np.ndarray, "neuron scale"]
+    shared_state_gain: Float[np.ndarray, "neuron state"]
     state_share: Float[np.ndarray, " neuron"]
     angle_rad: Float[np.ndarray, " neuron"] | None
     correlograms: Correlograms
@@ -103,6 +105,8 @@ class _Reached:
     ----------
     n_steps
         Steps taken.
+    patterns
+        The slow patterns that neurons share.
     nats_per_spike
         Negative log-likelihood of the training spikes.
     held_out_bits
@@ -120,6 +124,7 @@ class _Reached:
     """
 
     n_steps: int = 0
+    patterns: SlowPatterns | None = None
     nats_per_spike: float = float("nan")
     held_out_bits: float = float("nan")
     rates: tuple[RateParameters, ...] = ()
@@ -144,6 +149,8 @@ class SynapseFit:
         self._recording, self._step_s, self._window_s = recording, step_s, history_window_s
         self._known_excitatory, self._artefacts, self._seed = known_excitatory, artefacts, seed
         self._reached = _Reached()
+        n_firing = int((recording.n_spikes > 0).sum())
+        self._widths_s = STATE_WIDTHS_S if n_firing >= _FEWEST_FOR_STATE else ()
         self._steps = {
             "connections": self._infer_alone,
             "connections, given what others send": self._infer_together,
@@ -178,8 +185,9 @@ class SynapseFit:
     # -- its steps --
 
     def _infer_alone(self, reached: _Reached) -> _Reached:
-        """Connections of neurons that know nothing of each other."""
-        rates = self._rates(())
+        """Connections of neurons that know nothing of each other but the states they share."""
+        reached = replace(reached, patterns=self._patterns())
+        rates = self._rates(reached)
         counts = rates.count_pairs(None).without_artefacts(self._artefacts)
         rng = np.random.default_rng(self._seed)
         found = infer_connections(counts, self._known_excitatory, rng)
@@ -199,18 +207,20 @@ class SynapseFit:
         likely = first.probability.sum(2) > _SENT
         if not likely.any():
             return reached
-        rates = self._rates(reached.rates)
+        rates = self._rates(reached)
         counts = rates.count_pairs(first.kernel * likely[:, :, None])
         found = weigh_connections(counts.without_artefacts(self._artefacts), first.priors)
         return self._with(reached, rates, found.at_most(first.probability))
 
     def _choose_scales(self, reached: _Reached) -> _Reached:
         assert reached.connections is not None
+        assert reached.patterns is not None
         prediction = SpikePrediction(
             step_s=self._step_s,
             time_constants_s=np.zeros(0),
             rate_hz=self._recording.rate_hz,
             kernels=reached.connections.kernel,
+            patterns=reached.patterns,
         )
         prediction, bits = choose_time_scales(
             prediction, self._recording, self._window_s, reached.rates
@@ -222,8 +232,16 @@ class SynapseFit:
         prediction = reached.prediction.fitted(self._recording, self._window_s, reached.rates)
         return replace(reached, prediction=prediction)
 
-    def _rates(self, known: tuple[RateParameters, ...]) -> "Rates":
-        return Rates(Timeline.of(self._recording, self._step_s, self._window_s), known)
+    def _patterns(self) -> SlowPatterns:
+        recording = self._recording
+        if len(self._widths_s) == 0:
+            return SlowPatterns.none(recording.n_neurons)
+        return choose_patterns(recording, self._step_s, self._window_s)
+
+    def _rates(self, reached: _Reached) -> "Rates":
+        assert reached.patterns is not None
+        timeline = Timeline.of(self._recording, self._step_s, self._window_s)
+        return Rates(timeline, States(timeline, self._widths_s, reached.patterns), reached.rates)
 
     def _with(self, reached: _Reached, rates: "Rates", found: PairInference) -> _Reached:
         nats_per_spike = -rates.log_likelihood / max(rates.n_spikes, 1) + np.log(self._step_s)
@@ -266,12 +284,11 @@ class SynapseFit:
 class Rates:
     """The rates of all neurons on a timeline, each fitted when it is asked for."""
 
-    def __init__(self, timeline: Timeline, known: tuple[RateParameters, ...]) -> None:
-        self._timeline, self._known = timeline, known
+    def __init__(
+        self, timeline: Timeline, states: States, known: tuple[RateParameters, ...]
+    ) -> None:
+        self._timeline, self._states, self._known = timeline, states, known
         self._own_history = OwnHistory.of(timeline.step_s)
-        n_firing = sum(len(train) > 0 for train in timeline.trains)
-        widths_s = STATE_WIDTHS_S if n_firing >= _FEWEST_FOR_STATE else ()
-        self._state = SharedState.of(timeline, widths_s)
         self.parameters: list[RateParameters] = []
         self.state_share: list[float] = []
         self.log_likelihood, self.n_spikes = 0.0, 0
@@ -286,7 +303,7 @@ class Rates:
         before = self._known
 
         def rate_of(neuron: int) -> NeuronRate:
-            state = self._state.without(self._timeline, neuron)
+            state = self._states.without(neuron)
             received = None if sent is None else self._received(sent[neuron])
             rate = NeuronRate(self._timeline, neuron, state, self._own_history, received)
             start, n_steps = (

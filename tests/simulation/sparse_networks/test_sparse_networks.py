@@ -87,6 +87,22 @@ def test_a_network_without_synapses_runs(network):
     assert np.all(np.diff(spikes.steps) >= 0)
 
 
+@pytest.mark.parametrize(("n_slow_patterns", "share_opposed"), [(0, (0.0, 0.05)), (2, (0.2, 0.8))])
+def test_slow_patterns_excite_some_neurons_and_inhibit_others(n_slow_patterns, share_opposed):
+    """Pairs whose counts in half a second are opposed, beyond chance."""
+    network = SparsePoissonNetwork(
+        n_neurons=20,
+        connection_probability=0.0,
+        median_rate_hz=20.0,
+        median_gain=0.2,
+        n_slow_patterns=n_slow_patterns,
+    )
+    counts = network.simulate(300.0, np.random.default_rng(0)).counts(0.5).counts
+    between = np.corrcoef(counts.T)[~np.eye(20, dtype=bool)]
+    least, most = share_opposed
+    assert least <= np.mean(between < -0.15) <= most
+
+
 def test_truth_is_stored_with_the_recording(tmp_path):
     network = NETWORKS[2]
     save_simulation(

@@ -12,9 +12,10 @@ from spikeweft.synapse_model.prediction.time_scales import choose_time_scales
 from spikeweft.synapse_model.rates.neuron_rate import RateParameters
 from spikeweft.synapse_model.rates.own_history import OwnHistory
 from spikeweft.synapse_model.rates.shared_state import FLOOR
+from spikeweft.synapse_model.rates.slow_patterns import WIDTH_S, SlowPatterns
 from spikeweft.synapse_model.rates.timeline import Timeline
 
-STEP_S, HISTORY_S, BIN_S = 0.001, 0.1, 0.005
+STEP_S, HISTORY_S, BIN_S, FRAME_S = 0.001, 0.1, 0.005, 0.05
 EPOCHS_S = np.array([[0.0, 3.0], [3.2, 6.0004]])
 
 
@@ -41,10 +42,16 @@ def prediction():
         time_constants_s=np.array([0.02, 0.2]),
         rate_hz=recording().rate_hz,
         kernels=kernels,
+        patterns=SlowPatterns(
+            loadings=np.array([[0.6, 0.1], [-0.4, 0.3], [0.0, 0.5], [0.2, -0.2]]),
+            noise_variance=np.array([0.5, 0.3, 0.6, 0.4]),
+            mean_log=np.array([0.1, 0.0, -0.1, 0.2]),
+            rate_hz=recording().rate_hz,
+        ),
         parameters=tuple(
             RateParameters(
                 -4.0 + 0.3 * i,
-                0.3 * rng.standard_normal(2),
+                0.3 * rng.standard_normal(4),
                 0.2 * rng.standard_normal(n_pieces),
                 np.array([1.2, 0.7]),
             )
@@ -61,13 +68,14 @@ def plain_log_rate(model, X, neuron, step, start_s):
     found = parameters.baseline - np.log(STEP_S)
     history = OwnHistory.of(STEP_S).filter(parameters.history)
     others = model.rate_hz.sum() - model.rate_hz[neuron]
-    for gain, tau_s in zip(parameters.gains, model.time_constants_s, strict=True):
+    for gain, tau_s in zip(parameters.gains[:2], model.time_constants_s, strict=True):
         this_bin, decay = step // 5, np.exp(-BIN_S / tau_s)
         mean = others * BIN_S * decay**this_bin
         for spike in steps[in_epoch & (X.spike_neurons != neuron)]:
             if spike // 5 < this_bin:
                 mean += (1 - decay) * decay ** (this_bin - 1 - spike // 5)
         found += gain * np.log(mean / (others * BIN_S) + FLOOR)
+    found += parameters.gains[2:] @ plain_patterns(model, X, neuron, step // 50, start_s)
     for spike, pre in zip(steps[in_epoch], X.spike_neurons[in_epoch], strict=True):
         lag = step - spike
         if pre == neuron and 1 <= lag <= len(history):
@@ -76,6 +84,24 @@ def plain_log_rate(model, X, neuron, step, start_s):
             kernel = model.kernels[neuron, pre]
             found += parameters.input_gains[int(kernel.sum() < 0)] * kernel[lag - 1]
     return found
+
+
+def plain_patterns(model, X, neuron, frame, start_s):
+    """Posterior mean of the patterns in a frame of 50 ms of an epoch, given what others did."""
+    fitted, decay = model.patterns, np.exp(-FRAME_S / WIDTH_S)
+    others = [j for j in range(X.n_neurons) if j != neuron]
+    log_rates = []
+    for other in others:
+        of_other = X.spike_times_s[X.spike_neurons == other] - start_s
+        edges = np.arange(frame + 1) * FRAME_S - 1e-6
+        mean = fitted.rate_hz[other] * FRAME_S
+        past = mean
+        for count in np.histogram(of_other, edges)[0] if frame > 0 else []:
+            past = decay * past + (1 - decay) * count
+        log_rates.append(np.log(past / mean + FLOOR) - fitted.mean_log[other])
+    loadings, noise = fitted.loadings[others], np.diag(fitted.noise_variance[others])
+    # The other form of the posterior mean: covariance with what is seen, times its inverse.
+    return loadings.T @ np.linalg.solve(loadings @ loadings.T + noise, np.array(log_rates))
 
 
 def plain_log_likelihood(model, X, neuron):
@@ -161,6 +187,7 @@ def chosen_for(X):
         time_constants_s=np.zeros(0),
         rate_hz=X.rate_hz,
         kernels=np.zeros((X.n_neurons, X.n_neurons, 40)),
+        patterns=SlowPatterns.none(X.n_neurons),
     )
     return choose_time_scales(model, X, HISTORY_S, [flat] * X.n_neurons)
 

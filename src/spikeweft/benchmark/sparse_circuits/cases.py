@@ -22,6 +22,8 @@ METHODS = {method.name: method for method in (*MONOSYNAPTIC, CIRCUIT_GNN)}
 
 _STRONG_STATE = 1.0
 
+_N_SLOW_PATTERNS = 3
+
 
 class ObservedNetwork(NamedTuple):
     """A kind of network, by the seed of its wiring, and how many of its neurons are seen.
@@ -53,6 +55,11 @@ NETWORKS: Mapping[str, ObservedNetwork] = {
     ),
     "Poisson, all 60": ObservedNetwork(
         lambda seed: SparsePoissonNetwork(wiring_seed=seed), 60, acts_at_once=True
+    ),
+    "Poisson with slow patterns, all 60": ObservedNetwork(
+        lambda seed: SparsePoissonNetwork(wiring_seed=seed, n_slow_patterns=_N_SLOW_PATTERNS),
+        60,
+        acts_at_once=True,
     ),
     "unconnected, all 60": ObservedNetwork(_unconnected, 60, acts_at_once=True),
 }

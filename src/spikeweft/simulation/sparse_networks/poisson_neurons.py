@@ -1,4 +1,4 @@
-"""Sparse networks of Poisson neurons that share a slow state: a GLM of known parameters."""
+"""Sparse networks of Poisson neurons that share slow states: a GLM of known parameters."""
 
 from dataclasses import dataclass
 from typing import no_type_check
@@ -10,7 +10,7 @@ from spikeweft.simulation.sparse_networks.sparse_network import BernoulliNetwork
 from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses
 from spikeweft.simulation.spike_kernels import Spikes, longer
 
-_SYNAPSE_S, _STATE_S, _REFRACTORY_S = 0.004, 0.12, 0.01
+_SYNAPSE_S, _STATE_S, _PATTERN_S, _REFRACTORY_S = 0.004, 0.12, 1.0, 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +19,17 @@ class SparsePoissonNetwork(BernoulliNetwork):
 
     A connection adds its weight to the log rate, decaying in 4 ms. The shared state is an
     Ornstein-Uhlenbeck process of 120 ms. Without connections (a probability of 0) this is a
-    population whose neurons only share a state.
+    population whose neurons only share a state. Slow patterns are further such processes, of one
+    second, that excite some neurons and inhibit others.
 
     Attributes
     ----------
     median_rate_hz, median_gain
         Medians of the log-normal baselines and gains.
+    refractoriness
+        By how much a spike lowers its neuron's log rate, for 10 ms.
+    n_slow_patterns, pattern_gain_sd
+        How many slow patterns there are, and the standard deviation of the gains, of either sign.
     """
 
     connection_probability: float = 0.06
@@ -33,6 +38,8 @@ class SparsePoissonNetwork(BernoulliNetwork):
     median_rate_hz: float = 1.8
     median_gain: float = 0.67
     refractoriness: float = 3.0
+    n_slow_patterns: int = 0
+    pattern_gain_sd: float = 0.5
 
     def spikes(self, synapses: DelayedSynapses, n_steps: int, rng: np.random.Generator) -> Spikes:
         """Spikes of this many steps, starting from rest."""
@@ -40,13 +47,15 @@ class SparsePoissonNetwork(BernoulliNetwork):
             self.n_neurons
         )
         gain = self.median_gain * rng.lognormal(0.0, 0.5, self.n_neurons)
-        decays = np.exp(-self.time_step_s / np.array([_SYNAPSE_S, _STATE_S, _REFRACTORY_S]))
+        of_patterns = rng.normal(0.0, self.pattern_gain_sd, (self.n_slow_patterns, self.n_neurons))
+        state_s = np.repeat([_STATE_S, _PATTERN_S], [1, self.n_slow_patterns])
         return Spikes(
             *_poisson_kernel(
                 synapses.outgoing(self.time_step_s),
                 baseline,
-                gain,
-                decays,
+                np.vstack([gain, of_patterns]),
+                np.exp(-self.time_step_s / state_s),
+                np.exp(-self.time_step_s / np.array([_SYNAPSE_S, _REFRACTORY_S])),
                 self.refractoriness,
                 n_steps,
                 rng,
@@ -59,7 +68,8 @@ class SparsePoissonNetwork(BernoulliNetwork):
 def _poisson_kernel(
     synapses,
     baseline,
-    gain,
+    gains,
+    state_decays,
     decays,
     refractoriness,
     n_steps,
@@ -68,18 +78,22 @@ def _poisson_kernel(
     n, n_buffered = len(baseline), synapses.longest_delay_steps + 1
     arriving = np.zeros((n_buffered, n))
     drive, own = np.zeros(n), np.zeros(n)
-    synapse_decay, state_decay, own_decay = decays
-    state_noise = np.sqrt(1 - state_decay**2)
-    state = 0.0
+    synapse_decay, own_decay = decays
+    state_noise = np.sqrt(1 - state_decays**2)
+    state = np.zeros(len(gains))
     steps, neurons, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
     for step in range(n_steps):
         slot = step % n_buffered
-        state = state_decay * state + state_noise * rng.standard_normal()
+        for k in range(len(state)):
+            state[k] = state_decays[k] * state[k] + state_noise[k] * rng.standard_normal()
         for i in range(n):
             drive[i] = drive[i] * synapse_decay + arriving[slot, i]
             arriving[slot, i] = 0.0
             own[i] *= own_decay
-            log_rate = baseline[i] + gain[i] * state + drive[i] - refractoriness * own[i]
+            log_rate = baseline[i]
+            for k in range(len(state)):
+                log_rate += gains[k, i] * state[k]
+            log_rate = log_rate + drive[i] - refractoriness * own[i]
             if rng.random() >= 1 - np.exp(-np.exp(log_rate)):
                 continue
             own[i] += 1.0

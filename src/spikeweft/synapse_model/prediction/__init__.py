@@ -5,8 +5,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "past_state": ["PastState"],
+        "past_state": ["PastState", "PastStates"],
         "causal_rates": ["CausalRates"],
+        "held_out": ["HeldOut"],
+        "number_of_patterns": ["choose_patterns"],
         "spike_prediction": ["SpikePrediction"],
         "time_scales": ["choose_time_scales"],
     },

@@ -1,11 +1,10 @@
 """The rate of every neuron as its past lets one expect it."""
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
-from spikeweft.data.recording import Recording
 from spikeweft.synapse_model.connections.pair_counts import Kernels
-from spikeweft.synapse_model.prediction.past_state import PastState
+from spikeweft.synapse_model.prediction.past_state import PastStates
 from spikeweft.synapse_model.rates.neuron_rate import WEAK, NeuronRate, RateParameters
 from spikeweft.synapse_model.rates.own_history import OwnHistory
 from spikeweft.synapse_model.rates.rate_kernels import add_after_spikes
@@ -23,36 +22,21 @@ class CausalRates:
 
     Parameters
     ----------
-    recording
+    timeline
         The spikes.
+    past
+        What neurons share.
     kernels
         What a spike adds to the log rate of another neuron.
-    rate_hz
-        Mean rate of each neuron, which stands for what is not known.
-    time_constants_s
-        Of the past population rate.
-    step_s, history_window_s
-        Time step, and how much of each epoch's start is not scored.
     """
 
-    def __init__(
-        self,
-        recording: Recording,
-        kernels: Kernels,
-        rate_hz: Float[np.ndarray, " neuron"],
-        time_constants_s: Float[np.ndarray, " scale"],
-        step_s: float,
-        history_window_s: float,
-    ) -> None:
-        self.timeline = Timeline.of(recording, step_s, history_window_s)
-        self._kernels = kernels
-        self._past = PastState.of(self.timeline, time_constants_s, rate_hz)
-        self._own_history = OwnHistory.of(step_s)
+    def __init__(self, timeline: Timeline, past: PastStates, kernels: Kernels) -> None:
+        self.timeline, self._past, self._kernels = timeline, past, kernels
+        self._own_history = OwnHistory.of(timeline.step_s)
 
     def of(self, neuron: int) -> NeuronRate:
         """The rate of a neuron, not yet fitted."""
-        state = self._past.without(self.timeline, neuron)
-        inputs = self._inputs(neuron)
+        state, inputs = self._past.without(neuron), self._inputs(neuron)
         return NeuronRate(self.timeline, neuron, state, self._own_history, inputs=inputs)
 
     def fitted(self, neuron: int, near: RateParameters) -> RateParameters:

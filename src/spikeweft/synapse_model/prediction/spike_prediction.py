@@ -1,10 +1,11 @@
 r"""The rate of every neuron given the past alone, its fit, and how likely spikes are under it.
 
-.. math:: \log λ_i(t) = b_i + \sum_k g_{ik} z_{k,-i}(t) + \sum_s h_i(t - s)
-          + \sum_q a_{iq} \sum_{j: q} \sum_s k_{ij}(t - s)
+.. math:: \log λ_i(t) = b_i + \sum_k g_{ik} z_{k,-i}(t) + \sum_r c_{ir} p_{r,-i}(t)
+          + \sum_s h_i(t - s) + \sum_q a_{iq} \sum_{j: q} \sum_s k_{ij}(t - s)
 
-with the past population rate :math:`z_{k,-i}`, own history :math:`h_i`, the posterior mean kernels
-:math:`k_{ij}`, and gains :math:`a_{iq}`: one of all that excite a neuron, one of all that inhibit.
+with the past population rate :math:`z_{k,-i}`, slow patterns as the past tells of them
+:math:`p_{r,-i}`, own history :math:`h_i`, the posterior mean kernels :math:`k_{ij}`, and gains
+:math:`a_{iq}`: one of all that excite a neuron, one of all that inhibit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,11 @@ from spikeweft.synapse_model.prediction.exact_time import (
     expected_between,
     positions_of,
 )
+from spikeweft.synapse_model.prediction.held_out import last_spikes
+from spikeweft.synapse_model.prediction.past_state import PastStates
 from spikeweft.synapse_model.rates.neuron_rate import RateParameters
+from spikeweft.synapse_model.rates.slow_patterns import SlowPatterns
+from spikeweft.synapse_model.rates.timeline import Timeline
 
 _SPIKES_TO_FIT = 3000.0
 """Spikes of each neuron, on average, from which on a recording is long."""
@@ -44,6 +49,8 @@ class SpikePrediction:
         Mean rate of each neuron in the data it is fitted on.
     kernels
         What a spike adds to the log rate at each lag from one step on.
+    patterns
+        The slow patterns that help to predict.
     parameters
         Of each neuron's rate, once they are fitted.
     """
@@ -52,6 +59,7 @@ class SpikePrediction:
     time_constants_s: Float[np.ndarray, " scale"]
     rate_hz: Float[np.ndarray, " neuron"]
     kernels: Kernels
+    patterns: SlowPatterns
     parameters: tuple[RateParameters, ...] = ()
 
     def fitted(
@@ -90,18 +98,10 @@ class SpikePrediction:
 
     def rates_in(self, recording: Recording, history_window_s: float) -> CausalRates:
         """The rates of all neurons in a recording, not yet fitted."""
-        constants_s = self.time_constants_s
-        return CausalRates(
-            recording, self.kernels, self.rate_hz, constants_s, self.step_s, history_window_s
-        )
+        timeline = Timeline.of(recording, self.step_s, history_window_s)
+        past = PastStates(timeline, self.time_constants_s, self.rate_hz, self.patterns)
+        return CausalRates(timeline, past, self.kernels)
 
     def _rates(self, causal: CausalRates) -> Iterator[Rate]:
         for neuron, parameters in enumerate(self.parameters):
             yield causal.of(neuron).follow(parameters)
-
-
-def last_spikes(recording: Recording, n_spikes: float) -> Recording:
-    """The end of a recording that holds so many spikes of each neuron that fires, on average."""
-    n_firing = int((recording.n_spikes > 0).sum())
-    share = n_spikes * n_firing / max(len(recording.spike_times_s), 1)
-    return recording.between(1.0 - min(1.0, share), 1.0)

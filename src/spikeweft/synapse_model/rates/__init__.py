@@ -9,6 +9,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "own_history": ["OwnHistory"],
         "population_coupling": ["share_of_state"],
         "shared_state": ["SharedState"],
+        "slow_patterns": ["PatternState", "SlowPatterns"],
+        "states": ["States"],
         "timeline": ["Timeline"],
     },
 )

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from spikeweft.data.recording import Recording
+from spikeweft.synapse_model.rates.slow_patterns import PatternState, SlowPatterns, around
+from spikeweft.synapse_model.rates.timeline import Timeline
+
+STEP_S, HISTORY_S = 1e-3, 0.1
+
+
+def test_a_neuron_does_not_see_itself(with_slow_patterns):
+    """Spikes of one neuron are moved; the patterns that it sees stay, those of others do not."""
+    one = with_slow_patterns(2)
+    timeline = Timeline.of(one, STEP_S, HISTORY_S)
+    patterns = SlowPatterns.of(timeline, one.rate_hz, 2)
+    times_s = np.where(one.spike_neurons == 3, 150.0 - one.spike_times_s, one.spike_times_s)
+    moved = Recording.from_arrays(
+        times_s, one.spike_neurons, n_neurons=one.n_neurons, epochs_s=one.epochs_s
+    )
+    states = [
+        PatternState(patterns, Timeline.of(each, STEP_S, HISTORY_S), around)
+        for each in (one, moved)
+    ]
+    own, again = (state.without(3) for state in states)
+    np.testing.assert_allclose(own, again, atol=1e-5)
+    other, changed = (state.without(4) for state in states)
+    assert np.abs(other - changed).max() > 0.05
+
+
+def test_a_silent_neuron_sees_the_patterns_and_tells_nothing_of_them(with_slow_patterns):
+    one = with_slow_patterns(2)
+    timeline = Timeline.of(one, STEP_S, HISTORY_S)
+    patterns = SlowPatterns.of(timeline, one.rate_hz, 2)
+    seen = PatternState(patterns, timeline, around).without(20)
+    without = one.select(np.arange(20))
+    timeline = Timeline.of(without, STEP_S, HISTORY_S)
+    same = SlowPatterns.of(timeline, without.rate_hz, 2)
+    np.testing.assert_array_equal(patterns.loadings[:20], same.loadings)
+    # Each of the others sees one neuron less than the silent one does.
+    assert seen.std() > PatternState(same, timeline, around).without(0).std() * 0.9
+
+
+def test_the_patterns_that_neurons_see_are_those_that_were_simulated():
+    """With known states: two waves, each of which half of the neurons follow, some inversely."""
+    rng = np.random.default_rng(1)
+    time_s = np.arange(100_000) * STEP_S
+    waves = np.sin(2 * np.pi * time_s / 3.0), np.sin(2 * np.pi * time_s / 4.1)
+    signs = np.where(np.arange(16) % 4 < 2, 1.0, -1.0)
+    rates = [0.01 * np.exp(sign * waves[k % 2]) for k, sign in enumerate(signs)]
+    fired = rng.uniform(size=(16, len(time_s))) < np.array(rates)
+    neurons, steps = np.nonzero(fired)
+    X = Recording.from_arrays(time_s[steps], neurons, epochs_s=np.array([[0.0, 100.0]]))
+    timeline = Timeline.of(X, STEP_S, HISTORY_S)
+    patterns = SlowPatterns.of(timeline, X.rate_hz, 2)
+    seen = PatternState(patterns, timeline, around).without(0)[: len(time_s) // 5]
+    for wave in waves:
+        design = np.column_stack([seen, np.ones(len(seen))])
+        told = design @ np.linalg.lstsq(design, wave[::5], rcond=None)[0]
+        assert np.corrcoef(told, wave[::5])[0, 1] == pytest.approx(1.0, abs=0.1)
