@@ -16,6 +16,9 @@ from spikeweft.evaluation.oracle import oracle_bits_per_spike
 from spikeweft.evaluation.prediction import PredictionScore
 from spikeweft.simulation.networks import Network, simulate
 
+SPYCON_NEURONS, SPYCON_MINUTES = 20, 30.0
+"""Of spycon_sim1917Cell1Block1_tiny.npz, a network that others simulated (christiando/spycon)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:

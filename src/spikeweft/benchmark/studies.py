@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from spikeweft.benchmark.datasets import SPYCON_MINUTES, SPYCON_NEURONS
 from spikeweft.benchmark.methods import (
     CIRCUIT_GNN,
     CIRCUIT_GNN_DRIVE,
@@ -62,10 +63,6 @@ HIDDEN_METHODS = (CIRCUIT_GNN_DRIVE, YOON_GNN_DRIVE, YOON_GNN_DRIVE_AS_PUBLISHED
 HIDDEN_CONTROLS = (CIRCUIT_GNN, *PEERS)
 """Methods beside which hidden neurons are judged: none of these is given any."""
 
-SPYCON_MINUTES = 30.0
-
-SPYCON_NEURONS = 20
-"""Of spycon_sim1917Cell1Block1_tiny.npz, a network that others simulated (christiando/spycon)."""
 
 _CHOOSES_MINUTES = ("paper", "wirings", "ablations")
 

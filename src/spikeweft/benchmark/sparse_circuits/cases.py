@@ -1,10 +1,12 @@
 """The sparse networks, and which methods are fitted to them."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
+from spikeweft.benchmark.datasets import SPYCON_MINUTES, SPYCON_NEURONS
 from spikeweft.benchmark.methods import CIRCUIT_GNN, MONOSYNAPTIC, Method
 from spikeweft.errors import InputError
 from spikeweft.simulation.sparse_networks.integrate_and_fire import IntegrateAndFireNetwork
@@ -65,6 +67,9 @@ NETWORKS: Mapping[str, ObservedNetwork] = {
 }
 """Networks by name; of the last only a strong slow state is shared."""
 
+SPYCON = f"christiando/spycon, all {SPYCON_NEURONS}"
+"""A network that others simulated, in `spycon_sim1917Cell1Block1_tiny.npz`; it has no latencies."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparseCase:
@@ -80,19 +85,34 @@ class SparseCase:
         Seed of the wiring, the spikes, the choice of observed neurons, and the method.
     minutes
         Length of the recording; the last tenth only scores.
+    file
+        The recording, where it is not simulated here.
     """
 
     network: str
     method: Method
     seed: int
     minutes: float = MINUTES
+    file: Path | None = None
+
+    @property
+    def n_observed(self) -> int:
+        """How many neurons are seen."""
+        return NETWORKS[self.network].n_observed if self.file is None else SPYCON_NEURONS
+
+    @property
+    def has_latencies(self) -> bool:
+        """Whether latencies are known, and are those of the synapses."""
+        return self.file is None and NETWORKS[self.network].acts_at_once
 
     @property
     def command(self) -> str:
         """The command that makes this case's row again."""
         words = ["spikeweft", "benchmark", "sparse", "OUT_DIR", "--networks", self.network]
         words += ["--seeds", str(self.seed), "--methods", self.method.name]
-        return shlex.join([*words, "--minutes", f"{self.minutes:g}", "--force"])
+        words += ["--minutes", f"{self.minutes:g}"] if self.file is None else []
+        words += ["--spycon", self.file.name] if self.file is not None else []
+        return shlex.join([*words, "--force"])
 
 
 def sparse(
@@ -100,26 +120,42 @@ def sparse(
     minutes: float = MINUTES,
     networks: Sequence[str] = (),
     methods: Sequence[str] = (),
+    spycon: Path | None = None,
 ) -> list[SparseCase]:
     """The cases of some networks and methods; of all networks and quick methods by default.
+
+    The network that others simulated is among them if its file is given, with the first seed.
 
     Raises
     ------
     InputError
-        Where there is no such network or method.
+        Where there is no such network, method or file.
     """
-    _check_known("network", networks, NETWORKS)
+    known = [*NETWORKS, *([SPYCON] if spycon is not None else [])]
+    _check_known("network", networks, known)
     _check_known("method", methods, METHODS)
+    if spycon is not None and not spycon.is_file():
+        raise InputError(f"there is no file {spycon}; check --spycon, or leave it out")
     wanted = [METHODS[name] for name in methods] or list(MONOSYNAPTIC)
-    return [
+    simulated = [
         SparseCase(network=network, method=method, seed=seed, minutes=minutes)
         for network in networks or NETWORKS
+        if network != SPYCON
         for seed in seeds
         for method in wanted
     ]
+    if SPYCON not in (networks or known):
+        return simulated
+    of_others = [
+        SparseCase(
+            network=SPYCON, method=method, seed=seeds[0], minutes=SPYCON_MINUTES, file=spycon
+        )
+        for method in wanted
+    ]
+    return [*simulated, *of_others]
 
 
-def _check_known(word: str, names: Sequence[str], known: Mapping[str, object]) -> None:
+def _check_known(word: str, names: Sequence[str], known: Iterable[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         choices = ", ".join(f"'{name}'" for name in known)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spikeweft.benchmark.sparse_circuits.cases import NETWORKS, SparseCase
+from spikeweft.benchmark.sparse_circuits.cases import SparseCase
 from spikeweft.results import csv_table
 from spikeweft.results.csv_table import NAN
 from spikeweft.runtime.provenance import commit, machine, versions
@@ -91,7 +91,7 @@ def empty_row(case: SparseCase, failed: str = "") -> SparseRow:
         method=case.method.name,
         seed=case.seed,
         minutes=case.minutes,
-        n_observed=NETWORKS[case.network].n_observed,
+        n_observed=case.n_observed,
         failed=failed,
         **software,
         machine=machine(),

@@ -11,12 +11,12 @@ from spikeweft.benchmark.sparse_circuits.rows import (
     read_sparse_rows,
     write_sparse_rows,
 )
-from spikeweft.benchmark.sparse_circuits.score import SparseData, fit_and_score, simulated
+from spikeweft.benchmark.sparse_circuits.score import SparseData, fit_and_score, recorded, simulated
 from spikeweft.errors import InputError
 from spikeweft.runtime.files import only_writer
 from spikeweft.runtime.isolated_call import CallError, alone
 
-DataOf = Callable[[str, float, int], SparseData]
+DataOf = Callable[[str, float, int, Path | None], SparseData]
 
 
 def sparse_table(folder: Path) -> Path:
@@ -84,12 +84,13 @@ def _run(
     return rows
 
 
-def _data(network: str, minutes: float, seed: int) -> SparseData:
-    return alone(simulated, network, minutes, seed)
+def _data(network: str, minutes: float, seed: int, file: Path | None) -> SparseData:
+    return alone(simulated, network, minutes, seed) if file is None else recorded(file)
 
 
 def _row(case: SparseCase, data_of: DataOf) -> SparseRow:
     try:
-        return alone(fit_and_score, case, data_of(case.network, case.minutes, case.seed))
+        data = data_of(case.network, case.minutes, case.seed, case.file)
+        return alone(fit_and_score, case, data)
     except CallError as error:
         return empty_row(case, failed=str(error))

@@ -2,11 +2,13 @@
 
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
 
+from spikeweft.benchmark import datasets
 from spikeweft.benchmark.sparse_circuits.cases import NETWORKS, SparseCase
 from spikeweft.benchmark.sparse_circuits.rows import SparseRow, empty_row
 from spikeweft.data.connectivity import Connectivity
@@ -40,6 +42,12 @@ def simulated(network: str, minutes: float, seed: int) -> SparseData:
     recording = made.simulate(60.0 * minutes, rng)
     seen = observe(recording, made.connectivity, kind.n_observed, rng)
     return SparseData(seen.recording, seen.connectivity)
+
+
+def recorded(file: Path) -> SparseData:
+    """Spikes and true circuit of a file of christiando/spycon."""
+    data = datasets.recorded(file)
+    return SparseData(data.recording, data.truth)
 
 
 def fit_and_score(case: SparseCase, data: SparseData) -> SparseRow:
@@ -83,6 +91,6 @@ def _scores(case: SparseCase, estimator: CircuitEstimator, truth: Connectivity) 
     if connected is not None:
         scores["matthews_correlation"] = matthews_correlation(connected, truth)
         scores["n_called"] = float(np.sum(connected & truth.off_diagonal))
-        if NETWORKS[case.network].acts_at_once:
+        if case.has_latencies:
             scores["latency_within_1_ms"] = latency_share(inferred, truth, connected)
     return scores

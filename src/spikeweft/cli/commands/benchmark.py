@@ -157,6 +157,7 @@ def sparse(
     seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102, 103, 104),
     methods: Annotated[tuple[str, ...], Names] = (),
     minutes: Annotated[float, Minutes] = 60.0,
+    spycon: Path | None = None,
     force: bool = False,
 ) -> None:
     """Who is monosynaptically connected: sparse networks with delays, inhibition, shared states.
@@ -164,7 +165,8 @@ def sparse(
     Example: `spikeweft benchmark sparse results --networks "Poisson, all 60" --methods GLMCC`
 
     Its networks are of Izhikevich's, of integrate-and-fire and of Poisson neurons, and a population
-    without connections. Where all is fitted, tables and figure are made again.
+    without connections, and one of christiando/spycon if its file is given. Where all is fitted,
+    tables and figure are made again.
 
     Parameters
     ----------
@@ -178,6 +180,9 @@ def sparse(
         Names of methods, as SynapseModel GLMCC; all by default but CircuitGNN, which takes hours.
     minutes
         Length of each recording.
+    spycon
+        File of christiando/spycon, which may not be redistributed; without it, its network is left
+        out.
     force
         Fit again and replace rows that exist.
     """
@@ -187,7 +192,7 @@ def sparse(
     from spikeweft.benchmark.sparse_circuits.tables import sparse_markdown, sparse_summary
     from spikeweft.reporting.plot_style import write_figure
 
-    cases = sparse(seeds, minutes, networks, methods)
+    cases = sparse(seeds, minutes, networks, methods, spycon)
     rows = run_sparse(cases, out_dir, force=force, on_row=_print_sparse)
     print(f"{sparse_summary(rows)}\n\n{sparse_markdown(rows)}")
     axes = average_precision_panels(rows)
