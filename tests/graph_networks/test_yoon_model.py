@@ -11,6 +11,7 @@ from spikeweft.graph_networks.yoon_model import (
     YoonShape,
     effect_of_a_spike,
     poisson_loss,
+    weight_of_a_spike,
 )
 
 N = 6
@@ -23,6 +24,7 @@ SHAPE = YoonShape(
     n_components=None,
     symmetric_pairs=False,
     even_start=False,
+    input_turns=False,
     n_units=64,
     n_message_units=64,
     message_width=64,
@@ -30,10 +32,11 @@ SHAPE = YoonShape(
 
 
 def build(*, n_hidden=0, drive=False, seed=0, **shape):
+    hidden_rad = hidden_angles(RING, n_hidden)
     return YoonModel(
         replace(SHAPE, **shape),
-        interpolation=ring_interpolation(hidden_angles(RING, n_hidden), RING),
-        drive_angle_rad=RING if drive else None,
+        interpolation=ring_interpolation(hidden_rad, RING),
+        drive_angle_rad=np.concatenate([RING, hidden_rad]) if drive else None,
         log_mean_count=np.log(0.05),
         generator=torch.Generator().manual_seed(seed),
     ).eval()
@@ -149,7 +152,8 @@ def test_bins_of_a_stretch_are_predicted_as_each_by_itself(history_bins):
 
 @pytest.mark.parametrize("n_hidden", [0, 2])
 def test_a_sample_of_bins_and_the_spikes_are_predicted_as_all_bins_are(n_hidden):
-    model = build(n_hidden=n_hidden, drive=True, n_message_units=3)
+    model = build(n_hidden=n_hidden, drive=True, n_message_units=3, input_turns=True)
+    torch.nn.init.constant_(model.prediction.passing.turning.gain, 1.7)
     history, graph = spikes(2, n_lags=24 + 6), torch.rand(N + n_hidden, N + n_hidden)
     drive, fired = torch.rand(2, 7), spikes(2, n_lags=7, seed=1) > 0
     with torch.no_grad():
@@ -229,6 +233,67 @@ def test_turning_input_and_ring_together_changes_nothing():
     turned = model(history.roll(1, 2), graph.roll((1, 1), (0, 1)), drive + step)
     torch.testing.assert_close(turned, model(history, graph, drive).roll(1, 2))
     assert not torch.allclose(model(history, graph, drive), model(history, graph, drive + 1.0))
+
+
+def turned_by(gain, rotation_rad=0.0, **settings):
+    """A model whose input turns the ring and does nothing else."""
+    model = build(drive=True, input_turns=True, **settings)
+    turning, encoder = model.prediction.passing.turning, model.prediction.input.encoder
+    torch.nn.init.constant_(turning.gain, gain)
+    torch.nn.init.constant_(turning.rotation_rad, rotation_rad)
+    for parameter in encoder.parameters():
+        torch.nn.init.zeros_(parameter)
+    return model
+
+
+def test_an_input_that_turns_the_ring_shifts_the_columns_of_the_graph():
+    step = 2 * np.pi / N
+    model, history, graph = turned_by(0.5, step), spikes(3), torch.rand(N, N)
+    drive = torch.tensor([[0.0], [2 * step], [-4 * step]])
+    found = model(history, graph, drive)
+    for sample, places in enumerate((1, 2, -1)):
+        shifted = graph.roll(places, 1)
+        one = history[sample : sample + 1]
+        torch.testing.assert_close(
+            found[sample : sample + 1], model(one, shifted, None), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_a_turn_by_half_a_place_is_heard_from_both_neighbours():
+    step = 2 * np.pi / N
+    model, graph = turned_by(0.0, step / 2), torch.zeros(N, N)
+    graph[1, 3] = 1.0
+    effects = [
+        effect_of_a_spike(
+            model, spikes(1), graph, torch.tensor([pre]), torch.tensor([22]), torch.zeros(1, 1)
+        ).squeeze()[1]
+        for pre in range(N)
+    ]
+    assert set(np.flatnonzero(effects)) == {1, 3, 4}, "itself, and the two between which it lies"
+    weight = weight_of_a_spike(model, graph, torch.tensor([3, 4, 5]), torch.zeros(3, 1))
+    torch.testing.assert_close(weight[:, 1], torch.tensor([0.5, 0.5, 0.0]), rtol=1e-4, atol=1e-4)
+
+
+def test_hidden_neurons_are_turned_with_the_ring():
+    step = 2 * np.pi / (2 * N)
+    model = turned_by(1.0, n_hidden=1)
+    graph = torch.zeros(N + 1, N + 1)
+    graph[0, N] = 1.0
+    heard = [
+        weight_of_a_spike(model, graph, torch.tensor([pre]), torch.full((1, 1), step))[0, 0]
+        for pre in range(N)
+    ]
+    (sender,) = np.flatnonzero(np.array(heard) > 0.99)
+    hidden_rad = hidden_angles(RING, 1)[0]
+    assert RING[sender] % (2 * np.pi) == pytest.approx((hidden_rad + step) % (2 * np.pi))
+
+
+def test_gain_and_rotation_of_the_turn_are_learned():
+    model, history, graph = turned_by(0.3), spikes(3), torch.rand(N, N)
+    model(history, graph, torch.tensor([[0.3], [1.0], [-2.0]])).sum().backward()
+    turning = model.prediction.passing.turning
+    assert turning.gain.grad != 0
+    assert turning.rotation_rad.grad != 0
 
 
 def test_the_loss_is_least_at_the_true_rate():

@@ -278,3 +278,13 @@ def test_the_page_lets_its_own_script_run_and_no_other(ring_html, chromium, tmp_
     dom, log = chromium("--dump-dom", page.as_uri())
     assert re.search(r'<output id="explorer-pair"[^>]*>from ', dom)
     assert "Content Security Policy" in log
+
+
+def test_how_much_all_others_explain_is_said_of_all_and_of_each(unillustrated):
+    result = recorded_result()
+    shares = [None, *(np.arange(18) / 100)]
+    told = replace(result, metrics={**result.metrics, "state_share_per_neuron": shares})
+    page = Page(build_report(told))
+    assert "explains 8% of a typical neuron's spike counts (2% to 15% of most" in page.text
+    assert "17%" in page.text
+    assert "What all others do together" not in Page(build_report(result)).text

@@ -73,6 +73,13 @@ YOON_GNN = Method(name="YoonGNN", estimator=_YOON_GNN)
 
 YOON_GNN_DRIVE = Method(name="YoonGNN+drive", estimator=_YOON_GNN, settings={"drive": "drive"})
 
+YOON_GNN_DRIVE_STILL = Method(
+    name="YoonGNN+drive, graph at rest",
+    estimator=_YOON_GNN,
+    settings={"drive": "drive", "input_turns": False},
+)
+"""The same where the input reaches the states of neurons alone, as published."""
+
 
 def _as_published(name: str, **settings: object) -> Method:
     """The published form of `YoonGNN`."""
@@ -171,6 +178,7 @@ WITH_DRIVE: tuple[Method, ...] = (
     CIRCUIT_GNN_DRIVE,
     CIRCUIT_GNN,
     YOON_GNN_DRIVE,
+    YOON_GNN_DRIVE_STILL,
     YOON_GNN_DRIVE_AS_PUBLISHED,
     *PEERS,
 )

@@ -28,6 +28,7 @@ from spikeweft.graph_networks.yoon_model import (
     YoonModel,
     YoonShape,
     effect_of_a_spike,
+    weight_of_a_spike,
 )
 from spikeweft.graph_networks.yoon_training import (
     TrainingSettings,
@@ -45,6 +46,7 @@ AS_PUBLISHED: Mapping[str, Any] = {
     "whitened_embedding": False,
     "symmetric_pairs": False,
     "even_start": False,
+    "input_turns": False,
     "n_units": 64,
     "n_message_units": 64,
     "message_width": 64,
@@ -107,6 +109,10 @@ class YoonGNN(BinnedPredictor):
         All pairs start with nearly the same weight, so the predictor first learns what a spike of
         others says on average; over random weights it learns to do without them, or by who fires
         together, and forgets that slowly (chosen). `AS_PUBLISHED` takes the usual start.
+    input_turns
+        A `drive` also turns the ring of senders against that of receivers, by a learned gain, since
+        weights that stay where they are can at best be those of a circuit blurred by its turning.
+        Published: False, an input to the states of neurons alone.
     n_units
         Width of the state h_i, the GRU and the decoder (chosen): a small predictor cannot do
         without the weights. `AS_PUBLISHED` takes 64.
@@ -156,6 +162,7 @@ class YoonGNN(BinnedPredictor):
         whitened_embedding: bool = True,
         symmetric_pairs: bool = True,
         even_start: bool = True,
+        input_turns: bool = True,
         n_units: int = 16,
         n_message_units: int = 8,
         message_width: int = 8,
@@ -175,6 +182,7 @@ class YoonGNN(BinnedPredictor):
         self.whitened_embedding = whitened_embedding
         self.symmetric_pairs = symmetric_pairs
         self.even_start = even_start
+        self.input_turns = input_turns
         self.n_units = n_units
         self.n_message_units = n_message_units
         self.message_width = message_width
@@ -337,15 +345,18 @@ class YoonGNN(BinnedPredictor):
     def _build(
         self, angle_rad: Float[np.ndarray, " neuron"] | None, n_neurons: int, mean_rate_hz: float
     ) -> YoonModel:
-        interpolation = np.zeros((0, n_neurons))
+        interpolation, nodes_rad = np.zeros((0, n_neurons)), None
         if angle_rad is not None:
-            interpolation = ring_interpolation(hidden_angles(angle_rad, self.n_hidden), angle_rad)
+            hidden_rad = hidden_angles(angle_rad, self.n_hidden)
+            interpolation = ring_interpolation(hidden_rad, angle_rad)
+            nodes_rad = np.concatenate([angle_rad, hidden_rad])
         shape = YoonShape(
             history_bins=self._n_bins(self.history_window_s),
             tau_bins=self.tau_s / self.bin_s_ if self.smooth_kernels else None,
             n_components=n_neurons - 1 if self.whitened_embedding else None,
             symmetric_pairs=self.symmetric_pairs,
             even_start=self.even_start,
+            input_turns=self.input_turns,
             n_units=self.n_units,
             n_message_units=self.n_message_units,
             message_width=self.message_width,
@@ -353,7 +364,7 @@ class YoonGNN(BinnedPredictor):
         return YoonModel(
             shape,
             interpolation=interpolation,
-            drive_angle_rad=None if self.drive is None else angle_rad,
+            drive_angle_rad=None if self.drive is None else nodes_rad,
             log_mean_count=math.log(mean_rate_hz * self.bin_s_),
             generator=torch.Generator().manual_seed(self.random_state),
         )
@@ -400,15 +411,16 @@ class YoonGNN(BinnedPredictor):
         lag = torch.from_numpy(self._n_bins(self.history_window_s) - ago)
         product, power = 0.0, 0.0
         for part in np.array_split(np.arange(N_PROBES), N_PROBES // EVALUATION_BATCH):
+            drive_rad = bins.stretch_drive(bins.scored[moment[part]], 1)
             effect = effect_of_a_spike(
                 self._model,
                 bins.history(moment[part]),
                 self._graph,
                 pre[part],
                 lag[part],
-                bins.stretch_drive(bins.scored[moment[part]], 1),
+                drive_rad,
             )
-            weight = self._graph[:n, pre[part]].T
+            weight = weight_of_a_spike(self._model, self._graph, pre[part], drive_rad)[:, :n]
             product += float((effect * weight).sum())
             power += float((weight**2).sum())
         slope = product / power if power > 0 else 0.0

@@ -37,6 +37,8 @@ N_EMBEDDING = 16
 FASTEST, SLOWEST = 0.25, 4.0
 """Time constants of the decays that kernels can start as, in units of τ (chosen)."""
 
+_LEAST_GAP_RAD = 1e-6
+
 EVEN_WEIGHT, UNEVENNESS = 0.2, 0.1
 """Weight of all pairs at an even start, and factor on what makes pairs differ (chosen)."""
 
@@ -60,6 +62,8 @@ class YoonShape:
     even_start
         Whether the graph starts with nearly the same weight for all pairs, not with the MLP's usual
         ones.
+    input_turns
+        Whether an external input turns the ring of senders, too (`TurningInput`).
     n_units
         Width of the state h_i, the GRU and the decoder.
     n_message_units, message_width
@@ -71,6 +75,7 @@ class YoonShape:
     n_components: int | None
     symmetric_pairs: bool
     even_start: bool
+    input_turns: bool
     n_units: int
     n_message_units: int
     message_width: int
@@ -248,6 +253,48 @@ class InputEncoder(nn.Module):
         return self.encoder(torch.stack([relative.cos(), relative.sin()], dim=-1))
 
 
+class TurningInput(nn.Module):
+    r"""An external input θ(t) that turns the ring of senders against that of receivers.
+
+    Neuron i hears, in the place of neuron j, what would be sent from where
+
+    .. math:: φ_j + gθ + ρ
+
+    on the ring, interpolated between the two nodes there, with a gain g and a rotation ρ that are
+    learned. Not published: there the input reaches the states of neurons alone, while in the
+    simulated circuit it shifts the columns of W.
+    """
+
+    angle_rad: Tensor
+    order: Tensor
+
+    def __init__(self, angle_rad: Float[np.ndarray, " node"]) -> None:
+        super().__init__()
+        angle = torch.tensor(angle_rad, dtype=torch.float32) % math.tau
+        self.register_buffer("angle_rad", angle)
+        self.register_buffer("order", torch.argsort(angle))
+        self.gain = nn.Parameter(torch.zeros(()))
+        self.rotation_rad = nn.Parameter(torch.zeros(()))
+
+    def forward(
+        self, sent: Float[Tensor, "batch node unit"], drive_rad: Float[Tensor, " batch"]
+    ) -> Float[Tensor, "batch node unit"]:
+        """What is heard in the place of each node."""
+        turn = self.gain * drive_rad + self.rotation_rad
+        place = (self.angle_rad + turn[:, None]) % math.tau
+        ascending = self.angle_rad[self.order]
+        above = torch.searchsorted(ascending, place.detach(), right=True) % len(ascending)
+        below = above - 1
+        since = (place - ascending[below]) % math.tau
+        gap = (ascending[above] - ascending[below]) % math.tau
+        share = (since / gap.clamp(min=_LEAST_GAP_RAD))[..., None]
+        before, after = (
+            torch.take_along_dim(sent, self.order[node][..., None], dim=1)
+            for node in (below, above)
+        )
+        return torch.lerp(before, after, share)
+
+
 class MessagePassing(nn.Module):
     r"""One round of messages over the graph.
 
@@ -256,10 +303,13 @@ class MessagePassing(nn.Module):
     φ is a perceptron with one hidden layer (chosen). Its first layer is linear in [h_i, h_j] and
     splits into a part for the receiver and one for the sender; its second is linear too and acts
     on the sum. A bias c of the second layer reaches neuron i as :math:`c \sum_j w_{ij}`.
+
+    Where an input turns the ring, it acts on the senders' part, which is linear in their states.
     """
 
-    def __init__(self, shape: YoonShape) -> None:
+    def __init__(self, shape: YoonShape, turning: TurningInput | None) -> None:
         super().__init__()
+        self.turning = turning
         self.receiver = nn.Linear(shape.n_units, shape.n_message_units)
         self.sender = nn.Linear(shape.n_units, shape.n_message_units, bias=False)
         self.second = nn.Linear(shape.n_message_units, shape.message_width)
@@ -269,9 +319,10 @@ class MessagePassing(nn.Module):
         post: Float[Tensor, "batch post unit"],
         pre: Float[Tensor, "batch pre unit"],
         weights: Float[Tensor, "post pre"],
+        drive_rad: Float[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch post width"]:
         """Summed message to every postsynaptic neuron."""
-        summed = messages(self.receiver(post), self.sender(pre), weights)
+        summed = messages(self.receiver(post), self._sent(pre, drive_rad), weights)
         return self._second_layer(summed, weights.sum(1))
 
     def to_rows(
@@ -280,10 +331,17 @@ class MessagePassing(nn.Module):
         post: Float[Tensor, "row unit"],
         pre: Float[Tensor, "batch pre unit"],
         weights: Float[Tensor, "post pre"],
+        drive_rad: Float[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "row width"]:
         """Summed message to some postsynaptic neurons only."""
-        summed = messages_to(rows, self.receiver(post), self.sender(pre), weights)
+        summed = messages_to(rows, self.receiver(post), self._sent(pre, drive_rad), weights)
         return self._second_layer(summed, weights.sum(1)[rows.neuron])
+
+    def _sent(
+        self, pre: Float[Tensor, "batch pre unit"], drive_rad: Float[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch pre hidden"]:
+        sent = self.sender(pre)
+        return sent if self.turning is None or drive_rad is None else self.turning(sent, drive_rad)
 
     def _second_layer(
         self, summed: Float[Tensor, "*row hidden"], total_weight: Float[Tensor, "*#row"]
@@ -308,15 +366,19 @@ class SpikePrediction(nn.Module):
         self,
         convolution: SpikeConvolution,
         shape: YoonShape,
-        drive_angle_rad: Float[np.ndarray, " neuron"] | None,
+        drive_angle_rad: Float[np.ndarray, " node"] | None,
+        n_hidden: int,
     ) -> None:
         super().__init__()
         self.convolution = convolution
         self.encoder = nn.Linear(N_KERNELS, shape.n_units)
-        self.input = (
-            None if drive_angle_rad is None else InputEncoder(drive_angle_rad, shape.n_units)
-        )
-        self.passing = MessagePassing(shape)
+        self.input: InputEncoder | None = None
+        turning: TurningInput | None = None
+        if drive_angle_rad is not None:
+            of_observed = drive_angle_rad[: len(drive_angle_rad) - n_hidden]
+            self.input = InputEncoder(of_observed, shape.n_units)
+            turning = TurningInput(drive_angle_rad) if shape.input_turns else None
+        self.passing = MessagePassing(shape, turning)
         self.gru = nn.GRUCell(shape.message_width, shape.n_units)
         self.rate = nn.Linear(shape.n_units, 1)
         self.decoder = nn.Sequential(nn.Linear(shape.n_units, shape.n_units), nn.ReLU(), self.rate)
@@ -334,8 +396,9 @@ class SpikePrediction(nn.Module):
         bin to the one before its last.
         """
         states = self._states(history, drive_rad)
-        state = states.flatten(0, 1)
-        message = self.passing(state, with_hidden(state, interpolation), graph[: state.shape[1]])
+        state, drive = states.flatten(0, 1), None if drive_rad is None else drive_rad.flatten()
+        everyone = with_hidden(state, interpolation)
+        message = self.passing(state, everyone, graph[: state.shape[1]], drive)
         return self._log_count(message, state).view(states.shape[:3])
 
     def sampled(
@@ -352,19 +415,25 @@ class SpikePrediction(nn.Module):
         n_observed = states.shape[2]
         weights = graph[:n_observed]
         of_sample = states[:, sample].flatten(0, 1)
-        to_sample = self.passing(of_sample, with_hidden(of_sample, interpolation), weights)
+        drive, in_sample = (
+            (None, None)
+            if drive_rad is None
+            else (drive_rad.flatten(), drive_rad[:, sample].flatten())
+        )
+        senders = with_hidden(of_sample, interpolation)
+        to_sample = self.passing(of_sample, senders, weights, in_sample)
         everyone = states.flatten(0, 1)
         rows = Rows(*fired.flatten(0, 1).nonzero(as_tuple=True))
         of_spikes = everyone[rows.sample, rows.neuron]
         to_spikes = self.passing.to_rows(
-            rows, of_spikes, with_hidden(everyone, interpolation), weights
+            rows, of_spikes, with_hidden(everyone, interpolation), weights, drive
         )
         log_count = self._log_count(
             torch.cat([to_sample.flatten(0, 1), to_spikes]),
             torch.cat([of_sample.flatten(0, 1), of_spikes]),
         )
-        in_sample, at_spikes = log_count.split([log_count.numel() - len(of_spikes), len(of_spikes)])
-        return in_sample.view(len(states), -1, n_observed), at_spikes
+        of_bins, at_spikes = log_count.split([log_count.numel() - len(of_spikes), len(of_spikes)])
+        return of_bins.view(len(states), -1, n_observed), at_spikes
 
     def _states(
         self,
@@ -395,7 +464,8 @@ class YoonModel(nn.Module):
     interpolation
         Hidden neurons as mixtures of observed ones (`ring_interpolation`); no rows for none.
     drive_angle_rad
-        Angles of the observed neurons relative to which they see an external input; None for none.
+        Angles of observed neurons and then of hidden ones, relative to which they see an external
+        input; None for none.
     log_mean_count
         Log of the mean spike count per bin, where the decoder starts.
     generator
@@ -409,14 +479,16 @@ class YoonModel(nn.Module):
         shape: YoonShape,
         *,
         interpolation: Float[np.ndarray, "hidden neuron"],
-        drive_angle_rad: Float[np.ndarray, " neuron"] | None,
+        drive_angle_rad: Float[np.ndarray, " node"] | None,
         log_mean_count: float,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
         convolution = SpikeConvolution(shape.history_bins)
         self.structure = StructureLearning(convolution, shape)
-        self.prediction = SpikePrediction(convolution, shape, drive_angle_rad)
+        self.prediction = SpikePrediction(
+            convolution, shape, drive_angle_rad, n_hidden=len(interpolation)
+        )
         self.register_buffer("interpolation", torch.tensor(interpolation, dtype=torch.float32))
         _draw_weights(self, generator)
         if shape.tau_bins is not None:
@@ -484,6 +556,21 @@ def effect_of_a_spike(
     spiked[torch.arange(len(history)), lag, presynaptic] += 1
     changed = model(spiked, graph, drive_rad) - model(history, graph, drive_rad)
     return changed.squeeze(1)
+
+
+@torch.no_grad()
+def weight_of_a_spike(
+    model: YoonModel,
+    graph: Float[Tensor, "node node"],
+    presynaptic: Int[Tensor, " batch"],
+    drive_rad: Float[Tensor, "batch 1"] | None = None,
+) -> Float[Tensor, "batch node"]:
+    """The weight with which every node hears one neuron: w_ij, where no input turns the ring."""
+    turning = model.prediction.passing.turning
+    if turning is None or drive_rad is None:
+        return graph[:, presynaptic].T
+    spike = nn.functional.one_hot(presynaptic, len(graph)).float()[..., None]
+    return turning(spike, drive_rad.flatten()).squeeze(-1) @ graph.T
 
 
 def with_hidden(

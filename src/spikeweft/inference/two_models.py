@@ -24,7 +24,8 @@ class Answer(NamedTuple):
     second
         The other's circuit; None where there was no choice.
     metrics
-        The kind of circuit in a sentence, or why there was no choice, and the numbers.
+        The kind of circuit in a sentence, or why there was no choice, and the numbers; and what
+        part of each neuron's spiking the state that all share explains, as in `SynapseModel`.
     """
 
     model: ResumablePredictor
@@ -56,6 +57,7 @@ def better_of_two(
         "held_out_bits_per_spike_circuit_gnn": kind.dense_bits,
         "held_out_bits_per_spike_synapse_model": kind.sparse_bits,
         "held_out_bits_per_spike_without_coupling": kind.uncoupled_bits,
+        "state_share_per_neuron": sparse.state_share_.tolist(),
     }
     if not kind.is_sparse:
         return Answer(dense, sparse.connectivity_, metrics)

@@ -49,7 +49,7 @@ def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType
         title=f"Inferred circuit of {view.inferred.n_neurons} neurons",
         source=str(result.provenance.get("recording", "")),
         facts=_facts(view),
-        kind=view.statement("circuit_kind"),
+        kind=[said for said in (view.statement("circuit_kind"), _shared_state(view)) if said],
         notices=notices(result),
         warnings=[*result.warnings, *_warnings(view)],
         headlines=_headlines(view),
@@ -91,6 +91,18 @@ def _warnings(view: View) -> list[str]:
             "Excitation and inhibition are interchanged against the truth: α is negative."
         )
     return warnings
+
+
+def _shared_state(view: View) -> str | None:
+    """How much all neurons share, in a sentence."""
+    shares = view.per_neuron("state_share_per_neuron")
+    if shares is None or not np.isfinite(shares).any():
+        return None
+    low, median, high = np.nanquantile(shares, [0.1, 0.5, 0.9])
+    return (
+        f"What all others do together explains {median:.0%} of a typical neuron's spike counts "
+        f"({low:.0%} to {high:.0%} of most; deviance in 50 ms)."
+    )
 
 
 def _headlines(view: View) -> list[Headline]:
@@ -218,8 +230,8 @@ def _limits(view: View) -> list[tuple[str, str]]:
 
 
 def _neuron_rows(view: View) -> list[list[str]]:
-    """Id, direction, bits per spike, and the strongest input of each neuron, as in the figures."""
-    ours = view.per_neuron("bits_per_spike_per_neuron")
+    """What there is to say of each neuron, in the order of the figures."""
+    ours, share = map(view.per_neuron, ("bits_per_spike_per_neuron", "state_share_per_neuron"))
     glm = view.per_neuron("glm_bits_per_spike_per_neuron")
     angle, ids = view.inferred.angle_rad, view.inferred.neuron_ids
     inputs = np.where(view.inferred.informed, view.inferred.weights, 0.0)
@@ -230,6 +242,7 @@ def _neuron_rows(view: View) -> list[list[str]]:
             _cell(None if angle is None else np.rad2deg(angle[i]) % 360, ".0f"),
             _cell(None if ours is None else ours[i], ".3f"),
             _cell(None if glm is None else glm[i], ".3f"),
+            _cell(None if share is None else share[i], ".0%"),
             ids[strongest[i]] if inputs[i, strongest[i]] else "–",
             _cell(inputs[i, strongest[i]], "+#.3g"),
         ]

@@ -10,6 +10,7 @@ STYLES = {
         Style(name="CircuitGNN+drive", colour="#56b4e9"),
         Style(name="YoonGNN", colour="#009e73"),
         Style(name="YoonGNN+drive", colour="#009e73"),
+        Style(name="YoonGNN+drive, graph at rest", colour="#66c2a5"),
         Style(name="YoonGNN, as published", colour="#8c6d31"),
         Style(name="YoonGNN+drive, as published", colour="#8c6d31"),
         Style(name="YoonGNN, narrow messages", colour="#009e73"),
