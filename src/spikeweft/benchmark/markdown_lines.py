@@ -32,6 +32,14 @@ def means_of(rows: Sequence[Any], columns: Iterable[Column]) -> Cells:
     return cells
 
 
+def with_seeds(method: str, rows: Sequence[Any]) -> str:
+    """A method's name, and its seeds where others of these rows have more."""
+    all_seeds = {row.seed for row in rows}
+    own = {row.seed for row in rows if row.method == method}
+    few = ", ".join(map(str, sorted(own)))
+    return method if own == all_seeds else f"{method} (only seed{'s' * (len(own) > 1)} {few})"
+
+
 def lines_of(lines: Sequence[Cells], headings: Sequence[str]) -> str:
     """Markdown; columns that are empty are left out."""
     used = [heading for heading in headings if any(line.get(heading) for line in lines)]

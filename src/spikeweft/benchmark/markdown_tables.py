@@ -5,7 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
 
-from spikeweft.benchmark.markdown_lines import Cells, Column, grouped, lines_of, means_of
+from spikeweft.benchmark.markdown_lines import (
+    Cells,
+    Column,
+    grouped,
+    lines_of,
+    means_of,
+    with_seeds,
+)
 from spikeweft.benchmark.published import PUBLISHED
 from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.errors import InputError
@@ -58,20 +65,13 @@ def summary(rows: Sequence[Row]) -> str:
         heading = f"{setting}, {neuron_model}"
         headings.append(heading)
         for (method,), group in grouped(network, "method"):
-            lines.setdefault(method, {"method": _with_seeds(method, seen)})
+            lines.setdefault(method, {"method": with_seeds(method, seen)})
             lines[method][heading] = _pair(means_of(group, _SCORES))
         for limit in (*_limits(network, ()), *_published(network)):
             own = lines.setdefault(limit["method"], {"method": limit["method"]})
             own[heading] = _pair(limit)
     in_order = sorted(lines.values(), key=lambda line: line["method"].startswith("*"))
     return lines_of(in_order, ["method", *headings])
-
-
-def _with_seeds(method: str, rows: Sequence[Row]) -> str:
-    """A method's name, and its seeds where others have more."""
-    own = {row.seed for row in rows if row.method == method}
-    few = ", ".join(map(str, sorted(own)))
-    return method if own == {row.seed for row in rows} else f"{method} (only seed {few})"
 
 
 def _pair(cells: Cells) -> str:

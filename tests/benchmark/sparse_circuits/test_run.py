@@ -208,3 +208,10 @@ def test_a_network_of_others_needs_its_file(tmp_path, capsys):
         sparse(networks=(SPYCON,))
     assert main(["benchmark", "sparse", str(tmp_path / "out"), "--spycon", "nowhere.npz"]) == 2
     assert "there is no file nowhere.npz; check --spycon" in capsys.readouterr().err
+
+
+def test_a_table_says_where_a_method_has_fewer_seeds(tmp_path):
+    rows = run_sparse(asked(seeds=(0, 1)), tmp_path)
+    late = replace(rows[0], method="Late")
+    assert "| Late (only seed 0) |" in sparse_markdown([*rows, late])
+    assert "| ShortLags |" in sparse_markdown([*rows, late])

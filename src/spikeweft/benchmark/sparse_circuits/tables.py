@@ -4,7 +4,14 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import mean
 
-from spikeweft.benchmark.markdown_lines import Cells, Column, grouped, lines_of, means_of
+from spikeweft.benchmark.markdown_lines import (
+    Cells,
+    Column,
+    grouped,
+    lines_of,
+    means_of,
+    with_seeds,
+)
 from spikeweft.benchmark.sparse_circuits.rows import SparseRow
 
 _SCORES = (
@@ -42,8 +49,11 @@ def sparse_markdown(rows: Sequence[SparseRow]) -> str:
     """A table per network and length with all scores, means over the seeds, and their origin."""
     parts = []
     for (network,), group in grouped(rows, "recorded"):
-        by_method = grouped((row for row in group if not row.failed), "method")
-        lines = [{"method": name, **means_of(fits, _SCORES)} for (name,), fits in by_method]
+        fitted = [row for row in group if not row.failed]
+        lines = [
+            {"method": with_seeds(method, fitted), **means_of(fits, _SCORES)}
+            for (method,), fits in grouped(fitted, "method")
+        ]
         seeds = ", ".join(map(str, sorted({row.seed for row in group})))
         parts += [f"### {network}", f"Means over seeds {seeds}."]
         table = lines_of(lines, ["method", *(column.heading for column in _SCORES)])
