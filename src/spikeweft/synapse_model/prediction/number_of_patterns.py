@@ -26,11 +26,11 @@ _N_NEWTON, _N_NEXT_NEWTON = 10, 3
 
 
 class _Tried(NamedTuple):
-    """A number of patterns: held-out nats of each neuron that chooses, and their rates."""
+    """A number of patterns: held-out nats of each neuron that chooses, and its rate, by neuron."""
 
     number: int
     nats: Float[np.ndarray, " chosen"]
-    rates: list[RateParameters]
+    rates: dict[int, RateParameters]
 
 
 def choose_patterns(recording: Recording, step_s: float, history_window_s: float) -> SlowPatterns:
@@ -45,7 +45,7 @@ def choose_patterns(recording: Recording, step_s: float, history_window_s: float
     if held_out is None:
         return SlowPatterns.none(recording.n_neurons)
     trial = _Trial(held_out, step_s, history_window_s)
-    tried = [trial.of(0, None)]
+    tried = [trial.of(0, {})]
     for number in NUMBERS:
         best = max(range(len(tried)), key=lambda k: tried[k].nats.sum())
         if number > (recording.n_spikes > 0).sum() // 2 or best < len(tried) - _N_IN_VAIN:
@@ -83,30 +83,29 @@ class _Trial:
         self._late = Timeline.of(held_out.late, step_s, history_window_s)
         self._own_history = OwnHistory.of(step_s)
 
-    def of(self, number: int, near: list[RateParameters] | None) -> _Tried:
+    def of(self, number: int, near: dict[int, RateParameters]) -> _Tried:
         """So many patterns, from rates with fewer of them, where there are some."""
         rate_hz = self._held_out.early.rate_hz
         patterns = SlowPatterns.of(self._early, rate_hz, number)
-        states = [
+        before, after = (
             PastStates(part, _TIME_CONSTANTS_S, rate_hz, patterns)
             for part in (self._early, self._late)
-        ]
-        nats, rates = [], []
-        for place, neuron in enumerate(self._held_out.neurons):
-            fitting = self._rate(self._early, states[0], neuron)
-            found = fitting.start()
-            if near is None:
-                found = fitting.fit(found, _N_NEWTON)
-            else:
-                gains = np.zeros_like(found.gains)
-                n_scales = len(_TIME_CONSTANTS_S)
-                gains[:n_scales] = near[place].gains[:n_scales]
-                found = fitting.fit(near[place]._replace(gains=gains), _N_NEXT_NEWTON)
-            scoring = self._rate(self._late, states[1], neuron)
-            scoring.follow(found)
+        )
+        rates, nats = {}, []
+        for neuron in self._held_out.neurons:
+            rates[neuron] = self._fitted(before, neuron, near.get(neuron))
+            scoring = NeuronRate(self._late, neuron, after.without(neuron), self._own_history)
+            scoring.follow(rates[neuron])
             nats.append(scoring.log_likelihood())
-            rates.append(found)
         return _Tried(number, np.array(nats), rates)
 
-    def _rate(self, part: Timeline, states: PastStates, neuron: int) -> NeuronRate:
-        return NeuronRate(part, neuron, states.without(neuron), self._own_history)
+    def _fitted(
+        self, states: PastStates, neuron: int, near: RateParameters | None
+    ) -> RateParameters:
+        rate = NeuronRate(self._early, neuron, states.without(neuron), self._own_history)
+        start = rate.start()
+        if near is None:
+            return rate.fit(start, _N_NEWTON)
+        gains, n_scales = start.gains, len(_TIME_CONSTANTS_S)
+        gains[:n_scales] = near.gains[:n_scales]  # patterns of another number are others
+        return rate.fit(near._replace(gains=gains), _N_NEXT_NEWTON)
