@@ -1,8 +1,8 @@
 """What 19 cells share, and which connect: python benchmarks/heading_state.py RECORDING.
 
-`SynapseModel` is fitted to the whole recording. A row for each cell: how much of its spiking the
-population rate explains (population coupling, Okun et al. 2015), and the most probable connection
-that it receives. They go to `heading/shared_state.csv`.
+`SynapseModel` is fitted to the whole recording. A row for each cell: how much of its spiking all
+others explain, by their rate (population coupling, Okun et al. 2015) and slow patterns, and the
+most probable connection that it receives. They go to `heading/shared_state.csv`.
 """
 
 import shlex
