@@ -78,14 +78,26 @@ ORACLE = Style(name="oracle", colour=INK, line=(0, (1.0, 1.2)))
 
 @styled
 def panels(
-    titles: Sequence[str], *, width_in: float, height_in: float, share_y: bool = False
+    titles: Sequence[str],
+    *,
+    width_in: float,
+    height_in: float,
+    share_y: bool = False,
+    n_columns: int | None = None,
 ) -> list[Axes]:
-    """Empty axes side by side on a figure of their own, one per title, in the house style."""
+    """Empty axes on a figure of their own, one per title, in the house style.
+
+    They stand side by side, or row by row where a number of columns is given.
+    """
+    n_columns = min(n_columns or len(titles), len(titles))
+    n_rows = -(-len(titles) // n_columns)
     figure = Figure(figsize=(width_in, height_in), layout="compressed")
-    axes = list(figure.subplots(1, len(titles), sharey=share_y, squeeze=False)[0])
-    for title, ax in zip(titles, axes, strict=True):
+    axes = list(figure.subplots(n_rows, n_columns, sharey=share_y, squeeze=False).flat)
+    for title, ax in zip(titles, axes, strict=False):
         ax.set_title(title)
-    return axes
+    for ax in axes[len(titles) :]:
+        ax.set_visible(False)
+    return axes[: len(titles)]
 
 
 @styled
