@@ -98,10 +98,10 @@ def _shared_state(view: View) -> str | None:
     shares = view.per_neuron("state_share_per_neuron")
     if shares is None or not np.isfinite(shares).any():
         return None
-    low, median, high = np.nanquantile(shares, [0.1, 0.5, 0.9])
+    low, median, high = 100 * np.nanquantile(shares, [0.1, 0.5, 0.9])
     return (
-        f"What all others do together explains {median:.0%} of a typical neuron's spike counts "
-        f"({low:.0%} to {high:.0%} of most; deviance in 50 ms)."
+        f"What all others do together explains {median:.0f} % of a typical neuron's spike counts "
+        f"({low:.0f} to {high:.0f} % of most neurons'; deviance in 50 ms)."
     )
 
 
@@ -242,7 +242,7 @@ def _neuron_rows(view: View) -> list[list[str]]:
             _cell(None if angle is None else np.rad2deg(angle[i]) % 360, ".0f"),
             _cell(None if ours is None else ours[i], ".3f"),
             _cell(None if glm is None else glm[i], ".3f"),
-            _cell(None if share is None else share[i], ".0%"),
+            _cell(None if share is None else 100 * share[i], ".0f"),
             ids[strongest[i]] if inputs[i, strongest[i]] else "–",
             _cell(inputs[i, strongest[i]], "+#.3g"),
         ]
