@@ -15,6 +15,7 @@ import tables
 
 from spikeweft.benchmark.sparse_circuits.cases import NETWORKS
 from spikeweft.benchmark.sparse_circuits.score import simulated
+from spikeweft.benchmark.studies import RANDOM_WIRINGS
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import TEST_FRACTION, split
@@ -24,27 +25,17 @@ from spikeweft.evaluation.connection_detection import connection_order
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.two_models import better_of_two
 from spikeweft.simulation.networks import Network, simulate
-from spikeweft.simulation.random_networks import (
-    DirectedWiring,
-    ExcitatoryInhibitoryWiring,
-    SymmetricWiring,
-    random_network,
-)
+from spikeweft.simulation.random_networks import random_network
 from spikeweft.simulation.ring_networks import lnp_ring, threshold_ring
 
 SEEDS = (100, 101, 102)
 
 RINGS = {"ring, threshold": threshold_ring, "ring, LNP": lnp_ring}
-WIRINGS = {
-    "random symmetric": SymmetricWiring(),
-    "random directed": DirectedWiring(),
-    "excitatory/inhibitory": ExcitatoryInhibitoryWiring(),
-}
 SPARSE = ("Poisson, all 60", "integrate-and-fire, all 60", "unconnected, all 60")
 
 MINUTES = {
     **dict.fromkeys(RINGS, 2.0),
-    **dict.fromkeys(WIRINGS, 4.0),
+    **dict.fromkeys(RANDOM_WIRINGS, 4.0),
     **dict.fromkeys(SPARSE, 15.0),
 }
 
@@ -61,9 +52,10 @@ def data_of(network: str, minutes: float, seed: int) -> Data:
     """The spikes of a network of one kind."""
     if network in NETWORKS:
         return Data(*simulated(network, minutes, seed), is_dense=False)
-    made: Network = (
-        RINGS[network]() if network in RINGS else random_network(WIRINGS[network], wiring_seed=seed)
-    )
+    if network in RINGS:
+        made: Network = RINGS[network]()
+    else:
+        made = random_network(RANDOM_WIRINGS[network], wiring_seed=seed)
     recording = simulate(made, 60.0 * minutes, np.random.default_rng(seed))
     return Data(recording, made.connectivity, is_dense=True)
 

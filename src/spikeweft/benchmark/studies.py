@@ -30,6 +30,7 @@ from spikeweft.simulation.random_networks import (
     ExcitatoryInhibitoryWiring,
     RandomNetwork,
     SymmetricWiring,
+    Wiring,
     random_network,
 )
 from spikeweft.simulation.ring_networks import (
@@ -63,6 +64,13 @@ HIDDEN_METHODS = (CIRCUIT_GNN_DRIVE, YOON_GNN_DRIVE, YOON_GNN_DRIVE_AS_PUBLISHED
 HIDDEN_CONTROLS = (CIRCUIT_GNN, *PEERS)
 """Methods beside which hidden neurons are judged: none of these is given any."""
 
+
+RANDOM_WIRINGS: Mapping[str, Wiring] = {
+    "random symmetric": SymmetricWiring(),
+    "random directed": DirectedWiring(),
+    "excitatory/inhibitory": ExcitatoryInhibitoryWiring(),
+}
+"""Networks that are no rings."""
 
 _CHOOSES_MINUTES = ("paper", "wirings", "ablations")
 
@@ -155,15 +163,10 @@ def wirings(
     """
     if spycon is not None and not spycon.is_file():
         raise InputError(f"there is no file {spycon}; check --spycon, or leave it out")
-    rules = {
-        "random symmetric": SymmetricWiring(),
-        "random directed": DirectedWiring(),
-        "excitatory/inhibitory": ExcitatoryInhibitoryWiring(),
-    }
     simulated = [
         _random(name, random_network(rule, wiring_seed=seed), method, seed, minutes)
         for seed in seeds
-        for name, rule in rules.items()
+        for name, rule in RANDOM_WIRINGS.items()
         for method in WITHOUT_DRIVE
     ]
     return [*simulated, *(_spycon(spycon, seeds[0]) if spycon is not None else ())]

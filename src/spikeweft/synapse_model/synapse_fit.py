@@ -26,7 +26,8 @@ from spikeweft.synapse_model.rates.neuron_rate import NeuronRate, RateParameters
 from spikeweft.synapse_model.rates.own_history import OwnHistory
 from spikeweft.synapse_model.rates.population_coupling import share_of_state
 from spikeweft.synapse_model.rates.rate_kernels import add_after_spikes
-from spikeweft.synapse_model.rates.slow_patterns import SlowPatterns
+from spikeweft.synapse_model.rates.shared_state import SharedState
+from spikeweft.synapse_model.rates.slow_patterns import PatternState, SlowPatterns, around
 from spikeweft.synapse_model.rates.states import States
 from spikeweft.synapse_model.rates.timeline import Timeline
 
@@ -241,7 +242,9 @@ class SynapseFit:
     def _rates(self, reached: _Reached) -> "Rates":
         assert reached.patterns is not None
         timeline = Timeline.of(self._recording, self._step_s, self._window_s)
-        return Rates(timeline, States(timeline, self._widths_s, reached.patterns), reached.rates)
+        population = SharedState.of(timeline, self._widths_s)
+        patterns = PatternState(reached.patterns, timeline, around)
+        return Rates(timeline, States(timeline, population, patterns), reached.rates)
 
     def _with(self, reached: _Reached, rates: "Rates", found: PairInference) -> _Reached:
         nats_per_spike = -rates.log_likelihood / max(rates.n_spikes, 1) + np.log(self._step_s)

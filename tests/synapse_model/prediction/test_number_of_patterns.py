@@ -20,3 +20,10 @@ def test_a_recording_too_short_to_choose_has_none():
     times_s = np.arange(1, 40) * 0.01
     short = Recording.from_arrays(times_s, np.arange(39) % 9, epochs_s=np.array([[0.0, 0.4]]))
     assert choose_patterns(short, STEP_S, HISTORY_S).n_patterns == 0
+
+
+def test_neurons_that_fire_only_at_the_end_have_none():
+    """What precedes the last tenth has no spikes, and the patterns nothing to be found in."""
+    times_s = 93.0 + 0.007 * np.arange(900)
+    late = Recording.from_arrays(times_s, np.arange(900) % 9, epochs_s=np.array([[0.0, 100.0]]))
+    assert choose_patterns(late, STEP_S, HISTORY_S).n_patterns == 0

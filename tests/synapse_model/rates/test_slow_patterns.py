@@ -27,17 +27,14 @@ def test_a_neuron_does_not_see_itself(with_slow_patterns):
     assert np.abs(other - changed).max() > 0.05
 
 
-def test_a_silent_neuron_sees_the_patterns_and_tells_nothing_of_them(with_slow_patterns):
-    one = with_slow_patterns(2)
-    timeline = Timeline.of(one, STEP_S, HISTORY_S)
-    patterns = SlowPatterns.of(timeline, one.rate_hz, 2)
-    seen = PatternState(patterns, timeline, around).without(20)
-    without = one.select(np.arange(20))
-    timeline = Timeline.of(without, STEP_S, HISTORY_S)
-    same = SlowPatterns.of(timeline, without.rate_hz, 2)
-    np.testing.assert_array_equal(patterns.loadings[:20], same.loadings)
-    # Each of the others sees one neuron less than the silent one does.
-    assert seen.std() > PatternState(same, timeline, around).without(0).std() * 0.9
+def test_a_silent_neuron_changes_nothing_for_the_others(with_slow_patterns):
+    found = []
+    for each in (with_slow_patterns(2), with_slow_patterns(2).select(np.arange(20))):
+        timeline = Timeline.of(each, STEP_S, HISTORY_S)
+        patterns = SlowPatterns.of(timeline, each.rate_hz, 2)
+        found.append(PatternState(patterns, timeline, around).without(0))
+    np.testing.assert_allclose(*found, atol=1e-5)
+    assert found[0].std() > 0.3
 
 
 def test_the_patterns_that_neurons_see_are_those_that_were_simulated():

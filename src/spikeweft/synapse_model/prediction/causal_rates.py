@@ -4,10 +4,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from spikeweft.synapse_model.connections.pair_counts import Kernels
-from spikeweft.synapse_model.prediction.past_state import PastStates
 from spikeweft.synapse_model.rates.neuron_rate import WEAK, NeuronRate, RateParameters
 from spikeweft.synapse_model.rates.own_history import OwnHistory
 from spikeweft.synapse_model.rates.rate_kernels import add_after_spikes
+from spikeweft.synapse_model.rates.states import States
 from spikeweft.synapse_model.rates.timeline import Timeline
 
 _LEAST_EFFECT = 0.003
@@ -30,7 +30,7 @@ class CausalRates:
         What a spike adds to the log rate of another neuron.
     """
 
-    def __init__(self, timeline: Timeline, past: PastStates, kernels: Kernels) -> None:
+    def __init__(self, timeline: Timeline, past: States, kernels: Kernels) -> None:
         self.timeline, self._past, self._kernels = timeline, past, kernels
         self._own_history = OwnHistory.of(timeline.step_s)
 

@@ -36,5 +36,7 @@ class HeldOut(NamedTuple):
 def last_spikes(recording: Recording, n_spikes: float) -> Recording:
     """The end of a recording that holds so many spikes of each neuron that fires, on average."""
     n_firing = int((recording.n_spikes > 0).sum())
+    if n_firing == 0:
+        return recording
     share = n_spikes * n_firing / max(len(recording.spike_times_s), 1)
     return recording.between(1.0 - min(1.0, share), 1.0)

@@ -7,10 +7,11 @@ from jaxtyping import Float
 
 from spikeweft.data.recording import Recording
 from spikeweft.synapse_model.prediction.held_out import HeldOut
-from spikeweft.synapse_model.prediction.past_state import PastStates
+from spikeweft.synapse_model.prediction.past_state import past_states
 from spikeweft.synapse_model.rates.neuron_rate import NeuronRate, RateParameters
 from spikeweft.synapse_model.rates.own_history import OwnHistory
 from spikeweft.synapse_model.rates.slow_patterns import SlowPatterns
+from spikeweft.synapse_model.rates.states import States
 from spikeweft.synapse_model.rates.timeline import Timeline
 
 NUMBERS = (1, 2, 3, 4, 6, 8)
@@ -38,17 +39,18 @@ def choose_patterns(recording: Recording, step_s: float, history_window_s: float
 
     Rates without connections are fitted to what precedes the last tenth, which chooses: the fewest
     patterns that are within a standard error of the best (Breiman et al. 1984), and at most half as
-    many as neurons that fire. States are those of the past: what follows a spike of a recurrent
-    circuit is its consequence, and would be taken for a state of which it was a part.
+    many as neurons that fire before it. States are those of the past: what follows a spike of a
+    recurrent circuit is its consequence, and would be taken for a state of which it was a part.
     """
     held_out = HeldOut.of(recording, history_window_s)
     if held_out is None:
         return SlowPatterns.none(recording.n_neurons)
+    n_firing = int((held_out.early.n_spikes > 0).sum())
     trial = _Trial(held_out, step_s, history_window_s)
     tried = [trial.of(0, {})]
     for number in NUMBERS:
         best = max(range(len(tried)), key=lambda k: tried[k].nats.sum())
-        if number > (recording.n_spikes > 0).sum() // 2 or best < len(tried) - _N_IN_VAIN:
+        if number > n_firing // 2 or best < len(tried) - _N_IN_VAIN:
             break
         tried.append(trial.of(number, tried[-1].rates))
     timeline = Timeline.of(recording, step_s, history_window_s)
@@ -88,7 +90,7 @@ class _Trial:
         rate_hz = self._held_out.early.rate_hz
         patterns = SlowPatterns.of(self._early, rate_hz, number)
         before, after = (
-            PastStates(part, _TIME_CONSTANTS_S, rate_hz, patterns)
+            past_states(part, _TIME_CONSTANTS_S, rate_hz, patterns)
             for part in (self._early, self._late)
         )
         rates, nats = {}, []
@@ -99,9 +101,7 @@ class _Trial:
             nats.append(scoring.log_likelihood())
         return _Tried(number, np.array(nats), rates)
 
-    def _fitted(
-        self, states: PastStates, neuron: int, near: RateParameters | None
-    ) -> RateParameters:
+    def _fitted(self, states: States, neuron: int, near: RateParameters | None) -> RateParameters:
         rate = NeuronRate(self._early, neuron, states.without(neuron), self._own_history)
         start = rate.start()
         if near is None:

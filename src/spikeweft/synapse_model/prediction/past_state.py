@@ -9,6 +9,7 @@ from jaxtyping import Float
 from spikeweft.synapse_model.rates.rate_kernels import decaying_mean
 from spikeweft.synapse_model.rates.shared_state import FLOOR
 from spikeweft.synapse_model.rates.slow_patterns import PatternState, SlowPatterns, before
+from spikeweft.synapse_model.rates.states import States
 from spikeweft.synapse_model.rates.timeline import Timeline
 
 
@@ -58,34 +59,15 @@ class PastState:
         return np.log(np.maximum(others, 0.0) / mean + FLOOR).T.astype(np.float32)
 
 
-class PastStates:
-    """All that a neuron shares with others, as far as a prediction may know it.
-
-    Parameters
-    ----------
-    timeline
-        The spikes.
-    time_constants_s, rate_hz
-        As in `PastState`.
-    patterns
-        Slow patterns, told by the past of all neurons but one.
-    """
-
-    def __init__(
-        self,
-        timeline: Timeline,
-        time_constants_s: Float[np.ndarray, " scale"],
-        rate_hz: Float[np.ndarray, " neuron"],
-        patterns: SlowPatterns,
-    ) -> None:
-        self._timeline = timeline
-        self._population = PastState.of(timeline, time_constants_s, rate_hz)
-        self._patterns = PatternState(patterns, timeline, before)
-
-    def without(self, neuron: int) -> Float[np.ndarray, "bin state"]:
-        """The states that one neuron sees: population rates by time constant, then patterns."""
-        population = self._population.without(self._timeline, neuron)
-        return np.concatenate([population, self._patterns.without(neuron)], axis=1)
+def past_states(
+    timeline: Timeline,
+    time_constants_s: Float[np.ndarray, " scale"],
+    rate_hz: Float[np.ndarray, " neuron"],
+    patterns: SlowPatterns,
+) -> States:
+    """All that a neuron shares with others, as far as a prediction may know it."""
+    population = PastState.of(timeline, time_constants_s, rate_hz)
+    return States(timeline, population, PatternState(patterns, timeline, before))
 
 
 def _past(

@@ -23,7 +23,7 @@ from spikeweft.synapse_model.prediction.exact_time import (
     positions_of,
 )
 from spikeweft.synapse_model.prediction.held_out import last_spikes
-from spikeweft.synapse_model.prediction.past_state import PastStates
+from spikeweft.synapse_model.prediction.past_state import past_states
 from spikeweft.synapse_model.rates.neuron_rate import RateParameters
 from spikeweft.synapse_model.rates.slow_patterns import SlowPatterns
 from spikeweft.synapse_model.rates.timeline import Timeline
@@ -99,7 +99,7 @@ class SpikePrediction:
     def rates_in(self, recording: Recording, history_window_s: float) -> CausalRates:
         """The rates of all neurons in a recording, not yet fitted."""
         timeline = Timeline.of(recording, self.step_s, history_window_s)
-        past = PastStates(timeline, self.time_constants_s, self.rate_hz, self.patterns)
+        past = past_states(timeline, self.time_constants_s, self.rate_hz, self.patterns)
         return CausalRates(timeline, past, self.kernels)
 
     def _rates(self, causal: CausalRates) -> Iterator[Rate]:

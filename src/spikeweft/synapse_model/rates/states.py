@@ -1,32 +1,38 @@
 """All that a neuron shares with others: the population rate, and slow patterns."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 from jaxtyping import Float
 
-from spikeweft.synapse_model.rates.shared_state import SharedState
-from spikeweft.synapse_model.rates.slow_patterns import PatternState, SlowPatterns, around
+from spikeweft.synapse_model.rates.slow_patterns import PatternState
 from spikeweft.synapse_model.rates.timeline import Timeline
 
 
+@runtime_checkable
+class PopulationState(Protocol):
+    """The population rate around each time (`SharedState`), or before it (`PastState`)."""
+
+    def without(self, timeline: Timeline, neuron: int) -> Float[np.ndarray, "bin scale"]:
+        """The state that one neuron sees."""
+        ...
+
+
 class States:
-    """The states of a recording around each time, told by all neurons but one.
+    """The states of a recording, told by all neurons but one.
 
     Parameters
     ----------
     timeline
         The spikes.
-    widths_s
-        Time scales of the population rate.
-    patterns
-        The slow patterns.
+    population, patterns
+        Its population rate and slow patterns, both around each time or both before it.
     """
 
     def __init__(
-        self, timeline: Timeline, widths_s: tuple[float, ...], patterns: SlowPatterns
+        self, timeline: Timeline, population: PopulationState, patterns: PatternState
     ) -> None:
-        self._timeline = timeline
-        self._population = SharedState.of(timeline, widths_s)
-        self._patterns = PatternState(patterns, timeline, around)
+        self._timeline, self._population, self._patterns = timeline, population, patterns
 
     def without(self, neuron: int) -> Float[np.ndarray, "bin state"]:
         """The states that one neuron sees: population rates by time scale, then patterns."""
