@@ -116,8 +116,8 @@ def test_the_number_of_hidden_neurons_is_searched(monkeypatch):
     ).fit(samples)
     scores = search.cv_results_["mean_test_score"]
     assert search.best_params_ == {"n_hidden": int(np.argmax(scores))}
-    # Nobody is hidden, and a hidden neuron that sends nothing is none; fits see other random times.
-    assert scores[0] == pytest.approx(scores[1], abs=2e-3)
+    # There is nothing to predict; how little, differs with the random times of a fit and the machine.
+    np.testing.assert_allclose(scores, 0.0, atol=0.05)
     assert search.best_estimator_.connectivity_.n_neurons == 4
 
 
