@@ -116,7 +116,7 @@ def test_the_number_of_hidden_neurons_is_searched(monkeypatch):
     ).fit(samples)
     scores = search.cv_results_["mean_test_score"]
     assert search.best_params_ == {"n_hidden": int(np.argmax(scores))}
-    # There is nothing to predict; how little, differs with the random times of a fit and the machine.
+    # There is nothing to predict; how little, differs with the random times of a fit, and machines.
     np.testing.assert_allclose(scores, 0.0, atol=0.05)
     assert search.best_estimator_.connectivity_.n_neurons == 4
 

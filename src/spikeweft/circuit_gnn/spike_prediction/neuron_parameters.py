@@ -22,11 +22,11 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link, inverse_link
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN, TraceParts
+from spikeweft.circuit_gnn.spike_prediction.weight_prior import estimated_precision
 from spikeweft.runtime.parallel import side_by_side
 from spikeweft.runtime.positive_definite import diagonal_of_inverse, log_determinant
 
 _FIRST_PRECISION = 10.0
-_HIGHEST_PRECISION = 1e9
 _OTHER_PRECISION = 1e-3
 """Precision of the prior of covariates, and the least of own history."""
 
@@ -57,7 +57,7 @@ class NeuronParameters:
     history_mean, history_precision
         Of the Gaussian prior of own history: of the own trace, and at each further time constant.
     decides
-        Neurons that decide what all share: the link, the synaptic kernel and the precision.
+        Neurons that decide what all share: the link, the synaptic kernel and the priors.
     n_sources
         Features that are traces of neurons, observed or hidden; further ones are covariates.
     weights_fixed
@@ -136,10 +136,10 @@ class NeuronParameters:
         Others start with what all share, and with own history as is typical of the first ones.
         """
         n_known, n_columns = self.values.shape
-        values, prior = others.values.copy(), np.flatnonzero(self.decides)
+        values = others.values.copy()
         np.put_along_axis(values, others._history, self.history_mean[None], axis=1)
         values[:n_known, :n_columns] = self.values
-        precision = np.full(len(values), self.precision[prior[0]])
+        precision = np.full(len(values), np.median(self.precision[self.decides]))
         precision[:n_known] = self.precision
         n_neurons = len(values)
         return replace(
@@ -321,11 +321,7 @@ class Estimate(NeuronParameters):
         return _determined(self.precision[:, None], self.weight_variance)
 
     def with_estimated_prior(self) -> Self:
-        """The prior under which weights and own history are typical (MacKay 1992).
-
-        A neuron that does not decide what all share has its own precision, around that of the
-        others.
-        """
+        """The prior under which weights and own history are typical (MacKay 1992)."""
         weight = self.is_weight[:, : self.n_sources]
         squared = np.sum(
             self._deviation(self.values)[:, : self.n_sources] ** 2, axis=1, where=weight
@@ -335,11 +331,8 @@ class Estimate(NeuronParameters):
         variance = self._variance
         determined = _determined(self.precision[:, None], variance[:, : self.n_sources])
         known = np.sum(np.maximum(determined, 1e-6), axis=1, where=weight)
-        d = self.decides
-        shared = known[d].sum() / max(squared[d].sum(), known[d].sum() / _HIGHEST_PRECISION)
-        own = (known + 1.0) / (squared + 1.0 / shared)
-        with_history = self._with_history_of(variance)
-        return replace(with_history, precision=np.where(d, shared, own))
+        precision = estimated_precision(known, squared, self.decides)
+        return replace(self._with_history_of(variance), precision=precision)
 
     def with_estimated_history(self) -> Self:
         """The prior of own history under which that of all neurons is typical.
