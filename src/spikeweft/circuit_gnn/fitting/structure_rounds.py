@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from spikeweft.circuit_gnn.fitting.fit_state import (
     WORTH_NATS,
@@ -182,6 +182,23 @@ def _adopted(
     return problem.scored(settled(problem, adopted, with_kernel=kernel))
 
 
+def adopted_as_informed(
+    problem: Problem, candidate: Candidate, weights: Float[np.ndarray, "post pre"], directed: bool
+) -> Candidate:
+    """The candidate with structured weights, but for those that would no longer be informed.
+
+    An inhibition so strong that the postsynaptic neuron never fires after it may be stronger still:
+    spikes do not say, and a quadratic form takes it as far as it likes. It stays as it was.
+    """
+    before, with_kernel = problem.estimate(candidate), problem.settings.tau_s is None
+    adopted = _adopted(problem, candidate, weights, with_kernel)
+    after = problem.estimate(adopted).determined
+    lost = is_informed(before.determined, directed) & ~is_informed(after, directed)
+    if not lost.any():
+        return adopted
+    return _adopted(problem, candidate, np.where(lost, before.weights, weights), with_kernel)
+
+
 # -- choosing a shape --
 
 
@@ -223,7 +240,7 @@ def _choose_shape(problem: Problem, state: FitState) -> FitState:
     if not clearly_better(best, nats_of(state.free)):
         return state
     shape = min((s for s in state.shapes if s.nats > best - WORTH_NATS), key=lambda s: s.shape)
-    structured = _adopted(problem, state.current, shape.weights, problem.settings.tau_s is None)
+    structured = adopted_as_informed(problem, state.current, shape.weights, shape.shape.directed)
     if not is_fitted(problem, structured, state):
         return state
     return replace(state, current=structured, structured=structured, shape=shape)
@@ -268,7 +285,7 @@ def _learn(problem: Problem, state: FitState, k: int, n_networks: int) -> FitSta
     weights = where_informed(
         np.mean(good, axis=0), estimate.weights, estimate.determined, shape.directed
     )
-    current = _adopted(problem, state.current, weights, problem.settings.tau_s is None)
+    current = adopted_as_informed(problem, state.current, weights, shape.directed)
     keeps = hardly_worse(nats_of(current), nats_of(state.structured))
     return replace(
         state,
@@ -288,5 +305,12 @@ def where_informed(
 
     Of those the first round has made what it could, and every further one would move them at will.
     """
+    return np.where(is_informed(determined, directed), new, old)
+
+
+def is_informed(
+    determined: Float[np.ndarray, "post pre"], directed: bool
+) -> Bool[np.ndarray, "post pre"]:
+    """Pairs that spikes inform, in either direction where both have the same weight."""
     known = determined if directed else np.maximum(determined, determined.T)
-    return np.where(known > INFORMED, new, old)
+    return known > INFORMED
