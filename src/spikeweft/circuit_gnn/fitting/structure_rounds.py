@@ -185,18 +185,24 @@ def _adopted(
 def adopted_as_informed(
     problem: Problem, candidate: Candidate, weights: Float[np.ndarray, "post pre"], directed: bool
 ) -> Candidate:
-    """The candidate with structured weights, but for those that would no longer be informed.
+    """The candidate with structured weights, none stronger than spikes show any to be.
 
     An inhibition so strong that the postsynaptic neuron never fires after it may be stronger still:
-    spikes do not say, and a quadratic form takes it as far as it likes. It stays as it was.
+    spikes do not say, and a quadratic form takes it as far as it likes. Weights that were informed
+    and no longer are lie within the range of those that are.
     """
     before, with_kernel = problem.estimate(candidate), problem.settings.tau_s is None
     adopted = _adopted(problem, candidate, weights, with_kernel)
-    after = problem.estimate(adopted).determined
-    lost = is_informed(before.determined, directed) & ~is_informed(after, directed)
-    if not lost.any():
+    after, between = problem.estimate(adopted).determined, before.is_weight[:, : before.n_sources]
+    shown = is_informed(after, directed) & between
+    lost = is_informed(before.determined, directed) & between & ~shown
+    if not (lost.any() and shown.any()):
         return adopted
-    return _adopted(problem, candidate, np.where(lost, before.weights, weights), with_kernel)
+    bounded = np.clip(weights, weights[shown].min(), weights[shown].max())
+    within = np.where(lost, bounded, weights)
+    if np.array_equal(within, weights):
+        return adopted
+    return _adopted(problem, candidate, within, with_kernel)
 
 
 # -- choosing a shape --
