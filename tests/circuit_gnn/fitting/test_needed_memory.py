@@ -2,12 +2,15 @@ import pytest
 
 from spikeweft.circuit_gnn.fitting import needed_memory
 from spikeweft.circuit_gnn.fitting.needed_memory import check_memory, needed_memory_mb
+from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import n_bytes_collapsed
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import n_bytes_of_traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import n_quadrature_times
 from spikeweft.errors import InputError
 from spikeweft.runtime.memory import MIB
 
 
 def test_traces_that_would_not_fit_are_held_in_part(problem, monkeypatch):
+    monkeypatch.setattr(needed_memory, "MOST_COLLAPSED_BYTES", 0.0)
     whole = needed_memory_mb(problem)
     parts = problem.recording, problem.held_out
     held = sum(n_bytes_of_traces(part, problem.settings, 3, False) for part in parts) / MIB
@@ -15,6 +18,25 @@ def test_traces_that_would_not_fit_are_held_in_part(problem, monkeypatch):
     monkeypatch.setattr(needed_memory, "MOST_KEPT_BYTES", 0)
     monkeypatch.setattr(needed_memory, "LARGEST_PART_BYTES", 1000)
     assert needed_memory_mb(problem) == pytest.approx(whole - held + 2000 / MIB)
+
+
+def test_collapsed_traces_are_held_beside_the_others(problem, monkeypatch):
+    """With copies of own history where the others do not stay; and at most so many."""
+    n_spikes = problem.recording.n_spikes
+    n_times = n_quadrature_times(problem.recording, evenly=False)
+
+    def collapsed_mb():
+        whole = needed_memory_mb(problem)
+        with monkeypatch.context() as without:
+            without.setattr(needed_memory, "MOST_COLLAPSED_BYTES", 0.0)
+            return whole - needed_memory_mb(problem)
+
+    for stay in (True, False):
+        wanted = n_bytes_collapsed(n_spikes, n_times, 4, stay) / MIB
+        assert collapsed_mb() == pytest.approx(wanted)
+        monkeypatch.setattr(needed_memory, "MOST_KEPT_BYTES", 0)
+    monkeypatch.setattr(needed_memory, "MOST_COLLAPSED_BYTES", 5000.0)
+    assert collapsed_mb() == pytest.approx(5000 / MIB)
 
 
 def test_too_little_memory_is_said_with_the_remedy(problem, monkeypatch):

@@ -5,7 +5,9 @@ import pytest
 from tests.circuit_gnn.fitting.conftest import N
 
 from spikeweft.circuit_gnn.fitting import settling
+from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import n_bytes_collapsed
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import FisherScoring
+from spikeweft.circuit_gnn.spike_prediction.synapses import quadrature
 
 
 @pytest.fixture
@@ -35,6 +37,19 @@ def test_a_start_on_part_of_the_spikes_ends_at_the_same_place(problem, doubled, 
     found, wanted = (problem.estimate(one).shared_penalised for one in (again, whole))
     assert found == pytest.approx(wanted, abs=1.0)
     assert problem.estimate(doubled).shared_penalised < found - 1.0
+
+
+def test_a_recording_too_long_to_collapse_settles_by_every_other_spike(
+    problem, doubled, monkeypatch
+):
+    whole = settling.settled(problem, doubled, with_kernel=True)
+    n_times = quadrature.n_quadrature_times(problem.recording_of(False), evenly=False)
+    n_bytes = n_bytes_collapsed(problem.recording_of(False).n_spikes, n_times, 5, True)
+    monkeypatch.setattr(settling, "MOST_COLLAPSED_BYTES", 0.6 * n_bytes)
+    half = settling.settled(problem, doubled, with_kernel=True)
+    found, wanted = (problem.estimate(one).shared_penalised for one in (half, whole))
+    assert wanted - 10.0 < found < wanted + 1.0
+    assert found > problem.estimate(doubled).shared_penalised + 1.0
 
 
 def test_settling_again_changes_nothing(problem, doubled):

@@ -191,3 +191,18 @@ def test_thinning_leaves_the_traces_as_they_are(traces):
         few.thinned(every)
         for part, before in zip(few.parts, weight_s, strict=True):
             np.testing.assert_array_equal(part.weight_s, before)
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_traces_collapsed_at_some_times_are_those_collapsed_at_all_then_thinned(traces, every):
+    parameters = parameters_of(traces)
+    whole, _ = collapse(traces, parameters)
+    given = drives(traces, parameters.weights, every)
+    found = CollapsedTraces.of(traces, parameters.n_sources, [given], every)
+    wanted = whole.thinned(every)
+    np.testing.assert_array_equal(found.n_spikes, wanted.n_spikes)
+    assert found.exposure_s == pytest.approx(wanted.exposure_s)
+    for part, other in zip(found.parts, wanted.parts, strict=True):
+        np.testing.assert_allclose(part.at_spikes, other.at_spikes, atol=1e-6)
+        np.testing.assert_allclose(part.own_at_times, other.own_at_times, atol=1e-6)
+        np.testing.assert_array_equal(part.weight_s, other.weight_s)

@@ -1,6 +1,8 @@
 """How much memory a fit takes, and whether there is enough, before anything is computed."""
 
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.settling import MOST_COLLAPSED_BYTES
+from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import n_bytes_collapsed
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
     LARGEST_PART_BYTES,
     MOST_KEPT_BYTES,
@@ -9,6 +11,7 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
 from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
     SLOWEST_TAU_S,
     dense_enough_for_s,
+    n_quadrature_times,
 )
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
@@ -19,15 +22,22 @@ _MATRICES = 12
 
 _FEATURES_BESIDE_WEIGHTS = 5
 
+_DRIVES = 4
+"""Drives that are collapsed at a time: of the weights, and of three kernels that are compared."""
+
 _SURELY_TOO_MUCH = 1.25
 """How far beyond what is free the expected memory has to be: it is rough."""
 
 
 def needed_memory_mb(problem: Problem) -> float:
-    """Memory in MiB that a fit takes beside what is in use already: traces and curvatures."""
+    """Memory in MiB that a fit takes beside what is in use already.
+
+    Traces and curvatures; and the former once more, collapsed, while all else settles to weights.
+    """
     n = problem.recording.n_neurons + problem.settings.n_hidden
     traces = sum(_held_bytes(problem, part) for part in (problem.recording, problem.held_out))
-    return (traces + 4 * _MATRICES * n * (n + _FEATURES_BESIDE_WEIGHTS) ** 2) / MIB
+    curvatures = 4 * _MATRICES * n * (n + _FEATURES_BESIDE_WEIGHTS) ** 2
+    return (traces + _collapsed_bytes(problem) + curvatures) / MIB
 
 
 def check_memory(problem: Problem) -> None:
@@ -48,7 +58,24 @@ def check_memory(problem: Problem) -> None:
 
 
 def _held_bytes(problem: Problem, part: Recording) -> int:
-    settings = problem.settings
-    dense = settings.n_hidden > 0, dense_enough_for_s(settings.tau_s or SLOWEST_TAU_S)
-    n_bytes = n_bytes_of_traces(part, settings, part.n_neurons, *dense)
+    n_bytes = _trace_bytes(problem, part)
     return n_bytes if n_bytes <= MOST_KEPT_BYTES else LARGEST_PART_BYTES
+
+
+def _collapsed_bytes(problem: Problem) -> float:
+    training = problem.recording
+    evenly, tau_s = _quadrature(problem)
+    n_times = n_quadrature_times(training, evenly=evenly, tau_s=tau_s)
+    stay = _trace_bytes(problem, training) <= MOST_KEPT_BYTES
+    n_bytes = n_bytes_collapsed(training.n_spikes, n_times, _DRIVES, stay)
+    return min(n_bytes, MOST_COLLAPSED_BYTES)
+
+
+def _trace_bytes(problem: Problem, part: Recording) -> int:
+    return n_bytes_of_traces(part, problem.settings, part.n_neurons, *_quadrature(problem))
+
+
+def _quadrature(problem: Problem) -> tuple[bool, float]:
+    """Whether quadrature times lie evenly, and for which time constant they are dense enough."""
+    settings = problem.settings
+    return settings.n_hidden > 0, dense_enough_for_s(settings.tau_s or SLOWEST_TAU_S)

@@ -2,9 +2,11 @@
 
 That is own history, covariates, bias, the link, a scale of all weights and, where asked for, the
 synaptic kernel. Fixed weights are one drive, so no trace of any other neuron is needed; and as few
-parameters are found near enough by a part of the spikes, all of them only take the last steps.
+parameters are found near enough by a part of the spikes, all of them, or as many as there is memory
+for, only take the last steps.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -19,12 +21,14 @@ from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import (
     drives,
     expanded,
     kernel_change,
+    n_bytes_collapsed,
 )
 from spikeweft.circuit_gnn.spike_prediction.fisher_scoring import LARGEST_LINK_STEP
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     NeuronParameters,
     evaluate,
 )
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import n_quadrature_times
 
 _MOST_STEPS, _MOST_FAILED_STEPS = 16, 2
 _HARDLY_GAINED = 2
@@ -37,6 +41,12 @@ _KERNEL_CHANGE = 0.05
 """How far a drive is taken to be linear in a coordinate of the synaptic kernel."""
 
 _MOST_KERNELS = 2
+
+_MOST_DRIVES = 1 + 4
+"""The drive that weights give, and its changes with each coordinate of the richest kernel."""
+
+MOST_COLLAPSED_BYTES = 2_000_000_000
+"""Of recordings whose collapsed traces would take more, every n-th spike and time is enough."""
 
 
 def settled(problem: Problem, candidate: Candidate, with_kernel: bool = False) -> Candidate:
@@ -55,8 +65,9 @@ def _settled(
 ) -> tuple[Candidate, Float[np.ndarray, " coordinate"]]:
     """The settled candidate, and how far the coordinates of its kernel would then go."""
     parameters, training = candidate.parameters, problem.training_of(candidate)
-    given = drives(training, parameters.weights)
-    traces = CollapsedTraces.of(training, parameters.n_sources, [given, *changes])
+    thinned = _thinned_to(problem, candidate)
+    given = drives(training, parameters.weights, thinned)
+    traces = CollapsedTraces.of(training, parameters.n_sources, [given, *changes], thinned)
     found = collapsed(parameters, len(changes))
     every = int(traces.n_spikes.mean()) // SPIKES_TO_EXPLORE
     if every > 1:
@@ -64,6 +75,17 @@ def _settled(
     found = _climbed(problem, traces, found)
     reached = expanded(found, parameters).with_careful_steps()
     return replace(candidate, parameters=reached, held_out=None), kernel_change(found)
+
+
+def _thinned_to(problem: Problem, candidate: Candidate) -> int:
+    """Of how many spikes and quadrature times there is room for one, collapsed."""
+    recording = problem.recording_of(candidate.on_all_data)
+    evenly, tau_s = problem.settings.n_hidden > 0, candidate.inputs.quadrature_tau_s
+    n_times = n_quadrature_times(recording, evenly=evenly, tau_s=tau_s)
+    n_spikes = recording.n_spikes[: candidate.n_neurons]
+    stay = problem.training_of(candidate).are_kept
+    n_bytes = n_bytes_collapsed(n_spikes, n_times, _MOST_DRIVES, stay)
+    return max(1, math.ceil(n_bytes / MOST_COLLAPSED_BYTES))
 
 
 def _climbed(
@@ -99,20 +121,24 @@ def hardly_any_nats(n_spikes: Int[np.ndarray, " neuron"]) -> float:
 def _kernel_drives(problem: Problem, candidate: Candidate) -> list[list[Drives]]:
     """How the drive that fixed weights give changes with each coordinate of the kernel."""
     kernel, changes = candidate.inputs.kernel, []
+    thinned = _thinned_to(problem, candidate)
     for k in range(len(kernel.coordinates)):
         both = []
         for change in (-_KERNEL_CHANGE, _KERNEL_CHANGE):
             moved = problem.with_kernel(candidate, kernel.moved(k, change))
-            both.append(drives(problem.training_of(moved), moved.parameters.weights))
+            training = problem.training_of(moved)
+            both.append(drives(training, moved.parameters.weights, thinned))
         changes.append([_slope(*ends) for ends in zip(*both, strict=True)])
     return changes
 
 
 def _slope(low: Drives, high: Drives) -> Drives:
-    """Change of a drive with a coordinate of the kernel."""
+    """Change of a drive with a coordinate of the kernel, in the memory of the higher one."""
     width = np.float32(2.0 * _KERNEL_CHANGE)
-    pairs = zip(high, low, strict=True)
-    return Drives(*((above - below) / width for above, below in pairs))
+    for above, below in zip(high, low, strict=True):
+        np.subtract(above, below, out=above)
+        above /= width
+    return high
 
 
 def _with_moved_kernel(

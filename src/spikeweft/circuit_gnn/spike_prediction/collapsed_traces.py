@@ -1,7 +1,8 @@
 """Traces in which all weights of a neuron are one coefficient: the drive that they give.
 
 Where a network has given the weights, a fit of everything else needs no trace of any other neuron,
-only their weighted sum. That takes a fraction of the time.
+only their weighted sum. That takes a fraction of the time. What is left are a few parameters of
+each neuron, which every n-th spike and quadrature time of a long recording tell as well.
 """
 
 from collections.abc import Iterator
@@ -24,10 +25,28 @@ class Drives(NamedTuple):
     at_times: Float32[np.ndarray, "time neuron"]
 
 
-def drives(traces: TraceParts, weights: Float[np.ndarray, "post pre"]) -> list[Drives]:
-    """Weighted sums of the traces of all sources, part by part."""
+def drives(
+    traces: TraceParts, weights: Float[np.ndarray, "post pre"], every: int = 1
+) -> list[Drives]:
+    """Weighted sums of the traces of all sources, part by part, at one time of so many."""
     single = weights.astype(np.float32)
-    return [_drives(part, single) for part in traces.parts]
+    return [_drives(part, single) for part in _parts(traces, every)]
+
+
+def n_bytes_collapsed(
+    n_spikes: Int[np.ndarray, " neuron"], n_times: float, n_drives: int, traces_are_kept: bool
+) -> float:
+    """Memory that collapsed traces take beside the traces themselves, and beside covariates.
+
+    Own traces at quadrature times are those of the traces, where these stay.
+    """
+    n_own = 1 + N_OWN
+    at_times = n_times * len(n_spikes) * (n_drives + (0 if traces_are_kept else n_own))
+    return 4.0 * (at_times + n_spikes.sum() * (n_drives + n_own + 1))
+
+
+def _parts(traces: TraceParts, every: int) -> Iterator[Traces]:
+    return traces.parts if every == 1 else (_thinned(part, every) for part in traces.parts)
 
 
 def _drives(part: Traces, weights: Float32[np.ndarray, "post pre"]) -> Drives:
@@ -57,15 +76,13 @@ class CollapsedTraces:
         self.n_spikes: Int[np.ndarray, " neuron"] = np.sum([p.n_spikes for p in parts], axis=0)
 
     @classmethod
-    def of(cls, traces: TraceParts, n_sources: int, collapsed: list[list[Drives]]) -> Self:
-        """Collapse the sources of traces into drives."""
-        of_parts = zip(traces.parts, zip(*collapsed, strict=True), strict=True)
-        return cls(
-            [
-                _with_drives(part, n_sources, drives, stays=traces.are_kept)
-                for part, drives in of_parts
-            ]
-        )
+    def of(
+        cls, traces: TraceParts, n_sources: int, collapsed: list[list[Drives]], every: int = 1
+    ) -> Self:
+        """Collapse the sources of traces into drives, at one time of so many as these."""
+        of_parts = zip(_parts(traces, every), zip(*collapsed, strict=True), strict=True)
+        stays = traces.are_kept or every > 1
+        return cls([_with_drives(part, n_sources, drives, stays) for part, drives in of_parts])
 
     @property
     def are_kept(self) -> bool:
@@ -83,7 +100,7 @@ class CollapsedTraces:
 
 
 def _with_drives(
-    part: Traces, n_sources: int, collapsed: tuple[Drives, ...], *, stays: bool
+    part: Traces, n_sources: int, collapsed: tuple[Drives, ...], stays: bool
 ) -> Traces:
     """A part in fewer columns, with copies of those that the next part would overwrite."""
     own = (part.at_times[:, : part.n_neurons], *part.own_at_times)
