@@ -188,18 +188,18 @@ def adopted_as_informed(
     """The candidate with structured weights, none stronger than spikes show any to be.
 
     An inhibition so strong that the postsynaptic neuron never fires after it may be stronger still:
-    spikes do not say, and a quadratic form takes it as far as it likes. Weights that were informed
-    and no longer are lie within the range of those that are.
+    spikes do not say, and a network takes it as far as it likes. Weights that are not informed, or
+    no longer, lie within the range of those that are.
     """
-    before, with_kernel = problem.estimate(candidate), problem.settings.tau_s is None
+    with_kernel = problem.settings.tau_s is None
     adopted = _adopted(problem, candidate, weights, with_kernel)
-    after, between = problem.estimate(adopted).determined, before.is_weight[:, : before.n_sources]
-    shown = is_informed(after, directed) & between
-    lost = is_informed(before.determined, directed) & between & ~shown
-    if not (lost.any() and shown.any()):
+    estimate = problem.estimate(adopted)
+    between = estimate.is_weight[:, : estimate.n_sources]
+    shown = is_informed(estimate.determined, directed) & between
+    if not shown.any():
         return adopted
     bounded = np.clip(weights, weights[shown].min(), weights[shown].max())
-    within = np.where(lost, bounded, weights)
+    within = np.where(between & ~shown, bounded, weights)
     if np.array_equal(within, weights):
         return adopted
     return _adopted(problem, candidate, within, with_kernel)
