@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from threadpoolctl import threadpool_limits
 
 from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.deciding_neurons import left_out
-from spikeweft.circuit_gnn.fitting.fit_state import Candidate
+from spikeweft.circuit_gnn.fitting.fit_state import FoundNeurons
 from spikeweft.circuit_gnn.fitting.needed_memory import check_memory
 from spikeweft.circuit_gnn.fitting.problem import MOST_SEARCHED, Problem
-from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, mean_slope, rate_hz
+from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, rate_hz
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
@@ -203,7 +203,6 @@ class CircuitGNN(ResumablePredictor):
                 if on_progress is not None:
                     on_progress(progress)
             self._take_result(X, modelled, circuit)
-            self.held_out_ = self._held_out(X, modelled, circuit)
         return self
 
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
@@ -309,38 +308,42 @@ class CircuitGNN(ResumablePredictor):
     def _take_result(
         self, X: Recording, modelled: Int[np.ndarray, " modelled"], circuit: CircuitFit
     ) -> None:
-        estimate, n = circuit.estimate, len(modelled)
-        unit = mean_slope(circuit.training, estimate.values, estimate.link)
-        informed = (estimate.determined[:, :n] > 0.5) & ~np.eye(n, dtype=bool)
-        error = np.where(informed, np.sqrt(estimate.weight_variance[:, :n]) * unit, np.inf)
+        found = circuit.neurons()
+        informed = (found.determined > 0.5) & found.is_between
+        error = np.where(informed, np.sqrt(found.weight_variance) * found.mean_slope, np.inf)
         self.model_ = FittedCircuitGNN(
-            neuron_parameters=estimate.values,
-            link=estimate.link,
+            neuron_parameters=found.values,
+            link=circuit.estimate.link,
             inputs=circuit.found.inputs,
             modelled=modelled,
             null_rate_hz=X.rate_hz,
-            weights=_among_all(estimate.weights[:, :n] * unit, modelled, X.n_neurons, 0.0),
+            weights=_among_all(found.weights * found.mean_slope, modelled, X.n_neurons, 0.0),
             standard_error=_among_all(error, modelled, X.n_neurons, np.inf),
             angle_rad=X.preferred_angle_rad,
         )
         self.null_rate_hz_ = X.rate_hz
         self.connectivity_ = self.model_.connectivity(X.neuron_ids, self._metadata(circuit))
+        decides = circuit.problem.decides
+        self.held_out_ = self._held_out(X, modelled, found, decides)
 
     def _held_out(
-        self, X: Recording, modelled: Int[np.ndarray, " modelled"], circuit: CircuitFit
+        self,
+        X: Recording,
+        modelled: Int[np.ndarray, " modelled"],
+        found: FoundNeurons,
+        decides: Bool[np.ndarray, " modelled"],
     ) -> HeldOutPrediction:
         _, held_out = split(X, VALIDATION_FRACTION)
-        deciding = modelled[circuit.problem.decides]
 
-        def of_all(candidate: Candidate) -> Float[np.ndarray, " neuron"]:
-            found = np.full(X.n_neurons, np.nan)
-            found[deciding] = circuit.held_out_log_likelihood(candidate)[circuit.problem.decides]
-            return found
+        def of_all(nats: Float[np.ndarray, " modelled"]) -> Float[np.ndarray, " neuron"]:
+            whole = np.full(X.n_neurons, np.nan)
+            whole[modelled[decides]] = nats[decides]
+            return whole
 
         return HeldOutPrediction(
             epochs_s=scored_epochs(held_out, self.history_window_s),
-            log_likelihood=of_all(circuit.found),
-            without_coupling=of_all(circuit.uncoupled),
+            log_likelihood=of_all(found.held_out_nats),
+            without_coupling=of_all(found.uncoupled_nats),
         )
 
     def _metadata(self, circuit: CircuitFit) -> dict[str, str | float]:

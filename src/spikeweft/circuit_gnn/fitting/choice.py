@@ -32,8 +32,10 @@ Of two models that differ by less, one supposes connections that no spikes show.
 
 def simpler_stages(problem: Problem) -> list[Stage]:
     """Candidates of simpler kinds, from the free weights."""
-    costs = Costs.of(problem, on_all_data=True)
-    searched = Costs.of(problem, on_all_data=True, n_neurons=problem.n_searched)
+    searched, costs = (
+        Costs.of(problem, on_all_data=True, n_neurons=n_neurons)
+        for n_neurons in (problem.n_searched, problem.n_at_a_time)
+    )
     glm = (_fit_glm, searched.on_spikes(n_passes=3 + _STEPS_OF_A_GLM))
     uncoupled = (_fit_without_coupling, costs.on_spikes(n_settlings=1))
     return [StepSequence("simpler models", (glm, uncoupled))]

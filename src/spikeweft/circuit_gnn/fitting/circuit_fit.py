@@ -12,6 +12,9 @@
    neurons too, where there are any, and held-out spikes choose.
 6. Choice: structured or free weights or a simpler kind, whichever predicts held-out spikes better.
 
+Of more neurons than can be held at a time, those that were searched say all of this, but for
+structure, and the others follow block by block (`neuron_blocks`).
+
 Held-out spikes, never the true circuit, make every choice.
 """
 
@@ -20,14 +23,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
 
 from spikeweft.circuit_gnn.fitting.choice import choice_stages, simpler_stages
-from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
+from spikeweft.circuit_gnn.fitting.fit_state import (
+    Candidate,
+    FitState,
+    FoundNeurons,
+    nats_of,
+)
 from spikeweft.circuit_gnn.fitting.hidden_neurons_stage import (
     hidden_stages,
     stages_without_hidden,
 )
+from spikeweft.circuit_gnn.fitting.neuron_blocks import NeuronBlocks, found_neurons, joined
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.shared_parameters.stages import (
     first_state,
@@ -46,7 +54,6 @@ from spikeweft.circuit_gnn.fitting.structure_rounds import structure_stages
 from spikeweft.circuit_gnn.fitting.work import Costs, Pace, Work
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
-from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     Estimate,
     without_connections,
@@ -64,6 +71,9 @@ _STEPS_OF_OTHERS = 4
 
 def stages_of(problem: Problem) -> list[Stage]:
     """The stages of a fit, in their order."""
+    if problem.is_by_blocks:
+        some = [*shared_stages(problem), *_searched_stages(problem), *simpler_stages(problem)]
+        return [*some, *choice_stages(), NeuronBlocks(problem)]
     return [
         *shared_stages(problem),
         *_free_stages(problem),
@@ -75,24 +85,31 @@ def stages_of(problem: Problem) -> list[Stage]:
     ]
 
 
-def _free_stages(problem: Problem) -> list[Stage]:
-    """Free weights, and what all share refined with them; then those of all other neurons."""
+def _searched_stages(problem: Problem) -> list[Stage]:
+    """Free weights of the searched neurons, and what all share refined with them."""
     searched = Costs.of(problem, on_all_data=True, n_neurons=problem.n_searched)
     step = searched.on_spikes(n_passes=1)
     take = (_take_all_data, searched.on_spikes(n_passes=1, n_traces=1))
     settle = each(step, scoring_step, scoring_step, prior_step)
     refine = (*refining_steps(problem, searched), *each(step, prior_step, scoring_step))
-    stages: list[Stage] = [StepSequence("all spikes", (take, *settle))]
+    return [
+        StepSequence("all spikes", (take, *settle)),
+        StepSequence("all spikes", (*refine, (keep_free, Work()))),
+    ]
+
+
+def _free_stages(problem: Problem) -> list[Stage]:
+    """Free weights of the searched neurons, then those of all others."""
+    searched = _searched_stages(problem)
     if problem.n_searched == problem.recording.n_neurons:
-        return [*stages, StepSequence("all spikes", (*refine, (keep_free, Work())))]
+        return searched
     some = Costs.of(problem, on_all_data=False).on_spikes(n_passes=1)
     whole = Costs.of(problem, on_all_data=True).on_spikes(n_passes=1)
     join = each(some, _take_all_neurons, *[scoring_step] * _STEPS_OF_OTHERS)
     first = each(whole, _take_back_searched, _take_all_data)
     last = each(whole, *[scoring_step] * 3, prior_step, *[scoring_step] * 3, keep_free)
     return [
-        *stages,
-        StepSequence("all spikes", refine),
+        *searched,
         StepSequence("all neurons", join),
         StepSequence("all neurons, all spikes", (*first, *last)),
     ]
@@ -233,11 +250,6 @@ class CircuitFit:
         return self.problem.estimate(self.found)
 
     @property
-    def training(self) -> CircuitTraces:
-        """The traces of the training data that it was fitted to."""
-        return self.problem.training_of(self.found)
-
-    @property
     def structure(self) -> str:
         """What the weights were taken from."""
         shape, parameters = self._reached.shape, self.found.parameters
@@ -250,14 +262,16 @@ class CircuitFit:
         return "free weights"
 
     @property
-    def uncoupled(self) -> Candidate:
+    def _uncoupled(self) -> Candidate:
         """The candidate whose neurons do not act on each other."""
         return self._reached.simpler[-1]
 
-    def held_out_log_likelihood(self, candidate: Candidate) -> Float[np.ndarray, " neuron"]:
-        """How likely held-out spikes are under a candidate, in nats with rates in Hz."""
-        traces, parameters = self.problem.held_out_of(candidate), candidate.parameters
-        return log_likelihood(traces, parameters.values, parameters.link)
+    def neurons(self) -> FoundNeurons:
+        """What was found of every neuron."""
+        blocks = self._reached.blocks
+        return (
+            joined(blocks) if blocks else found_neurons(self.problem, self.found, self._uncoupled)
+        )
 
     @property
     def hidden_gain_nats(self) -> float | None:

@@ -1,10 +1,10 @@
 """A fit under way: its candidates, its searches and its place; all that a checkpoint holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import NeuronParameters
@@ -46,6 +46,59 @@ class Candidate:
     def n_neurons(self) -> int:
         """Its postsynaptic neurons, the first ones of the recording."""
         return len(self.parameters.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundNeurons:
+    """What was found of some postsynaptic neurons, or of all.
+
+    Attributes
+    ----------
+    neurons
+        Which ones of the recording they are.
+    values
+        Coefficient of each feature in each neuron's drive; weights come first.
+    weight_variance, determined
+        Posterior variance of each weight, and how far spikes determine it.
+    n_spikes
+        Scored training spikes of each.
+    mean_slope
+        Change of the log rate with the drive, averaged over these spikes.
+    held_out_nats, uncoupled_nats
+        How likely the held-out spikes of each are, and how likely where no neuron acts on another.
+    """
+
+    neurons: Int[np.ndarray, " neuron"]
+    values: Float[np.ndarray, "neuron feature"]
+    weight_variance: Float[np.ndarray, "neuron pre"]
+    determined: Float[np.ndarray, "neuron pre"]
+    n_spikes: Int[np.ndarray, " neuron"]
+    mean_slope: float
+    held_out_nats: Float[np.ndarray, " neuron"]
+    uncoupled_nats: Float[np.ndarray, " neuron"]
+
+    @property
+    def is_between(self) -> Bool[np.ndarray, "neuron pre"]:
+        """The pairs of a neuron and another one."""
+        return np.arange(self.determined.shape[1]) != self.neurons[:, None]
+
+    @property
+    def weights(self) -> Float[np.ndarray, "neuron pre"]:
+        """Weights from observed neurons, of each onto itself zero."""
+        return np.where(self.is_between, self.values[:, : self.determined.shape[1]], 0.0)
+
+    def in_order(self, order: Int[np.ndarray, " pre"]) -> "FoundNeurons":
+        """The same where the k-th neuron is the `order[k]`-th of a recording."""
+        back, n = np.argsort(order), len(order)
+        values = self.values.copy()
+        values[:, :n] = values[:, back]
+        return replace(
+            self,
+            neurons=order[self.neurons],
+            values=values,
+            weight_variance=self.weight_variance[:, back],
+            determined=self.determined[:, back],
+        )
 
 
 class ScoredShape(NamedTuple):
@@ -97,6 +150,8 @@ class FitState:
         Networks of the last round.
     with_hidden
         The state with hidden neurons, while structure is learned without them.
+    blocks
+        What was found of the first neurons and of others, where all are too many at a time.
     """
 
     current: Candidate
@@ -115,6 +170,7 @@ class FitState:
     shape: ScoredShape | None = None
     networks: tuple[LearnedNetwork, ...] = ()
     with_hidden: "FitState | None" = None
+    blocks: tuple[FoundNeurons, ...] = ()
 
     @property
     def best_nats(self) -> float:

@@ -35,8 +35,9 @@ def needed_memory_mb(problem: Problem) -> float:
     Traces and curvatures; and the former once more, collapsed, while all else settles to weights.
     """
     n = problem.recording.n_neurons + problem.settings.n_hidden
+    n_post = n if problem.n_at_a_time == problem.recording.n_neurons else problem.n_at_a_time
     traces = sum(_held_bytes(problem, part) for part in (problem.recording, problem.held_out))
-    curvatures = 4 * _MATRICES * n * (n + _FEATURES_BESIDE_WEIGHTS) ** 2
+    curvatures = 4 * _MATRICES * n_post * (n + _FEATURES_BESIDE_WEIGHTS) ** 2
     return (traces + _collapsed_bytes(problem) + curvatures) / MIB
 
 
@@ -66,13 +67,14 @@ def _collapsed_bytes(problem: Problem) -> float:
     training = problem.recording
     evenly, tau_s = _quadrature(problem)
     n_times = n_quadrature_times(training, evenly=evenly, tau_s=tau_s)
+    n_spikes = training.n_spikes[: problem.n_at_a_time]
     stay = _trace_bytes(problem, training) <= MOST_KEPT_BYTES
-    n_bytes = n_bytes_collapsed(training.n_spikes, n_times, _DRIVES, stay)
+    n_bytes = n_bytes_collapsed(n_spikes, n_times, _DRIVES, stay)
     return min(n_bytes, MOST_COLLAPSED_BYTES)
 
 
 def _trace_bytes(problem: Problem, part: Recording) -> int:
-    return n_bytes_of_traces(part, problem.settings, part.n_neurons, *_quadrature(problem))
+    return n_bytes_of_traces(part, problem.settings, problem.n_at_a_time, *_quadrature(problem))
 
 
 def _quadrature(problem: Problem) -> tuple[bool, float]:

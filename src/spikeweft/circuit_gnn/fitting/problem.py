@@ -1,10 +1,10 @@
 """The problem that a fit solves: its data, and the parts of the method that solve it."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from spikeweft.circuit_gnn.fitting.deciding_neurons import deciding_neurons
 from spikeweft.circuit_gnn.fitting.fit_state import (
@@ -36,6 +36,9 @@ SPIKES_TO_EXPLORE = 3000
 
 MOST_SEARCHED = 100
 """Postsynaptic neurons whose spikes say what all share, where nothing ties them to others."""
+
+MOST_TOGETHER = 500
+"""Neurons whose curvatures are held at a time; of more, those of `MOST_SEARCHED` are."""
 
 DIMENSIONS = (3, 6, 12, 40)
 """Sizes of embedding among which held-out spikes choose; among equals, the smallest."""
@@ -87,6 +90,23 @@ class Problem:
         self._held_out_traces: _Traces | None = None
         self._estimates: list[_KnownEstimate] = []
 
+    @property
+    def is_by_blocks(self) -> bool:
+        """Whether there are too many neurons to fit all of them at a time."""
+        return self.recording.n_neurons > MOST_TOGETHER > self.n_searched
+
+    @property
+    def n_at_a_time(self) -> int:
+        """Postsynaptic neurons whose curvatures and traces are held at a time."""
+        return self.n_searched if self.is_by_blocks else self.recording.n_neurons
+
+    def in_order(self, order: Int[np.ndarray, " neuron"], n_searched: int) -> Self:
+        """The same problem with its neurons in another order, of which the first are searched."""
+        training, held_out = self.recording.select(order), self.held_out.select(order)
+        posed = type(self)(training, held_out, self.settings)
+        posed.n_searched = n_searched
+        return posed
+
     def network_shapes(self, directed: bool) -> tuple[NetworkShape, ...]:
         """Shapes of pair networks among which held-out spikes choose."""
         return tuple(
@@ -137,6 +157,12 @@ class Problem:
         if not traces.are_kept:
             self._buffers[part].clear()
         return _Traces(wanted, traces)
+
+    def release(self) -> None:
+        """Give back the memory of traces, and of all estimates but the last."""
+        self._training_traces = self._held_out_traces = None
+        self._buffers = {0: [], 1: []}
+        self._estimates = self._estimates[:1]
 
     # -- estimates and steps --
 

@@ -7,6 +7,7 @@ for, only take the last steps.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -49,19 +50,33 @@ MOST_COLLAPSED_BYTES = 2_000_000_000
 """Of recordings whose collapsed traces would take more, every n-th spike and time is enough."""
 
 
+Climb = Callable[[Problem, CollapsedTraces, NeuronParameters], NeuronParameters]
+"""A way up the penalised likelihood, until nothing is gained."""
+
+
 def settled(problem: Problem, candidate: Candidate, with_kernel: bool = False) -> Candidate:
     """The candidate with its weights as they are, and all else fitted to them."""
     if with_kernel:
         for _ in range(_MOST_KERNELS):
-            candidate, change = _settled(problem, candidate, _kernel_drives(problem, candidate))
+            candidate, change = _settled(
+                problem, candidate, _kernel_drives(problem, candidate), _climbed
+            )
             candidate = _with_moved_kernel(problem, candidate, change)
             if np.abs(change).max() < _KERNEL_CHANGE:
                 return candidate
-    return _settled(problem, candidate, [])[0]
+    return _settled(problem, candidate, [], _climbed)[0]
+
+
+def settled_at_link(problem: Problem, candidate: Candidate) -> Candidate:
+    """The same where what all share stays, too."""
+    return _settled(problem, candidate, [], _climbed_at_link)[0]
 
 
 def _settled(
-    problem: Problem, candidate: Candidate, changes: list[list[Drives]]
+    problem: Problem,
+    candidate: Candidate,
+    changes: list[list[Drives]],
+    climbed: Climb,
 ) -> tuple[Candidate, Float[np.ndarray, " coordinate"]]:
     """The settled candidate, and how far the coordinates of its kernel would then go."""
     parameters, training = candidate.parameters, problem.training_of(candidate)
@@ -71,8 +86,8 @@ def _settled(
     found = collapsed(parameters, len(changes))
     every = int(traces.n_spikes.mean()) // SPIKES_TO_EXPLORE
     if every > 1:
-        found = _climbed(problem, traces.thinned(every), found)
-    found = _climbed(problem, traces, found)
+        found = climbed(problem, traces.thinned(every), found)
+    found = climbed(problem, traces, found)
     reached = expanded(found, parameters).with_careful_steps()
     return replace(candidate, parameters=reached, held_out=None), kernel_change(found)
 
@@ -106,6 +121,22 @@ def _climbed(
         n_hardly = n_hardly + 1 if estimate.shared_penalised - before < enough else 0
         estimate = estimate.with_estimated_history()
         if n_hardly >= _HARDLY_GAINED and (went_far or n_failed >= _MOST_FAILED_STEPS):
+            break
+    return estimate.parameters
+
+
+def _climbed_at_link(
+    problem: Problem, traces: CollapsedTraces, start: NeuronParameters
+) -> NeuronParameters:
+    """Parameters after steps of all neurons, with what they share as it is."""
+    scoring, enough = problem.scoring, hardly_any_nats(traces.n_spikes)
+    estimate, n_hardly = evaluate(traces, start.with_careful_steps(_NEARLY_UNDAMPED)), 0
+    for _ in range(_MOST_STEPS):
+        before = estimate.penalised
+        estimate = scoring.step(traces, estimate)
+        gain = np.sum(estimate.penalised - before)
+        n_hardly = n_hardly + 1 if gain < enough else 0
+        if n_hardly >= _HARDLY_GAINED:
             break
     return estimate.parameters
 

@@ -131,21 +131,22 @@ class NeuronParameters:
         return self.prior_precision * self._deviation(self.values)
 
     def with_others(self, others: "NeuronParameters") -> Self:
-        """These neurons' parameters and, after them, those of the others.
-
-        Others start with what all share, and with own history as is typical of the first ones.
-        """
+        """These neurons' parameters and, after them, those of the others, typical of these."""
         n_known, n_columns = self.values.shape
-        values = others.values.copy()
-        np.put_along_axis(values, others._history, self.history_mean[None], axis=1)
+        typical = self.typical_of(others)
+        values, precision = typical.values.copy(), typical.precision.copy()
         values[:n_known, :n_columns] = self.values
-        precision = np.full(len(values), np.median(self.precision[self.decides]))
         precision[:n_known] = self.precision
-        n_neurons = len(values)
+        return replace(typical, values=values, precision=precision)
+
+    def typical_of(self, others: "NeuronParameters") -> Self:
+        """What all share, for other neurons, whose own history is first as typical of these."""
+        values, n_neurons = others.values.copy(), len(others.values)
+        np.put_along_axis(values, others._history, self.history_mean[None], axis=1)
         return replace(
             self,
             values=values,
-            precision=precision,
+            precision=np.full(n_neurons, np.median(self.precision[self.decides])),
             decides=others.decides,
             damping=np.full(n_neurons, 1.0),
             step_length=np.ones(n_neurons),

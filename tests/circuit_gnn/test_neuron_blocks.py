@@ -1,0 +1,102 @@
+"""Many neurons, a block at a time: as if all had been fitted together."""
+
+import numpy as np
+import pytest
+from tests.circuit_gnn.interruptions import fit_with_interruptions
+
+from spikeweft.circuit_gnn import estimator
+from spikeweft.circuit_gnn.ablations import WithoutStructure
+from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.circuit_gnn.fitting import problem
+from spikeweft.circuit_gnn.fitting.needed_memory import needed_memory_mb
+from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.data.recording import Recording
+from spikeweft.simulation.networks import simulate
+from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
+
+N, N_SEARCHED = 8, 3
+
+
+@pytest.fixture(scope="module")
+def recording():
+    network = RandomNetwork(
+        neuron=LNPNeuron(threshold=8e-4),
+        wiring=DirectedWiring(connection_probability=0.3),
+        n_neurons=N,
+        recurrent_strength=0.1,
+    )
+    return simulate(network, 40.0, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def together(recording):
+    """All neurons searched, and held at a time."""
+    return WithoutStructure(tau_s=0.01).fit(recording)
+
+
+@pytest.fixture(scope="module")
+def few_at_a_time(together):
+    """Three neurons are searched, and more than four are too many to hold."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (estimator, problem):
+            patch.setattr(module, "MOST_SEARCHED", N_SEARCHED)
+        patch.setattr(problem, "MOST_TOGETHER", 4)
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def by_blocks(recording, few_at_a_time):
+    return CircuitGNN(tau_s=0.01).fit(recording)
+
+
+def test_all_is_found_as_if_all_had_been_held_at_a_time(together, by_blocks):
+    """Each weight and its error with its neurons."""
+    found, wanted = (fit.connectivity_ for fit in (by_blocks, together))
+    assert [step.stage for step in by_blocks.history_].count("all neurons") == 3
+    known = np.isfinite(wanted.standard_error) & np.isfinite(found.standard_error)
+    assert known.sum() > 0.75 * found.off_diagonal.sum()
+    away = (found.weights - wanted.weights)[known] / wanted.standard_error[known]
+    assert np.sqrt(np.mean(away**2)) < 0.3
+    ratio = found.standard_error[known] / wanted.standard_error[known]
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.02)
+    np.testing.assert_allclose(ratio, 1.0, atol=0.3)
+
+
+def test_all_is_predicted_as_if_all_had_been_held_at_a_time(recording, together, by_blocks):
+    likelihoods = [fit.log_likelihood(recording) for fit in (by_blocks, together)]
+    np.testing.assert_allclose(*likelihoods, rtol=5e-3)
+    for name in ("log_likelihood", "without_coupling"):
+        pair = [getattr(fit.held_out_, name) for fit in (by_blocks, together)]
+        np.testing.assert_allclose(*pair, rtol=5e-3, atol=3.0)
+
+
+def test_a_fit_by_blocks_goes_on_where_it_stopped(recording, by_blocks, few_at_a_time, tmp_path):
+    again = fit_with_interruptions(recording, tmp_path / "fit.npz", {"tau_s": 0.01}, every=9)
+    np.testing.assert_array_equal(again.connectivity_.weights, by_blocks.connectivity_.weights)
+
+
+def test_neurons_without_coupling_have_none_in_any_block(few_at_a_time):
+    rng, duration_s = np.random.default_rng(0), 60.0
+    counts = rng.poisson(rng.uniform(5.0, 20.0, N) * duration_s)
+    alone = Recording.from_arrays(
+        rng.uniform(0.0, duration_s, counts.sum()),
+        np.repeat(np.arange(N), counts),
+        epochs_s=np.array([[0.0, duration_s]]),
+        time_resolution_s=1e-4,
+    )
+    fit = CircuitGNN(tau_s=0.01).fit(alone)
+    assert fit.connectivity_.metadata["structure"] == "no coupling"
+    assert not fit.connectivity_.weights.any()
+    rate_hz = fit.predict(alone, 0.1).mean(axis=0) / 0.1
+    np.testing.assert_allclose(rate_hz, alone.rate_hz, rtol=0.03)
+
+
+def test_memory_is_that_of_a_block(recording, few_at_a_time):
+    settings = CircuitGNN(tau_s=0.01)._fit_settings(recording)
+    posed = Problem(recording.between(0.0, 0.8), recording.between(0.8, 1.0), settings)
+    by_blocks = needed_memory_mb(posed)
+    assert posed.n_at_a_time == N_SEARCHED
+    few_at_a_time.setattr(problem, "MOST_TOGETHER", N)
+    assert by_blocks < needed_memory_mb(posed)
+    few_at_a_time.setattr(problem, "MOST_TOGETHER", 4)
