@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from tests.circuit_gnn.recordings import directed_network
 
 from spikeweft.benchmark.methods import ABLATIONS, MIXED_COLUMNS
 from spikeweft.circuit_gnn import ablations
@@ -18,8 +19,6 @@ from spikeweft.circuit_gnn.structure_learning.network_fit import (
 from spikeweft.circuit_gnn.structure_learning.quadratic_form import QuadraticLikelihood
 from spikeweft.errors import InputError
 from spikeweft.simulation.networks import simulate
-from spikeweft.simulation.neurons import LNPNeuron
-from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
 
 N = 6
 
@@ -35,13 +34,7 @@ def short_descents():
 
 @pytest.fixture(scope="module")
 def recording():
-    network = RandomNetwork(
-        neuron=LNPNeuron(threshold=8e-4),
-        wiring=DirectedWiring(connection_probability=0.3),
-        n_neurons=N,
-        recurrent_strength=0.1,
-    )
-    return simulate(network, 6.0, np.random.default_rng(1))
+    return simulate(directed_network(N), 6.0, np.random.default_rng(1))
 
 
 def ablated_estimators():

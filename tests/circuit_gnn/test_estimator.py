@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.circuit_gnn.interruptions import InterruptedFitError, fit_with_interruptions
+from tests.circuit_gnn.recordings import directed_network, independent_neurons
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn import ablations, estimator
@@ -20,8 +21,6 @@ from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.simulation.networks import simulate
-from spikeweft.simulation.neurons import LNPNeuron
-from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
 
 pytestmark = pytest.mark.usefixtures("short_descents")
 
@@ -29,25 +28,14 @@ pytestmark = pytest.mark.usefixtures("short_descents")
 N = 8
 
 
-def directed_network(tau_s=0.01):
-    wiring = DirectedWiring(connection_probability=0.3)
-    return RandomNetwork(
-        neuron=LNPNeuron(threshold=8e-4),
-        wiring=wiring,
-        n_neurons=N,
-        recurrent_strength=1e-3 / tau_s,
-        tau_s=tau_s,
-    )
-
-
 @pytest.fixture(scope="module")
 def truth():
-    return directed_network().connectivity
+    return directed_network(N).connectivity
 
 
 @pytest.fixture(scope="module")
 def recording():
-    return simulate(directed_network(), 40.0, np.random.default_rng(0))
+    return simulate(directed_network(N), 40.0, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +45,7 @@ def fitted(recording):
 
 @pytest.fixture(scope="module")
 def short():
-    return simulate(directed_network(), 8.0, np.random.default_rng(1))
+    return simulate(directed_network(N), 8.0, np.random.default_rng(1))
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +180,7 @@ def test_a_weight_is_the_change_of_the_log_rate_after_a_spike():
 @pytest.mark.slow
 def test_the_synaptic_time_constant_is_found():
     tau_s = 0.03
-    X = simulate(directed_network(tau_s), 60.0, np.random.default_rng(0))
+    X = simulate(directed_network(N, tau_s), 60.0, np.random.default_rng(0))
     fit = CircuitGNN().fit(X)
     kernel = fit.model_.inputs.kernel
     assert abs(kernel.mean_lag_s - tau_s) < 0.1 * tau_s
@@ -238,14 +226,7 @@ def test_structured_weights_are_those_of_a_pair_network(short, monkeypatch):
 @pytest.fixture(scope="module")
 def candidates():
     """All that a fit of eight neurons that do not drive each other has scored, and the fit."""
-    rng, duration_s = np.random.default_rng(0), 60.0
-    counts = rng.poisson(rng.uniform(5.0, 20.0, N) * duration_s)
-    recording = Recording.from_arrays(
-        rng.uniform(0.0, duration_s, counts.sum()),
-        np.repeat(np.arange(N), counts),
-        epochs_s=np.array([[0.0, duration_s]]),
-        time_resolution_s=1e-4,
-    )
+    recording = independent_neurons(N)
     training, held_out = split(recording, VALIDATION_FRACTION)
     settings = CircuitGNN(tau_s=0.01)._fit_settings(recording)
     fit = CircuitFit(Problem(training, held_out, settings))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from tests.circuit_gnn.interruptions import fit_with_interruptions
+from tests.circuit_gnn.recordings import directed_network, independent_neurons
 
 from spikeweft.circuit_gnn import estimator
 from spikeweft.circuit_gnn.ablations import WithoutStructure
@@ -10,23 +11,14 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting import problem
 from spikeweft.circuit_gnn.fitting.needed_memory import needed_memory_mb
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.data.recording import Recording
 from spikeweft.simulation.networks import simulate
-from spikeweft.simulation.neurons import LNPNeuron
-from spikeweft.simulation.random_networks import DirectedWiring, RandomNetwork
 
 N, N_SEARCHED = 8, 3
 
 
 @pytest.fixture(scope="module")
 def recording():
-    network = RandomNetwork(
-        neuron=LNPNeuron(threshold=8e-4),
-        wiring=DirectedWiring(connection_probability=0.3),
-        n_neurons=N,
-        recurrent_strength=0.1,
-    )
-    return simulate(network, 40.0, np.random.default_rng(0))
+    return simulate(directed_network(N), 40.0, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +72,7 @@ def test_a_fit_by_blocks_goes_on_where_it_stopped(recording, by_blocks, few_at_a
 
 
 def test_neurons_without_coupling_have_none_in_any_block(few_at_a_time):
-    rng, duration_s = np.random.default_rng(0), 60.0
-    counts = rng.poisson(rng.uniform(5.0, 20.0, N) * duration_s)
-    alone = Recording.from_arrays(
-        rng.uniform(0.0, duration_s, counts.sum()),
-        np.repeat(np.arange(N), counts),
-        epochs_s=np.array([[0.0, duration_s]]),
-        time_resolution_s=1e-4,
-    )
+    alone = independent_neurons(N)
     fit = CircuitGNN(tau_s=0.01).fit(alone)
     assert fit.connectivity_.metadata["structure"] == "no coupling"
     assert not fit.connectivity_.weights.any()

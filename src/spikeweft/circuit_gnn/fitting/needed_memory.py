@@ -23,7 +23,7 @@ _MATRICES = 12
 _FEATURES_BESIDE_WEIGHTS = 5
 
 _DRIVES = 4
-"""Drives that are collapsed at a time: of the weights, and of three kernels that are compared."""
+"""Drives held at a time: of the weights, at both ends of a change of the kernel, and one more."""
 
 _SURELY_TOO_MUCH = 1.25
 """How far beyond what is free the expected memory has to be: it is rough."""

@@ -82,10 +82,7 @@ def _without_weights(candidate: Candidate) -> Candidate:
 
 
 def _climbed(problem: Problem, candidate: Candidate) -> Candidate:
-    """Free weights after steps until hardly anything is gained, and the prior that goes with them.
-
-    A neuron of so few spikes that it decides nothing has a prior of its own from the start.
-    """
+    """Free weights after steps until hardly anything is gained, with the prior they show."""
     enough = hardly_any_nats(problem.estimate(candidate).derivatives.n_spikes)
     for _ in range(_ROUNDS):
         for _ in range(_MOST_STEPS):

@@ -194,12 +194,12 @@ def adopted_as_informed(
     with_kernel = problem.settings.tau_s is None
     adopted = _adopted(problem, candidate, weights, with_kernel)
     estimate = problem.estimate(adopted)
-    between = estimate.is_weight[:, : estimate.n_sources]
-    shown = is_informed(estimate.determined, directed) & between
+    given = estimate.is_weight[:, : estimate.n_sources] & estimate.decides[:, None]
+    shown = is_informed(estimate.determined, directed) & given
     if not shown.any():
         return adopted
     bounded = np.clip(weights, weights[shown].min(), weights[shown].max())
-    within = np.where(between & ~shown, bounded, weights)
+    within = np.where(given & ~shown, bounded, weights)
     if np.array_equal(within, weights):
         return adopted
     return _adopted(problem, candidate, within, with_kernel)
