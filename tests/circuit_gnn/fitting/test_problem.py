@@ -12,10 +12,11 @@ from spikeweft.circuit_gnn.spike_prediction.link_path import LinkPath
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import evaluate
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN
 
 
 def inputs_of(tau_s):
-    return SynapticInputs(kernel=SynapticKernel.exponential(tau_s))
+    return SynapticInputs(kernel=SynapticKernel.exponential(tau_s), mean_rate_hz=50.0)
 
 
 def traces_of(problem, inputs, n_neurons=N):
@@ -29,8 +30,8 @@ def test_of_the_first_neurons_traces_are_those_of_all(problem):
     (some,) = traces_of(problem, inputs_of(0.02), n_neurons=2).parts
     np.testing.assert_array_equal(some.at_spikes, expected)
     np.testing.assert_array_equal(some.times_s, times_s)
-    assert [own.shape[1] for own in some.own_at_times] == [2, 2]
-    assert some.at_times.shape[1] == N
+    assert [own.shape[1] for own in some.own_at_times] == [2] * N_OWN
+    assert some.at_times.shape[1] == N + 1
 
 
 def test_traces_are_made_once_for_equal_inputs(problem):
@@ -132,12 +133,13 @@ def test_another_kernel_keeps_the_area_under_every_effect(problem, settled):
 def test_the_evidence_does_not_depend_on_the_units_of_traces(problem, settled):
     """Traces half as high, and all weights twice: the same model, the same evidence."""
     (part,) = problem.training_of(settled).parts
-    halved = replace(part, at_spikes=part.at_spikes.copy(), at_times=part.at_times / 2)
+    halved = replace(part, at_spikes=part.at_spikes.copy(), at_times=part.at_times.copy())
     halved.at_spikes[:, :N] /= 2
-    parameters, area_s = settled.parameters, settled.inputs.kernel.area_s
+    halved.at_times[:, :N] /= 2
+    parameters, fluctuation = settled.parameters, settled.inputs.kernel.fluctuation
     values = parameters.values.copy()
     values[:, :N] *= 2
-    scale = np.array([2.0, 1.0, 1.0])
+    scale = np.append(2.0, np.ones(N_OWN))
     twice = replace(
         parameters,
         values=values,
@@ -145,7 +147,8 @@ def test_the_evidence_does_not_depend_on_the_units_of_traces(problem, settled):
         history_mean=parameters.history_mean * scale,
         history_precision=parameters.history_precision / scale**2,
     )
-    found, before = evaluate(halved, twice).log_evidence(area_s / 2), problem.log_evidence(settled)
+    found = evaluate(halved, twice).log_evidence(fluctuation / 2)
+    before = problem.log_evidence(settled)
     assert found == pytest.approx(before, abs=0.05)
 
 

@@ -21,7 +21,7 @@ from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 
 N, LINK = 4, Link(1.3, 3.0)
-INPUTS = SynapticInputs(kernel=SynapticKernel.exponential(0.01))
+INPUTS = SynapticInputs(kernel=SynapticKernel.exponential(0.01), mean_rate_hz=100.0)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
     shared_width,
 )
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
+from spikeweft.circuit_gnn.spike_prediction.recent_activity import recent_activity
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
@@ -23,7 +24,7 @@ from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN
 from spikeweft.data.covariate import Covariate, covariate_columns
 from spikeweft.data.recording import Recording
 
-INPUTS = SynapticInputs(kernel=SynapticKernel.exponential(0.01))
+INPUTS = SynapticInputs(kernel=SynapticKernel.exponential(0.01), mean_rate_hz=40.0)
 
 
 def settings(covariates=(), n_hidden=0, rotated_by=None):
@@ -67,17 +68,20 @@ def test_any_other_covariate_enters_as_it_is():
 
 
 def test_covariates_follow_the_neurons_at_the_times_of_the_spikes(recording):
-    """Observed neurons, then each covariate in the order it was asked for."""
+    """Observed neurons, recent activity, then each covariate in the order it was asked for."""
     chosen = settings(("speed", "direction"), n_hidden=2)
     (traces,) = CircuitTraces(recording, chosen, INPUTS, [0]).parts
-    assert shared_width(recording, chosen) == 1 + 16
-    assert traces.at_spikes.shape[1] == 3 + 1 + 16 + N_OWN + 1
+    assert shared_width(recording, chosen) == 1 + 1 + 16
+    assert traces.at_spikes.shape[1] == 3 + 1 + 1 + 16 + N_OWN + 1
     for times_s, columns in (
         (traces.spike_times_s, traces.at_spikes),
         (traces.times_s, traces.at_times),
     ):
-        np.testing.assert_allclose(columns[:, 3], times_s**2, atol=0.1)
-        np.testing.assert_allclose(columns[:, 4], np.cos(3 * times_s), atol=0.04)
+        np.testing.assert_array_equal(
+            columns[:, 3], recent_activity(recording, times_s, 40.0).astype(np.float32)
+        )
+        np.testing.assert_allclose(columns[:, 4], times_s**2, atol=0.1)
+        np.testing.assert_allclose(columns[:, 5], np.cos(3 * times_s), atol=0.04)
 
 
 def in_parts(recording, n, monkeypatch, chosen=None):

@@ -18,8 +18,8 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     rate_hz,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
-from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
-from spikeweft.circuit_gnn.spike_prediction.synapses.traces import synaptic_traces
+from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate, evaluate
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN, synaptic_traces
 from spikeweft.data.recording import Recording
 from spikeweft.simulation.networks import simulate
 from spikeweft.simulation.neurons import LNPNeuron
@@ -80,9 +80,9 @@ def test_the_prior_gradient_is_the_slope_of_the_penalty_and_the_curvature_its_se
 
 def known_weights(n, spread, noise, rng):
     """Weights of n neurons, drawn around 1, as seen through a noise of known information."""
-    rows = np.zeros((n, n + 3))
+    rows = np.zeros((n, n + N_OWN + 1))
     rows[:, :n] = rng.normal(1.0, spread, (n, n)) + rng.normal(0, noise, (n, n))
-    fisher = np.tile(np.eye(n + 3) / noise**2, (n, 1, 1)).astype(np.float32)
+    fisher = np.tile(np.eye(n + N_OWN + 1) / noise**2, (n, 1, 1)).astype(np.float32)
     known = LikelihoodDerivatives(
         n_spikes=np.ones(n, np.int64),
         log_likelihood=np.zeros(n),
@@ -90,15 +90,15 @@ def known_weights(n, spread, noise, rng):
         fisher=fisher,
         expected=fisher,
         link_gradient=np.zeros((n, 2)),
-        link_cross=np.zeros((n, n + 3, 2), np.float32),
+        link_cross=np.zeros((n, n + N_OWN + 1, 2), np.float32),
         link_fisher=np.zeros((n, 2, 2), np.float32),
     )
     return Estimate(
         values=rows,
         link=RECTIFIED,
         precision=np.ones(n),
-        history_mean=np.zeros(3),
-        history_precision=np.ones(3),
+        history_mean=np.zeros(1 + N_OWN),
+        history_precision=np.ones(1 + N_OWN),
         decides=np.ones(n, dtype=bool),
         derivatives=known,
         damping=np.ones(n),
@@ -232,10 +232,10 @@ def test_nothing_is_known_of_what_a_neuron_receives_that_is_never_active_with_an
 def with_history(n, spread, noise, rng):
     """History of n neurons, drawn around -2, as seen through a noise that is known of each."""
     seen = known_weights(n, 0.5, 0.1, rng)
-    values, information = seen.values.copy(), np.zeros((n, n + 3, n + 3))
+    values, information = seen.values.copy(), np.zeros((n, n + N_OWN + 1, n + N_OWN + 1))
     np.einsum("iff->if", information)[:] = 1.0 / noise[:, None] ** 2
-    true = -2.0 + rng.normal(0, spread, (n, 3))
-    likeliest = true + rng.normal(0, noise[:, None], (n, 3))
+    true = -2.0 + rng.normal(0, spread, (n, 1 + N_OWN))
+    likeliest = true + rng.normal(0, noise[:, None], (n, 1 + N_OWN))
     information = information.astype(np.float32)
     derivatives = replace(seen.derivatives, fisher=information, expected=information)
     return replace(seen, values=values, derivatives=derivatives), likeliest, true
@@ -247,7 +247,7 @@ def likeliest_under_prior(fit, likeliest, noise):
     history = fit.history_mean + known * (likeliest - fit.history_mean)
     values = fit.values.copy()
     np.fill_diagonal(values, history[:, 0])
-    values[:, -3:-1] = history[:, 1:]
+    values[:, -N_OWN - 1 : -1] = history[:, 1:]
     return replace(fit, values=values), history
 
 
@@ -269,8 +269,40 @@ def test_neurons_that_are_all_alike_do_not_hold_each_other_where_they_are():
     """However alike they are, the mean goes where their spikes lead."""
     noise = np.full(20, 0.1)
     fit, likeliest, _ = with_history(20, 0.0, noise, np.random.default_rng(1))
-    fit = replace(fit, history_mean=np.full(3, 4.0), history_precision=np.full(3, 1e6))
+    fit = replace(fit, history_mean=np.full(1 + N_OWN, 4.0))
+    fit = replace(fit, history_precision=np.full(1 + N_OWN, 1e6))
     for _ in range(6):
         fit, _ = likeliest_under_prior(fit, likeliest, noise)
         fit = fit.with_estimated_history()
     np.testing.assert_allclose(fit.history_mean, -2.0, atol=0.1)
+
+
+def test_an_own_column_that_is_left_out_stays_at_zero_and_costs_no_evidence(traces):
+    """All else is as it is where the column is held at zero by a prior that nothing moves."""
+    alone = replace(start(traces, EXPONENTIAL), has_own_column=False)
+    fit = evaluate(traces, alone)
+    for _ in range(12):
+        fit = SCORING.step(traces, fit)
+    np.testing.assert_array_equal(np.diagonal(fit.values[:, :N]), 0.0)
+    assert np.abs(fit.weights).max() > 0.1
+    held = np.append(1e9, fit.history_precision[1:])
+    pinned = replace(fit.parameters, has_own_column=True, history_precision=held)
+    assert fit.log_evidence() == pytest.approx(evaluate(traces, pinned).log_evidence(), abs=0.01)
+
+
+def test_no_kernel_is_likelier_where_spikes_say_nothing():
+    """Evidence of the free mean of weights: traces of Poisson spikes have the same for any tau."""
+    rng = np.random.default_rng(0)
+    recording = Recording.from_arrays(
+        rng.uniform(0, 300, 12_000), rng.integers(0, 4, 12_000), epochs_s=np.array([[0.0, 300.0]])
+    )
+    found = []
+    for tau_s in (0.005, 0.02):
+        kernel = KERNEL.exponential(tau_s)
+        traces = synaptic_traces(recording, kernel=kernel, history_window_s=0.1, rng=rng)
+        parameters = replace(start(traces, EXPONENTIAL), precision=np.full(4, 1e9))
+        fit = evaluate(traces, replace(parameters, has_own_column=False))
+        spread = np.sqrt(np.diag(np.cov(traces.at_times.T, aweights=traces.weight_s)))
+        np.testing.assert_allclose(spread / kernel.fluctuation, np.sqrt(10.0), rtol=0.1)
+        found.append(fit.log_evidence(kernel.fluctuation))
+    assert found[0] == pytest.approx(found[1], abs=0.5)

@@ -66,6 +66,7 @@ def _join(problem: Problem, state: FitState) -> FitState:
     hidden = HiddenNeurons.at(places, parameters.values, parameters.link, gain=0.0)
     joined = replace(
         current,
+        parameters=replace(parameters, has_own_column=True),
         inputs=replace(current.inputs, hidden=hidden, rotation=rotation),
         held_out=None,
     )

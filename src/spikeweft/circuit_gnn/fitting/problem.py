@@ -117,6 +117,11 @@ class Problem:
 
     # -- traces --
 
+    @property
+    def mean_rate_hz(self) -> float:
+        """Rate of all neurons together in the training part."""
+        return len(self.recording.spike_times_s) / self.recording.duration_s
+
     def recording_of(self, on_all_data: bool) -> Recording:
         """The training part, or as much of it as the search uses."""
         return self.recording if on_all_data else self._explored
@@ -259,7 +264,7 @@ class Problem:
 
     def log_evidence(self, candidate: Candidate) -> float:
         """Log marginal likelihood of the training spikes of the neurons that decide."""
-        return self.estimate(candidate).log_evidence(candidate.inputs.kernel.area_s)
+        return self.estimate(candidate).log_evidence(candidate.inputs.kernel.fluctuation)
 
     def with_estimated_prior(self, candidate: Candidate) -> Candidate:
         """The candidate with the prior under which its weights are typical."""

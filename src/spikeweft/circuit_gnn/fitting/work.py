@@ -85,7 +85,7 @@ class Costs:
         n_hidden = problem.settings.n_hidden if with_hidden else 0
         return cls(
             n_neurons=n_neurons or recording.n_neurons,
-            n_features=recording.n_neurons + n_hidden + N_OWN + 1,
+            n_features=recording.n_neurons + n_hidden + N_OWN + 2,
             n_spikes=int(recording.n_spikes[:n_neurons].sum()),
             n_times=n_quadrature_times(
                 recording,

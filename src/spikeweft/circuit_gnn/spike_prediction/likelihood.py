@@ -74,6 +74,15 @@ class LikelihoodDerivatives:
         """The sum of what spikes show and of what the model expects."""
         return np.add(self.fisher[neurons], self.expected[neurons], dtype=np.float64)
 
+    def leave_out(self, column: Int[np.ndarray, " neuron"]) -> None:
+        """Make one coefficient of each neuron a constant, in place."""
+        each = np.arange(len(column))
+        self.gradient[each, column] = 0.0
+        self.link_cross[each, column] = 0.0
+        for information in (self.fisher, self.expected):
+            information[each, column] = 0.0
+            information[each, :, column] = 0.0
+
 
 def log_likelihood(
     traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link

@@ -11,6 +11,7 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import (
     HiddenNeurons,
     mean_field_traces,
 )
+from spikeweft.circuit_gnn.spike_prediction.recent_activity import recent_activity
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
@@ -40,12 +41,12 @@ _N_HARMONICS = 8
 
 
 def shared_width(recording: Recording, settings: FitSettings) -> int:
-    """Columns that covariates take."""
+    """Columns that recent activity and covariates take."""
     widths = (
         2 * _N_HARMONICS if recording.covariates[name].is_angle else 1
         for name in settings.covariates
     )
-    return sum(widths)
+    return 1 + sum(widths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,8 @@ class SynapticInputs:
         How a presynaptic spike acts as time passes.
     rotation
         How an input rotates the circuit, where one may.
+    mean_rate_hz
+        Rate of all neurons together, to which their recent activity is relative.
     hidden
         Hidden neurons and what drives them, where there are any.
     quadrature_tau_s
@@ -65,6 +68,7 @@ class SynapticInputs:
     """
 
     kernel: SynapticKernel
+    mean_rate_hz: float
     rotation: Rotation | None = None
     hidden: HiddenNeurons | None = None
     quadrature_tau_s: float = SLOWEST_TAU_S
@@ -158,7 +162,7 @@ class CircuitTraces:
             quadrature_tau_s=self.inputs.quadrature_tau_s,
             buffer=buffer,
         )
-        _add_covariates(traces, recording, settings)
+        _add_shared(traces, recording, settings, self.inputs.mean_rate_hz)
         self._add_hidden_and_rotate(traces, recording)
         return traces
 
@@ -199,13 +203,19 @@ def n_bytes_of_traces(
     return int(4 * (at_spikes + at_times))
 
 
-def _add_covariates(traces: Traces, recording: Recording, settings: FitSettings) -> None:
-    first = 0
+def _add_shared(
+    traces: Traces, recording: Recording, settings: FitSettings, mean_rate_hz: float
+) -> None:
+    """Fill the columns of recent activity and of covariates."""
+    times = traces.spike_times_s, traces.times_s
+    recent = (recent_activity(recording, part, mean_rate_hz)[:, None] for part in times)
+    set_shared(traces, 0, *recent)
+    first = 1
     for name in settings.covariates:
         covariate = recording.covariates[name]
         at_spikes, at_times = (
-            covariate_columns(covariate.at(times), covariate.is_angle, _N_HARMONICS)
-            for times in (traces.spike_times_s, traces.times_s)
+            covariate_columns(covariate.at(part), covariate.is_angle, _N_HARMONICS)
+            for part in times
         )
         set_shared(traces, first, at_spikes, at_times)
         first += at_times.shape[1]

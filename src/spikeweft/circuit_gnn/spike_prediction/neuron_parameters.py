@@ -56,6 +56,11 @@ class NeuronParameters:
         Of the Gaussian prior of each neuron's weights around their mean, which is free.
     history_mean, history_precision
         Of the Gaussian prior of own history: of the own trace, and at each further time constant.
+    has_own_column
+        Whether a neuron's own column has a coefficient, because others send along it too: neurons
+        that an input has rotated there, or hidden ones. Where only its own spikes are in it, it has
+        none, so that a refractory period, which is not synaptic, does not shape the synaptic
+        kernel.
     decides
         Neurons that decide what all share: the link, the synaptic kernel and the priors.
     n_sources
@@ -78,6 +83,7 @@ class NeuronParameters:
     history_precision: Float[np.ndarray, " own"]
     decides: Bool[np.ndarray, " neuron"]
     n_sources: int
+    has_own_column: bool = True
     weights_fixed: bool = False
     n_collapsed: int = 0
     damping: Float[np.ndarray, " neuron"]
@@ -103,13 +109,19 @@ class NeuronParameters:
         return entries
 
     @property
+    def own_column(self) -> Int[np.ndarray, " neuron"]:
+        """The column in which each neuron's own trace is."""
+        n_neurons = len(self.values)
+        if self.n_collapsed:
+            return np.full(n_neurons, self.n_sources + self.n_collapsed)
+        return np.arange(n_neurons)
+
+    @property
     def _history(self) -> Int[np.ndarray, "neuron own"]:
         """The columns of own history: of the own trace, and at each further time constant."""
         n_neurons, n_features = self.values.shape
-        collapsed = np.full(n_neurons, self.n_sources + self.n_collapsed)
-        first = collapsed if self.n_collapsed else np.arange(n_neurons)
         further = np.arange(n_features - 1 - N_OWN, n_features - 1)
-        return np.column_stack([first, np.tile(further, (n_neurons, 1))])
+        return np.column_stack([self.own_column, np.tile(further, (n_neurons, 1))])
 
     def with_careful_steps(self, damping: float = 1e-3) -> Self:
         """The same parameters, from which the next steps start carefully."""
@@ -252,7 +264,7 @@ class Estimate(NeuronParameters):
         """Whether the spikes have rates that are numbers; steps of a few spikes may leave them."""
         return abs(self.log_rate_at_spikes) < _IMPOSSIBLE_LOG_RATE
 
-    def log_evidence(self, area_s: float = 1.0) -> float:
+    def log_evidence(self, fluctuation: float = 1.0) -> float:
         """Log marginal likelihood of the neurons that decide what all share (Laplace).
 
         Where weights are fixed, all else is as good as known: it is the penalised likelihood.
@@ -260,13 +272,14 @@ class Estimate(NeuronParameters):
         A link that bends sharply makes the training spikes likely for few weights only, and
         held-out spikes that miss its bend unlikely: the evidence knows, the likelihood does not.
         Coefficients without a prior of their own are measured by what they change in the log rate,
-        and weights by the area under their effect, so that links and synaptic kernels can be
-        compared.
+        and the mean of the weights by how far what it sends fluctuates, so that links and synaptic
+        kernels can be compared and none is likelier where spikes say nothing.
 
         Parameters
         ----------
-        area_s
-            Area under the synaptic kernel of the traces, where kernels are compared.
+        fluctuation
+            That of the traces that Poisson spikes leave, up to a constant, where kernels are
+            compared.
         """
         if not self.is_possible:
             return -math.inf
@@ -278,7 +291,7 @@ class Estimate(NeuronParameters):
         log_prior = n_shrunk * np.log(self.precision[d]) + np.log(self.history_precision).sum()
         each = self.penalised[d] + 0.5 * (log_prior - log_volume)
         slope = self.link.shape(self.log_rate_at_spikes).slope
-        units = (n_features - n_shrunk) * np.log(slope) + (n - n_shrunk - 1) * np.log(area_s)
+        units = (n_features - n_shrunk) * np.log(slope) + (n - n_shrunk - 1) * np.log(fluctuation)
         return float(each.sum() + len(each) * units)
 
     def _log_volume(self, neurons: slice) -> Float64[np.ndarray, " neuron"]:
@@ -376,6 +389,8 @@ def evaluate(traces: TraceParts, parameters: NeuronParameters) -> Estimate:
     """The derivatives of the likelihood at some parameters."""
     kept = {field.name: getattr(parameters, field.name) for field in fields(NeuronParameters)}
     derivatives = likelihood_derivatives(traces, parameters.values, parameters.link)
+    if not parameters.has_own_column:
+        derivatives.leave_out(parameters.own_column)
     return Estimate(**kept, derivatives=derivatives)
 
 

@@ -33,6 +33,8 @@ def test_the_area_is_that_of_a_kernel_that_steps_up_by_one(kernel):
     assert sum(kernel.amplitudes) == pytest.approx(1.0)
     areas = np.array(kernel.amplitudes) * kernel.taus_s
     np.testing.assert_allclose(areas / areas.sum(), kernel.shares)
+    stepped = drawn / drawn.max()
+    assert kernel.fluctuation == pytest.approx(np.sqrt((stepped**2).sum() * 1e-6), rel=1e-3)
 
 
 @pytest.mark.parametrize("kernel", [SINGLE, MIXED], ids=str)

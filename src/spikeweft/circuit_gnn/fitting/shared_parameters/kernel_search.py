@@ -28,15 +28,21 @@ _SECOND_EXPONENTIALS = ((0.25, 0.1), (4.0, 0.1))
 
 
 def find_time_constant(problem: Problem, state: FitState) -> FitState:
-    """Longer time constants as long as the training spikes become likelier, else shorter ones."""
-    first = best = tried_kernel(problem, state.current, state.current.inputs.kernel)
+    """Longer time constants as long as the training spikes become likelier, else shorter ones.
+
+    Each with the prior that its weights show: under a looser one, those of the wrong time constant
+    are fewer nats of complexity.
+    """
+    rested = _at_rest(problem, state.current).candidate
+    first = best = _at_rest(problem, problem.with_estimated_prior(rested))
     for factor in (_FARTHER, 1.0 / _FARTHER):
         while True:
             kernel = best.candidate.inputs.kernel
             further = kernel.at((kernel.coordinates[0] + np.log(factor),), _shortest_s(problem))
             if further == kernel:
                 break
-            trial = tried_kernel(problem, best.candidate, further, _FAR)
+            far = tried_kernel(problem, best.candidate, further, _FAR).candidate
+            trial = _at_rest(problem, problem.with_estimated_prior(far))
             if not trial.nats > best.nats:
                 break
             best = trial

@@ -26,9 +26,10 @@ def work_of_gain(costs: Costs) -> Work:
 def try_gain(problem: Problem, state: FitState, gain: float) -> FitState:
     """Rotate the circuit with this gain if held-out spikes gain by it."""
     current = problem.scored(state.current)
+    parameters = replace(current.parameters.with_careful_steps(_CAREFUL), has_own_column=True)
     rotated = replace(
         current,
-        parameters=current.parameters.with_careful_steps(_CAREFUL),
+        parameters=parameters,
         inputs=with_gain(current.inputs, gain),
         held_out=None,
     )

@@ -6,6 +6,7 @@ refine it. Held-out spikes choose only between kinds of kernels, and whether an 
 (`rotation_search`).
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -63,7 +64,7 @@ def shared_stages(problem: Problem) -> list[Stage]:
         stages.append(StepSequence("rotation", each(work_of_gain(some), *gains)))
     if problem.settings.tau_s is None:
         coarse = partial(refine_kernel, width=COARSE)
-        search = (find_time_constant, some.on_spikes(n_passes=11, n_traces=3))
+        search = (find_time_constant, some.on_spikes(n_passes=18, n_traces=3))
         stages.append(StepSequence("synaptic kernel", (search, (coarse, _work_of_kernel(some)))))
     if problem.settings.rotated_by is not None:
         stages.append(GainRefinement(work_of_gain(some)))
@@ -112,7 +113,8 @@ def first_state(problem: Problem) -> FitState:
     settings, recording = problem.settings, problem.recording
     tau_s = settings.tau_s or max(FIRST_TAU_S, recording.time_resolution_s)
     kernel = SynapticKernel.exponential(tau_s)
-    inputs = SynapticInputs(kernel=kernel, rotation=_no_rotation(problem))
+    rotation = _no_rotation(problem)
+    inputs = SynapticInputs(kernel=kernel, mean_rate_hz=problem.mean_rate_hz, rotation=rotation)
     current = problem.scored(_unconnected(problem, inputs))
     assert current.held_out is not None
     return FitState(current=current, held_out_bits=current.held_out.bits_per_spike)
@@ -125,6 +127,7 @@ def _unconnected(problem: Problem, inputs: SynapticInputs) -> Candidate:
     rate_hz = traces.n_spikes[decides].sum() / traces.exposure_s / decides.sum()
     link = problem.first_link.link(float(np.log(rate_hz + 1e-3)))
     parameters = without_connections(traces, link, decides)
+    parameters = replace(parameters, has_own_column=False)
     return Candidate(parameters=parameters, inputs=inputs, on_all_data=False)
 
 

@@ -64,6 +64,13 @@ class SynapticKernel:
         return self.latency_s + sum(share * tau for share, tau in pairs)
 
     @property
+    def fluctuation(self) -> float:
+        """√∫k², to which the fluctuation of a trace that Poisson spikes leave is proportional."""
+        taus_s, amplitudes = np.array(self.taus_s), np.array(self.amplitudes)
+        overlap_s = 1.0 / np.add.outer(1.0 / taus_s, 1.0 / taus_s)
+        return float(np.sqrt(amplitudes @ overlap_s @ amplitudes))
+
+    @property
     def n_parameters(self) -> int:
         """Numbers that spikes determine: time constants, shares but one, and a latency if any."""
         return 2 * len(self.taus_s) - 1 + (self.latency_s > 0.0)

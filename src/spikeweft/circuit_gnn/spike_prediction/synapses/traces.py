@@ -28,7 +28,7 @@ from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.runtime.parallel import n_side_by_side, side_by_side
 
-OWN_TAUS_S = (0.002, 0.05)
+OWN_TAUS_S = (0.001, 0.004, 0.05)
 """Time constants of a neuron's own history, beside the synaptic kernel."""
 
 N_OWN = len(OWN_TAUS_S)
