@@ -48,9 +48,9 @@ from reader_process import ReaderProcess
 from small_recordings import KINDS, installed_kinds, written
 
 from spikeweft.errors import InputError
+from spikeweft.inference.cluster import local_cluster
 from spikeweft.inference.run import infer
 from spikeweft.inference.settings import Inference
-from spikeweft.inference.sweep.cluster import local_cluster
 from spikeweft.inference.sweep.grid import Grid, planned
 from spikeweft.inference.sweep.run import fits_folder, sweep
 from spikeweft.results.result import read_result

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import tables
 
-from spikeweft.inference.sweep.cluster import local_cluster
+from spikeweft.inference.cluster import local_cluster
 from spikeweft.inference.sweep.grid import Grid, planned
 from spikeweft.inference.sweep.run import fits_folder, sweep
 from spikeweft.inference.sweep.worker import fit

@@ -27,6 +27,7 @@ from spikeweft.errors import InputError
 from spikeweft.estimator import ResumablePredictor, check_enough_neurons, saved_by_this_version
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
+from spikeweft.runtime.workers import HERE, Workers
 
 _FEWEST_NEURONS = 2
 _LEAST_RATE_HZ = 1e-4
@@ -137,9 +138,13 @@ class CircuitGNN(ResumablePredictor):
     ----------
     held_out_
         How well it predicts the spikes that it held out from the fit, and chose by.
+    workers
+        Who fits blocks of neurons, where there are more than 500. Not a setting: whoever does, the
+        result is the same.
     """
 
     problem_class = Problem
+    workers: Workers = HERE
     model_: FittedCircuitGNN
     held_out_: HeldOutPrediction
 
@@ -194,7 +199,7 @@ class CircuitGNN(ResumablePredictor):
         training, held_out = (part.select(modelled) for part in (training, held_out))
         problem = self.problem_class(training, held_out, settings)
         check_memory(problem)
-        circuit = CircuitFit(problem)
+        circuit = CircuitFit(problem, self.workers)
         self.warnings_ = left_out(X, modelled, problem.decides)
         self.history_ = []
         with threadpool_limits(1):

@@ -25,6 +25,8 @@ Minutes = Parameter(validator=_finite_and_positive)
 
 Count = Parameter(converter=_whole_number, validator=Number(gte=0))
 
+AtLeastOne = Parameter(validator=Number(gte=1))
+
 Seeds = Parameter(validator=Number(gte=0), consume_multiple=True)
 
 GivenInPython = Parameter(parse=False)

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.circuit_gnn.fitting.problem import MOST_TOGETHER
 from spikeweft.data.readers.load import load_truth
 from spikeweft.errors import InputError
 from spikeweft.estimator import ResumablePredictor, SpikePredictor
@@ -28,6 +29,7 @@ from spikeweft.results.unfinished_folder import CHECKPOINT, check_place, made_wh
 from spikeweft.runtime.files import write_whole
 from spikeweft.runtime.provenance import machine, versions
 from spikeweft.runtime.training_loop import Progress
+from spikeweft.runtime.workers import HERE, Workers
 from spikeweft.synapse_model.estimator import SynapseModel
 
 
@@ -37,6 +39,7 @@ def infer(
     on_stage: Callable[[str], None] = lambda _: None,
     on_warning: Callable[[str], None] = lambda _: None,
     *,
+    workers: Workers | None = None,
     model: ResumablePredictor | None = None,
     baseline: SpikePredictor | None = None,
     build_page: Callable[[Result], str] = build_report,
@@ -56,6 +59,9 @@ def infer(
         Called with a few words at the start of each slow step after training.
     on_warning
         Called before training with each of the result's warnings that the recording itself gives.
+    workers
+        Who helps to fit more neurons than are held at a time; this process alone where None. The
+        result is the same.
     model
         The method, not yet fitted. Where None, `CircuitGNN` with the inference's settings and
         `SynapseModel` are both fitted, and spikes held out from both choose which one answers.
@@ -73,7 +79,7 @@ def infer(
     inference.check()
     check_folder(inference)
     glm = PoissonGLM(covariates=inference.all_covariates) if baseline is None else baseline
-    methods = _Methods(circuit_gnn(inference) if model is None else model, glm)
+    methods = _Methods(circuit_gnn(inference, workers) if model is None else model, glm)
     observers = _Observers(on_progress, on_stage, on_warning)
     try:
         return _infer(inference, methods, model is None, build_page, observers)
@@ -84,14 +90,16 @@ def infer(
         ) from error
 
 
-def circuit_gnn(inference: Inference) -> CircuitGNN:
+def circuit_gnn(inference: Inference, workers: Workers | None = None) -> CircuitGNN:
     """`CircuitGNN` with an inference's settings, not yet fitted."""
-    return CircuitGNN(
+    model = CircuitGNN(
         n_hidden=inference.n_hidden,
         covariates=inference.covariates,
         rotated_by=inference.rotated_by,
         random_state=inference.seed,
     )
+    model.workers = workers or HERE
+    return model
 
 
 class _Methods(NamedTuple):
@@ -117,6 +125,8 @@ def _infer(
     on_progress, on_stage, on_warning = observers
     data = parts_of(inference, max(method.history_window_s for method in methods))
     model.check_recording(data.training)
+    if isinstance(model, CircuitGNN) and model.workers is not HERE:
+        _say_who_fits(data.training.n_neurons, on_warning)
     folder, settings = Path(os.path.abspath(inference.folder)), inference.settings()
     # One thread for linear algebra, because its sums depend on the number of threads.
     with threadpool_limits(1), made_whole(folder, settings, force=inference.force) as partial:
@@ -141,6 +151,14 @@ def _infer(
         write_result(partial, result)
         write_whole(partial / "report.html", build_page(result).encode())
     return result
+
+
+def _say_who_fits(n_neurons: int, on_warning: Callable[[str], None]) -> None:
+    if n_neurons <= MOST_TOGETHER:
+        on_warning(
+            f"{n_neurons} neurons are fitted by this process alone: workers help where there are "
+            f"more than {MOST_TOGETHER}"
+        )
 
 
 def _answer(

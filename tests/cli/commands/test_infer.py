@@ -26,7 +26,7 @@ def test_a_result_does_not_take_the_name_of_a_recording_that_is_a_folder(
 ):
     asked = []
 
-    def infer_nothing(inference, *_):
+    def infer_nothing(inference, *_, **__):
         asked.append(inference.folder.name)
         raise InputError("nothing is inferred")
 
@@ -45,7 +45,7 @@ def test_an_event_and_its_window_are_asked_for_as_covariates_are(
 ):
     asked = []
 
-    def infer_nothing(inference, *_):
+    def infer_nothing(inference, *_, **__):
         asked.append(inference)
         raise InputError("nothing is inferred")
 
@@ -72,3 +72,16 @@ def test_a_folder_that_is_no_recording_is_one_sentence_on_the_command_line(tmp_p
     (tmp_path / "traces.dat").write_bytes(b"raw traces")
     assert main(["infer", str(tmp_path), str(tmp_path / "result")]) == 2
     assert "which is no recording; give a folder of Phy, Kilosort" in capsys.readouterr().err
+
+
+def test_workers_are_of_one_place(sorted_folder, capsys):
+    words = ["infer", str(sorted_folder), "--workers", "2", "--scheduler", "tcp://node:8786"]
+    assert main(words) != 0
+    assert "--workers and --scheduler name different places" in capsys.readouterr().err
+
+
+def test_workers_that_have_nothing_to_do_are_said(sorted_folder, capsys):
+    main(["infer", str(sorted_folder), "--workers", "1"])
+    said = capsys.readouterr().err
+    assert "3 neurons are fitted by this process alone" in said
+    assert "more than 500" in said

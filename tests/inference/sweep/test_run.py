@@ -18,8 +18,8 @@ from spikeweft.cli import main
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
+from spikeweft.inference.cluster import cluster_at, local_cluster, slurm_cluster
 from spikeweft.inference.settings import Inference
-from spikeweft.inference.sweep.cluster import cluster_at, local_cluster, slurm_cluster
 from spikeweft.inference.sweep.grid import Grid, planned
 from spikeweft.inference.sweep.run import fits_folder, sweep
 from spikeweft.inference.sweep.table import read_rows
@@ -158,7 +158,7 @@ def test_a_scheduler_that_runs_already_serves_as_well(cluster, recording, tmp_pa
 
 @pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("spikeweft.inference.sweep.cluster._CONNECT_S", 1)
+    monkeypatch.setattr("spikeweft.inference.cluster._CONNECT_S", 1)
     with (
         pytest.raises(InputError, match="no Dask scheduler answers"),
         cluster_at("tcp://127.0.0.1:9"),
@@ -265,7 +265,7 @@ def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, mo
         f'echo $! >> {tmp_path}/jobs; echo "Submitted batch job $!"',
     )
     write_program(tmp_path / "bin" / "scancel", f"kill -9 -- -$1; echo $1 >> {tmp_path}/cancelled")
-    monkeypatch.setattr("spikeweft.inference.sweep.cluster._LOST_S", 1.0)
+    monkeypatch.setattr("spikeweft.inference.cluster._LOST_S", 1.0)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin", prepend=os.pathsep)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]), prepend=os.pathsep)
     folder = tmp_path / "out"

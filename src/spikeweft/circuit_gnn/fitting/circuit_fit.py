@@ -62,6 +62,7 @@ from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import dense_eno
 from spikeweft.errors import CannotResumeError
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress
+from spikeweft.runtime.workers import HERE, Workers
 
 _EXPONENTIAL_BELOW = 0.5 * EXPONENTIAL.bend
 
@@ -69,11 +70,11 @@ _STEPS_OF_OTHERS = 4
 """Steps in which neurons that were not searched follow; what all share, the prior too, stays."""
 
 
-def stages_of(problem: Problem) -> list[Stage]:
+def stages_of(problem: Problem, workers: Workers = HERE) -> list[Stage]:
     """The stages of a fit, in their order."""
     if problem.is_by_blocks:
         some = [*shared_stages(problem), *_searched_stages(problem), *simpler_stages(problem)]
-        return [*some, *choice_stages(), NeuronBlocks(problem)]
+        return [*some, *choice_stages(), NeuronBlocks(problem, workers)]
     return [
         *shared_stages(problem),
         *_free_stages(problem),
@@ -180,9 +181,9 @@ def advance(problem: Problem, stages: list[Stage], state: FitState) -> FitState 
 class CircuitFit:
     """The fit of one recording, as a `training_loop.Trainable`."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, workers: Workers = HERE) -> None:
         self.problem = problem
-        self._stages = stages_of(problem)
+        self._stages = stages_of(problem, workers)
         self._state: FitState | None = None
         self._pace = Pace()
 

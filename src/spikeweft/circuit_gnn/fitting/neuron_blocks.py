@@ -3,11 +3,13 @@
 The neurons that were searched say what all share, and whether any coupling is shown. The others
 follow, a block of postsynaptic neurons at a time, with all neurons as presynaptic ones; a block's
 curvatures are dropped with it. So memory grows with the square of the number of neurons, not with
-its cube. No network learns from so many: weights stay free.
+its cube; and as no block needs another, workers may take them. No network learns from so many:
+weights stay free.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -19,6 +21,9 @@ from spikeweft.circuit_gnn.fitting.stage import Stage
 from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, mean_slope
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
+from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.data.recording import Recording
+from spikeweft.runtime.workers import Workers
 
 _MOST_STEPS = 8
 _ROUNDS = 2
@@ -32,8 +37,10 @@ class NeuronBlocks(Stage):
 
     name = "all neurons"
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, workers: Workers) -> None:
         n, size = problem.recording.n_neurons, problem.n_searched
+        self._workers = workers
+        self._found: Iterator[FoundNeurons] | None = None
         self._blocks = [np.arange(first, min(first + size, n)) for first in range(0, n, size)]
         self.n_steps = len(self._blocks)
         costs = Costs.of(problem, on_all_data=True, n_neurons=size)
@@ -47,8 +54,12 @@ class NeuronBlocks(Stage):
         if state.step == 0:
             found = found_neurons(problem, shared, uncoupled)
         else:
-            problem.release()
-            found = fitted_block(problem, shared, uncoupled, self._blocks[state.step])
+            if self._found is None:  # the first of those that are left
+                problem.release()
+                given = Given.of(problem, shared, uncoupled)
+                blocks = self._blocks[state.step :]
+                self._found = self._workers.results(fitted_block, given, blocks)
+            found = next(self._found)
         return replace(state, blocks=(*state.blocks, found))
 
     def work(self, state: FitState, step: int) -> Work:  # noqa: ARG002
@@ -56,14 +67,44 @@ class NeuronBlocks(Stage):
         return self._work if step else Work()
 
 
-def fitted_block(
-    problem: Problem, shared: Candidate, uncoupled: Candidate, neurons: Int[np.ndarray, " neuron"]
-) -> FoundNeurons:
+class Given(NamedTuple):
+    """All that is known before a block is fitted.
+
+    Attributes
+    ----------
+    problem_class, training, held_out, settings
+        The problem that is solved.
+    shared, uncoupled
+        What all neurons share, with and without coupling.
+    """
+
+    problem_class: type[Problem]
+    training: Recording
+    held_out: Recording
+    settings: FitSettings
+    shared: Candidate
+    uncoupled: Candidate
+
+    @classmethod
+    def of(cls, problem: Problem, shared: Candidate, uncoupled: Candidate) -> "Given":
+        """The problem as it is posed, without what was made for it."""
+        posed = problem.recording, problem.held_out, problem.settings
+        return cls(type(problem), *posed, shared, uncoupled)
+
+    def of_neurons(self, order: Int[np.ndarray, " neuron"], n_postsynaptic: int) -> Problem:
+        """The problem of the first neurons in some order of all."""
+        training, held_out = self.training.select(order), self.held_out.select(order)
+        problem = self.problem_class(training, held_out, self.settings)
+        problem.n_searched = n_postsynaptic
+        return problem
+
+
+def fitted_block(given: Given, neurons: Int[np.ndarray, " neuron"]) -> FoundNeurons:
     """What is found of some neurons, given what all share with and without coupling."""
-    others = np.setdiff1d(np.arange(problem.recording.n_neurons), neurons)
-    order = np.concatenate([neurons, others])
-    posed = problem.in_order(order, n_searched=len(neurons))
-    alone = settled_at_link(posed, _without_weights(_first(posed, uncoupled)))
+    others = np.setdiff1d(np.arange(given.training.n_neurons), neurons)
+    order, shared = np.concatenate([neurons, others]), given.shared
+    posed = given.of_neurons(order, len(neurons))
+    alone = settled_at_link(posed, _without_weights(_first(posed, given.uncoupled)))
     found = alone if shared.parameters.weights_fixed else _climbed(posed, _first(posed, shared))
     return found_neurons(posed, found, alone).in_order(order)
 

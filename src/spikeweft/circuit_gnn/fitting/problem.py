@@ -1,10 +1,10 @@
 """The problem that a fit solves: its data, and the parts of the method that solve it."""
 
 from dataclasses import replace
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from spikeweft.circuit_gnn.fitting.deciding_neurons import deciding_neurons
 from spikeweft.circuit_gnn.fitting.fit_state import (
@@ -99,13 +99,6 @@ class Problem:
     def n_at_a_time(self) -> int:
         """Postsynaptic neurons whose curvatures and traces are held at a time."""
         return self.n_searched if self.is_by_blocks else self.recording.n_neurons
-
-    def in_order(self, order: Int[np.ndarray, " neuron"], n_searched: int) -> Self:
-        """The same problem with its neurons in another order, of which the first are searched."""
-        training, held_out = self.recording.select(order), self.held_out.select(order)
-        posed = type(self)(training, held_out, self.settings)
-        posed.n_searched = n_searched
-        return posed
 
     def network_shapes(self, directed: bool) -> tuple[NetworkShape, ...]:
         """Shapes of pair networks among which held-out spikes choose."""

@@ -1,8 +1,10 @@
 """`spikeweft infer`: from a recording to a folder with the answer."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ from cyclopts import Parameter
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import (
     ALL_USED,
+    AtLeastOne,
     Count,
     GivenInPython,
     Minutes,
@@ -20,10 +23,12 @@ from spikeweft.cli.options import (
 )
 from spikeweft.cli.printing import number, print_table, printable
 from spikeweft.cli.progress import progress_display
+from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
     from spikeweft.inference.settings import Inference
     from spikeweft.results.result import Result
+    from spikeweft.runtime.workers import Workers
 
 
 @Parameter(name="*")
@@ -69,6 +74,23 @@ class InferOptions:
     force: bool = False
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """Who helps to fit more than 500 neurons; the result is the same.
+
+    Attributes
+    ----------
+    workers
+        Processes on this machine.
+    scheduler
+        Address of a Dask scheduler whose workers have spikeweft installed, as tcp://node:8786.
+    """
+
+    workers: Annotated[int | None, AtLeastOne] = None
+    scheduler: str | None = None
+
+
 @app.command(usage="Usage: spikeweft infer RECORDING [OUT_DIR] [OPTIONS]")
 def infer(
     recording: Annotated[Path, RecordingFile],
@@ -77,6 +99,7 @@ def infer(
     *,
     used: UsedOptions = ALL_USED,
     options: InferOptions = InferOptions(),
+    helped_by: WorkerOptions = WorkerOptions(),
     infer_by: Annotated[Callable | None, GivenInPython] = None,
 ) -> None:
     """Infer which neurons drive which from a recording, and write the result to a folder.
@@ -102,9 +125,28 @@ def infer(
     from spikeweft.inference.settings import Inference
 
     folder = _named_like(recording) if out_dir is None else out_dir
-    run_inference(
-        Inference(recording=recording, folder=folder, **vars(used), **vars(options)), infer_by
-    )
+    inference = Inference(recording=recording, folder=folder, **vars(used), **vars(options))
+    with _workers(helped_by) as workers:
+        run_inference(inference, infer_by, workers)
+
+
+@contextmanager
+def _workers(asked: WorkerOptions) -> Iterator["Workers | None"]:
+    """Those that the options name; None for this process alone."""
+    if asked.workers is None and asked.scheduler is None:
+        yield None
+        return
+    if asked.workers is not None and asked.scheduler is not None:
+        raise InputError("--workers and --scheduler name different places to run; give one of them")
+    with needs_extra("dask"):
+        from spikeweft.inference.cluster import cluster_at, local_cluster
+        from spikeweft.inference.cluster_workers import ClusterWorkers
+    if asked.scheduler is not None:
+        place = cluster_at(asked.scheduler)
+    else:
+        place = local_cluster(asked.workers or 1)
+    with place as cluster:
+        yield ClusterWorkers(cluster)
 
 
 def _named_like(recording: Path) -> Path:
@@ -112,7 +154,11 @@ def _named_like(recording: Path) -> Path:
     return Path(f"{recording.resolve().name}-circuit" if recording.is_dir() else recording.stem)
 
 
-def run_inference(inference: "Inference", infer_by: Callable | None = None) -> None:
+def run_inference(
+    inference: "Inference",
+    infer_by: Callable | None = None,
+    workers: "Workers | None" = None,
+) -> None:
     """Infer with a progress display; print warnings as they are known, scores, what to open."""
     from spikeweft.inference.run import infer
     from spikeweft.results.notices import notices
@@ -124,7 +170,8 @@ def run_inference(inference: "Inference", infer_by: Callable | None = None) -> N
         print(f"warning: {printable(warning)}", file=sys.stderr, flush=True)
 
     with progress_display() as (on_progress, on_stage):
-        result = (infer_by or infer)(inference, on_progress, on_stage, on_warning)
+        infer_by = infer_by or partial(infer, workers=workers)
+        result = infer_by(inference, on_progress, on_stage, on_warning)
     for warning in (*result.warnings, *notices(result)):
         if warning not in said:
             on_warning(warning)

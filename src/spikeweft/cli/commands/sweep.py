@@ -8,20 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import ALL_UNITS, Count, Minutes, Names, Seeds, UnitOptions
+from spikeweft.cli.options import ALL_UNITS, AtLeastOne, Count, Minutes, Names, Seeds, UnitOptions
 from spikeweft.cli.printing import number
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
+    from spikeweft.inference.cluster import Cluster
     from spikeweft.inference.settings import Inference
-    from spikeweft.inference.sweep.cluster import Cluster
     from spikeweft.inference.sweep.run import SweepProgress
     from spikeweft.inference.sweep.table import Row
-
-AtLeastOne = Parameter(validator=Number(gte=1))
 
 
 @Parameter(name="*")
@@ -168,7 +165,7 @@ def _cluster(
     from spikeweft.runtime.parallel import n_processors
 
     with needs_extra("dask"):
-        from spikeweft.inference.sweep.cluster import cluster_at, local_cluster, slurm_cluster
+        from spikeweft.inference.cluster import cluster_at, local_cluster, slurm_cluster
     places = [f"--{name}" for name, value in vars(place).items() if value not in (None, False)]
     if len(places) > 1:
         raise InputError(f"{' and '.join(places)} name different places to run; give one of them")

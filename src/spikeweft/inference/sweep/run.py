@@ -14,8 +14,8 @@ from distributed.client import FuturesCancelledError
 from distributed.scheduler import KilledWorker
 
 from spikeweft.errors import InputError
+from spikeweft.inference.cluster import Cluster
 from spikeweft.inference.settings import Inference
-from spikeweft.inference.sweep.cluster import Cluster
 from spikeweft.inference.sweep.table import Row, failed_row, read_rows, row_of, write_rows
 from spikeweft.inference.sweep.worker import fit, infer_by_circuit_gnn, sentence
 from spikeweft.runtime.files import only_writer, written_to

@@ -1,0 +1,37 @@
+"""Pieces of one fit, made here or by other processes and machines, with the same results."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+Data = TypeVar("Data")
+
+Piece = TypeVar("Piece")
+
+Result = TypeVar("Result")
+
+
+@runtime_checkable
+class Workers(Protocol):
+    """Who works on pieces that do not depend on each other."""
+
+    def results(
+        self, work: Callable[[Data, Piece], Result], data: Data, pieces: Sequence[Piece]
+    ) -> Iterator[Result]:
+        """Results of the pieces, in their order, as they come.
+
+        `work` is a function of a module, and all that it takes and gives can be pickled.
+        """
+        ...
+
+
+class Here:
+    """One piece after the other, in this process, when its result is asked for."""
+
+    def results(
+        self, work: Callable[[Any, Any], Any], data: Any, pieces: Sequence[Any]
+    ) -> Iterator[Any]:
+        """Results of the pieces, in their order."""
+        return (work(data, piece) for piece in pieces)
+
+
+HERE = Here()
