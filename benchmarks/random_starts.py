@@ -72,7 +72,11 @@ def drawn_start(problem: Problem, rng: np.random.Generator) -> Candidate:
     kernel = SynapticKernel.exponential(float(np.exp(rng.uniform(*np.log(TAUS_S)))))
     bend = float(np.sinh(rng.uniform(*np.arcsinh(BENDS))))
     shape = LinkShape(float(rng.uniform(*POWERS)), bend)
-    inputs = SynapticInputs(kernel=kernel, mean_rate_hz=problem.mean_rate_hz)
+    inputs = SynapticInputs(
+        kernel=kernel,
+        mean_rate_hz=problem.mean_rate_hz,
+        refractoriness=problem.refractoriness,
+    )
     decides = problem.decides
     traces = problem.training(inputs, on_all_data=False, n_neurons=len(decides))
     rate_hz = traces.n_spikes[decides].mean() / traces.exposure_s

@@ -102,11 +102,16 @@ class Given(NamedTuple):
 def fitted_block(given: Given, neurons: Int[np.ndarray, " neuron"]) -> FoundNeurons:
     """What is found of some neurons, given what all share with and without coupling."""
     others = np.setdiff1d(np.arange(given.training.n_neurons), neurons)
-    order, shared = np.concatenate([neurons, others]), given.shared
+    order = np.concatenate([neurons, others])
+    shared, uncoupled = (_in_order(one, order) for one in (given.shared, given.uncoupled))
     posed = given.of_neurons(order, len(neurons))
-    alone = settled_at_link(posed, _without_weights(_first(posed, given.uncoupled)))
+    alone = settled_at_link(posed, _without_weights(_first(posed, uncoupled)))
     found = alone if shared.parameters.weights_fixed else _climbed(posed, _first(posed, shared))
     return found_neurons(posed, found, alone).in_order(order)
+
+
+def _in_order(candidate: Candidate, order: Int[np.ndarray, " neuron"]) -> Candidate:
+    return replace(candidate, inputs=candidate.inputs.in_order(order))
 
 
 def _first(problem: Problem, shared: Candidate) -> Candidate:

@@ -1,6 +1,7 @@
 """The problem that a fit solves: its data, and the parts of the method that solve it."""
 
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import (
     NeuronParameters,
     evaluate,
 )
+from spikeweft.circuit_gnn.spike_prediction.refractoriness import Refractoriness
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import TraceBuffer
@@ -114,6 +116,11 @@ class Problem:
     def mean_rate_hz(self) -> float:
         """Rate of all neurons together in the training part."""
         return len(self.recording.spike_times_s) / self.recording.duration_s
+
+    @cached_property
+    def refractoriness(self) -> Refractoriness | None:
+        """Dead times that the training part shows."""
+        return Refractoriness.of(self.recording)
 
     def recording_of(self, on_all_data: bool) -> Recording:
         """The training part, or as much of it as the search uses."""

@@ -115,6 +115,8 @@ def _with_drives(
         own_at_times=(*(drive.at_times for drive in collapsed), *own),
         weight_s=part.weight_s,
         times_s=part.times_s,
+        is_dead=part.is_dead,
+        nats_of_exceptions=part.nats_of_exceptions,
     )
 
 
@@ -150,6 +152,7 @@ def _thinned(part: Traces, every: int) -> Traces:
         own_at_times=tuple(np.ascontiguousarray(own[::every]) for own in part.own_at_times),
         weight_s=weight_s * to_exposure,
         times_s=part.times_s[::every],
+        is_dead=None if part.is_dead is None else part.is_dead[::every],
     )
 
 

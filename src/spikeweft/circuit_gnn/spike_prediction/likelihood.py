@@ -19,6 +19,7 @@ from torch import Tensor
 
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.rate_kernels import (
+    LOWEST_DRIVE,
     add_log_softplus_of_few,
     add_log_terms_of_few,
     add_products,
@@ -116,6 +117,8 @@ def _log_likelihood(
 
     side_by_side(add_log_softplus, _ranges(part.n_neurons))
     log_terms = link.power * log_softplus + link.log_gain * part.n_spikes
+    if part.nats_of_exceptions is not None:
+        log_terms += part.nats_of_exceptions
     return log_terms - np.sum(side_by_side(expected, _chunks(part)), axis=0)
 
 
@@ -303,6 +306,8 @@ def _drive(
     drive = torch.addmm(theta[:, -1], at_times, theta[:, :n_columns].T)
     for k, trace in enumerate(_own_at_times(traces, times)):
         add_scaled(drive.numpy(), trace, theta[:, n_columns + k].contiguous().numpy())
+    if traces.is_dead is not None:
+        np.putmask(drive.numpy(), traces.is_dead[times], LOWEST_DRIVE)
     return drive
 
 

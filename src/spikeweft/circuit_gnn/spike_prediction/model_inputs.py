@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import (
     HiddenNeurons,
     mean_field_traces,
 )
 from spikeweft.circuit_gnn.spike_prediction.recent_activity import recent_activity
+from spikeweft.circuit_gnn.spike_prediction.refractoriness import Refractoriness
 from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
@@ -61,6 +63,8 @@ class SynapticInputs:
         How an input rotates the circuit, where one may.
     mean_rate_hz
         Rate of all neurons together, to which their recent activity is relative.
+    refractoriness
+        Dead times of the neurons, where any shows one.
     hidden
         Hidden neurons and what drives them, where there are any.
     quadrature_tau_s
@@ -69,9 +73,15 @@ class SynapticInputs:
 
     kernel: SynapticKernel
     mean_rate_hz: float
+    refractoriness: Refractoriness | None = None
     rotation: Rotation | None = None
     hidden: HiddenNeurons | None = None
     quadrature_tau_s: float = SLOWEST_TAU_S
+
+    def in_order(self, order: Int[np.ndarray, " neuron"]) -> Self:
+        """The same where the k-th neuron is the `order[k]`-th."""
+        known = self.refractoriness
+        return replace(self, refractoriness=None if known is None else known.in_order(order))
 
 
 class CircuitTraces:
@@ -164,7 +174,8 @@ class CircuitTraces:
         )
         _add_shared(traces, recording, settings, self.inputs.mean_rate_hz)
         self._add_hidden_and_rotate(traces, recording)
-        return traces
+        refractoriness = self.inputs.refractoriness
+        return traces if refractoriness is None else refractoriness.mark(traces, recording)
 
     def _add_hidden_and_rotate(self, traces: Traces, recording: Recording) -> None:
         """Let hidden neurons fire, then rotate the circuit, them included."""

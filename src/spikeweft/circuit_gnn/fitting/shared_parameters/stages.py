@@ -114,7 +114,12 @@ def first_state(problem: Problem) -> FitState:
     tau_s = settings.tau_s or max(FIRST_TAU_S, recording.time_resolution_s)
     kernel = SynapticKernel.exponential(tau_s)
     rotation = _no_rotation(problem)
-    inputs = SynapticInputs(kernel=kernel, mean_rate_hz=problem.mean_rate_hz, rotation=rotation)
+    inputs = SynapticInputs(
+        kernel=kernel,
+        mean_rate_hz=problem.mean_rate_hz,
+        refractoriness=problem.refractoriness,
+        rotation=rotation,
+    )
     current = problem.scored(_unconnected(problem, inputs))
     assert current.held_out is not None
     return FitState(current=current, held_out_bits=current.held_out.bits_per_spike)

@@ -63,6 +63,11 @@ class Traces:
         Time that each quadrature time stands for.
     times_s
         The quadrature times.
+    is_dead
+        Whether a neuron has fired so shortly before a quadrature time that it does not fire; None
+        where no neuron shows such a dead time.
+    nats_of_exceptions
+        Log-likelihood that spikes in dead time cost, beyond what drives say; None likewise.
     """
 
     n_presynaptic: int
@@ -73,6 +78,8 @@ class Traces:
     own_at_times: tuple[Float32[np.ndarray, "time neuron"], ...]
     weight_s: Float32[np.ndarray, " time"]
     times_s: Float[np.ndarray, " time"]
+    is_dead: Bool[np.ndarray, "time neuron"] | None = None
+    nats_of_exceptions: Float[np.ndarray, " neuron"] | None = None
 
     @property
     def are_kept(self) -> bool:
