@@ -115,8 +115,7 @@ def _with_drives(
         own_at_times=(*(drive.at_times for drive in collapsed), *own),
         weight_s=part.weight_s,
         times_s=part.times_s,
-        is_dead=part.is_dead,
-        nats_of_exceptions=part.nats_of_exceptions,
+        dead_time=part.dead_time,
     )
 
 
@@ -140,6 +139,7 @@ def _at_spikes(
 
 def _thinned(part: Traces, every: int) -> Traces:
     kept = [np.arange(start, stop, every) for start, stop in pairwise(part.offsets)]
+    dead = part.dead_time
     weight_s = part.weight_s[::every]
     to_exposure = np.float32(part.exposure_s / (every * weight_s.sum()))
     rows = np.concatenate(kept)
@@ -152,7 +152,7 @@ def _thinned(part: Traces, every: int) -> Traces:
         own_at_times=tuple(np.ascontiguousarray(own[::every]) for own in part.own_at_times),
         weight_s=weight_s * to_exposure,
         times_s=part.times_s[::every],
-        is_dead=None if part.is_dead is None else part.is_dead[::every],
+        dead_time=None if dead is None else dead._replace(is_now=dead.is_now[::every]),
     )
 
 

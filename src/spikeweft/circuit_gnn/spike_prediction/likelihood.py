@@ -117,8 +117,8 @@ def _log_likelihood(
 
     side_by_side(add_log_softplus, _ranges(part.n_neurons))
     log_terms = link.power * log_softplus + link.log_gain * part.n_spikes
-    if part.nats_of_exceptions is not None:
-        log_terms += part.nats_of_exceptions
+    if part.dead_time is not None:
+        log_terms += part.dead_time.log_likelihood(part.weight_s)
     return log_terms - np.sum(side_by_side(expected, _chunks(part)), axis=0)
 
 
@@ -181,7 +181,12 @@ def rate_hz(
     """Rate of every neuron at the quadrature times."""
     theta = torch.from_numpy(values.astype(np.float32))
     rates = side_by_side(lambda c: link.rate_hz(_drive(traces, theta, c)), _chunks(traces))
-    return torch.cat(rates).numpy()
+    found = torch.cat(rates).numpy()
+    if traces.dead_time is not None:
+        np.copyto(
+            found, traces.dead_time.rate_hz, where=traces.dead_time.is_now, casting="same_kind"
+        )
+    return found
 
 
 def mean_slope(
@@ -306,8 +311,8 @@ def _drive(
     drive = torch.addmm(theta[:, -1], at_times, theta[:, :n_columns].T)
     for k, trace in enumerate(_own_at_times(traces, times)):
         add_scaled(drive.numpy(), trace, theta[:, n_columns + k].contiguous().numpy())
-    if traces.is_dead is not None:
-        np.putmask(drive.numpy(), traces.is_dead[times], LOWEST_DRIVE)
+    if traces.dead_time is not None:
+        np.putmask(drive.numpy(), traces.dead_time.is_now[times], LOWEST_DRIVE)
     return drive
 
 

@@ -160,7 +160,8 @@ class CircuitTraces:
             yield self._make(recording, k, memory[k])
 
     def _make(self, recording: Recording, k: int, buffer: TraceBuffer) -> Traces:
-        settings = self.settings
+        settings, refractoriness = self.settings, self.inputs.refractoriness
+        dead = None if refractoriness is None else refractoriness.holds_at_spikes(recording)
         traces = synaptic_traces(
             recording,
             kernel=self.inputs.kernel,
@@ -171,11 +172,14 @@ class CircuitTraces:
             evenly=self._evenly,
             quadrature_tau_s=self.inputs.quadrature_tau_s,
             buffer=buffer,
+            without=dead,
         )
         _add_shared(traces, recording, settings, self.inputs.mean_rate_hz)
         self._add_hidden_and_rotate(traces, recording)
-        refractoriness = self.inputs.refractoriness
-        return traces if refractoriness is None else refractoriness.mark(traces, recording)
+        if refractoriness is None:
+            return traces
+        scored = recording.restrict(scored_epochs(recording, settings.history_window_s))
+        return refractoriness.mark(traces, recording, scored.n_spikes)
 
     def _add_hidden_and_rotate(self, traces: Traces, recording: Recording) -> None:
         """Let hidden neurons fire, then rotate the circuit, them included."""

@@ -1,71 +1,76 @@
-"""Dead times: for so long after a spike a neuron does not fire again.
+"""Dead times: for so long after a spike a neuron hardly fires again.
 
-In a dead time the rate is zero, however strong the drive is, and no drive of history makes it so
-under a soft link: links as sharp as a rectified one would be preferred for that alone. So the rate
-is zero there by itself, for neurons that show a dead time.
+In a dead time the rate is next to nothing, however strong the drive is, and no drive of history
+makes it so under a soft link: links as sharp as a rectified one would be preferred for that alone.
+So for neurons that show a dead time it is apart: they fire there at a small constant rate, that of
+wrongly sorted spikes, and what drives say holds outside.
 """
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from spikeweft.circuit_gnn.spike_prediction.synapses.traces import Traces
+from spikeweft.circuit_gnn.spike_prediction.synapses.traces import DeadTime, Traces
 from spikeweft.data.recording import Recording
 
-_SURELY = 4.0
-"""Spikes expected by chance in the shortest interval, above which it shows a dead time."""
+_SURELY_NATS = 6.0
+"""By how much likelier the short intervals of a neuron have to be with a dead time."""
 
-_LONGEST_S = 0.01
-"""No dead time is longer; neurons that seldom fire have long intervals by chance."""
+_HARDLY = 0.15
+"""Rate in dead time, relative to the mean, below which it is one; what is milder is history."""
 
-_AS_IF_SEEN = 0.5
-"""Spikes in dead time, of which none was seen, that the rate there is as high as."""
+_LONGEST_S = 0.005
+"""No dead time is longer: what lasts so long may be others that a neuron drives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refractoriness:
-    """How long after a spike each neuron does not fire, and how rare an exception is.
+    """How long after a spike each neuron hardly fires, and at which rate it then does.
 
     Attributes
     ----------
     dead_time_s
         Zero for a neuron that shows none.
-    exception
-        Rate in dead time relative to what it would be otherwise.
+    rate_hz
+        Rate in dead time.
     """
 
     dead_time_s: Float[np.ndarray, " neuron"]
-    exception: Float[np.ndarray, " neuron"]
+    rate_hz: Float[np.ndarray, " neuron"]
 
     @classmethod
     def of(cls, recording: Recording) -> "Refractoriness | None":
-        """What the shortest intervals of a recording show; None where no neuron shows any."""
-        shortest_s, step_s = _shortest_intervals(recording), recording.time_resolution_s
-        by_chance_s = 1.0 / np.maximum(recording.n_spikes * recording.rate_hz, 1e-12)
-        dead_s = shortest_s - _SURELY * by_chance_s - step_s / 2
-        shown = np.isfinite(shortest_s) & (dead_s >= step_s)
-        dead_s = np.where(shown, np.minimum(dead_s, _LONGEST_S), 0.0)
-        if not dead_s.any():
-            return None
-        expected = np.maximum(dead_s / by_chance_s, _SURELY)
-        return cls(dead_time_s=dead_s, exception=_AS_IF_SEEN / expected)
+        """What the short intervals of a recording show; None where no neuron shows any."""
+        since_s, step_s = time_since_own_spike_s(recording), recording.time_resolution_s
+        found = [
+            _dead_time(since_s[recording.spike_neurons == i], rate_hz, step_s)
+            for i, rate_hz in enumerate(recording.rate_hz)
+        ]
+        dead_s, rate_hz = np.array(found).T
+        return cls(dead_time_s=dead_s, rate_hz=rate_hz) if dead_s.any() else None
 
-    def in_order(self, order: Int[np.ndarray, " neuron"]) -> Self:
+    def in_order(self, order: Int[np.ndarray, " neuron"]) -> "Refractoriness":
         """The same where the k-th neuron is the `order[k]`-th."""
-        return type(self)(dead_time_s=self.dead_time_s[order], exception=self.exception[order])
+        return replace(self, dead_time_s=self.dead_time_s[order], rate_hz=self.rate_hz[order])
 
-    def mark(self, traces: Traces, recording: Recording) -> Traces:
-        """The traces of a recording with its dead times, and what exceptions to them cost."""
-        return replace(
-            traces,
-            is_dead=self._is_dead(traces, recording),
-            nats_of_exceptions=self._nats_of_exceptions(traces),
+    def holds_at_spikes(self, recording: Recording) -> Bool[np.ndarray, " spike"]:
+        """Which spikes were fired in the dead time of their own neuron."""
+        return time_since_own_spike_s(recording) < self.dead_time_s[recording.spike_neurons]
+
+    def mark(
+        self, traces: Traces, recording: Recording, n_scored: Int[np.ndarray, " neuron"]
+    ) -> Traces:
+        """The traces of a recording with its dead times; of its scored spikes, others have rows."""
+        n = traces.n_neurons
+        dead_time = DeadTime(
+            is_now=self._is_now(traces, recording),
+            n_spikes=n_scored[:n] - traces.n_spikes,
+            rate_hz=self.rate_hz[:n],
         )
+        return replace(traces, dead_time=dead_time)
 
-    def _is_dead(self, traces: Traces, recording: Recording) -> Bool[np.ndarray, "time neuron"]:
+    def _is_now(self, traces: Traces, recording: Recording) -> Bool[np.ndarray, "time neuron"]:
         """Which postsynaptic neurons have just fired, at the quadrature times."""
         dead = np.zeros((len(traces.times_s), traces.n_neurons), bool)
         counts = recording.spike_neurons < traces.n_neurons
@@ -79,21 +84,36 @@ class Refractoriness:
         dead[times, np.repeat(neurons, n_times)] = True
         return dead
 
-    def _nats_of_exceptions(self, traces: Traces) -> Float[np.ndarray, " neuron"]:
-        rows = pairwise(traces.offsets)
-        n_exceptions = [
-            np.count_nonzero(np.diff(traces.spike_times_s[start:stop]) < dead_s)
-            for (start, stop), dead_s in zip(rows, self.dead_time_s, strict=False)
-        ]
-        return np.array(n_exceptions) * np.log(self.exception[: traces.n_neurons])
 
-
-def _shortest_intervals(recording: Recording) -> Float[np.ndarray, " neuron"]:
-    """The shortest time between two spikes of each neuron in one epoch; infinite where none is."""
+def time_since_own_spike_s(recording: Recording) -> Float[np.ndarray, " spike"]:
+    """Time since the same neuron fired last in the same epoch; infinite where it did not."""
     order = np.argsort(recording.spike_neurons, kind="stable")
     neurons, times_s = recording.spike_neurons[order], recording.spike_times_s[order]
     epoch = np.searchsorted(recording.epochs_s[:, 0], times_s, "right")
     both = (np.diff(neurons) == 0) & (np.diff(epoch) == 0)
-    shortest_s = np.full(recording.n_neurons, np.inf)
-    np.minimum.at(shortest_s, neurons[1:][both], np.diff(times_s)[both])
-    return shortest_s
+    since_s = np.full(len(times_s), np.inf)
+    since_s[order[1:][both]] = np.diff(times_s)[both]
+    return since_s
+
+
+def _dead_time(
+    since_s: Float[np.ndarray, " spike"], rate_hz: float, step_s: float
+) -> tuple[float, float]:
+    """Dead time of a neuron and its rate there, by the times between its spikes; zero for none.
+
+    Up to each of them, so many came and so many more were expected by chance; the dead time is
+    where this is least likely to be chance.
+    """
+    nothing = 0.0, 0.0
+    until_s = np.sort(since_s[since_s < _LONGEST_S]) - step_s / 2
+    n_spikes, n_seen = len(since_s), np.arange(len(until_s) + 1)
+    until_s = np.append(until_s, _LONGEST_S)
+    expected = n_spikes * rate_hz * np.maximum(until_s, 1e-12)
+    nats = expected - n_seen
+    nats[1:] += n_seen[1:] * np.log(n_seen[1:] / expected[1:])
+    is_one = (n_seen + 0.5 < _HARDLY * expected) & (until_s >= step_s) & (nats > _SURELY_NATS)
+    if not is_one.any():
+        return nothing
+    best = int(np.argmax(np.where(is_one, nats, -np.inf)))
+    dead_s = float(until_s[best])
+    return dead_s, float((n_seen[best] + 0.5) / (n_spikes * dead_s))

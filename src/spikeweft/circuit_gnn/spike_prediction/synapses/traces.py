@@ -36,6 +36,30 @@ N_OWN = len(OWN_TAUS_S)
 SpikeMatrix = Float32[np.ndarray, "spike feature"]
 
 
+class DeadTime(NamedTuple):
+    """When neurons are so soon after a spike that drives say nothing of them.
+
+    Attributes
+    ----------
+    is_now
+        At the quadrature times.
+    n_spikes
+        Scored spikes in dead time; they have no row among those that have features.
+    rate_hz
+        The constant rate there.
+    """
+
+    is_now: Bool[np.ndarray, "time neuron"]
+    n_spikes: Int[np.ndarray, " neuron"]
+    rate_hz: Float[np.ndarray, " neuron"]
+
+    def log_likelihood(self, weight_s: Float32[np.ndarray, " time"]) -> np.ndarray:
+        """That of each neuron's spikes in dead time."""
+        lasts_s = weight_s.astype(np.float64) @ self.is_now
+        log_rate = np.log(np.where(self.n_spikes > 0, self.rate_hz, 1.0))
+        return self.n_spikes * log_rate - self.rate_hz * lasts_s
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
     """Features of every spike and of every quadrature time of a recording.
@@ -63,11 +87,8 @@ class Traces:
         Time that each quadrature time stands for.
     times_s
         The quadrature times.
-    is_dead
-        Whether a neuron has fired so shortly before a quadrature time that it does not fire; None
-        where no neuron shows such a dead time.
-    nats_of_exceptions
-        Log-likelihood that spikes in dead time cost, beyond what drives say; None likewise.
+    dead_time
+        When neurons are so soon after a spike that they hardly fire, where any shows such a time.
     """
 
     n_presynaptic: int
@@ -78,8 +99,7 @@ class Traces:
     own_at_times: tuple[Float32[np.ndarray, "time neuron"], ...]
     weight_s: Float32[np.ndarray, " time"]
     times_s: Float[np.ndarray, " time"]
-    is_dead: Bool[np.ndarray, "time neuron"] | None = None
-    nats_of_exceptions: Float[np.ndarray, " neuron"] | None = None
+    dead_time: DeadTime | None = None
 
     @property
     def are_kept(self) -> bool:
@@ -193,6 +213,7 @@ def synaptic_traces(
     evenly: bool = False,
     quadrature_tau_s: float = SLOWEST_TAU_S,
     buffer: TraceBuffer | None = None,
+    without: Bool[np.ndarray, " spike"] | None = None,
 ) -> Traces:
     """Traces at all scored spikes and at random quadrature times of a recording.
 
@@ -213,13 +234,15 @@ def synaptic_traces(
         Time constant for which they are dense enough.
     buffer
         Memory to use, in place of the traces that it holds; without it they get their own.
+    without
+        Spikes that get no features.
     """
     buffer = buffer or TraceBuffer()
     clock = _Clock.of(recording)
     scored = clock.span(scored_epochs(recording, history_window_s))
     n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
     n_post = n_neurons if n_postsynaptic is None else n_postsynaptic
-    spikes = _Spikes.of(recording, clock, scored, n_post)
+    spikes = _Spikes.of(recording, clock, scored, n_post, without)
     times, weight = _quadrature(scored, spikes, clock, rng, None if evenly else quadrature_tau_s)
     at_spikes = buffer.array("at_spikes", int(spikes.offsets[-1]), n_columns + N_OWN + 1)
     at_times = buffer.array("at_times", len(times), n_columns)
@@ -340,8 +363,8 @@ class _Spikes:
     is_scored
         Whether each is in scored time.
     rows
-        Row of `at_spikes` that belongs to each spike; -1 where it is not in scored time, or its
-        neuron is not a postsynaptic one.
+        Row of `at_spikes` that belongs to each spike; -1 where it is not in scored time, its
+        neuron is not a postsynaptic one, or it gets no features.
     offsets
         First row of each neuron.
     """
@@ -354,13 +377,20 @@ class _Spikes:
 
     @classmethod
     def of(
-        cls, recording: Recording, clock: _Clock, scored: Int[np.ndarray, "epoch 2"], n_post: int
+        cls,
+        recording: Recording,
+        clock: _Clock,
+        scored: Int[np.ndarray, "epoch 2"],
+        n_post: int,
+        without: Bool[np.ndarray, " spike"] | None,
     ) -> "_Spikes":
         steps, neurons = clock.step(recording.spike_times_s), recording.spike_neurons
         is_scored = np.searchsorted(scored[:, 0], steps, "right") > np.searchsorted(
             scored[:, 1], steps, "right"
         )
         has_row = is_scored & (neurons < n_post)
+        if without is not None:
+            has_row &= ~without
         n_scored = np.bincount(neurons[has_row], minlength=n_post)
         offsets = np.concatenate([[0], np.cumsum(n_scored)])
         rows = np.full(len(neurons), -1)
