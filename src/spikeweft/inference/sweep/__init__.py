@@ -5,7 +5,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "cluster": ["cluster_at", "local_cluster", "slurm_cluster"],
         "grid": ["Grid", "planned"],
         "hidden_number": ["HiddenPoint", "hidden_curves"],
         "run": ["sweep"],
