@@ -23,7 +23,8 @@ class Row:
     Attributes
     ----------
     kind, neuron_model, wiring, n_neurons, seconds, seed
-        The recording, its last tenth, which only scores, included.
+        The recording, its last tenth, which only scores, included. Of odd ones the neurons are all
+        alike, and `neuron_model` says in which way they are odd.
     n_spikes
         Spikes that weights were fitted to.
     delta, bias, variance, glm_delta, reference_delta

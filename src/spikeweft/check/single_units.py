@@ -9,6 +9,7 @@ from scipy.stats import kruskal, poisson
 from spikeweft.check.findings import Finding, Severity, listed, percent
 from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.holdout import FITTED, TEST_FRACTION
+from spikeweft.data.own_intervals import time_since_own_spike_s
 from spikeweft.data.recording import Recording
 
 REFRACTORY_S = 1.5e-3
@@ -98,12 +99,10 @@ def short_intervals(
     n_lags = int(np.ceil(REFRACTORY_S / recording.time_resolution_s - 1e-6)) - 1
     if n_lags < 1:
         return np.zeros(recording.n_neurons, np.int64), 0.0
-    order = np.argsort(recording.spike_neurons, kind="stable")
-    neurons, times = recording.spike_neurons[order], recording.spike_times_s[order]
-    lags = np.rint(np.diff(times) / recording.time_resolution_s)
-    short = (np.diff(neurons) == 0) & (lags <= n_lags)
+    lags = np.rint(time_since_own_spike_s(recording) / recording.time_resolution_s)
+    short = recording.spike_neurons[lags <= n_lags]
     span_s = (n_lags + 0.5) * recording.time_resolution_s  # spikes of one time step have no order
-    return np.bincount(neurons[1:][short], minlength=recording.n_neurons), span_s
+    return np.bincount(short, minlength=recording.n_neurons), span_s
 
 
 def foreign_share(recording: Recording) -> Float[np.ndarray, " neuron"]:

@@ -60,8 +60,8 @@ def infer(
     on_warning
         Called before training with each of the result's warnings that the recording itself gives.
     workers
-        Who helps to fit more neurons than are held at a time; this process alone where None. The
-        result is the same.
+        Who helps `CircuitGNN` to fit more neurons than are held at a time; this process alone where
+        None. The result is the same. A `model` that is given has its own.
     model
         The method, not yet fitted. Where None, `CircuitGNN` with the inference's settings and
         `SynapseModel` are both fitted, and spikes held out from both choose which one answers.

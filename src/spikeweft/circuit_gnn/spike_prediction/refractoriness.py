@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import DeadTime, Traces
+from spikeweft.data.own_intervals import by_neuron, time_since_own_spike_s
 from spikeweft.data.recording import Recording
 
 _SURELY_NATS = 6.0
@@ -42,10 +43,13 @@ class Refractoriness:
     @classmethod
     def of(cls, recording: Recording) -> "Refractoriness | None":
         """What the short intervals of a recording show; None where no neuron shows any."""
-        since_s, step_s = time_since_own_spike_s(recording), recording.time_resolution_s
+        of_neuron = np.split(
+            time_since_own_spike_s(recording)[by_neuron(recording)],
+            np.cumsum(recording.n_spikes)[:-1],
+        )
         found = [
-            _dead_time(since_s[recording.spike_neurons == i], rate_hz, step_s)
-            for i, rate_hz in enumerate(recording.rate_hz)
+            _dead_time(since_s, rate_hz, recording.time_resolution_s)
+            for since_s, rate_hz in zip(of_neuron, recording.rate_hz, strict=True)
         ]
         dead_s, rate_hz = np.array(found).T
         return cls(dead_time_s=dead_s, rate_hz=rate_hz) if dead_s.any() else None
@@ -83,17 +87,6 @@ class Refractoriness:
         times = np.arange(n_times.sum()) - np.repeat(before - first, n_times)
         dead[times, np.repeat(neurons, n_times)] = True
         return dead
-
-
-def time_since_own_spike_s(recording: Recording) -> Float[np.ndarray, " spike"]:
-    """Time since the same neuron fired last in the same epoch; infinite where it did not."""
-    order = np.argsort(recording.spike_neurons, kind="stable")
-    neurons, times_s = recording.spike_neurons[order], recording.spike_times_s[order]
-    epoch = np.searchsorted(recording.epochs_s[:, 0], times_s, "right")
-    both = (np.diff(neurons) == 0) & (np.diff(epoch) == 0)
-    since_s = np.full(len(times_s), np.inf)
-    since_s[order[1:][both]] = np.diff(times_s)[both]
-    return since_s
 
 
 def _dead_time(
