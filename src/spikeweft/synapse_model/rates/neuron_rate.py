@@ -112,14 +112,14 @@ class NeuronRate:
 
     def follow(self, parameters: RateParameters) -> Float[np.ndarray, " step"]:
         """Compute the rate, in spikes a step; 0 where it is not scored."""
-        slow = self._columns @ np.array([parameters.baseline, *parameters.gains], np.float32)
         fast = np.zeros_like(self.rate) if self._sent is None else self._sent.copy()
         effect = self._own_history.filter(parameters.history).astype(np.float32)
         kernels.add_after_spikes(fast, self._train, effect, 1)
         for gain, row in zip(parameters.input_gains, self._inputs, strict=True):
             fast += np.float32(gain) * row
         timeline = self._timeline
-        kernels.add_slow(fast, slow, timeline.steps_per_bin)
+        gains = np.array([parameters.baseline, *parameters.gains], np.float32)
+        kernels.add_states(fast, self._columns, gains, timeline.steps_per_bin)
         np.exp(fast, out=self.rate)
         kernels.keep_scored(self.rate, timeline.scored, timeline.steps_per_bin, self._rate_of_bin)
         return self.rate

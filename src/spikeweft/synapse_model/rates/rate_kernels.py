@@ -31,11 +31,17 @@ def scale_after_spikes(rate, train, factor, first_lag):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def add_slow(log_rate, slow, steps_per_bin):
-    """Add a value of each bin to its steps; no log rate is higher than the highest."""
-    for b in range(len(slow)):
+def add_states(log_rate, states, gains, steps_per_bin):
+    """Add to each step what the states of its bin add; no log rate is higher than the highest.
+
+    A loop, as in `sums_in_bins`, for the same reason.
+    """
+    for b in range(len(states)):
+        slow = np.float32(0.0)
+        for k in range(len(gains)):
+            slow += states[b, k] * gains[k]
         for step in range(b * steps_per_bin, (b + 1) * steps_per_bin):
-            log_rate[step] = min(log_rate[step] + slow[b], HIGHEST_LOG_RATE)
+            log_rate[step] = min(log_rate[step] + slow, HIGHEST_LOG_RATE)
 
 
 @njit(cache=True, nogil=True)
