@@ -51,6 +51,7 @@ from spikeweft.runtime.flat_arrays import from_arrays
 from spikeweft.runtime.isolated_call import CallError, alone
 from spikeweft.runtime.memory import peak_memory_mb
 from spikeweft.runtime.provenance import commit, is_of_this_code, machine, versions
+from spikeweft.runtime.training_loop import Progress
 from spikeweft.simulation.networks import Network
 from spikeweft.simulation.neurons import LNPNeuron
 from spikeweft.simulation.random_networks import (
@@ -64,6 +65,7 @@ SEEDS = range(200, 220)
 SEEDS_OF_EACH_SMALL_SIZE = range(200, 210)
 SEEDS_OF_EACH_WAY = range(200, 206)
 N_STARTS = 30
+_STEP_OF_FORECAST = 5
 POISSON_RATES_HZ = (0.1, 60.0)
 TABLE = Path(__file__).with_suffix(".csv")
 
@@ -212,6 +214,7 @@ def measure(case: Case, data: Data) -> Row:
         "processor_seconds": time.process_time() - processor,
         "wall_seconds": time.perf_counter() - wall,
         "peak_memory_mb": peak_memory_mb(),
+        "time_left_factor": time_left_factor(model.history_),
         **fitted(model),
         **scores(model.connectivity_, data),
         "bits_per_spike": model.evaluate(data.test).mean,
@@ -241,6 +244,21 @@ def fitted(model: ObservedFit) -> dict[str, Any]:
 def _error(circuit: Connectivity) -> np.ndarray:
     assert circuit.standard_error is not None
     return circuit.standard_error
+
+
+def time_left_factor(history: Sequence[Progress]) -> float:
+    """By what factor, at worst, the time left was wrong, once something is known of it.
+
+    From the fifth step on, and as long as a tenth of the whole is left.
+    """
+    whole_s = history[-1].seconds
+    judged = [
+        (one.seconds_left, whole_s - one.seconds)
+        for one in history[_STEP_OF_FORECAST - 1 :]
+        if one.seconds_left is not None and one.seconds <= 0.9 * whole_s
+    ]
+    foreseen_s, true_s = np.array(judged).T
+    return float(np.exp(np.abs(np.log(foreseen_s / true_s)).max()))
 
 
 def scores(inferred: Connectivity, data: Data) -> dict[str, float]:

@@ -14,6 +14,7 @@ NEAR_ORACLE_BITS = 0.003
 NEAR_REFERENCE_NATS = 2.0
 WORSE_THAN_GLM = 1.1
 SPIKES_FOR_TAU = 20_000
+NEAR_TIME_LEFT = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,9 @@ class Row:
         Root mean square of the returned weights, and the largest in standard errors.
     processor_seconds, wall_seconds, reference_processor_seconds, peak_memory_mb
         Costs of the fit and of the reference; memory with imports and data, of the fit.
+    time_left_factor
+        By what factor, at worst, the time left was announced too long or too short, from the fifth
+        step on and as long as a tenth of the whole was left.
     failed
         Why there is no result; empty where there is one.
     """
@@ -91,6 +95,7 @@ class Row:
     wall_seconds: float = NAN
     reference_processor_seconds: float = NAN
     peak_memory_mb: float = NAN
+    time_left_factor: float = NAN
     failed: str = ""
     spikeweft: str
     python: str
@@ -140,6 +145,7 @@ def summary(rows: Sequence[Row]) -> str:
     lines += _beside_others([row for row in fitted if row.kind == "small"])
     lines += _time_constant(fitted)
     lines += _without_coupling([row for row in fitted if row.kind == "uncoupled"])
+    lines += _time_left([row for row in fitted if np.isfinite(row.time_left_factor)])
     lines += [f"failed: {row.name}: {row.failed}" for row in rows if row.failed]
     return "\n".join(lines)
 
@@ -195,6 +201,17 @@ def _without_coupling(rows: Sequence[Row]) -> list[str]:
     return [
         "uncoupled: " + ", ".join(f"{kind}: {n}" for kind, n in kinds.most_common()),
         f"uncoupled: weights of {widest.weight_rms:.4f} rms at most (seed {widest.seed})",
+    ]
+
+
+def _time_left(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    near = [row for row in rows if row.time_left_factor <= NEAR_TIME_LEFT]
+    worst = _largest(rows, lambda row: row.time_left_factor)
+    return [
+        f"time left: {len(near)} of {len(rows)} fits within a factor of {NEAR_TIME_LEFT:g} from "
+        f"the fifth step on, {worst.time_left_factor:.1f} at worst ({worst.name})"
     ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spikeweft.runtime.isolated_call import CallError
+from spikeweft.runtime.training_loop import Progress
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -63,6 +64,7 @@ def test_a_row_has_what_was_found_beside_the_truth_the_glm_and_random_starts(rob
     assert row.reference_gain == pytest.approx(per_thousand, abs=0.05)
     assert row.bits_per_spike < row.oracle_bits_per_spike + 0.05
     assert row.peak_memory_mb > 0
+    assert row.time_left_factor >= 1.0
 
 
 def test_a_start_that_makes_far_too_many_spikes_is_drawn_again(robustness, monkeypatch):
@@ -131,9 +133,27 @@ def test_the_kinds_and_seeds_asked_for_are_made(robustness, tmp_path, monkeypatc
     ]
 
 
+def test_the_time_left_is_judged_from_the_fifth_step_to_the_last_tenth(robustness):
+    def step(k, at, left):
+        return Progress(
+            stage="",
+            step=k,
+            loss=0.0,
+            held_out_bits_per_spike=0.0,
+            seconds=float(at),
+            seconds_left=left,
+        )
+
+    left_after = {1: None, 2: 900.0, 3: 97.0, 5: 95.0, 20: 80.0, 50: 40.0, 91: 0.0, 100: 0.0}
+    history = [step(k, *one) for k, one in enumerate(left_after.items(), 1)]
+    assert robustness.time_left_factor(history) == pytest.approx(1.25)
+    history[4] = step(5, 20.0, 20.0)
+    assert robustness.time_left_factor(history) == pytest.approx(4.0)
+
+
 def test_the_summary_names_the_worst_of_a_table(robustness, tmp_path, capsys):
     same = {"bits_per_spike": 1.0, "oracle_bits_per_spike": 1.002, "processor_seconds": 2.0}
-    same |= {"tau_s": 0.0101, "n_spikes": 3e4, "glm_delta": 0.2}
+    same |= {"tau_s": 0.0101, "n_spikes": 3e4, "glm_delta": 0.2, "time_left_factor": 1.5}
     rows = [
         some_row(robustness, seed=0, delta=0.1, reference_gain=0.5, **same),
         some_row(robustness, seed=1, delta=0.3, reference_gain=2.5, **{**same, "tau_s": 0.012}),
@@ -151,5 +171,6 @@ def test_the_summary_names_the_worst_of_a_table(robustness, tmp_path, capsys):
     assert "1 of 3 with Δ above" in said
     assert "off by at most 20.0%" in said
     assert "CPU 2.0 s on average" in said
+    assert "time left: 3 of 3 fits within a factor of 2" in said
     assert "uncoupled: no coupling: 1" in said
     assert "seed 3: the spikes ran out" in said
