@@ -35,7 +35,7 @@ from spikeweft.circuit_gnn.spike_prediction.rotation import Rotation
 from spikeweft.data.directions import ring_places
 
 _NAME = "hidden neurons"
-_N_GAINS, _TYPICAL_GAINS = 6, 4
+_N_GAINS, _TYPICAL_GAINS = 6, 5
 _STEPS_OF_A_TRIAL, _STEPS_SETTLED = 6, 4
 _SAME_GAIN = 0.1
 

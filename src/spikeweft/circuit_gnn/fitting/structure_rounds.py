@@ -42,6 +42,8 @@ INFORMED = 0.5
 
 _ENSEMBLE_NATS = 15.0
 _STEPS_SOFTENED, _SHAPES_AT_A_TIME = 2, 2
+_TRACES_TO_ADOPT = 8
+"""Those made to see how drives change with the synaptic kernel, twice, and those in between."""
 
 
 def structure_stages(problem: Problem) -> list[Stage]:
@@ -66,7 +68,7 @@ def _work_of_adopting(problem: Problem) -> Work:
     costs = Costs.of(problem, on_all_data=True, with_hidden=True)
     if problem.settings.tau_s is not None:
         return costs.on_spikes(n_settlings=1)
-    return costs.on_spikes(n_settlings=1, n_traces=4)
+    return costs.on_spikes(n_settlings=1, n_traces=_TRACES_TO_ADOPT)
 
 
 class ShapeSearch(StepSequence):

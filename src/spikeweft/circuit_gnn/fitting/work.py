@@ -34,6 +34,7 @@ _SECONDS_PER_PRODUCT, _LOST_TO_FEW_FEATURES = 1.2e-11, 70
 _SECONDS_PER_RATE, _SECONDS_PER_SUMMAND = 6e-9, 5e-11
 _SECONDS_PER_CUBE, _SECONDS_PER_SQUARE = 8e-11, 1e-8
 _SECONDS_PER_UPDATE, _SECONDS_OF_TRACES = 2.5e-9, 0.02
+_SECONDS_PER_HIDDEN_INPUT, _SECONDS_PER_HIDDEN_AT_SPIKE, _SECONDS_PER_ROUTED = 8e-10, 4e-8, 3e-9
 _PASSES_OF_RATES_TO_SETTLE = 28
 _SECONDS_OF_PIECE, _PIECES_PER_NEURON, _TIMES_OF_PIECE = 1.5e-4, 2, 8192
 """What no other processor shortens: each piece of a pass has to be handed out."""
@@ -64,12 +65,15 @@ class Costs:
     ----------
     n_neurons, n_features, n_spikes, n_times
         Its neurons, features of each, spikes and quadrature times.
+    n_hidden
+        Hidden neurons, where they have joined.
     """
 
     n_neurons: int
     n_features: int
     n_spikes: int
     n_times: float
+    n_hidden: int = 0
 
     @classmethod
     def of(
@@ -92,6 +96,7 @@ class Costs:
                 evenly=problem.settings.n_hidden > 0,
                 tau_s=dense_enough_for_s(problem.settings.tau_s or SLOWEST_TAU_S),
             ),
+            n_hidden=n_hidden,
         )
 
     def on_spikes(self, *, n_passes: int = 0, n_traces: int = 0, n_settlings: int = 0) -> Work:
@@ -101,9 +106,20 @@ class Costs:
         rates_s = _SECONDS_PER_RATE * n_rates / n_side_by_side() + _SECONDS_OF_PIECE * n_pieces
         n_updates = self.n_features * (self.n_spikes + self.n_times)
         traces_s = _SECONDS_OF_TRACES + _SECONDS_PER_UPDATE * n_updates / n_side_by_side()
+        traces_s += self._seconds_of_hidden_traces
         n_passes_of_rates = n_passes + _PASSES_OF_RATES_TO_SETTLE * n_settlings
         curvature_s = n_passes * self._seconds_of_curvature / n_side_by_side()
         return Work(on_spikes_s=n_passes_of_rates * rates_s + curvature_s + n_traces * traces_s)
+
+    @property
+    def _seconds_of_hidden_traces(self) -> float:
+        """What traces take longer where hidden neurons are followed through time, in one thread."""
+        if self.n_hidden == 0:
+            return 0.0
+        rates_s = _SECONDS_PER_HIDDEN_INPUT * self.n_times * self.n_hidden * self.n_neurons
+        at_spikes_s = _SECONDS_PER_HIDDEN_AT_SPIKE * self.n_spikes * self.n_hidden
+        routed_s = _SECONDS_PER_ROUTED * (self.n_spikes + self.n_times) * self.n_neurons
+        return rates_s + at_spikes_s + routed_s
 
     @property
     def _seconds_of_curvature(self) -> float:

@@ -14,6 +14,16 @@ import numpy as np
 from jaxtyping import Float, Int
 
 
+class Links(NamedTuple):
+    """Who sends along which column, by shift, observed neurons first; and how many of each send."""
+
+    source: Int[np.ndarray, "shift link"]
+    column: Int[np.ndarray, "shift link"]
+    share: Float[np.ndarray, "shift link"]
+    n_observed: Int[np.ndarray, " shift"]
+    n_sent: Int[np.ndarray, " shift"]
+
+
 class Routes(NamedTuple):
     """From which neuron, by how far an input has rotated the circuit, and along which columns."""
 
@@ -32,11 +42,23 @@ class Routes(NamedTuple):
         return cls(np.arange(len(shares))[None, :], shares, np.zeros(n_times, np.int64))
 
     @property
-    def compact(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Sources; and columns and shares of all places in a row, with where each begins."""
+    def links(self) -> "Links":
+        """What is sent along which column, after each shift: by observed neurons, then by hidden.
+
+        Where nobody is at a place, nothing is sent from there.
+        """
         place, column = np.nonzero(self.shares)
-        starts = np.searchsorted(place, np.arange(len(self.shares) + 1))
-        return self.sources, starts, column, self.shares[place, column]
+        n_observed, source = self.shares.shape[1], self.sources[:, place]
+        kind = np.where(source < 0, 2, source >= n_observed)
+        order = np.argsort(kind, axis=1, kind="stable")
+        index = np.where(kind == 1, source - n_observed, source)
+        return Links(
+            np.take_along_axis(index, order, axis=1),
+            column[order],
+            self.shares[place, column][order],
+            np.count_nonzero(kind == 0, axis=1),
+            np.count_nonzero(kind < 2, axis=1),
+        )
 
     def route(
         self,
@@ -45,29 +67,26 @@ class Routes(NamedTuple):
     ) -> None:
         """Put what all neurons send into the columns, in place of the traces of observed ones."""
         none = np.zeros((len(columns), 0))
-        _route(columns, none if hidden is None else hidden, self.shift, self.compact)
+        _route(columns, none if hidden is None else hidden, self.shift, self.links)
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller is checked
-def _route(columns, hidden, shift, compact):
+def _route(columns, hidden, shift, links):
     sent = np.zeros(columns.shape[1])
     for t in range(len(columns)):
-        add_up(columns[t], hidden[t], shift[t], compact, sent)
+        add_up(columns[t], hidden[t], shift[t], links, sent)
         columns[t] = sent
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check  # numba compiles it; its caller is checked
-def add_up(observed, hidden, shift, compact, sent):
+def add_up(observed, hidden, shift, links, sent):
     """What every column carries at one time, into `sent`."""
-    sources, starts, column, share = compact
+    source, column, share, n_observed, n_sent = links
+    now = shift % len(source)
     sent[:] = 0.0
-    sources_now, n = sources[shift % len(sources)], len(observed)
-    for place in range(len(sources_now)):
-        source = sources_now[place]
-        if source < 0:
-            continue
-        trace = observed[source] if source < n else hidden[source - n]
-        for k in range(starts[place], starts[place + 1]):
-            sent[column[k]] += share[k] * trace
+    for k in range(n_observed[now]):
+        sent[column[now, k]] += share[now, k] * observed[source[now, k]]
+    for k in range(n_observed[now], n_sent[now]):
+        sent[column[now, k]] += share[now, k] * hidden[source[now, k]]

@@ -13,6 +13,11 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.placement import (
     positions,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
+from spikeweft.circuit_gnn.spike_prediction.rate_kernels import (
+    ARITHMETIC,
+    take_log_softplus,
+    take_rate,
+)
 from spikeweft.circuit_gnn.spike_prediction.routes import Routes, add_up
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import Traces
@@ -20,7 +25,7 @@ from spikeweft.data.directions import interpolation
 
 _ROUNDING_S = 1e-7
 
-_LARGEST_RATE_HZ = 500.0
+_LARGEST_RATE_HZ = np.float32(500.0)
 
 
 class Places(NamedTuple):
@@ -108,65 +113,95 @@ def mean_field_traces(
     yet learned may excite hidden neurons in a loop. `traces` are not yet routed into columns;
     `routes` say how they are at the quadrature times.
     """
-    weights, link, n_hidden = hidden.weights, hidden.link, len(hidden.bias)
-    taus_s, amplitudes = np.array(kernel.taus_s), np.array(kernel.amplitudes)
-    n_times = len(traces.times_s)
-    states = np.zeros((len(taus_s), n_times, n_hidden))
-    rates = np.zeros((n_times, n_hidden))
+    n_hidden, n_times = len(hidden.bias), len(traces.times_s)
     step_s = float(np.median(traces.weight_s)) if n_times else 1.0
-    longest_lag_s, delay = 3.0 * step_s, round(kernel.latency_s / step_s)
+    delay = round(kernel.latency_s / step_s)
+    synapse = np.array(kernel.taus_s), np.array(kernel.amplitudes), 3.0 * step_s, delay
+    states = np.zeros((len(kernel.taus_s), n_times, n_hidden), np.float32)
+    rates, at_times = np.zeros((2, n_times, n_hidden), np.float32)
+    at_spikes = np.zeros((len(traces.spike_times_s), n_hidden), np.float32)
+    onto_itself = np.sum(hidden.weights * hidden.mix, axis=1)
     _expect(
         traces.times_s,
         traces.at_times[:, : traces.n_presynaptic],
-        (weights, np.sum(weights * hidden.mix, axis=1), hidden.bias),
-        (link.power, link.log_gain, hidden.gain),
-        (routes.shift, routes.compact),
-        (taus_s, amplitudes, longest_lag_s, delay),
+        (np.ascontiguousarray(hidden.weights.T), onto_itself, hidden.bias),
+        (np.float32(hidden.link.power), np.float32(hidden.link.log_gain), hidden.gain),
+        (routes.shift, routes.links),
+        synapse,
         states,
         rates,
+        at_times,
     )
-    last = np.searchsorted(traces.times_s, traces.spike_times_s - _ROUNDING_S) - 1
-    lag = np.maximum(traces.spike_times_s - traces.times_s[last], 0.0)
-    known = (last >= 0) & (lag < longest_lag_s)
-    rate = rates[np.maximum(last - delay, 0)]
-    at_spikes = np.zeros((len(last), n_hidden))
-    for amplitude, tau_s, state in zip(amplitudes, taus_s, states, strict=True):
-        kept = np.exp(-lag / tau_s)[:, None]
-        at_spikes += amplitude * (state[last] * kept + rate * tau_s * (1.0 - kept))
-    at_spikes[~known] = 0.0
-    return at_spikes, np.tensordot(amplitudes, states, 1)
+    _go_on_to_spikes(traces.spike_times_s, traces.times_s, synapse, states, rates, at_spikes)
+    return at_spikes, at_times
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
 @no_type_check  # numba compiles it; its caller is checked
-def _expect(times_s, observed, driven, link, routed, synapse, states, rates):
+def _expect(times_s, observed, driven, link, routed, synapse, states, rates, at_times):
     # The rate holds from one quadrature time to the next, for spikes in between as well: counted
     # otherwise at spikes than at quadrature times, it would seem to explain them.
-    (weights, onto_itself, bias), (shift, compact) = driven, routed
-    (power, log_gain, gain), (taus_s, amplitudes, longest_lag_s, delay) = link, synapse
-    n_hidden, n_columns = weights.shape
-    column, trace = np.zeros(n_columns), np.zeros(n_hidden)
+    (weights, onto_itself, bias), (power, log_gain, gain) = driven, link
+    (shift, links), (taus_s, amplitudes, longest_lag_s, delay) = routed, synapse
+    n_columns, n_hidden = weights.shape
+    column, total = np.zeros(n_columns), np.zeros(n_hidden)
+    drive, below = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
+    softplus, logs = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
+    slope, rate = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
     began = 0
     for t in range(len(times_s)):
-        lag = times_s[t] - times_s[t - 1] if t else np.inf
-        trace[:] = 0.0
+        lag, trace = times_s[t] - times_s[t - 1] if t else np.inf, at_times[t]
         if lag < longest_lag_s:
+            arriving = rates[max(t - 1 - delay, 0)]
+            arrives = np.float32(t - 1 - delay >= began)
             for m in range(len(taus_s)):
                 kept = np.exp(-lag / taus_s[m])
+                filled, amplitude = arrives * taus_s[m] * (1.0 - kept), amplitudes[m]
+                before, now = states[m, t - 1], states[m, t]
                 for h in range(n_hidden):
-                    rate = rates[t - 1 - delay, h] if t - 1 - delay >= began else 0.0
-                    arrived = rate * taus_s[m] * (1.0 - kept)
-                    states[m, t, h] = states[m, t - 1, h] * kept + arrived
-                    trace[h] += amplitudes[m] * states[m, t, h]
+                    now[h] = before[h] * kept + arriving[h] * filled
+                    trace[h] += amplitude * now[h]
         else:
             began = t
-        add_up(observed[t], trace, shift[t], compact, column)
+        add_up(observed[t], trace, shift[t], links, column)
+        # Rotated, it is no longer itself that a hidden neuron drives.
+        itself = 1.0 if shift[t] % len(links.source) == 0 else 0.0
         for h in range(n_hidden):
-            drive = bias[h]
-            if shift[t] % len(compact[0]) == 0:  # rotated, it is no longer itself that it drives
-                drive -= onto_itself[h] * trace[h]
-            for c in range(n_columns):
-                drive += weights[h, c] * column[c]
-            softplus = np.log1p(np.exp(-abs(drive))) + max(drive, 0.0)
-            rate = np.exp(power * np.log(max(softplus, 1e-26)) + log_gain)
-            rates[t, h] = gain * min(rate, _LARGEST_RATE_HZ)
+            total[h] = bias[h] - itself * onto_itself[h] * trace[h]
+        for c in range(n_columns):
+            weight, sent = weights[c], column[c]
+            for h in range(n_hidden):
+                total[h] += weight[h] * sent
+        for h in range(n_hidden):
+            drive[h] = total[h]
+        take_log_softplus(drive, below, softplus, logs, slope)
+        take_rate(logs, power, log_gain, rate)
+        for h in range(n_hidden):
+            rates[t, h] = gain * min(rate[h], _LARGEST_RATE_HZ)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
+@no_type_check
+def _go_on_to_spikes(spike_times_s, times_s, synapse, states, rates, at_spikes):
+    # From the last quadrature time before each; those of a neuron follow each other in time.
+    taus_s, amplitudes, longest_lag_s, delay = synapse
+    n_next, before_s = 0, -np.inf
+    for s in range(len(spike_times_s)):
+        time_s = spike_times_s[s] - _ROUNDING_S
+        if time_s < before_s:
+            n_next = 0
+        before_s = time_s
+        while n_next < len(times_s) and times_s[n_next] < time_s:
+            n_next += 1
+        last = n_next - 1
+        if last < 0:
+            continue
+        lag = max(spike_times_s[s] - times_s[last], 0.0)
+        if lag >= longest_lag_s:
+            continue
+        rate, found = rates[max(last - delay, 0)], at_spikes[s]
+        for m in range(len(taus_s)):
+            kept = np.exp(-lag / taus_s[m])
+            filled, amplitude, state = taus_s[m] * (1.0 - kept), amplitudes[m], states[m, last]
+            for h in range(len(found)):
+                found[h] += amplitude * (state[h] * kept + rate[h] * filled)
