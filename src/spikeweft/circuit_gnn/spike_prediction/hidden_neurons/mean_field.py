@@ -141,43 +141,56 @@ def mean_field_traces(
 def _expect(times_s, observed, driven, link, routed, synapse, states, rates, at_times):
     # The rate holds from one quadrature time to the next, for spikes in between as well: counted
     # otherwise at spikes than at quadrature times, it would seem to explain them.
-    (weights, onto_itself, bias), (power, log_gain, gain) = driven, link
-    (shift, links), (taus_s, amplitudes, longest_lag_s, delay) = routed, synapse
-    n_columns, n_hidden = weights.shape
+    (power, log_gain, gain), (shift, links) = link, routed
+    n_columns, n_hidden = driven[0].shape
     column, total = np.zeros(n_columns), np.zeros(n_hidden)
     drive, below = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
     softplus, logs = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
     slope, rate = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
     began = 0
     for t in range(len(times_s)):
-        lag, trace = times_s[t] - times_s[t - 1] if t else np.inf, at_times[t]
-        if lag < longest_lag_s:
-            arriving = rates[max(t - 1 - delay, 0)]
-            arrives = np.float32(t - 1 - delay >= began)
-            for m in range(len(taus_s)):
-                kept = np.exp(-lag / taus_s[m])
-                filled, amplitude = arrives * taus_s[m] * (1.0 - kept), amplitudes[m]
-                before, now = states[m, t - 1], states[m, t]
-                for h in range(n_hidden):
-                    now[h] = before[h] * kept + arriving[h] * filled
-                    trace[h] += amplitude * now[h]
+        lag = times_s[t] - times_s[t - 1] if t else np.inf
+        if lag < synapse[2]:
+            _arrive(t, lag, began, synapse, states, rates, at_times[t])
         else:
             began = t
-        add_up(observed[t], trace, shift[t], links, column)
-        # Rotated, it is no longer itself that a hidden neuron drives.
-        itself = 1.0 if shift[t] % len(links.source) == 0 else 0.0
-        for h in range(n_hidden):
-            total[h] = bias[h] - itself * onto_itself[h] * trace[h]
-        for c in range(n_columns):
-            weight, sent = weights[c], column[c]
-            for h in range(n_hidden):
-                total[h] += weight[h] * sent
-        for h in range(n_hidden):
-            drive[h] = total[h]
+        add_up(observed[t], at_times[t], shift[t], links, column)
+        is_rotated = shift[t] % len(links.source) != 0
+        _drive(driven, column, at_times[t], is_rotated, total)
+        drive[:] = total
         take_log_softplus(drive, below, softplus, logs, slope)
         take_rate(logs, power, log_gain, rate)
         for h in range(n_hidden):
             rates[t, h] = gain * min(rate[h], _LARGEST_RATE_HZ)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
+@no_type_check
+def _arrive(t, lag, began, synapse, states, rates, trace):
+    # What has arrived by one quadrature time since the one before.
+    taus_s, amplitudes, _, delay = synapse
+    arriving, arrives = rates[max(t - 1 - delay, 0)], np.float32(t - 1 - delay >= began)
+    for m in range(len(taus_s)):
+        kept = np.exp(-lag / taus_s[m])
+        filled, amplitude = arrives * taus_s[m] * (1.0 - kept), amplitudes[m]
+        before, now = states[m, t - 1], states[m, t]
+        for h in range(len(trace)):
+            now[h] = before[h] * kept + arriving[h] * filled
+            trace[h] += amplitude * now[h]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
+@no_type_check
+def _drive(driven, column, trace, is_rotated, total):
+    # Rotated, it is no longer itself that a hidden neuron drives.
+    weights, onto_itself, bias = driven
+    itself = 0.0 if is_rotated else 1.0
+    for h in range(len(total)):
+        total[h] = bias[h] - itself * onto_itself[h] * trace[h]
+    for c in range(len(column)):
+        weight, sent = weights[c], column[c]
+        for h in range(len(total)):
+            total[h] += weight[h] * sent
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
