@@ -80,8 +80,8 @@ def stages_of(problem: Problem, workers: Workers = HERE) -> list[Stage]:
         *_free_stages(problem),
         *simpler_stages(problem),
         *hidden_stages(problem),
-        *structure_stages(problem),
-        *stages_without_hidden(problem, structure_stages(problem)),
+        *structure_stages(problem, with_hidden=True),
+        *stages_without_hidden(problem, structure_stages(problem, with_hidden=False)),
         *choice_stages(),
     ]
 

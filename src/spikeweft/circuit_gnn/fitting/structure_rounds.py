@@ -46,26 +46,28 @@ _TRACES_TO_ADOPT = 8
 """Those made to see how drives change with the synaptic kernel, twice, and those in between."""
 
 
-def structure_stages(problem: Problem) -> list[Stage]:
-    """Choose a shape of network, then learn its weights, round by round."""
+def structure_stages(problem: Problem, with_hidden: bool) -> list[Stage]:
+    """Choose a shape of network, then learn its weights, round by round.
+
+    It takes longer `with_hidden` neurons.
+    """
     stages: list[Stage] = []
     if not problem.network_shapes(directed=False):
         return stages
-    costs = Costs.of(problem, on_all_data=True, with_hidden=True)
-    settling = _work_of_adopting(problem)
-    stages.append(ShapeSearch(problem))
+    costs = Costs.of(problem, on_all_data=True, with_hidden=with_hidden)
+    settling = _work_of_adopting(problem, costs)
+    stages.append(ShapeSearch(problem, with_hidden))
     for k, n_networks in enumerate(problem.networks_per_round):
         learning = costs.on_networks(n_networks, again=k > 0) + settling
         learn = (partial(_learn, k=k, n_networks=n_networks), learning)
-        hidden = costs.on_spikes(n_passes=2, n_traces=1) if problem.settings.n_hidden else Work()
+        hidden = costs.on_spikes(n_passes=2, n_traces=1) if costs.n_hidden else Work()
         round_ = StepSequence(f"structure, round {k + 2}", ((_settle_hidden, hidden), learn))
         stages.append(WithStructure(round_))
     return stages
 
 
-def _work_of_adopting(problem: Problem) -> Work:
+def _work_of_adopting(problem: Problem, costs: Costs) -> Work:
     """Settling to structured weights; the kernel changes too, where none is given."""
-    costs = Costs.of(problem, on_all_data=True, with_hidden=True)
     if problem.settings.tau_s is not None:
         return costs.on_spikes(n_settlings=1)
     return costs.on_spikes(n_settlings=1, n_traces=_TRACES_TO_ADOPT)
@@ -74,12 +76,19 @@ def _work_of_adopting(problem: Problem) -> Work:
 class ShapeSearch(StepSequence):
     """Symmetric networks, directed ones where no symmetric one predicts better, and the choice."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, with_hidden: bool) -> None:
+        whole, some = (
+            Costs.of(problem, on_all_data=on_all_data, with_hidden=with_hidden)
+            for on_all_data in (True, False)
+        )
         tries = tuple(
-            (partial(_try_shapes, directed=directed), _work_of_shapes(problem, directed))
+            (
+                partial(_try_shapes, directed=directed),
+                _work_of_shapes(len(problem.network_shapes(directed)), whole, some, directed),
+            )
             for directed in (False, True)
         )
-        choice = (_choose_shape, _work_of_adopting(problem))
+        choice = (_choose_shape, _work_of_adopting(problem, whole))
         super().__init__("shape of the network", (*tries, choice))
 
     def work(self, state: FitState, step: int) -> Work:
@@ -88,11 +97,9 @@ class ShapeSearch(StepSequence):
         return super().work(state, step).times((1.0, 1.0 - found, found)[step])
 
 
-def _work_of_shapes(problem: Problem, directed: bool) -> Work:
+def _work_of_shapes(n_shapes: int, whole: Costs, some: Costs, directed: bool) -> Work:
     """Of as many shapes as are tried where a larger embedding does not help."""
-    whole = Costs.of(problem, on_all_data=True, with_hidden=True)
-    some = Costs.of(problem, on_all_data=False, with_hidden=True)
-    n_shapes = min(len(problem.network_shapes(directed)), _SHAPES_AT_A_TIME)
+    n_shapes = min(n_shapes, _SHAPES_AT_A_TIME)
     settled = some.on_spikes(n_settlings=n_shapes, n_traces=1) + whole.on_spikes(
         n_passes=5, n_traces=1
     )
