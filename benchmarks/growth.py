@@ -1,8 +1,9 @@
 """Time and memory of whole fits as neurons and minutes grow: python benchmarks/growth.py.
 
 Rings of LNP neurons, whose profile is in neurons: bumps of activity stay 25 neurons wide, and 200
-neurons have eight of them. Sparse networks that fire little: Poisson neurons with a shared state
-and 5 % of all connections, and 100 of 1,000 Izhikevich neurons for an hour. Peak memory is that of
+neurons have eight of them; slow ones fire at 5 Hz where the others fire at 62.5. Sparse networks
+that fire little: Poisson neurons with a shared state and 5 % of all connections, or 2 %, and 100 of
+1,000 Izhikevich neurons for an hour. Peak memory is that of
 a process that also simulated the spikes. Each row has the exponents of growth since the next
 smaller row of its kind (`seconds_by_n_neurons` 2: four times slower with twice the neurons). Of
 CircuitGNN the stages of the fit are timed as well, and the one that takes most of it is named; and
@@ -27,7 +28,8 @@ from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.runtime.parallel import n_processors
 from spikeweft.runtime.training_loop import Progress
 from spikeweft.simulation.networks import simulate
-from spikeweft.simulation.ring_networks import lnp_ring
+from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.simulation.ring_networks import RingNetwork, lnp_ring
 from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
 
 SEED = 100
@@ -37,11 +39,18 @@ SIZES = (
     ("Izhikevich", 100, 60.0),
     ("sparse Poisson", 384, 10.0),
     ("sparse Poisson", 384, 60.0),
+    ("sparser Poisson", 1000, 10.0),
+    ("slow ring", 1000, 10.0),
 )
 """Network, neurons and minutes."""
 
-_WEIGHT = 50.0
-"""Weight of a connection times the number of neurons; 60 neurons then have that of the default."""
+_CONNECTED = {"sparse Poisson": 0.05, "sparser Poisson": 0.02}
+
+_WEIGHT = 2.5
+"""Weight of a connection times those a neuron has; 60 neurons then have that of the default."""
+
+_SLOWER = 12.5
+"""By what factor the neurons of a slow ring fire less; their weights are as much larger."""
 
 _STEP_OF_FORECAST = 5
 
@@ -95,19 +104,32 @@ ESTIMATORS: dict[str, Callable[[Recording], tuple[SpikePredictor, tables.Row]]] 
 }
 
 
+def slow_ring() -> RingNetwork:
+    """A ring whose neurons fire at 5 Hz, with the mean drive of one that fires at 62.5 Hz."""
+    ring = lnp_ring()
+    assert isinstance(ring.neuron, LNPNeuron)
+    neuron = replace(ring.neuron, gain=ring.neuron.gain / _SLOWER)
+    return replace(ring, neuron=neuron, recurrent_strength=ring.recurrent_strength * _SLOWER)
+
+
+RINGS: dict[str, Callable[[], RingNetwork]] = {"ring": lnp_ring, "slow ring": slow_ring}
+
+
 def recorded(network: str, n_neurons: int, minutes: float) -> tuple[Recording, Connectivity]:
     """Spikes of a network and its true circuit."""
-    if network == "ring":
-        ring = replace(lnp_ring(), n_neurons=n_neurons)
+    if network in RINGS:
+        ring = replace(RINGS[network](), n_neurons=n_neurons)
         return simulate(ring, 60 * minutes, np.random.default_rng(SEED)), ring.connectivity
     if network == "Izhikevich":
         data = simulated(f"Izhikevich, {n_neurons} of 1,000", minutes, SEED)
         return data.recording, data.truth
+    probability = _CONNECTED[network]
+    weight = _WEIGHT / (probability * n_neurons)
     sparse = SparsePoissonNetwork(
         n_neurons=n_neurons,
-        connection_probability=0.05,
-        excitatory_weight=_WEIGHT / n_neurons,
-        inhibitory_weight=1.4 * _WEIGHT / n_neurons,
+        connection_probability=probability,
+        excitatory_weight=weight,
+        inhibitory_weight=1.4 * weight,
         median_rate_hz=4.0,
         wiring_seed=SEED,
     )
