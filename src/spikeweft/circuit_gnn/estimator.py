@@ -18,6 +18,7 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, ra
 from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, SynapticInputs
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
+from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import FINEST_STEP_S
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import named_covariates
 from spikeweft.data.holdout import HISTORY_WINDOW_S, VALIDATION_FRACTION, split
@@ -221,8 +222,20 @@ class CircuitGNN(ResumablePredictor):
         return found
 
     def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
-        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before."""
+        """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
+
+        Raises
+        ------
+        InputError
+            Where bins are shorter than a millisecond, from one to the next of which rates are
+            followed.
+        """
         self.check_fitted(X)
+        if bin_s < FINEST_STEP_S * (1 - 1e-9):
+            raise InputError(
+                f"bins of {1000 * bin_s:g} ms are shorter than the millisecond from which to the "
+                "next rates are followed; choose bins of at least 1 ms"
+            )
         bins, model = X.counts(bin_s), self.model_
         expected = np.zeros((len(bins.counts), len(model.modelled)))
         for part in self._traces(X, 0.0).parts:
@@ -305,10 +318,17 @@ class CircuitGNN(ResumablePredictor):
             raise InputError(f"the number of hidden neurons is {self.n_hidden}; give 0 or more")
         if self.tau_s is not None and not self.tau_s > 0:
             raise InputError(f"the time constant is {self.tau_s:g} s; give a positive one or None")
-        named_covariates(X.covariates, self.covariates)
+        used = [*named_covariates(X.covariates, self.covariates)]
         if self.rotated_by and self.rotated_by not in X.covariates:
             known = ", ".join(X.covariates) or "none"
             raise InputError(f"the recording has no covariate {self.rotated_by!r}; it has: {known}")
+        for name in [*used, *([self.rotated_by] if self.rotated_by else [])]:
+            n_missing = int(np.count_nonzero(~np.isfinite(X.covariates[name].values)))
+            if n_missing:
+                raise InputError(
+                    f"the covariate {name!r} has {n_missing:,} values that are no numbers; leave "
+                    "their samples out, or the time in which they are missing"
+                )
 
     def _take_result(
         self, X: Recording, modelled: Int[np.ndarray, " modelled"], circuit: CircuitFit

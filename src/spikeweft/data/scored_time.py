@@ -12,13 +12,15 @@ from spikeweft.data.spike_counts import SpikeCounts
 _ROUNDING = 1e-6
 
 
-def scored_epochs(recording: Recording, history_window_s: float) -> Float[np.ndarray, "epoch 2"]:
+def scored_epochs(
+    recording: Recording, history_window_s: float, from_s: float = -np.inf
+) -> Float[np.ndarray, "epoch 2"]:
     """The epochs without the first history window of each, whose past is not known in full.
 
     Epochs no longer than a history window are left out. Spikes before an epoch's scored part
-    still count as history.
+    still count as history, and so does all that comes before `from_s`.
     """
-    start = recording.epochs_s[:, 0] + history_window_s
+    start = np.maximum(recording.epochs_s[:, 0] + history_window_s, from_s)
     long_enough = start + recording.time_resolution_s < recording.epochs_s[:, 1]
     return np.column_stack([start, recording.epochs_s[:, 1]])[long_enough]
 

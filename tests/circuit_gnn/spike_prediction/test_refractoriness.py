@@ -10,7 +10,6 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import (
 from spikeweft.circuit_gnn.spike_prediction.refractoriness import Refractoriness
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import synaptic_traces
 from spikeweft.data.recording import Recording
-from spikeweft.data.scored_time import scored_epochs
 
 WINDOW_S = 0.05
 RATES_HZ, DEAD_S = np.array([40.0, 40.0, 1.0]), np.array([0.003, 0.0, 0.0])
@@ -48,8 +47,7 @@ def marked(recording, refractoriness):
     plain = synaptic_traces(recording, **named)
     named["rng"] = np.random.default_rng(0)
     some = synaptic_traces(recording, **named, without=refractoriness.holds_at_spikes(recording))
-    scored = recording.restrict(scored_epochs(recording, WINDOW_S))
-    return plain, refractoriness.mark(some, recording, scored.n_spikes)
+    return plain, refractoriness.mark(some, recording)
 
 
 @pytest.mark.parametrize("n_wrong", [0, 40])

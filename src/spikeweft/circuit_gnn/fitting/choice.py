@@ -8,8 +8,6 @@ more than chance than the second where it was fitted.
 
 from dataclasses import replace
 
-import numpy as np
-
 from spikeweft.circuit_gnn.fitting.fit_state import (
     Candidate,
     FitState,
@@ -81,11 +79,22 @@ def _climbed(problem: Problem, candidate: Candidate, others: float) -> Candidate
 
 
 def _fit_without_coupling(problem: Problem, state: FitState) -> FitState:
-    """No coupling: own history, covariates and bias alone."""
-    parameters = state.current.parameters
-    values = np.where(parameters.is_weight, 0.0, parameters.values)
-    parameters = replace(parameters, values=values, weights_fixed=True)
-    candidate = replace(state.current, parameters=parameters, held_out=None)
+    """No coupling: own history, covariates and bias alone.
+
+    Nothing rotates then: a neuron's own column would have the spikes of others.
+    """
+    parameters, inputs = state.current.parameters, state.current.inputs
+    values, history_mean = parameters.values.copy(), parameters.history_mean.copy()
+    values[:, : parameters.n_sources] = history_mean[0] = 0.0
+    parameters = replace(
+        parameters,
+        values=values,
+        history_mean=history_mean,
+        weights_fixed=True,
+        has_own_column=False,
+    )
+    inputs = replace(inputs, rotation=None)
+    candidate = replace(state.current, parameters=parameters, inputs=inputs, held_out=None)
     return _with_simpler(problem, state, settled(problem, candidate))
 
 

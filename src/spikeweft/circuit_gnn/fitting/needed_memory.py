@@ -7,6 +7,7 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
     LARGEST_PART_BYTES,
     MOST_KEPT_BYTES,
     n_bytes_of_traces,
+    n_features_of,
 )
 from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
     SLOWEST_TAU_S,
@@ -20,7 +21,8 @@ from spikeweft.runtime.memory import MIB, available_memory_mb
 _MATRICES = 12
 """Matrices of every neuron's curvature that are held at a time, in single precision (counted)."""
 
-_FEATURES_BESIDE_WEIGHTS = 5
+_OF_HIDDEN_AT_TIMES = 3
+"""Numbers of each hidden neuron at a quadrature time: its rate, a state and its trace."""
 
 _DRIVES = 4
 """Drives held at a time: of the weights, at both ends of a change of the kernel, and one more."""
@@ -32,13 +34,13 @@ _SURELY_TOO_MUCH = 1.25
 def needed_memory_mb(problem: Problem) -> float:
     """Memory in MiB that a fit takes beside what is in use already.
 
-    Traces and curvatures; and the former once more, collapsed, while all else settles to weights.
+    Traces, those of hidden neurons too, and curvatures; and the first once more, collapsed, while
+    all else settles to weights.
     """
-    n = problem.recording.n_neurons + problem.settings.n_hidden
-    n_post = n if problem.n_at_a_time == problem.recording.n_neurons else problem.n_at_a_time
+    n_features = n_features_of(problem.recording, problem.settings)
     traces = sum(_held_bytes(problem, part) for part in (problem.recording, problem.held_out))
-    curvatures = 4 * _MATRICES * n_post * (n + _FEATURES_BESIDE_WEIGHTS) ** 2
-    return (traces + _collapsed_bytes(problem) + curvatures) / MIB
+    curvatures = 4 * _MATRICES * problem.n_at_a_time * n_features**2
+    return (traces + _hidden_bytes(problem) + _collapsed_bytes(problem) + curvatures) / MIB
 
 
 def check_memory(problem: Problem) -> None:
@@ -61,6 +63,13 @@ def check_memory(problem: Problem) -> None:
 def _held_bytes(problem: Problem, part: Recording) -> int:
     n_bytes = _trace_bytes(problem, part)
     return n_bytes if n_bytes <= MOST_KEPT_BYTES else LARGEST_PART_BYTES
+
+
+def _hidden_bytes(problem: Problem) -> float:
+    """Of what hidden neurons send and of its states, at spikes and at quadrature times."""
+    n_times = n_quadrature_times(problem.recording, evenly=True)
+    n_rows = int(problem.recording.n_spikes.sum()) + _OF_HIDDEN_AT_TIMES * n_times
+    return 4.0 * problem.settings.n_hidden * n_rows
 
 
 def _collapsed_bytes(problem: Problem) -> float:

@@ -248,6 +248,9 @@ class Problem:
         values = parameters.values.copy()
         values[:, : parameters.n_sources] *= factor
         own = np.where(np.arange(len(parameters.history_mean)) == 0, factor, 1.0)
+        hidden = inputs.hidden
+        if hidden is not None:
+            hidden = replace(hidden, weights=factor * hidden.weights)
         parameters = replace(
             parameters,
             values=values,
@@ -258,7 +261,7 @@ class Problem:
         return replace(
             candidate,
             parameters=parameters.with_careful_steps(),
-            inputs=replace(inputs, kernel=kernel),
+            inputs=replace(inputs, kernel=kernel, hidden=hidden),
             held_out=None,
         )
 
@@ -291,7 +294,7 @@ class Problem:
         traces, parameters = self.held_out_of(candidate), candidate.parameters
         nats = log_likelihood(traces, parameters.values, parameters.link)
         null_rate_hz = self.recording.rate_hz[: candidate.n_neurons]
-        score = bits_per_spike(nats, traces.n_spikes, traces.exposure_s, null_rate_hz)
+        score = bits_per_spike(nats, traces.n_all_spikes, traces.exposure_s, null_rate_hz)
         of_deciding = replace(score, per_neuron=score.per_neuron[parameters.decides])
         held_out = HeldOutScore(float(nats[parameters.decides].sum()), of_deciding.mean)
         return replace(candidate, held_out=held_out)

@@ -12,12 +12,12 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.spike_prediction.model_inputs import n_features_of
 from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
     SLOWEST_TAU_S,
     dense_enough_for_s,
     n_quadrature_times,
 )
-from spikeweft.circuit_gnn.spike_prediction.synapses.traces import N_OWN
 from spikeweft.circuit_gnn.structure_learning.network_fit import (
     FURTHER_STEPS,
     IMITATION_STEPS,
@@ -89,7 +89,7 @@ class Costs:
         n_hidden = problem.settings.n_hidden if with_hidden else 0
         return cls(
             n_neurons=n_neurons or recording.n_neurons,
-            n_features=recording.n_neurons + n_hidden + N_OWN + 2,
+            n_features=n_features_of(recording, problem.settings),
             n_spikes=int(recording.n_spikes[:n_neurons].sum()),
             n_times=n_quadrature_times(
                 recording,

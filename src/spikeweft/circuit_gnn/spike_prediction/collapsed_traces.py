@@ -115,6 +115,7 @@ def _with_drives(
         own_at_times=(*(drive.at_times for drive in collapsed), *own),
         weight_s=part.weight_s,
         times_s=part.times_s,
+        n_without=part.n_without,
         dead_time=part.dead_time,
     )
 
@@ -138,7 +139,10 @@ def _at_spikes(
 
 
 def _thinned(part: Traces, every: int) -> Traces:
-    kept = [np.arange(start, stop, every) for start, stop in pairwise(part.offsets)]
+    kept = [
+        np.arange(start + min((every // 2 + i) % every, max(stop - start - 1, 0)), stop, every)
+        for i, (start, stop) in enumerate(pairwise(part.offsets))
+    ]
     dead = part.dead_time
     weight_s = part.weight_s[::every]
     to_exposure = np.float32(part.exposure_s / (every * weight_s.sum()))
@@ -152,7 +156,10 @@ def _thinned(part: Traces, every: int) -> Traces:
         own_at_times=tuple(np.ascontiguousarray(own[::every]) for own in part.own_at_times),
         weight_s=weight_s * to_exposure,
         times_s=part.times_s[::every],
-        dead_time=None if dead is None else dead._replace(is_now=dead.is_now[::every]),
+        n_without=part.n_without // every,
+        dead_time=None
+        if dead is None
+        else dead._replace(is_now=dead.is_now[::every], n_spikes=dead.n_spikes // every),
     )
 
 

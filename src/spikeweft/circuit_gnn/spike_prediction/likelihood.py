@@ -41,7 +41,10 @@ _INFORMATION_TIMES = 1500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LikelihoodDerivatives:
-    """Log-likelihood of every neuron and its first two derivatives in that neuron's parameters."""
+    """Log-likelihood of every neuron and its first two derivatives in that neuron's parameters.
+
+    Of spikes and times outside dead times, where drives decide.
+    """
 
     n_spikes: Int[np.ndarray, " neuron"]
     log_likelihood: Float[np.ndarray, " neuron"]
@@ -89,11 +92,25 @@ def log_likelihood(
     traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link
 ) -> Float[np.ndarray, " neuron"]:
     """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats, with rates in Hz."""
-    theta = torch.from_numpy(values.astype(np.float32))
-    return sum((_log_likelihood(part, theta, link) for part in traces.parts), np.zeros(len(values)))
+    theta, found = torch.from_numpy(values.astype(np.float32)), np.zeros(len(values))
+    for part in traces.parts:
+        found += _driven_log_likelihood(part, theta, link)
+        if part.dead_time is not None:
+            found += part.dead_time.log_likelihood(part.weight_s)
+    return found
 
 
-def _log_likelihood(
+def driven_log_likelihood(
+    traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link
+) -> Float[np.ndarray, " neuron"]:
+    """The same outside dead times, where drives decide; its derivatives are those below."""
+    theta, found = torch.from_numpy(values.astype(np.float32)), np.zeros(len(values))
+    for part in traces.parts:
+        found += _driven_log_likelihood(part, theta, link)
+    return found
+
+
+def _driven_log_likelihood(
     part: Traces, theta: Float32[Tensor, "neuron feature"], link: Link
 ) -> Float[np.ndarray, " neuron"]:
     def expected(chunk: slice) -> Float[np.ndarray, " neuron"]:
@@ -117,8 +134,6 @@ def _log_likelihood(
 
     side_by_side(add_log_softplus, _ranges(part.n_neurons))
     log_terms = link.power * log_softplus + link.log_gain * part.n_spikes
-    if part.dead_time is not None:
-        log_terms += part.dead_time.log_likelihood(part.weight_s)
     return log_terms - np.sum(side_by_side(expected, _chunks(part)), axis=0)
 
 

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from itertools import pairwise
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -32,6 +33,7 @@ from spikeweft.circuit_gnn.spike_prediction.synapses.traces import (
 from spikeweft.data.covariate import covariate_columns
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
+from spikeweft.data.spike_counts import epoch_of
 
 LARGEST_PART_BYTES = 2_000_000_000
 """Traces of a recording that would take more are made part by part."""
@@ -41,6 +43,9 @@ MOST_KEPT_BYTES = 4_000_000_000
 
 _N_HARMONICS = 8
 
+_REMEMBERED_S = 5.0
+"""How long synapses, own history and recent activity remember at most, or nearly so."""
+
 
 def shared_width(recording: Recording, settings: FitSettings) -> int:
     """Columns that recent activity and covariates take."""
@@ -49,6 +54,11 @@ def shared_width(recording: Recording, settings: FitSettings) -> int:
         for name in settings.covariates
     )
     return 1 + sum(widths)
+
+
+def n_features_of(recording: Recording, settings: FitSettings) -> int:
+    """Features of one postsynaptic neuron; hidden neurons send along the columns of observed."""
+    return recording.n_neurons + shared_width(recording, settings) + N_OWN + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +101,11 @@ class CircuitTraces:
 
     Parts follow each other in time and are made small enough for memory. Those of a recording that
     fits as a whole are kept; otherwise they are made again whenever they are asked for, and a part
-    is gone when the next one is asked for. A part begins one history window before the first time
-    that it scores. Traces that are kept are made in the memory of `buffers`, one for each part,
-    where they are given. Quadrature times lie evenly where that is asked for, and where hidden
-    neurons' activity is followed from one to the next. The first `n_postsynaptic` neurons are
-    postsynaptic ones; where it is None, all are.
+    is gone when the next one is asked for. A part begins some seconds before the first time that it
+    scores, to remember what came before. Traces that are kept are made in the memory of `buffers`,
+    one for each part, where they are given. Quadrature times lie evenly where that is asked for,
+    and where hidden neurons' activity is followed from one to the next. The first `n_postsynaptic`
+    neurons are postsynaptic ones; where it is None, all are.
     """
 
     def __init__(
@@ -116,24 +126,17 @@ class CircuitTraces:
         tau_s = inputs.quadrature_tau_s
         n_bytes = n_bytes_of_traces(recording, settings, self.n_neurons, self._evenly, tau_s)
         n_parts = math.ceil(n_bytes / LARGEST_PART_BYTES)
-        edges = np.linspace(0.0, 1.0, max(n_parts, 1) + 1)
-        history = settings.history_window_s / recording.duration_s
-        starts = np.maximum(edges[:-1] - history, 0.0)
-        self._recordings = [
-            part
-            for part in map(recording.between, starts, edges[1:])
-            if len(scored_epochs(part, settings.history_window_s))
-        ]
+        self._parts = _parts(recording, settings.history_window_s, max(n_parts, 1))
         memory = [] if buffers is None else buffers
-        memory += [TraceBuffer() for _ in range(len(self._recordings) - len(memory))]
+        memory += [TraceBuffer() for _ in range(len(self._parts) - len(memory))]
         self._kept = list(self._made(memory)) if n_bytes <= MOST_KEPT_BYTES else None
-        scored = [
-            part.restrict(scored_epochs(part, settings.history_window_s))
-            for part in self._recordings
-        ]
-        self.n_features = recording.n_neurons + shared_width(recording, settings) + N_OWN + 1
-        n_spikes = sum((s.n_spikes for s in scored), np.zeros(self.n_presynaptic, np.int64))
-        self.n_spikes = n_spikes[: self.n_neurons]
+        self.n_features = n_features_of(recording, settings)
+        scored = [part.recording.restrict(part.scored_s) for part in self._parts]
+        nothing = np.zeros(self.n_presynaptic, np.int64)
+        n_spikes = sum((s.n_spikes for s in scored), nothing)
+        n_dead = sum((part.n_dead(inputs.refractoriness) for part in self._parts), nothing)
+        self.n_all_spikes = n_spikes[: self.n_neurons]
+        self.n_spikes = (n_spikes - n_dead)[: self.n_neurons]
         self.exposure_s = sum(s.duration_s for s in scored)
 
     @property
@@ -145,7 +148,7 @@ class CircuitTraces:
     def parts(self) -> Iterator[Traces]:
         """The parts, in the order of time."""
         if self._kept is None:
-            yield from self._made([TraceBuffer()] * len(self._recordings))
+            yield from self._made([TraceBuffer()] * len(self._parts))
         else:
             yield from self._kept
 
@@ -156,11 +159,12 @@ class CircuitTraces:
         return mean_field_traces(traces, hidden, self.inputs.kernel, routes)
 
     def _made(self, memory: list[TraceBuffer]) -> Iterator[Traces]:
-        for k, recording in enumerate(self._recordings):
-            yield self._make(recording, k, memory[k])
+        for k, part in enumerate(self._parts):
+            yield self._make(part, k, memory[k])
 
-    def _make(self, recording: Recording, k: int, buffer: TraceBuffer) -> Traces:
+    def _make(self, part: "_Part", k: int, buffer: TraceBuffer) -> Traces:
         settings, refractoriness = self.settings, self.inputs.refractoriness
+        recording = part.recording
         dead = None if refractoriness is None else refractoriness.holds_at_spikes(recording)
         traces = synaptic_traces(
             recording,
@@ -173,13 +177,11 @@ class CircuitTraces:
             quadrature_tau_s=self.inputs.quadrature_tau_s,
             buffer=buffer,
             without=dead,
+            from_s=part.from_s,
         )
         _add_shared(traces, recording, settings, self.inputs.mean_rate_hz)
         self._add_hidden_and_rotate(traces, recording)
-        if refractoriness is None:
-            return traces
-        scored = recording.restrict(scored_epochs(recording, settings.history_window_s))
-        return refractoriness.mark(traces, recording, scored.n_spikes)
+        return traces if refractoriness is None else refractoriness.mark(traces, recording)
 
     def _add_hidden_and_rotate(self, traces: Traces, recording: Recording) -> None:
         """Let hidden neurons fire, then rotate the circuit, them included."""
@@ -201,6 +203,36 @@ class CircuitTraces:
             mix = np.zeros((0, n)) if hidden is None else hidden.mix
             return Routes.unrotated(mix, len(times_s))
         return rotation.routes(rotation.shift(recording, times_s), n)
+
+
+class _Part(NamedTuple):
+    """A part of a recording, with what it remembers: it is scored from some time on."""
+
+    recording: Recording
+    from_s: float
+    scored_s: Float[np.ndarray, "epoch 2"]
+
+    def n_dead(self, refractoriness: Refractoriness | None) -> Int[np.ndarray, " neuron"]:
+        """Scored spikes of each neuron in its dead time."""
+        neurons = self.recording.spike_neurons
+        counts = epoch_of(self.recording.spike_times_s, self.scored_s) >= 0
+        if refractoriness is None:
+            counts[:] = False
+        else:
+            counts &= refractoriness.holds_at_spikes(self.recording)
+        return np.bincount(neurons[counts], minlength=self.recording.n_neurons)
+
+
+def _parts(recording: Recording, history_window_s: float, n_parts: int) -> list[_Part]:
+    """Parts of equal length, without those in which nothing is scored."""
+    edges = np.linspace(0.0, 1.0, n_parts + 1)
+    before = max(history_window_s, _REMEMBERED_S) / recording.duration_s
+    found = []
+    for k, (start, stop) in enumerate(pairwise(edges.tolist())):
+        from_s = float(recording.between(start, stop).epochs_s[0, 0]) if k else -math.inf
+        part = recording.between(max(start - before, 0.0), stop)
+        found.append(_Part(part, from_s, scored_epochs(part, history_window_s, from_s)))
+    return [part for part in found if len(part.scored_s)]
 
 
 def n_bytes_of_traces(

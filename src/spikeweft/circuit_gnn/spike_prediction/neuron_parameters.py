@@ -64,7 +64,8 @@ class NeuronParameters:
     decides
         Neurons that decide what all share: the link, the synaptic kernel and the priors.
     n_sources
-        Features that are traces of neurons, observed or hidden; further ones are covariates.
+        Features that are columns along which neurons send; further ones are recent activity and
+        covariates.
     weights_fixed
         Whether weights between neurons stay as they are, because a network gave them.
     n_collapsed

@@ -337,3 +337,129 @@ def _add_scores(scores, n, gradient, fisher):
             fisher[a, b] += product
             fisher[b, a] += product
         fisher[a, a] += _sum_of_products(scores[a, :n], scores[a, :n])
+
+
+# -- hidden neurons, and along which columns neurons send --
+
+_ROUNDING_S = 1e-7
+
+_LARGEST_RATE_HZ = np.float32(500.0)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def route_columns(columns, hidden, shift, links):
+    """Put what all neurons send into the columns, at each time."""
+    sent = np.zeros(columns.shape[1])
+    for t in range(len(columns)):
+        add_up(columns[t], hidden[t], shift[t], links, sent)
+        columns[t] = sent
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def add_up(observed, hidden, shift, links, sent):
+    """What every column carries at one time, into `sent`."""
+    source, column, share, n_observed, n_sent = links
+    now = shift % len(source)
+    sent[:] = 0.0
+    for k in range(n_observed[now]):
+        sent[column[now, k]] += share[now, k] * observed[source[now, k]]
+    for k in range(n_observed[now], n_sent[now]):
+        sent[column[now, k]] += share[now, k] * hidden[source[now, k]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
+@no_type_check
+def expect_traces(times_s, observed, driven, link, routed, synapse, states, rates, began, at_times):
+    """Rates of hidden neurons and their traces, from one quadrature time to the next.
+
+    `began` is when the stretch began in which each time lies. The rate holds until the next time,
+    for spikes in between as well: counted otherwise at spikes than at quadrature times, it would
+    seem to explain them.
+    """
+    (power, log_gain, gain), (shift, links) = link, routed
+    n_columns, n_hidden = driven[0].shape
+    column, total = np.zeros(n_columns), np.zeros(n_hidden)
+    drive, below = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
+    softplus, logs = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
+    slope, rate = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
+    for t in range(len(times_s)):
+        lag = times_s[t] - times_s[t - 1] if t else np.inf
+        goes_on = lag < synapse[2]
+        began[t] = began[t - 1] if goes_on else t
+        if goes_on:
+            _arrive(t, lag, began[t], synapse, states, rates, at_times[t])
+        add_up(observed[t], at_times[t], shift[t], links, column)
+        is_rotated = shift[t] % len(links.source) != 0
+        _drive(driven, column, at_times[t], is_rotated, total)
+        drive[:] = total
+        take_log_softplus(drive, below, softplus, logs, slope)
+        take_rate(logs, power, log_gain, rate)
+        for h in range(n_hidden):
+            rates[t, h] = gain * min(rate[h], _LARGEST_RATE_HZ)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
+@no_type_check
+def _arrive(t, lag, began, synapse, states, rates, trace):
+    """Add what has arrived by one quadrature time since the one before."""
+    taus_s, amplitudes, _, delay = synapse
+    arriving, arrives = rates[max(t - 1 - delay, 0)], np.float32(t - 1 - delay >= began)
+    for m in range(len(taus_s)):
+        kept = np.exp(-lag / taus_s[m])
+        filled, amplitude = arrives * taus_s[m] * (1.0 - kept), amplitudes[m]
+        before, now = states[m, t - 1], states[m, t]
+        for h in range(len(trace)):
+            now[h] = before[h] * kept + arriving[h] * filled
+            trace[h] += amplitude * now[h]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
+@no_type_check
+def _drive(driven, column, trace, is_rotated, total):
+    """What drives hidden neurons; rotated, it is no longer themselves that they drive."""
+    weights, onto_itself, bias = driven
+    itself = 0.0 if is_rotated else 1.0
+    for h in range(len(total)):
+        total[h] = bias[h] - itself * onto_itself[h] * trace[h]
+    for c in range(len(column)):
+        weight, sent = weights[c], column[c]
+        for h in range(len(total)):
+            total[h] += weight[h] * sent
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
+@no_type_check
+def go_on_to_spikes(spike_times_s, times_s, synapse, states, rates, began, at_spikes):
+    """Traces at spikes, from the last quadrature time before each.
+
+    It is quick where the spikes of a neuron follow each other in time.
+    """
+    _, _, longest_lag_s, delay = synapse
+    n_next, before_s = 0, -np.inf
+    for s in range(len(spike_times_s)):
+        time_s = spike_times_s[s] - _ROUNDING_S
+        n_next = 0 if time_s < before_s else n_next
+        before_s = time_s
+        while n_next < len(times_s) and times_s[n_next] < time_s:
+            n_next += 1
+        last = n_next - 1
+        lag = max(spike_times_s[s] - times_s[last], 0.0) if last >= 0 else np.inf
+        if lag < longest_lag_s:
+            arrives = np.float32(last - delay >= began[last])
+            _reach(
+                lag, synapse, states[:, last], rates[max(last - delay, 0)], arrives, at_spikes[s]
+            )
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
+@no_type_check
+def _reach(lag, synapse, states, arriving, arrives, trace):
+    """Add what is left of states and what has arrived, some time after a quadrature time."""
+    taus_s, amplitudes, _, _ = synapse
+    for m in range(len(taus_s)):
+        kept = np.exp(-lag / taus_s[m])
+        filled, amplitude, state = arrives * taus_s[m] * (1.0 - kept), amplitudes[m], states[m]
+        for h in range(len(trace)):
+            trace[h] += amplitude * (state[h] * kept + arriving[h] * filled)

@@ -62,15 +62,12 @@ class Refractoriness:
         """Which spikes were fired in the dead time of their own neuron."""
         return time_since_own_spike_s(recording) < self.dead_time_s[recording.spike_neurons]
 
-    def mark(
-        self, traces: Traces, recording: Recording, n_scored: Int[np.ndarray, " neuron"]
-    ) -> Traces:
-        """The traces of a recording with its dead times; of its scored spikes, others have rows."""
-        n = traces.n_neurons
+    def mark(self, traces: Traces, recording: Recording) -> Traces:
+        """The traces of a recording with its dead times, in which spikes have no features."""
         dead_time = DeadTime(
             is_now=self._is_now(traces, recording),
-            n_spikes=n_scored[:n] - traces.n_spikes,
-            rate_hz=self.rate_hz[:n],
+            n_spikes=traces.n_without,
+            rate_hz=self.rate_hz[: traces.n_neurons],
         )
         return replace(traces, dead_time=dead_time)
 

@@ -7,11 +7,12 @@ activity is lost, and neurons that are not observed have no weights of their own
 have to tell from those of their neighbours.
 """
 
-from typing import NamedTuple, no_type_check
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
+
+from spikeweft.circuit_gnn.spike_prediction.rate_kernels import route_columns
 
 
 class Links(NamedTuple):
@@ -67,26 +68,4 @@ class Routes(NamedTuple):
     ) -> None:
         """Put what all neurons send into the columns, in place of the traces of observed ones."""
         none = np.zeros((len(columns), 0))
-        _route(columns, none if hidden is None else hidden, self.shift, self.links)
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # numba compiles it; its caller is checked
-def _route(columns, hidden, shift, links):
-    sent = np.zeros(columns.shape[1])
-    for t in range(len(columns)):
-        add_up(columns[t], hidden[t], shift[t], links, sent)
-        columns[t] = sent
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # numba compiles it; its caller is checked
-def add_up(observed, hidden, shift, links, sent):
-    """What every column carries at one time, into `sent`."""
-    source, column, share, n_observed, n_sent = links
-    now = shift % len(source)
-    sent[:] = 0.0
-    for k in range(n_observed[now]):
-        sent[column[now, k]] += share[now, k] * observed[source[now, k]]
-    for k in range(n_observed[now], n_sent[now]):
-        sent[column[now, k]] += share[now, k] * hidden[source[now, k]]
+        route_columns(columns, none if hidden is None else hidden, self.shift, self.links)

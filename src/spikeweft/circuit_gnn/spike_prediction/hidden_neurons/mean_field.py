@@ -1,9 +1,8 @@
 """Hidden neurons: places between the observed ones, and the mean-field activity they would have."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, no_type_check
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -13,19 +12,11 @@ from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.placement import (
     positions,
 )
 from spikeweft.circuit_gnn.spike_prediction.link import Link
-from spikeweft.circuit_gnn.spike_prediction.rate_kernels import (
-    ARITHMETIC,
-    take_log_softplus,
-    take_rate,
-)
-from spikeweft.circuit_gnn.spike_prediction.routes import Routes, add_up
+from spikeweft.circuit_gnn.spike_prediction.rate_kernels import expect_traces, go_on_to_spikes
+from spikeweft.circuit_gnn.spike_prediction.routes import Routes
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
 from spikeweft.circuit_gnn.spike_prediction.synapses.traces import Traces
 from spikeweft.data.directions import interpolation
-
-_ROUNDING_S = 1e-7
-
-_LARGEST_RATE_HZ = np.float32(500.0)
 
 
 class Places(NamedTuple):
@@ -119,9 +110,10 @@ def mean_field_traces(
     synapse = np.array(kernel.taus_s), np.array(kernel.amplitudes), 3.0 * step_s, delay
     states = np.zeros((len(kernel.taus_s), n_times, n_hidden), np.float32)
     rates, at_times = np.zeros((2, n_times, n_hidden), np.float32)
+    began = np.zeros(n_times, np.int64)
     at_spikes = np.zeros((len(traces.spike_times_s), n_hidden), np.float32)
     onto_itself = np.sum(hidden.weights * hidden.mix, axis=1)
-    _expect(
+    expect_traces(
         traces.times_s,
         traces.at_times[:, : traces.n_presynaptic],
         (np.ascontiguousarray(hidden.weights.T), onto_itself, hidden.bias),
@@ -130,91 +122,8 @@ def mean_field_traces(
         synapse,
         states,
         rates,
+        began,
         at_times,
     )
-    _go_on_to_spikes(traces.spike_times_s, traces.times_s, synapse, states, rates, at_spikes)
+    go_on_to_spikes(traces.spike_times_s, traces.times_s, synapse, states, rates, began, at_spikes)
     return at_spikes, at_times
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
-@no_type_check  # numba compiles it; its caller is checked
-def _expect(times_s, observed, driven, link, routed, synapse, states, rates, at_times):
-    # The rate holds from one quadrature time to the next, for spikes in between as well: counted
-    # otherwise at spikes than at quadrature times, it would seem to explain them.
-    (power, log_gain, gain), (shift, links) = link, routed
-    n_columns, n_hidden = driven[0].shape
-    column, total = np.zeros(n_columns), np.zeros(n_hidden)
-    drive, below = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
-    softplus, logs = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
-    slope, rate = np.zeros(n_hidden, np.float32), np.zeros(n_hidden, np.float32)
-    began = 0
-    for t in range(len(times_s)):
-        lag = times_s[t] - times_s[t - 1] if t else np.inf
-        if lag < synapse[2]:
-            _arrive(t, lag, began, synapse, states, rates, at_times[t])
-        else:
-            began = t
-        add_up(observed[t], at_times[t], shift[t], links, column)
-        is_rotated = shift[t] % len(links.source) != 0
-        _drive(driven, column, at_times[t], is_rotated, total)
-        drive[:] = total
-        take_log_softplus(drive, below, softplus, logs, slope)
-        take_rate(logs, power, log_gain, rate)
-        for h in range(n_hidden):
-            rates[t, h] = gain * min(rate[h], _LARGEST_RATE_HZ)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
-@no_type_check
-def _arrive(t, lag, began, synapse, states, rates, trace):
-    # What has arrived by one quadrature time since the one before.
-    taus_s, amplitudes, _, delay = synapse
-    arriving, arrives = rates[max(t - 1 - delay, 0)], np.float32(t - 1 - delay >= began)
-    for m in range(len(taus_s)):
-        kept = np.exp(-lag / taus_s[m])
-        filled, amplitude = arrives * taus_s[m] * (1.0 - kept), amplitudes[m]
-        before, now = states[m, t - 1], states[m, t]
-        for h in range(len(trace)):
-            now[h] = before[h] * kept + arriving[h] * filled
-            trace[h] += amplitude * now[h]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
-@no_type_check
-def _drive(driven, column, trace, is_rotated, total):
-    # Rotated, it is no longer itself that a hidden neuron drives.
-    weights, onto_itself, bias = driven
-    itself = 0.0 if is_rotated else 1.0
-    for h in range(len(total)):
-        total[h] = bias[h] - itself * onto_itself[h] * trace[h]
-    for c in range(len(column)):
-        weight, sent = weights[c], column[c]
-        for h in range(len(total)):
-            total[h] += weight[h] * sent
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)
-@no_type_check
-def _go_on_to_spikes(spike_times_s, times_s, synapse, states, rates, at_spikes):
-    # From the last quadrature time before each; those of a neuron follow each other in time.
-    taus_s, amplitudes, longest_lag_s, delay = synapse
-    n_next, before_s = 0, -np.inf
-    for s in range(len(spike_times_s)):
-        time_s = spike_times_s[s] - _ROUNDING_S
-        if time_s < before_s:
-            n_next = 0
-        before_s = time_s
-        while n_next < len(times_s) and times_s[n_next] < time_s:
-            n_next += 1
-        last = n_next - 1
-        if last < 0:
-            continue
-        lag = max(spike_times_s[s] - times_s[last], 0.0)
-        if lag >= longest_lag_s:
-            continue
-        rate, found = rates[max(last - delay, 0)], at_spikes[s]
-        for m in range(len(taus_s)):
-            kept = np.exp(-lag / taus_s[m])
-            filled, amplitude, state = taus_s[m] * (1.0 - kept), amplitudes[m], states[m, last]
-            for h in range(len(found)):
-                found[h] += amplitude * (state[h] * kept + rate[h] * filled)

@@ -55,7 +55,7 @@ class DeadTime(NamedTuple):
 
     def log_likelihood(self, weight_s: Float32[np.ndarray, " time"]) -> np.ndarray:
         """That of each neuron's spikes in dead time."""
-        lasts_s = weight_s.astype(np.float64) @ self.is_now
+        lasts_s = np.einsum("t,tn->n", weight_s, self.is_now, dtype=np.float64)
         log_rate = np.log(np.where(self.n_spikes > 0, self.rate_hz, 1.0))
         return self.n_spikes * log_rate - self.rate_hz * lasts_s
 
@@ -66,7 +66,7 @@ class Traces:
 
     The postsynaptic neurons are all of the recording, or the first ones of them. The features of
     postsynaptic neuron i are, in this order: the trace of each neuron (its own too, the i-th, a
-    part of its history), further columns that all neurons share (hidden neurons, covariates), its
+    part of its history), further columns that all neurons share (recent activity, covariates), its
     own traces at `N_OWN` further time constants, and a constant one.
 
     Attributes
@@ -87,6 +87,8 @@ class Traces:
         Time that each quadrature time stands for.
     times_s
         The quadrature times.
+    n_without
+        Scored spikes of each neuron that have no features.
     dead_time
         When neurons are so soon after a spike that they hardly fire, where any shows such a time.
     """
@@ -99,6 +101,7 @@ class Traces:
     own_at_times: tuple[Float32[np.ndarray, "time neuron"], ...]
     weight_s: Float32[np.ndarray, " time"]
     times_s: Float[np.ndarray, " time"]
+    n_without: Int[np.ndarray, " neuron"]
     dead_time: DeadTime | None = None
 
     @property
@@ -123,7 +126,7 @@ class Traces:
 
     @property
     def n_spikes(self) -> Int[np.ndarray, " neuron"]:
-        """Scored spikes of each neuron."""
+        """Scored spikes of each neuron that have features."""
         return np.diff(self.offsets)
 
     @property
@@ -163,7 +166,7 @@ class TraceParts(Protocol):
 
     @property
     def n_spikes(self) -> Int[np.ndarray, " neuron"]:
-        """Scored spikes of each neuron."""
+        """Scored spikes of each neuron that have features."""
         ...
 
     @property
@@ -214,6 +217,7 @@ def synaptic_traces(
     quadrature_tau_s: float = SLOWEST_TAU_S,
     buffer: TraceBuffer | None = None,
     without: Bool[np.ndarray, " spike"] | None = None,
+    from_s: float = -math.inf,
 ) -> Traces:
     """Traces at all scored spikes and at random quadrature times of a recording.
 
@@ -236,10 +240,12 @@ def synaptic_traces(
         Memory to use, in place of the traces that it holds; without it they get their own.
     without
         Spikes that get no features.
+    from_s
+        What comes before this time is not scored.
     """
     buffer = buffer or TraceBuffer()
     clock = _Clock.of(recording)
-    scored = clock.span(scored_epochs(recording, history_window_s))
+    scored = clock.span(scored_epochs(recording, history_window_s, from_s))
     n_neurons, n_columns = recording.n_neurons, recording.n_neurons + n_shared
     n_post = n_neurons if n_postsynaptic is None else n_postsynaptic
     spikes = _Spikes.of(recording, clock, scored, n_post, without)
@@ -262,6 +268,7 @@ def synaptic_traces(
         own_at_times=tuple(own_at_times),
         weight_s=(weight * clock.step_s).astype(np.float32),
         times_s=clock.origin_s + times * clock.step_s,
+        n_without=spikes.n_without,
     )
 
 
@@ -367,6 +374,8 @@ class _Spikes:
         neuron is not a postsynaptic one, or it gets no features.
     offsets
         First row of each neuron.
+    n_without
+        Scored spikes of each neuron that get no features.
     """
 
     steps: Int[np.ndarray, " spike"]
@@ -374,6 +383,7 @@ class _Spikes:
     is_scored: Bool[np.ndarray, " spike"]
     rows: Int[np.ndarray, " spike"]
     offsets: Int[np.ndarray, " neuron_plus_one"]
+    n_without: Int[np.ndarray, " neuron"]
 
     @classmethod
     def of(
@@ -389,15 +399,23 @@ class _Spikes:
             scored[:, 1], steps, "right"
         )
         has_row = is_scored & (neurons < n_post)
+        n_scored = np.bincount(neurons[has_row], minlength=n_post)
         if without is not None:
             has_row &= ~without
-        n_scored = np.bincount(neurons[has_row], minlength=n_post)
-        offsets = np.concatenate([[0], np.cumsum(n_scored)])
+        n_rows = np.bincount(neurons[has_row], minlength=n_post)
+        offsets = np.concatenate([[0], np.cumsum(n_rows)])
         rows = np.full(len(neurons), -1)
         small = neurons[has_row].astype(np.min_scalar_type(len(offsets)))  # sorted far faster
         order = np.argsort(small, kind="stable")
         rows[np.flatnonzero(has_row)[order]] = np.arange(offsets[-1])
-        return cls(steps=steps, neurons=neurons, is_scored=is_scored, rows=rows, offsets=offsets)
+        return cls(
+            steps=steps,
+            neurons=neurons,
+            is_scored=is_scored,
+            rows=rows,
+            offsets=offsets,
+            n_without=n_scored - n_rows,
+        )
 
     def in_rows(self, values: Float[np.ndarray, " spike"]) -> Float[np.ndarray, " row"]:
         """Values of the spikes that have a row, in the order of `at_spikes`."""
