@@ -437,3 +437,20 @@ def test_it_says_how_likely_the_spikes_are_that_it_held_out(fitted, recording):
     np.testing.assert_allclose(said.log_likelihood, fitted.log_likelihood(held_out), rtol=0.01)
     np.testing.assert_allclose(said.epochs_s, scored_epochs(held_out, fitted.history_window_s))
     assert said.without_coupling.sum() <= said.log_likelihood.sum()
+
+
+def test_a_covariate_with_missing_values_is_refused(short):
+    """As a covariate and as what rotates the circuit; unused, it may lack what it likes."""
+    times_s = np.arange(0.0, 8.0, 0.01)
+    values = np.where(times_s < 0.195, np.nan, times_s)
+    recording = replace(short, covariates={"angle": Covariate(times_s=times_s, values=values)})
+    for settings in ({"covariates": ("angle",)}, {"rotated_by": "angle"}):
+        with pytest.raises(InputError, match=r"'angle' has 20 values that are no numbers"):
+            CircuitGNN(**settings).check_recording(recording)
+    CircuitGNN().check_recording(recording)
+
+
+def test_bins_too_short_to_follow_rates_in_are_refused(fitted_to_short, short):
+    with pytest.raises(InputError, match=r"bins of 0\.5 ms .* at least 1 ms"):
+        fitted_to_short.predict(short, bin_s=0.0005)
+    assert np.all(fitted_to_short.predict(short, bin_s=0.001) > 0)

@@ -11,6 +11,7 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting import problem
 from spikeweft.circuit_gnn.fitting.needed_memory import needed_memory_mb
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.data.recording import Recording
 from spikeweft.simulation.networks import simulate
 
 N, N_SEARCHED = 8, 3
@@ -88,3 +89,24 @@ def test_memory_is_that_of_a_block(recording, few_at_a_time):
     few_at_a_time.setattr(problem, "MOST_TOGETHER", N)
     assert by_blocks < needed_memory_mb(posed)
     few_at_a_time.setattr(problem, "MOST_TOGETHER", 4)
+
+
+def test_neurons_that_decide_nothing_may_fill_a_block(few_at_a_time):
+    """The last one fires at another rate in the held-out part; coupling is shown without it."""
+    rng = np.random.default_rng(1)
+    n, seconds = 7, 60.0
+    trains = [np.sort(rng.uniform(0.0, seconds, 900)) for _ in range(n)]
+    for k in range(1, n):
+        follows = trains[k - 1][rng.random(len(trains[k - 1])) < 0.5] + 0.002
+        trains[k] = np.sort(np.append(trains[k], follows))
+    last = int(np.random.default_rng(0).permutation(n)[-1])
+    trains[last] = np.append(trains[last][trains[last] < 50.0], rng.uniform(54.0, seconds, 12))
+    recording = Recording.from_arrays(
+        np.concatenate(trains),
+        np.repeat(np.arange(n), [len(train) for train in trains]),
+        epochs_s=np.array([[0.0, seconds + 0.1]]),
+    )
+    fit = CircuitGNN(tau_s=0.004).fit(recording)
+    assert any(warning.endswith(f": {last}") for warning in fit.warnings_)
+    assert fit.connectivity_.metadata["structure"] == "free weights"
+    assert np.all(np.isfinite(fit.connectivity_.weights))

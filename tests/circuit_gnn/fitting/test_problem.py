@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.circuit_gnn.fitting.conftest import N
+from tests.circuit_gnn.fitting.conftest import SETTINGS, N
 
 from spikeweft.circuit_gnn.fitting import fit_state
 from spikeweft.circuit_gnn.fitting.fit_state import nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.circuit_gnn.fitting.shared_parameters.stages import first_state
+from spikeweft.circuit_gnn.spike_prediction.hidden_neurons.mean_field import HiddenNeurons, Places
 from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL, LinkShape
 from spikeweft.circuit_gnn.spike_prediction.link_path import LinkPath
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
@@ -158,3 +160,26 @@ def test_networks_are_smaller_than_the_circuit(recording, problem):
     assert problem.network_shapes(directed=False) == ()
     assert {shape.n_dimensions for shape in large.network_shapes(directed=True)} == {3, 6, 12}
     assert all(shape.directed for shape in large.network_shapes(directed=True))
+
+
+def test_another_kernel_leaves_hidden_neurons_as_active_as_they_were(recording):
+    """What drives them is scaled with all else, or a trial of a kernel would be one of theirs."""
+    settings = replace(SETTINGS, n_hidden=2)
+    problem = Problem(recording.between(0.0, 0.8), recording.between(0.8, 1.0), settings)
+    start = first_state(problem).current
+    values = start.parameters.values.copy()
+    values[:, :N] = 0.5 * (1.0 - np.eye(N))
+    parameters = replace(start.parameters, values=values)
+    mix = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]])
+    places = Places(mix, np.zeros((N, N), dtype=bool))
+    hidden = HiddenNeurons.at(places, values, parameters.link)
+    inputs = replace(start.inputs, hidden=hidden)
+    candidate = replace(start, parameters=parameters, inputs=inputs, held_out=None)
+
+    def drive_of_hidden(tau_s):
+        """Of steady activity, through the area under the kernel."""
+        moved = problem.with_kernel(candidate, SynapticKernel.exponential(tau_s)).inputs
+        return moved.hidden.weights * moved.kernel.area_s
+
+    np.testing.assert_allclose(drive_of_hidden(0.02), drive_of_hidden(0.01))
+    assert np.all(drive_of_hidden(0.01)[0, :2] > 0.0)

@@ -13,6 +13,7 @@ from spikeweft.circuit_gnn.spike_prediction.link import Link
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import (
     CircuitTraces,
     SynapticInputs,
+    n_features_of,
     shared_width,
 )
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
@@ -168,3 +169,25 @@ def test_hidden_neurons_send_along_the_columns_between_which_they_lie(recording)
     ):
         np.testing.assert_allclose(after[:, :3], before[:, :3] + added @ hidden.mix, rtol=1e-5)
         np.testing.assert_array_equal(after[:, 3:], before[:, 3:])
+
+
+def test_a_part_remembers_the_one_before(recording, monkeypatch):
+    """Also where all of it is scored, as in a prediction: traces and recent activity go on."""
+    whole, parts = in_parts(recording, 3, monkeypatch, replace(settings(), history_window_s=0.0))
+    (together,) = whole.parts
+    values = {name: [] for name in ("spike_times_s", "at_spikes")}
+    for part in parts.parts:
+        for name, found in values.items():
+            found.append(getattr(part, name)[: part.offsets[1]])
+    first = slice(0, together.offsets[1])
+    for name, found in values.items():
+        wanted = getattr(together, name)[first]
+        np.testing.assert_allclose(np.concatenate(found), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_features_are_counted_as_they_are_made(recording):
+    """Hidden neurons have no columns of their own; covariates have."""
+    for chosen in (settings(), settings(("speed", "direction")), settings(n_hidden=5)):
+        traces = CircuitTraces(recording, chosen, INPUTS, [0])
+        (part,) = traces.parts
+        assert n_features_of(recording, chosen) == traces.n_features == part.n_features

@@ -3,6 +3,7 @@ import pytest
 from tests.circuit_gnn.spike_prediction.conftest import EXPONENTIAL, KERNEL, start
 
 from spikeweft.circuit_gnn.spike_prediction.likelihood import (
+    driven_log_likelihood,
     likelihood_derivatives,
     log_likelihood,
     rate_hz,
@@ -123,3 +124,35 @@ def test_dead_times_follow_their_neurons():
     again = Refractoriness.of(recording.select(order))
     np.testing.assert_array_equal(found.dead_time_s, again.dead_time_s)
     np.testing.assert_array_equal(found.rate_hz, again.rate_hz)
+
+
+def test_a_spike_at_the_border_of_scored_time_is_in_nobodys_dead_time():
+    """Of a neuron without one: one rule says what is scored."""
+    recording = recorded()
+    found = Refractoriness.of(recording)
+    for steps in np.linspace(-1.5, 1.5, 13):
+        moved = Recording.from_arrays(
+            np.append(recording.spike_times_s, WINDOW_S + 1e-4 * steps),
+            np.append(recording.spike_neurons, 1),
+            epochs_s=recording.epochs_s,
+            time_resolution_s=1e-4,
+        )
+        _, dead = marked(moved, found)
+        np.testing.assert_array_equal(dead.dead_time.n_spikes[1:], 0)
+        assert np.all(
+            np.isfinite(log_likelihood(dead, start(dead, EXPONENTIAL).values, EXPONENTIAL))
+        )
+
+
+def test_what_is_climbed_is_what_lies_outside_dead_time():
+    """The whole is that, and the spikes in dead time at their constant rate."""
+    recording = recorded(n_wrong=40)
+    _, dead = marked(recording, Refractoriness.of(recording))
+    values = start(dead, EXPONENTIAL).values
+    climbed = likelihood_derivatives(dead, values, EXPONENTIAL).log_likelihood
+    driven = driven_log_likelihood(dead, values, EXPONENTIAL)
+    np.testing.assert_allclose(climbed, driven, rtol=1e-6)
+    in_dead_time = dead.dead_time.log_likelihood(dead.weight_s)
+    assert abs(in_dead_time[0]) > 10.0
+    whole = log_likelihood(dead, values, EXPONENTIAL)
+    np.testing.assert_allclose(whole, driven + in_dead_time)

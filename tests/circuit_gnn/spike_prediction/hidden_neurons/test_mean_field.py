@@ -354,3 +354,19 @@ def test_hidden_neurons_follow_the_circuit_as_it_is_learned():
     np.testing.assert_allclose(other.bias, hidden.bias + 3.0)
     np.testing.assert_array_equal(other.mix, hidden.mix)
     assert (other.link, other.gain) == (Link(2.0, 0.0), 1.5)
+
+
+def test_after_a_gap_nothing_arrives_before_the_latency_has_passed():
+    """At spikes and at quadrature times, from no rate before the gap."""
+    recording = poisson(n_neurons=3, duration_s=2.0, epochs_s=np.array([[0.0, 1.0], [1.5, 2.0]]))
+    kernel = SynapticKernel(taus_s=(TAU_S,), latency_s=0.01)
+    rng = np.random.default_rng(0)
+    traces = synaptic_traces(recording, kernel=kernel, history_window_s=0.1, rng=rng, evenly=True)
+    hidden = hidden_neurons(np.zeros((1, 3)), np.array([3.0]), mix=np.zeros((1, 3)))
+    routes = Routes.unrotated(hidden.mix, len(traces.times_s))
+    at_spikes, at_times = mean_field_traces(traces, hidden, kernel, routes)
+    for times_s, found in ((traces.times_s, at_times), (traces.spike_times_s, at_spikes)):
+        soon = (times_s > 1.6) & (times_s < 1.608)
+        assert soon.sum() >= 2
+        np.testing.assert_array_equal(found[soon], 0.0)
+        assert np.all(found[(times_s > 1.65)] > 0.5 * 50.0 * 3.0 * TAU_S)
