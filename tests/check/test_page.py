@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from spikeweft.check.findings import Checkup, Finding, Severity
 from spikeweft.check.page import build_page, verdict
 
@@ -27,3 +29,11 @@ def test_the_page_says_the_gravest_first_and_loads_nothing():
     assert "http:" not in page.replace("http-equiv", "")
     assert "src=" not in page
     assert verdict(checkup_of()) == "1 problem, 1 note; 1 questions answered well."
+
+
+def test_where_too_few_spikes_say_what_to_expect_the_page_has_no_headlines():
+    checkup = checkup_of()
+    few = [f for f in checkup.findings if f.topic != "time and memory"]
+    page = build_page(replace(checkup, findings=[replace(few[0], numbers={}), *few[1:]]))
+    assert "Expected error Δ" not in page
+    assert "Expected error Δ" in build_page(checkup)

@@ -252,7 +252,6 @@ def test_the_version_is_printed(capsys):
         "infer ring.npz result --seed 99999999999",
         "infer ring.npz result --epochs wake",
         "infer ring.npz result --minutes 0.000001",
-        "infer ring.npz result --resume --force",
         "infer ring.npz none/result",
         "infer ring.npz ring.npz",
         "infer ring.npz ring.npz --force",

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import CONTINUOUS_RESOLUTION_S, Recording, time_resolution
 from spikeweft.errors import InputError
@@ -223,3 +224,30 @@ def test_two_recordings_have_the_same_digest_only_if_all_they_hold_is_the_same()
         replace(one, preferred_angle_rad=np.array([0.0, 1.0])),
     ]
     assert len({one.digest(), *(other.digest() for other in others)}) == len(others) + 1
+
+
+def test_neurons_are_chosen_by_number_or_by_a_truth_value_each():
+    recording = Recording.from_arrays(np.arange(6.0), np.array([0, 1, 2, 0, 1, 2]))
+    by_truth = recording.select(np.array([True, False, True]))
+    assert by_truth.neuron_ids == recording.select(np.array([0, 2])).neuron_ids == ("0", "2")
+    np.testing.assert_array_equal(by_truth.n_spikes, [2, 2])
+    circuit = Connectivity(weights=np.arange(9.0).reshape(3, 3))
+    chosen = circuit.select(np.array([True, False, True]))
+    assert chosen.neuron_ids == ("0", "2")
+    np.testing.assert_array_equal(chosen.weights, [[0.0, 2.0], [6.0, 8.0]])
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ([0, 3], "no neuron 3; choose from 0 to 2"),
+        ([-1], "no neuron -1"),
+        ([1, 1], "neuron 1 is asked for twice"),
+        ([True, False], "2 truth values do not choose from 3 neurons"),
+    ],
+)
+def test_neurons_that_cannot_be_chosen_are_named(asked, sentence):
+    recording = Recording.from_arrays(np.arange(3.0), np.arange(3))
+    for whole in (recording, Connectivity(weights=np.zeros((3, 3)))):
+        with pytest.raises(InputError, match=sentence):
+            whole.select(np.array(asked))

@@ -1,6 +1,7 @@
 """The whole study: one command makes tables, figures and a page, and goes on where it stopped."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,16 @@ import pytest
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.cli import main
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.readers.load import load
+from spikeweft.errors import InputError
 from spikeweft.head_direction.angular_profile import Contrast, Evidence
 from spikeweft.head_direction.evidence import OURS, REGRESSION, DirectionErrorContrast, Judged
 from spikeweft.head_direction.page import verdict
-from spikeweft.head_direction.steps import run_study
+from spikeweft.head_direction.step_cache import StepCache
+from spikeweft.head_direction.steps import _Steps, run_study
+from spikeweft.head_direction.study import HeadDirectionStudy
+from spikeweft.head_direction.tuning.preparation import prepare
+from spikeweft.runtime.files import only_writer
 from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.storage import save_simulation
 
@@ -122,3 +129,46 @@ def test_a_recording_without_direction_is_sent_to_infer(tmp_path, capsys):
     assert main(["heading", str(path), str(tmp_path / "study")]) == 2
     assert "spikeweft infer" in capsys.readouterr().err
     assert not (tmp_path / "study").exists()
+
+
+def test_cells_elsewhere_are_those_of_the_same_names(file, tmp_path):
+    """Whatever their order; without one of them it is another recording."""
+    recording = load(file).recording
+    turned, other = tmp_path / "turned.npz", tmp_path / "other.npz"
+    for path, whole in (
+        (turned, recording.select(np.arange(N)[::-1])),
+        (other, replace(recording, neuron_ids=tuple("abcdefghi"))),
+    ):
+        save_simulation(path, whole, Connectivity(weights=np.zeros((N, N))))
+    study = HeadDirectionStudy(recording=file, folder=tmp_path / "study", draws=1)
+    prepared = prepare(file, None, None, np.random.default_rng(0))
+    study.folder.mkdir()
+    steps = _Steps(study, prepared, lambda stage: None, QuickStudy().model, 3)
+    same, found = prepared.recording, steps._same_cells(turned)
+    assert found.neuron_ids == same.neuron_ids
+    np.testing.assert_array_equal(found.n_spikes, same.n_spikes)
+    with pytest.raises(InputError, match=r"lacks .* neurons, the first of them '0'"):
+        steps._same_cells(other)
+
+
+def test_starting_over_waits_for_who_is_at_work(file, tmp_path):
+    """What is saved of its steps stays."""
+    study = HeadDirectionStudy(recording=file, folder=tmp_path / "study", draws=1)
+    saved = study.folder / "steps" / "half_1.npz"
+    saved.parent.mkdir(parents=True)
+    saved.write_bytes(b"hours of work")
+    with (
+        only_writer(study.folder / "lock", "busy"),
+        pytest.raises(InputError, match="another process is writing"),
+    ):
+        QuickStudy()(study, lambda stage: None, force=True)
+    assert saved.read_bytes() == b"hours of work"
+
+
+def test_a_step_that_was_damaged_is_named_with_the_remedy(tmp_path):
+    cache = StepCache(folder=tmp_path)
+    cache.arrays("half_1", lambda: {"bits": np.arange(100.0)})
+    path = tmp_path / "half_1.npz"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match=r"half_1.npz is damaged .* remove it and run again"):
+        cache.arrays("half_1", dict)

@@ -92,3 +92,15 @@ def test_an_interruption_while_writing_loses_no_training(inference, monkeypatch)
 
     infer(but(inference, resume=True), model=Noting)
     assert steps == [N_STEPS]
+
+
+def test_what_was_to_replace_a_result_goes_on_and_replaces_it(inference):
+    """Until then the old result stays."""
+    infer(inference)
+    before, again = contents(inference.folder), but(inference, seed=9, force=True)
+    with pytest.raises(KeyboardInterrupt):
+        infer(again, interrupt(2))
+    assert contents(inference.folder) == before
+    infer(but(again, resume=True))
+    assert read_result(inference.folder).provenance["seed"] == 9
+    assert not partial_of(inference.folder).exists()

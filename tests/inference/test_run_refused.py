@@ -30,7 +30,6 @@ from spikeweft.simulation.storage import save_simulation
         ({"epochs": "wake"}, "no epochs 'wake'|names no epochs"),
         ({"covariates": ("speed",)}, "no covariate 'speed'; it has: none"),
         ({"rotated_by": "theta"}, "no covariate 'theta'"),
-        ({"resume": True, "force": True}, "give one"),
         ({"bootstrap": -1}, "bootstrap's seed -1"),
         ({"bootstrap": 1, "block_s": 0.1}, "blocks of 0.1 s cannot be used"),
         ({"bootstrap": 1, "block_s": 15.0}, "blocks of 15 s are too long"),

@@ -11,6 +11,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 from scipy.sparse import csr_array
 
+from spikeweft.data.chosen_neurons import chosen_neurons
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
@@ -115,8 +116,14 @@ class Connectivity:
         return ~np.eye(self.n_neurons, dtype=bool)
 
     def select(self, neurons: np.ndarray) -> Self:
-        """Connectivity among some neurons, in the order given."""
-        chosen = np.asarray(neurons)
+        """Connectivity among some neurons, in the order given.
+
+        Raises
+        ------
+        InputError
+            Where one is asked for that does not exist, or twice.
+        """
+        chosen = chosen_neurons(neurons, self.n_neurons)
         pairs = np.ix_(chosen, chosen)
         return replace(
             self,

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from spikeweft.data.chosen_neurons import chosen_neurons
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.epochs import intersection, lasting_s, silent_stretches
 from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
@@ -247,8 +248,14 @@ class Recording:
         return self.between(0.0, min(1.0, 60.0 * minutes / self.duration_s))
 
     def select(self, neurons: np.ndarray) -> Self:
-        """The recording of some neurons only, in the order given; the others are unobserved."""
-        chosen = np.asarray(neurons, dtype=np.int64)
+        """The recording of some neurons only, in the order given; the others are unobserved.
+
+        Raises
+        ------
+        InputError
+            Where one is asked for that does not exist, or twice.
+        """
+        chosen = chosen_neurons(neurons, self.n_neurons)
         new_index = np.full(self.n_neurons, -1)
         new_index[chosen] = np.arange(len(chosen))
         kept = new_index[self.spike_neurons] >= 0

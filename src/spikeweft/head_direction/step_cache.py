@@ -2,10 +2,12 @@
 
 import io
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
@@ -38,7 +40,7 @@ class StepCache:
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 return dict(file)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
             raise InputError(f"{path} is damaged ({error}); remove it and run again") from error
 
     def circuits(

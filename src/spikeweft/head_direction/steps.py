@@ -75,13 +75,13 @@ def run_study(
     prepared = prepare(
         study.recording, study.angle, study.epochs, np.random.default_rng(study.seed)
     )
-    if force and (study.folder / "steps").exists():
-        with written_to(study.folder):
-            shutil.rmtree(study.folder / "steps")
     with written_to(study.folder):
         study.folder.mkdir(exist_ok=True)
     busy = f"another process is writing to {study.folder}; wait for it, or choose another folder"
     with only_writer(study.folder / "lock", busy):
+        if force and (study.folder / "steps").exists():
+            with written_to(study.folder):
+                shutil.rmtree(study.folder / "steps")
         return _Steps(study, prepared, on_stage, build_model, n_resampled).take()
 
 
@@ -276,13 +276,15 @@ class _Steps:
         return self._of_all
 
     def _same_cells(self, path: Path) -> Recording:
-        other = load(path).recording
-        if other.n_neurons != self.prepared.whole.n_neurons:
+        other, names = load(path).recording, self.recording.neuron_ids
+        row = {name: number for number, name in enumerate(other.neuron_ids)}
+        unknown = [name for name in names if name not in row]
+        if unknown:
             raise InputError(
-                f"{path} has {other.n_neurons} neurons but the recording has "
-                f"{self.prepared.whole.n_neurons}; give other data of the same neurons"
+                f"{path} lacks {len(unknown)} of {len(names)} neurons, the first of them "
+                f"{unknown[0]!r}; give other data of the same neurons, by the same names"
             )
-        placed = other.select(self.prepared.chosen)
+        placed = other.select(np.array([row[name] for name in names]))
         return replace(placed, preferred_angle_rad=self.recording.preferred_angle_rad)
 
 

@@ -129,7 +129,10 @@ def _infer(
         _say_who_fits(data.training.n_neurons, on_warning)
     folder, settings = Path(os.path.abspath(inference.folder)), inference.settings()
     # One thread for linear algebra, because its sums depend on the number of threads.
-    with threadpool_limits(1), made_whole(folder, settings, force=inference.force) as partial:
+    with (
+        threadpool_limits(1),
+        made_whole(folder, settings, force=inference.force, resume=inference.resume) as partial,
+    ):
         for warning in warnings_before(data):
             on_warning(warning)
         fit_started = time.perf_counter()

@@ -58,7 +58,8 @@ class Inference:
     resume
         Resume an interrupted inference, if there is one.
     force
-        Replace a result that exists, once the new one is whole, or start an interrupted one over.
+        Replace a result that exists, once the new one is whole, and start an interrupted one over,
+        unless `resume` is given too.
     """
 
     recording: Path
@@ -162,8 +163,4 @@ class Inference:
         if self.bootstrap is not None and not 0 <= self.bootstrap <= _LARGEST_SEED:
             raise InputError(
                 f"the bootstrap's seed {self.bootstrap} is not between 0 and {_LARGEST_SEED}"
-            )
-        if self.resume and self.force:
-            raise InputError(
-                "--resume continues an interrupted inference and --force starts over; give one"
             )

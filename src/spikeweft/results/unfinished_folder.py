@@ -53,7 +53,9 @@ def check_place(asked: str | Path, *, resume: bool, force: bool) -> Path:
 
 
 @contextmanager
-def made_whole(folder: Path, begun_with: Mapping[str, Any], *, force: bool) -> Iterator[Path]:
+def made_whole(
+    folder: Path, begun_with: Mapping[str, Any], *, force: bool, resume: bool = False
+) -> Iterator[Path]:
     """A working folder that becomes the result folder if all goes well.
 
     After an interruption it stays, to be resumed; after an error of the user's that was found
@@ -66,7 +68,9 @@ def made_whole(folder: Path, begun_with: Mapping[str, Any], *, force: bool) -> I
     begun_with
         What decides the result: what was interrupted goes on only with the same.
     force
-        Start over, and replace a result that exists.
+        Start over, unless `resume` is given too, and replace a result that exists.
+    resume
+        Go on with what was interrupted.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def made_whole(folder: Path, begun_with: Mapping[str, Any], *, force: bool) -> I
     with only_writer(partial / _LOCK, busy):
         try:
             with written_to(partial):
-                _begin(partial, begun_with, force=force)
+                _begin(partial, begun_with, start_over=force and not resume)
                 yield partial
                 _put_in_place(partial, folder, force=force)
         except (InputError, MemoryError):
@@ -100,8 +104,8 @@ def _made(partial: Path) -> bool:
     return True
 
 
-def _begin(partial: Path, begun_with: Mapping[str, Any], *, force: bool) -> None:
-    if force:
+def _begin(partial: Path, begun_with: Mapping[str, Any], *, start_over: bool) -> None:
+    if start_over:
         _empty(partial)
     if (partial / _BEGUN_WITH).exists():
         _check_same(partial, begun_with)

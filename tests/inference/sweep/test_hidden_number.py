@@ -121,3 +121,14 @@ def test_pairs_that_one_fit_does_not_inform_are_left_out(sweep_of, tmp_path):
     write_result(tmp_path / rows[1].fit, replace(uncertain, connectivity=circuit))
     (curve,) = hidden_curves(rows, tmp_path).values()
     assert curve[1].agreement == pytest.approx(1.0)
+
+
+def test_recordings_of_one_name_have_a_curve_each(sweep_of, tmp_path):
+    """By their paths, where names do not tell them apart."""
+    rows = []
+    for seed, animal in enumerate(("m1", "m2")):
+        fits = [(n, seed, np.ones(N), WEIGHTS) for n in (0, 10)]
+        named = {"recording": "rec.npz", "recording_path": f"/data/{animal}/rec.npz"}
+        rows += sweep_of(*fits, **named)
+    assert set(hidden_curves(rows, tmp_path)) == {"/data/m1/rec.npz", "/data/m2/rec.npz"}
+    assert set(hidden_curves(rows[:2], tmp_path)) == {"rec.npz"}

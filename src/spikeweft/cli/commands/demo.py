@@ -41,7 +41,7 @@ def demo(
     from spikeweft.inference.settings import Inference
 
     made = Path(f"{out_dir}.npz")
-    inference = Inference(recording=made, folder=out_dir, force=force)
+    inference = Inference(recording=made, folder=out_dir, resume=not force, force=force)
     check_folder(inference)
     options = f"--neuron-model lnp --minutes {_DEMO_MINUTES:g} --seed 1"
     print(f"$ spikeweft simulate ring {made} {options}")

@@ -59,7 +59,7 @@ class InferOptions:
     resume
         Resume an interrupted inference, to the result it would have had.
     force
-        Replace a result that exists, or start an interrupted inference over.
+        Replace a result that exists, or, without --resume, start an interrupted inference over.
     """
 
     n_hidden: Annotated[int, Count, Parameter(name="--hidden")] = 0

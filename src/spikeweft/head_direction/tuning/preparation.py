@@ -75,8 +75,9 @@ def prepare(
     InputError
         Where there is no direction, or fewer than `FEWEST_CELLS` head-direction cells.
     """
-    loaded = load(path, epochs=epochs)
-    name = find_angle(loaded.recording, angle)
+    name = angle or find_angle(load(path, epochs=epochs).recording)
+    loaded = load(path, epochs=epochs, covariates=(name,))
+    find_angle(loaded.recording, name)
     whole, changes = with_angle(loaded.recording, name)
     cells = head_direction_cells(whole, name, rng)
     chosen = np.flatnonzero(cells.is_cell)

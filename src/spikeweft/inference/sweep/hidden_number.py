@@ -57,14 +57,17 @@ def hidden_curves(rows: Iterable[Row], fits: Path) -> dict[str, list[HiddenPoint
     for row in rows:
         if not row.failed and row.bootstrap is None:
             by_data[row.recording_path, row.epochs, row.minutes].append(row)
-    curves = {}
-    for same in by_data.values():
-        if len({row.n_hidden for row in same}) > 1:
-            first = same[0]
-            minutes = None if first.minutes is None else f"{first.minutes:g} minutes"
-            parts = (first.recording, first.epochs, minutes)
-            curves[", ".join(part for part in parts if part)] = _curve(same, fits)
-    return curves
+    compared = [same for same in by_data.values() if len({row.n_hidden for row in same}) > 1]
+    paths = {same[0].recording_path for same in compared}
+    names = {same[0].recording for same in compared}
+    return {_name(same[0], len(paths) > len(names)): _curve(same, fits) for same in compared}
+
+
+def _name(row: Row, by_path: bool) -> str:
+    """A recording and what of it was fitted; by its path, where others have its name."""
+    minutes = None if row.minutes is None else f"{row.minutes:g} minutes"
+    parts = (row.recording_path if by_path else row.recording, row.epochs, minutes)
+    return ", ".join(part for part in parts if part)
 
 
 def preferred(curve: Sequence[HiddenPoint]) -> HiddenPoint:

@@ -31,9 +31,18 @@ def fit(inference: Inference, make: Callable[[Inference], object] = infer_by_cir
         try:
             if not inference.folder.exists():
                 _make(inference, make)
-            return row_of(inference.folder)
+            return _row(inference)
         except Exception as error:  # whatever it is, the other fits go on
             return failed_row(inference, sentence(error))
+
+
+def _row(inference: Inference) -> Row:
+    try:
+        return row_of(inference.folder)
+    except InputError as error:
+        raise InputError(
+            f"{sentence(error)}; it is not replaced: remove {inference.folder} to make it again"
+        ) from error
 
 
 def sentence(error: BaseException) -> str:
