@@ -43,3 +43,8 @@ def test_a_neuron_that_first_fires_in_the_test_part_cannot_be_scored():
     assert np.isnan(score.per_neuron).all()
     assert np.isnan(score.mean)
     assert np.isnan(score.pooled)
+
+
+def test_a_model_that_calls_impossible_what_came_is_not_better_for_it():
+    score = bits_per_spike(np.array([-np.inf, -50.0]), np.array([20, 20]), 10.0, np.full(2, 2.0))
+    assert score.per_neuron[0] == score.mean == score.pooled == -np.inf

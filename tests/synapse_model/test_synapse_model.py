@@ -210,3 +210,10 @@ def test_an_interrupted_fit_goes_on_to_the_same_result(tmp_path):
     for name, values in resumed.model_arrays().items():
         np.testing.assert_array_equal(values, whole[name], err_msg=name)
     assert [p.stage for p in resumed.history_] == [p.stage for p in fitted_to_short().history_]
+
+
+@pytest.mark.parametrize("window_s", [-0.01, float("nan"), float("inf")])
+def test_a_history_window_that_is_no_length_of_time_is_refused(window_s):
+    recording = Recording.from_arrays(np.arange(20.0), np.arange(20) % 2)
+    with pytest.raises(InputError, match=r"a history window of .* is not a length of time"):
+        SynapseModel(history_window_s=window_s).check_recording(recording)

@@ -100,8 +100,12 @@ def sound_pairs(
     return sound
 
 
-def describe_artefacts(recording: Recording, artefacts: Sequence[SortingArtefact]) -> list[str]:
-    """Warnings about these artefacts, which name the neurons."""
+def describe_artefacts(
+    recording: Recording,
+    artefacts: Sequence[SortingArtefact],
+    consequence: str = "their weights are left out",
+) -> list[str]:
+    """Warnings about these artefacts, which name the neurons and what is done about them."""
     if not resolves_artefacts(recording):
         return [
             f"spike times come in steps of {1e3 * recording.time_resolution_s:g} ms, too "
@@ -112,7 +116,7 @@ def describe_artefacts(recording: Recording, artefacts: Sequence[SortingArtefact
     return [
         f"neurons {names[i]} and {names[j]} fired within {1e3 * BLIND_S:g} ms of each other "
         f"{artefact.n_within} times where {artefact.n_expected:.0f} are expected; sorting seems "
-        "to have missed overlapping spikes, so their weights are left out"
+        f"to have missed overlapping spikes, so {consequence}"
         for artefact in artefacts
         for i, j in [artefact.neurons]
     ]

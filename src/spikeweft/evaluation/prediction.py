@@ -17,15 +17,18 @@ class PredictionScore:
     """
 
     per_neuron: Float[np.ndarray, " neuron"]
-    """Gain of each neuron; NaN where it fired no spike."""
+    """Gain of each neuron; NaN where it fired no spike, here or in what was trained on."""
 
     pooled: float
     """Gain of all neurons together over all their spikes."""
 
     @property
     def mean(self) -> float:
-        """Mean over the neurons that fired; the paper's figure."""
-        fired = np.isfinite(self.per_neuron)
+        """Mean over the neurons that fired; the paper's figure.
+
+        Minus infinity where a model says that what came cannot be.
+        """
+        fired = ~np.isnan(self.per_neuron)
         return float(self.per_neuron[fired].mean()) if fired.any() else float("nan")
 
 
@@ -36,11 +39,11 @@ def bits_per_spike(
     null_rate_hz: Float[np.ndarray, " neuron"],
 ) -> PredictionScore:
     """Score of a model from its log-likelihood in nats (rates in Hz) on `n_spikes` spikes."""
+    scored = (n_spikes > 0) & (null_rate_hz > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         spike_term = np.where(n_spikes > 0, n_spikes * np.log(null_rate_hz), 0.0)
         gain = (log_likelihood - (spike_term - null_rate_hz * exposure_s)) / np.log(2)
-        per_neuron = np.where((n_spikes > 0) & np.isfinite(gain), gain / n_spikes, np.nan)
-    scored = np.isfinite(per_neuron)
+        per_neuron = np.where(scored, gain / n_spikes, np.nan)
     total = int(n_spikes[scored].sum())
     pooled = float(gain[scored].sum() / total) if total else float("nan")
     return PredictionScore(per_neuron=per_neuron, pooled=pooled)

@@ -153,7 +153,9 @@ class SynapseModel(ResumablePredictor):
         step_s = self._whole_step_s(X)
         artefacts = sorting_artefacts(X)
         self.warnings_ = _coarse(step_s) + (
-            tuple(describe_artefacts(X, artefacts)) if resolves_artefacts(X) else ()
+            tuple(describe_artefacts(X, artefacts, "lags around 0 say nothing of them"))
+            if resolves_artefacts(X)
+            else ()
         )
         known = self._known_types(X)
         fit = SynapseFit(X, step_s, self.history_window_s, known, artefacts, self.random_state)
@@ -175,6 +177,11 @@ class SynapseModel(ResumablePredictor):
             Where one cannot.
         """
         check_enough_neurons(X)
+        if not 0 <= self.history_window_s < np.inf:
+            raise InputError(
+                f"a history window of {self.history_window_s:g} s is not a length of time; give 0 "
+                "or more"
+            )
         self._whole_step_s(X)
         self._known_types(X)
         if len(scored_epochs(X, self.history_window_s)) == 0:

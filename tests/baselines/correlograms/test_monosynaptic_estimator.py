@@ -96,3 +96,9 @@ def test_connections_of_a_network_that_others_simulated_are_found(shared_data):
     for method in (HollowCorrelogram(), JitterCorrelogram()):
         found = method.fit(data.recording).connectivity_
         assert precision_recall_area(found, data.truth) > 0.78
+
+
+@pytest.mark.parametrize("method", [HollowCorrelogram, JitterCorrelogram])
+def test_lags_that_end_before_a_synapse_acts_are_refused(method, two_synapses):
+    with pytest.raises(InputError, match=r"lags of up to 0\.5 ms end before that of 1 ms"):
+        method(step_s=1e-4, longest_lag_s=5e-4).fit(two_synapses)

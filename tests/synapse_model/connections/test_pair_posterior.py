@@ -224,3 +224,6 @@ def test_lags_that_sorting_misses_say_nothing():
     assert not left.observed[:, N_LAGS - 1 : N_LAGS + 2].any()
     assert np.all(left.expected[:, N_LAGS - 1 : N_LAGS + 2] < 0.01)
     np.testing.assert_array_equal(left.observed[:, N_LAGS + 2 :], counts.observed[:, N_LAGS + 2 :])
+    fine = replace(counts, step_s=1e-4).without_artefacts([artefact])
+    assert not fine.observed[:, N_LAGS - 5 : N_LAGS + 6].any()
+    np.testing.assert_array_equal(fine.observed[:, N_LAGS + 6 :], counts.observed[:, N_LAGS + 6 :])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from spikeweft.data.recording import Recording
+from spikeweft.synapse_model.rates.shared_state import SharedState, smoothed
 from spikeweft.synapse_model.rates.slow_patterns import PatternState, SlowPatterns, around
 from spikeweft.synapse_model.rates.timeline import Timeline
 
@@ -54,3 +55,30 @@ def test_the_patterns_that_neurons_see_are_those_that_were_simulated():
         design = np.column_stack([seen, np.ones(len(seen))])
         told = design @ np.linalg.lstsq(design, wave[::5], rcond=None)[0]
         assert np.corrcoef(told, wave[::5])[0, 1] == pytest.approx(1.0, abs=0.1)
+
+
+def test_what_all_share_is_flat_where_rates_are_constant_in_every_epoch():
+    """Time between epochs is not silence, and one epoch says nothing of the next."""
+    rng, n, n_epochs = np.random.default_rng(0), 20, 60
+    epochs_s = np.array([[10.0 * k, 10.0 * k + 1.0] for k in range(n_epochs)])
+    n_spikes = rng.poisson(20.0, (n_epochs, n))
+    times_s = np.repeat(epochs_s[:, 0], n_spikes.sum(1)) + rng.uniform(0.0, 1.0, n_spikes.sum())
+    neurons = np.concatenate([np.repeat(np.arange(n), each) for each in n_spikes])
+    recording = Recording.from_arrays(times_s, neurons, epochs_s=epochs_s)
+    timeline = Timeline.of(recording, 0.001, 0.0)
+    bins = timeline.first_steps[:, None] // timeline.steps_per_bin + np.arange(200)
+    state = SharedState.of(timeline, (0.2,)).without(timeline, 0)[bins, 0]
+    patterns = SlowPatterns.of(timeline, recording.rate_hz, 1)
+    said = PatternState(patterns, timeline, around).without(1)[bins, 0]
+    for values in (state, said):
+        over_epoch = values.mean(0)
+        assert np.ptp(over_epoch) < 0.5 * values.std()
+    burst = np.concatenate([recording.spike_times_s, 10.0 + rng.uniform(0.0, 0.1, 500)])
+    loud = Recording.from_arrays(
+        burst, np.concatenate([recording.spike_neurons, rng.integers(0, n, 500)]), epochs_s=epochs_s
+    )
+    before, after = (
+        smoothed(Timeline.of(one, 0.001, 0.0).binned(3).astype(float), 40.0)[bins[0]]
+        for one in (recording, loud)
+    )
+    np.testing.assert_array_equal(before, after)

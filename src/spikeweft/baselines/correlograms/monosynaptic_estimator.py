@@ -7,9 +7,14 @@ import numpy as np
 from jaxtyping import Bool
 
 from spikeweft.baselines.correlograms.lag_counts import Correlograms, whole_step_s
-from spikeweft.baselines.correlograms.monosynaptic_window import LONGEST_LAG_S, strongest_window
+from spikeweft.baselines.correlograms.monosynaptic_window import (
+    FIRST_LAG_S,
+    LONGEST_LAG_S,
+    strongest_window,
+)
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, check_enough_neurons
 
 
@@ -54,6 +59,12 @@ class MonosynapticEstimator(CircuitEstimator, ABC):
         check_enough_neurons(X)
         self.step_s_ = whole_step_s(X, self.step_s, self.longest_lag_s)
         n_lags = round(self.longest_lag_s / self.step_s_)
+        if n_lags < round(FIRST_LAG_S / self.step_s_):
+            raise InputError(
+                f"lags of up to {1000 * self.longest_lag_s:g} ms end before that of "
+                f"{1000 * FIRST_LAG_S:g} ms from which on connections are looked for; choose a "
+                "longer lag"
+            )
         strongest = strongest_window(*self._expect(X, self.step_s_, n_lags), self.step_s_)
         self.connected_ = strongest.connected
         self.connectivity_ = Connectivity(

@@ -148,7 +148,7 @@ class PoissonGLM(BinnedGLM):
         for ridge in RIDGES:
             start = self._maximise(train, ridge, best, curvature).point
             score = held_out.log_likelihood(start)[0].sum().item()
-            if score <= best_score:
+            if not score > best_score:
                 break
             best_score, best_ridge, best = score, ridge, start
         return best_ridge, best

@@ -118,7 +118,9 @@ class Design:
             features = self.features(part)
             log_rate = features @ single.T
             spikes = torch.from_numpy(self.spikes[part]).float()
-            expected = self.exposure_s[part, None].float() * torch.exp(log_rate)
+            exposure_s = self.exposure_s[part, None].float()
+            # Where nothing is scored nothing is expected, however high the rate would be.
+            expected = torch.where(exposure_s > 0, exposure_s * torch.exp(log_rate), 0.0)
             value = (spikes * log_rate - expected).sum(0, dtype=torch.float64)
             return value, ((spikes - expected).T @ features).double()
 

@@ -265,8 +265,10 @@ def _better_filter(design: Design, fit: _Fit, prior: _FilterPrior) -> Taps:
         return float(stepped.log_likelihood(coefficients)[0].sum()) + log_prior
 
     length, before = 1.0, posterior(0.0)
-    while posterior(length) < before and length > _SHORTEST_STEP:
+    while not posterior(length) >= before:
         length /= 2
+        if length < _SHORTEST_STEP:
+            return fit.taps
     return fit.taps + length * G @ direction
 
 

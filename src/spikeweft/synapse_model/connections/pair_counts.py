@@ -1,5 +1,6 @@
 """Observed and expected spikes around another neuron's, for every pair and lag."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -7,7 +8,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from spikeweft.data.sorting_artefacts import SortingArtefact
+from spikeweft.data.sorting_artefacts import BLIND_S, SortingArtefact
 from spikeweft.synapse_model.rates import rate_kernels as kernels
 from spikeweft.synapse_model.rates.neuron_rate import NeuronRate
 from spikeweft.synapse_model.rates.timeline import Timeline
@@ -73,11 +74,13 @@ class PairCounts:
     def without_artefacts(self, artefacts: Sequence[SortingArtefact]) -> Self:
         """The counts without the lags at which sorting misses one of two spikes.
 
-        Steps beside lag 0 are left out with it, since a lag of half a step may fall into them.
+        Of lags so short, and one step at least on either side of lag 0, since a lag of half a step
+        may fall into it.
         """
         blind = {artefact.neurons for artefact in artefacts}
         rows = [p for p in range(self.n_pairs) if (self.first[p], self.second[p]) in blind]
-        around = slice(self.n_lags - 1, self.n_lags + 2)
+        reach = min(max(1, math.ceil(BLIND_S / self.step_s - 1e-9)), self.n_lags)
+        around = slice(self.n_lags - reach, self.n_lags + reach + 1)
         observed, expected = self.observed.copy(), self.expected.copy()
         observed[rows, around], expected[rows, around] = 0.0, _FEWEST_EXPECTED
         return replace(self, observed=observed, expected=expected)

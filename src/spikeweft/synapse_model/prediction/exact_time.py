@@ -71,5 +71,6 @@ class ScoredTime:
 
     def log_likelihood(self, neuron: int, rate: Float[np.ndarray, " step"]) -> float:
         """Σ log λ(t_spike) - ∫λ dt in nats, rates in Hz, of a rate in spikes a step."""
-        at_spikes = np.log(rate[self.trains[neuron]] / self.step_s).sum(dtype=float)
+        at_train = np.maximum(rate[self.trains[neuron]], np.finfo(np.float32).tiny)
+        at_spikes = np.log(at_train / self.step_s).sum(dtype=float)
         return float(at_spikes - expected_between(rate, self.start, self.stop).sum())

@@ -13,10 +13,15 @@ from spikeweft.synapse_model.rates.timeline import Timeline
 FLOOR = 0.3
 """Share of the mean that is added before the logarithm, so that silence is finite."""
 
+LEAST_RECORDED = 0.05
+"""Share of recorded time around a bin below which nothing is known, and nothing is scored."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedState:
     """Log population rate at several time scales, without the neuron itself (Okun et al. 2015).
+
+    Over recorded time: what lies between epochs is not silence.
 
     A Gaussian around each time, whose future counts as its past does, such that the state is no one
     spike's consequence: a causal state contains the spikes of the very neuron that may send, and
@@ -26,11 +31,14 @@ class SharedState:
     ----------
     population
         Smoothed spikes of all neurons, one row per time scale.
+    recorded
+        How much of what is smoothed was recorded, one row per time scale.
     widths_s
         The time scales.
     """
 
     population: Float[np.ndarray, "scale bin"]
+    recorded: Float[np.ndarray, "scale bin"]
     widths_s: tuple[float, ...]
 
     @classmethod
@@ -40,9 +48,18 @@ class SharedState:
         for neuron in range(timeline.n_neurons):
             counts += timeline.binned(neuron)
         bin_s = timeline.steps_per_bin * timeline.step_s
-        rows = [_smooth(counts, width_s / bin_s) for width_s in widths_s]
-        population = np.array(rows).reshape(len(rows), len(counts)).astype(np.float32)
-        return cls(population=population, widths_s=tuple(widths_s))
+        share = timeline.recorded_share()
+        population, recorded = (
+            np.array([smoothed(values, width_s / bin_s) for width_s in widths_s])
+            .reshape(len(widths_s), len(counts))
+            .astype(np.float32)
+            for values in (counts, share)
+        )
+        return cls(
+            population=population,
+            recorded=np.maximum(recorded, LEAST_RECORDED),
+            widths_s=tuple(widths_s),
+        )
 
     def without(self, timeline: Timeline, neuron: int) -> Float[np.ndarray, "bin scale"]:
         """The state that one neuron sees: log rate of all others against its mean."""
@@ -51,12 +68,12 @@ class SharedState:
         scored = timeline.scored_bins()
         state = np.empty((self.population.shape[1], len(self.widths_s)), dtype=np.float32)
         for scale, (row, width_s) in enumerate(zip(self.population, self.widths_s, strict=True)):
-            others = np.maximum(row - _smooth(own, width_s / bin_s), 0.0)
+            others = np.maximum(row - smoothed(own, width_s / bin_s), 0.0) / self.recorded[scale]
             mean = max(float(others[scored].mean()), 1e-9)
             state[:, scale] = np.log(others / mean + FLOOR)
         return state
 
 
-def _smooth(counts: Float[np.ndarray, " bin"], width_bins: float) -> Float[np.ndarray, " bin"]:
-    """Mean under a Gaussian around each bin."""
-    return gaussian_filter1d(counts, width_bins, mode="nearest", truncate=3.0)
+def smoothed(counts: Float[np.ndarray, " bin"], width_bins: float) -> Float[np.ndarray, " bin"]:
+    """Mean under a Gaussian around each bin, with nothing before the first and after the last."""
+    return gaussian_filter1d(counts, width_bins, mode="constant", truncate=3.0)

@@ -6,10 +6,9 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
-from scipy.ndimage import gaussian_filter1d
 
 from spikeweft.synapse_model.rates.rate_kernels import decaying_mean
-from spikeweft.synapse_model.rates.shared_state import FLOOR
+from spikeweft.synapse_model.rates.shared_state import FLOOR, LEAST_RECORDED, smoothed
 from spikeweft.synapse_model.rates.timeline import Timeline
 
 WIDTH_S = 0.3
@@ -34,6 +33,8 @@ class Frames:
         Steps of the timeline in each frame.
     scored
         Frames any step of which counts.
+    recorded_share
+        Share of each frame that was recorded.
     first_frames
         The frame in which each epoch begins.
     """
@@ -41,6 +42,7 @@ class Frames:
     timeline: Timeline
     steps_per_frame: int
     scored: Bool[np.ndarray, " frame"]
+    recorded_share: Float[np.ndarray, " frame"]
     first_frames: Int[np.ndarray, " epoch"]
 
     @classmethod
@@ -49,11 +51,13 @@ class Frames:
         bin_s = timeline.steps_per_bin * timeline.step_s
         bins_per_frame = max(1, round(_FRAME_S / bin_s))
         steps_per_frame = bins_per_frame * timeline.steps_per_bin
-        scored = timeline.scored_bins()
+        scored, share = timeline.scored_bins(), timeline.recorded_share()
+        first_bins = np.arange(0, len(scored), bins_per_frame)
         return cls(
             timeline=timeline,
             steps_per_frame=steps_per_frame,
-            scored=np.logical_or.reduceat(scored, np.arange(0, len(scored), bins_per_frame)),
+            scored=np.logical_or.reduceat(scored, first_bins),
+            recorded_share=np.add.reduceat(share, first_bins) / bins_per_frame,
             first_frames=timeline.first_steps // steps_per_frame,
         )
 
@@ -83,8 +87,10 @@ def around(
     counts: Float[np.ndarray, " frame"],
     mean: float,  # noqa: ARG001
 ) -> Float[np.ndarray, " frame"]:
-    """Mean under a Gaussian around each frame."""
-    return gaussian_filter1d(counts, WIDTH_S / frames.frame_s, mode="nearest", truncate=3.0)
+    """Mean under a Gaussian around each frame, over recorded time."""
+    width = WIDTH_S / frames.frame_s
+    recorded = np.maximum(smoothed(frames.recorded_share, width), LEAST_RECORDED)
+    return smoothed(counts, width) / recorded
 
 
 def before(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -13,7 +13,8 @@ from spikeweft.data.spike_counts import epoch_of
 BIN_S = 0.005
 """Bins of the slow part of a rate: what all neurons share."""
 
-_PADDING_S = 0.35
+_PADDING_S = 0.9
+"""Between epochs; as far as slow states are smoothed."""
 
 _ROUNDING = 1e-6
 
@@ -28,6 +29,8 @@ class Timeline:
         The step of every spike of each neuron, ascending.
     scored
         Steps that count: recorded, and not in the first history window of an epoch.
+    recorded
+        Steps of epochs; the others lie between them.
     first_steps
         The step at which each epoch begins, which begins a longer bin too.
     step_s
@@ -38,6 +41,7 @@ class Timeline:
 
     trains: tuple[Int[np.ndarray, " _spike"], ...]
     scored: Bool[np.ndarray, " step"]
+    recorded: Bool[np.ndarray, " step"]
     first_steps: Int[np.ndarray, " epoch"]
     step_s: float
     steps_per_bin: int
@@ -55,7 +59,9 @@ class Timeline:
         since_s = recording.spike_times_s - epochs_s[epoch, 0]
         within = np.floor(since_s / step_s + _ROUNDING).astype(np.int64)
         step = first[epoch] + np.clip(within, 0, np.maximum(n_steps, 1)[epoch] - 1)
-        scored = np.zeros(int(room.sum()), dtype=bool)
+        scored, recorded = np.zeros((2, int(room.sum())), dtype=bool)
+        for start, length in zip(first, n_steps, strict=True):
+            recorded[start : start + length] = True
         long_enough = np.isin(epochs_s[:, 1], scored_epochs(recording, history_window_s)[:, 1])
         n_before = round(history_window_s / step_s)
         for start, length in zip(first[long_enough], n_steps[long_enough], strict=True):
@@ -65,6 +71,7 @@ class Timeline:
         return cls(
             trains=tuple(trains),
             scored=scored,
+            recorded=recorded,
             first_steps=first,
             step_s=step_s,
             steps_per_bin=per_bin,
@@ -89,6 +96,10 @@ class Timeline:
         """All spikes of a neuron in the longer bins."""
         n_bins = self.n_steps // self.steps_per_bin
         return np.bincount(self.trains[neuron] // self.steps_per_bin, minlength=n_bins)
+
+    def recorded_share(self) -> Float[np.ndarray, " bin"]:
+        """Share of each longer bin that was recorded."""
+        return self.recorded.reshape(-1, self.steps_per_bin).mean(axis=1)
 
     def scored_bins(self) -> Bool[np.ndarray, " bin"]:
         """Longer bins any step of which counts."""
