@@ -172,3 +172,17 @@ def test_a_step_that_was_damaged_is_named_with_the_remedy(tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"half_1.npz is damaged .* remove it and run again"):
         cache.arrays("half_1", dict)
+
+
+@pytest.mark.parametrize("angle", [None, "yaw of the head"])
+def test_time_in_which_the_direction_was_not_followed_is_left_out(tmp_path, angle):
+    """By name or not: the last direction known is none of the next minute."""
+    recording = unconnected_population(N, 150.0, np.random.default_rng(1), angle="yaw of the head")
+    followed = recording.covariates["yaw of the head"]
+    known = followed.times_s < 120.0
+    seen = replace(followed, times_s=followed.times_s[known], values=followed.values[known])
+    path = tmp_path / "cells.npz"
+    half = replace(recording, covariates={"yaw of the head": seen})
+    save_simulation(path, half, Connectivity(weights=np.zeros((N, N))))
+    whole = prepare(path, angle, None, np.random.default_rng(0)).whole
+    assert whole.duration_s == pytest.approx(120.0, abs=0.5)

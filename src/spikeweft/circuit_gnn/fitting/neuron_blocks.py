@@ -117,9 +117,7 @@ def _in_order(candidate: Candidate, order: Int[np.ndarray, " neuron"]) -> Candid
 def _first(problem: Problem, shared: Candidate) -> Candidate:
     """The neurons of a problem at constant rates, with what all share."""
     traces = problem.training(shared.inputs, on_all_data=True, n_neurons=problem.n_searched)
-    decides = problem.decides[: problem.n_searched]
-    decides = decides if decides.any() else np.ones_like(decides)
-    constant = without_connections(traces, shared.parameters.link, decides)
+    constant = without_connections(traces, shared.parameters.link, problem.decides_of_searched)
     parameters = shared.parameters.typical_of(constant)
     return replace(shared, parameters=parameters, on_all_data=True, held_out=None)
 

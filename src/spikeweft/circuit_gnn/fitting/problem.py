@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from spikeweft.circuit_gnn.fitting.deciding_neurons import deciding_neurons
 from spikeweft.circuit_gnn.fitting.fit_state import (
@@ -101,6 +101,12 @@ class Problem:
     def n_at_a_time(self) -> int:
         """Postsynaptic neurons whose curvatures and traces are held at a time."""
         return self.n_searched if self.is_by_blocks else self.recording.n_neurons
+
+    @property
+    def decides_of_searched(self) -> Bool[np.ndarray, " searched"]:
+        """Which of the searched neurons decide; where none would, all do."""
+        decides = self.decides[: self.n_searched]
+        return decides if decides.any() else np.ones_like(decides)
 
     def network_shapes(self, directed: bool) -> tuple[NetworkShape, ...]:
         """Shapes of pair networks among which held-out spikes choose."""

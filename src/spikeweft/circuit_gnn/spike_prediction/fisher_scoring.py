@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Float64
 
 from spikeweft.circuit_gnn.spike_prediction.likelihood import (
     LikelihoodDerivatives,
-    driven_log_likelihood,
+    log_likelihood,
 )
 from spikeweft.circuit_gnn.spike_prediction.link_path import (
     LinkPath,
@@ -153,7 +153,8 @@ def _within_trust(
 
 def _shared_penalised(traces: TraceParts, parameters: NeuronParameters) -> float:
     """Penalised log-likelihood of the neurons that decide what all share."""
-    nats = driven_log_likelihood(traces, parameters.values, parameters.link)
+    values, link = parameters.values, parameters.link
+    nats = log_likelihood(traces, values, link, in_dead_time=False)
     return float((nats - parameters.penalty(parameters.values))[parameters.decides].sum())
 
 

@@ -89,24 +89,21 @@ class LikelihoodDerivatives:
 
 
 def log_likelihood(
-    traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link
+    traces: TraceParts,
+    values: Float[np.ndarray, "neuron feature"],
+    link: Link,
+    *,
+    in_dead_time: bool = True,
 ) -> Float[np.ndarray, " neuron"]:
-    """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats, with rates in Hz."""
+    """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats, with rates in Hz.
+
+    Without what lies in dead time it is what drives decide, whose derivatives are those below.
+    """
     theta, found = torch.from_numpy(values.astype(np.float32)), np.zeros(len(values))
     for part in traces.parts:
         found += _driven_log_likelihood(part, theta, link)
-        if part.dead_time is not None:
+        if in_dead_time and part.dead_time is not None:
             found += part.dead_time.log_likelihood(part.weight_s)
-    return found
-
-
-def driven_log_likelihood(
-    traces: TraceParts, values: Float[np.ndarray, "neuron feature"], link: Link
-) -> Float[np.ndarray, " neuron"]:
-    """The same outside dead times, where drives decide; its derivatives are those below."""
-    theta, found = torch.from_numpy(values.astype(np.float32)), np.zeros(len(values))
-    for part in traces.parts:
-        found += _driven_log_likelihood(part, theta, link)
     return found
 
 

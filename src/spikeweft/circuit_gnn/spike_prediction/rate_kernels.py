@@ -1,7 +1,8 @@
 """Compiled loops from drives to rates and their slopes; `Link` says the same in plain PyTorch.
 
 log λ = p · log softplus(u) + c needs several logarithms and exponentials, and PyTorch as many
-passes through memory. Here each drive is read once.
+passes through memory. Here each drive is read once. The loops that follow hidden neurons through
+time, and sum what is sent along each column, are last: they call the others.
 """
 
 from typing import no_type_check

@@ -75,9 +75,10 @@ def prepare(
     InputError
         Where there is no direction, or fewer than `FEWEST_CELLS` head-direction cells.
     """
-    name = angle or find_angle(load(path, epochs=epochs).recording)
-    loaded = load(path, epochs=epochs, covariates=(name,))
-    find_angle(loaded.recording, name)
+    loaded = load(path, epochs=epochs, covariates=() if angle is None else (angle,))
+    name = find_angle(loaded.recording, angle)
+    if angle is None:  # what is asked for by name leaves out the time in which it is missing
+        loaded = load(path, epochs=epochs, covariates=(name,))
     whole, changes = with_angle(loaded.recording, name)
     cells = head_direction_cells(whole, name, rng)
     chosen = np.flatnonzero(cells.is_cell)

@@ -127,8 +127,7 @@ def first_state(problem: Problem) -> FitState:
 
 def _unconnected(problem: Problem, inputs: SynapticInputs) -> Candidate:
     traces = problem.training(inputs, on_all_data=False, n_neurons=problem.n_searched)
-    decides = problem.decides[: problem.n_searched]
-    decides = decides if decides.any() else np.ones_like(decides)
+    decides = problem.decides_of_searched
     rate_hz = traces.n_spikes[decides].sum() / traces.exposure_s / decides.sum()
     link = problem.first_link.link(float(np.log(rate_hz + 1e-3)))
     parameters = without_connections(traces, link, decides)
