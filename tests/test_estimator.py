@@ -114,6 +114,7 @@ DIRECTING = those(
     {**NOT_IN_THIS_LITTLE_TRAINING, **NOT_WITHOUT_A_DELAY},
 )
 NOT_DIRECTING = those(lambda kind: kind in GIVES_NO_DIRECTION)
+SEEDED = [index for index, one in enumerate(ESTIMATORS) if "random_state" in one.get_params()]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -219,6 +220,14 @@ def test_a_clone_has_the_same_settings(estimator):
 def test_settings_can_be_changed_by_name(predictor):
     estimator = clone(ESTIMATORS[predictor]).set_params(history_window_s=0.05)
     assert estimator.get_params()["history_window_s"] == 0.05
+
+
+@pytest.mark.parametrize("seeded", SEEDED)
+@pytest.mark.parametrize("seed", [-1, 1.5, 2**64])
+def test_a_seed_that_is_no_whole_number_is_refused(seeded, seed):
+    estimator = clone(ESTIMATORS[seeded]).set_params(random_state=seed)
+    with pytest.raises(InputError, match="give a whole number from 0 on"):
+        estimator.fit(four_neurons())
 
 
 def test_fit_returns_the_estimator_and_leaves_its_settings(index):

@@ -6,6 +6,7 @@ Those that also predict spikes are scored in bits.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from spikeweft.evaluation.prediction import PredictionScore, bits_per_spike
 from spikeweft.runtime.training_loop import Progress
 
 _OF_RECORDINGS = ("fit", "evaluate", "log_likelihood", "predict")
+_TOO_LARGE = 2**63
 
 
 class CircuitEstimator(BaseEstimator, ABC):
@@ -75,11 +77,13 @@ def saved_by_this_version() -> Iterator[None]:
     Raises
     ------
     InputError
-        Where one is missing, or there is one that is not known.
+        Where one is missing or has another shape, or there is one that is not known.
     """
     try:
         yield
-    except (KeyError, TypeError) as error:
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"this model was saved by another version of spikeweft ({error}); infer again, or load "
             "it with that version"
@@ -177,6 +181,21 @@ class ResumablePredictor(SpikePredictor, ABC):
     @abstractmethod
     def model_settings(self) -> dict[str, Any]:
         """The settings, as plain values."""
+
+
+def check_whole_numbers(estimator: CircuitEstimator, **least: int) -> None:
+    """Refuse settings that are no whole numbers, or smaller than their least; the seed too.
+
+    Raises
+    ------
+    InputError
+        Where one is.
+    """
+    for name, smallest in {**least, "random_state": 0}.items():
+        value = getattr(estimator, name)
+        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not is_whole or not smallest <= value < _TOO_LARGE:
+            raise InputError(f"{name} is {value!r}; give a whole number from {smallest} on")
 
 
 def check_enough_neurons(recording: Recording) -> None:

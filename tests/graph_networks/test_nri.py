@@ -61,7 +61,8 @@ def test_training_stops_where_held_out_spikes_gain_no_more(monkeypatch):
 
 
 def test_settings_that_cannot_be_fitted_are_refused():
-    with pytest.raises(InputError, match="at least one of each"):
-        NRI(n_epochs=0).fit(record(2.0))
+    for wrong in ({"n_epochs": 0}, {"n_epochs": float("nan")}, {"batch_size": 2.5}):
+        with pytest.raises(InputError, match="whole number from 1 on"):
+            NRI().set_params(**wrong).fit(record(2.0))
     with pytest.raises(InputError, match="does not fit"):
         NRI(history_window_s=1e-5).fit(record(2.0))

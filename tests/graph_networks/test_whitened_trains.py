@@ -1,7 +1,7 @@
 import numpy as np
 
 from spikeweft.data.recording import Recording
-from spikeweft.graph_networks.whitened_trains import whitened_trains
+from spikeweft.graph_networks.whitened_trains import gram_modes, whitened_trains
 
 N = 8
 
@@ -78,3 +78,15 @@ def test_one_neuron_that_fires_has_no_component():
 
 def test_two_neurons_have_one_component():
     np.testing.assert_allclose(np.abs(whitened_trains(record(two_bumps()[:, 3:5]))), 1.0)
+
+
+def test_short_epochs_do_not_make_rates_a_pattern():
+    """Their last windows are shorter, and fast neurons miss more spikes there than slow ones."""
+    rate_hz = np.tile(np.geomspace(2, 60, N), (3000, 1))
+    whole = record(rate_hz)
+    start_s = np.arange(0, 299.9, 0.08)
+    pieces = whole.restrict(np.column_stack([start_s, start_s + 0.06]))
+    (variance, modes), (of_pieces, modes_of_pieces) = gram_modes(whole), gram_modes(pieces)
+    # Windows of 50 and of 10 ms: the variance of 30 ms on average.
+    np.testing.assert_allclose(of_pieces[:3], 0.6 * variance[:3], rtol=0.06)
+    assert np.abs(modes[:, 0] @ modes_of_pieces[:, 0]) > 0.995

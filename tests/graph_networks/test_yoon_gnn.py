@@ -179,13 +179,132 @@ def test_hidden_neurons_change_the_graph_but_not_who_is_reported(recording):
     assert np.isfinite(fit.score(recording))
 
 
-def test_an_external_drive_is_read_from_its_covariate():
-    times_s = np.arange(0, 20, 0.01)
-    theta = Covariate(times_s=times_s, values=np.sin(times_s), is_angle=True)
-    X = record(covariates={"drive": theta})
-    fit = YoonGNN(n_epochs=1, drive="drive").fit(X)
-    still = record(covariates={"drive": Covariate(times_s=times_s, values=0 * times_s)})
-    assert not np.allclose(fit.predict(X), fit.predict(still))
+def driven(angle_rad, is_angle=True):
+    """A recording whose drive has these values, every 10 ms."""
+    times_s = np.linspace(0, 20, len(angle_rad))
+    theta = Covariate(times_s=times_s, values=angle_rad, is_angle=is_angle)
+    return record(covariates={"drive": theta})
+
+
+SWAYING = np.sin(np.arange(0, 20, 0.01))
+
+
+@pytest.fixture(scope="module")
+def turned():
+    """A fit whose ring of senders an input turns by itself."""
+    fit = YoonGNN(n_epochs=2, drive="drive").fit(driven(SWAYING))
+    torch.nn.init.ones_(fit._model.prediction.passing.turning.gain)
+    return fit
+
+
+def test_an_external_drive_is_read_from_its_covariate(turned):
+    assert not np.allclose(turned.predict(driven(SWAYING)), turned.predict(driven(0 * SWAYING)))
+
+
+def test_angles_a_whole_turn_apart_are_the_same_drive(turned):
+    torch.nn.init.constant_(turned._model.prediction.passing.turning.gain, 0.5)
+    same = driven(SWAYING + np.where(SWAYING < 0, 2 * np.pi, 0))
+    np.testing.assert_allclose(turned.predict(same), turned.predict(driven(SWAYING)), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_angle", "remedy"),
+    [
+        (np.where(np.arange(2000) == 7, np.nan, SWAYING), True, "1 values that are no numbers"),
+        (SWAYING, False, "no angle"),
+    ],
+)
+def test_a_drive_that_is_no_angle_or_not_known_is_refused(values, is_angle, remedy):
+    with pytest.raises(InputError, match=remedy):
+        YoonGNN(n_epochs=1, drive="drive").fit(driven(values, is_angle))
+
+
+def test_what_a_spike_does_to_its_own_neuron_is_no_weight_of_a_turned_ring(turned):
+    """Without messages a spike does nothing to others, however it acts on its own neuron."""
+    bins = turned._bins(driven(SWAYING))
+    assert np.abs(turned._weights_in_nats(bins)).max() > 1e-6
+    passing = turned._model.prediction.passing
+    before = passing.state_dict()
+    nothing = {name: 0 * value if "second" in name else value for name, value in before.items()}
+    passing.load_state_dict(nothing)
+    np.testing.assert_allclose(turned._weights_in_nats(bins), 0, atol=1e-6)
+
+
+def test_a_graph_that_was_trained_is_what_a_fit_answers_with(recording):
+    for n_epochs in (1, 2):
+        start = YoonGNN(n_epochs=n_epochs).training(recording).graph()
+        fit = YoonGNN(n_epochs=n_epochs).fit(recording)
+        assert not torch.equal(fit._graph, start)
+
+
+def test_held_out_spikes_that_cannot_judge_an_epoch_are_refused():
+    X = record(5.0)
+    silent_end = X.spike_times_s < 4.4
+    X = Recording.from_arrays(
+        X.spike_times_s[silent_end], X.spike_neurons[silent_end], epochs_s=X.epochs_s
+    )
+    with pytest.raises(InputError, match="no neuron fires in the last"):
+        YoonGNN(n_epochs=1).fit(X)
+
+
+def test_rare_spikes_are_all_used_to_judge_an_epoch(monkeypatch, recording):
+    held_out = YoonGNN().training(recording).held_out
+    monkeypatch.setattr(binned_prediction, "N_HELD_OUT_BINS", 10)
+    assert binned_prediction._n_judging(held_out) == len(held_out)
+    monkeypatch.setattr(binned_prediction, "N_HELD_OUT_SPIKES", int(held_out.spikes.sum()) // 4)
+    assert binned_prediction._n_judging(held_out) == pytest.approx(len(held_out) / 4, rel=0.05)
+
+
+def test_stretches_longer_than_what_judges_an_epoch_are_judged(recording):
+    fit = YoonGNN(n_epochs=2, consecutive_bins=600, batch_size=600).fit(recording)
+    assert all(np.isfinite(p.held_out_bits_per_spike) for p in fit.history_)
+
+
+def test_training_that_diverges_is_refused(monkeypatch, recording):
+    monkeypatch.setattr(yoon_training, "FALLING_LEARNING_RATE", np.inf)
+    with pytest.raises(InputError, match="training has diverged"):
+        YoonGNN(n_epochs=2).fit(recording)
+
+
+def test_a_neuron_that_was_silent_in_training_has_no_weights():
+    X = record(10.0)
+    kept = (X.spike_neurons != 3) | (X.spike_times_s > 9.0)
+    X = Recording.from_arrays(X.spike_times_s[kept], X.spike_neurons[kept], epochs_s=X.epochs_s)
+    weights = YoonGNN(n_epochs=2).fit(X).connectivity_.weights
+    assert not weights[3].any()
+    assert not weights[:, 3].any()
+    assert weights[0, 1] != 0
+
+
+def test_a_fit_that_is_interrupted_leaves_the_one_before(recording):
+    fit = YoonGNN(n_epochs=1).fit(recording)
+    before = fit.predict(recording)
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit.fit(record(8.0, seed=1), on_progress=interrupt)
+    np.testing.assert_array_equal(fit.predict(recording), before)
+
+
+@pytest.mark.parametrize("damage", ["graph", "null_rate_hz", "model.prediction.gru.weight_hh"])
+def test_a_saved_model_with_something_missing_or_of_another_shape_is_refused(fitted, damage):
+    arrays = fitted.model_arrays()
+    if damage.startswith("model"):
+        arrays[damage] = arrays[damage].T
+    else:
+        del arrays[damage]
+    with pytest.raises(InputError, match="another version of spikeweft"):
+        YoonGNN.from_saved(arrays, fitted.model_settings())
+
+
+def test_numpy_numbers_are_settings_like_any_other(recording, tmp_path):
+    checkpoint = tmp_path / "fit.safetensors"
+    settings = {"n_epochs": np.int64(1), "random_state": np.int64(3)}
+    fit = YoonGNN().set_params(**settings).fit(recording, checkpoint=checkpoint)
+    again = YoonGNN(n_epochs=1, random_state=3).fit(recording, checkpoint=checkpoint)
+    np.testing.assert_array_equal(again.connectivity_.weights, fit.connectivity_.weights)
 
 
 def test_the_likelihood_is_that_of_the_predicted_rate(recording, fitted):
@@ -288,15 +407,21 @@ def test_the_published_form_is_a_setting_like_any_other():
     [
         ({"tau_s": 0.0}, "not positive"),
         ({"history_window_s": 0.01}, "use a longer window"),
-        ({"n_epochs": 0}, "at least 1"),
-        ({"batch_size": 0}, "or None"),
-        ({"n_hidden": -1}, "at least 1"),
+        ({"tau_s": float("nan")}, "not positive"),
+        ({"history_window_s": float("nan")}, "use a longer window"),
+        ({"n_epochs": 0}, "n_epochs is 0; give a whole number from 1 on"),
+        ({"n_epochs": 2.5}, "n_epochs is 2.5"),
+        ({"batch_size": 0}, "from 1 on"),
+        ({"batch_size": 8, "consecutive_bins": 16}, "fewer consecutive_bins"),
+        ({"n_hidden": -1}, "from 0 on"),
         ({"bin_s": 0.0}, "use 0.001"),
-        ({"consecutive_bins": 0}, "at least 1"),
-        ({"sampled_bins": 0}, "at least 1"),
-        ({"message_width": 0}, "use at least 1"),
-        ({"n_units": 0}, "use at least 1"),
-        ({"n_message_units": 0}, "use at least 1"),
+        ({"consecutive_bins": 0}, "from 1 on"),
+        ({"sampled_bins": 0}, "from 1 on"),
+        ({"message_width": 0}, "from 1 on"),
+        ({"n_units": 0}, "from 1 on"),
+        ({"n_message_units": True}, "n_message_units is True"),
+        ({"random_state": -1}, "from 0 on"),
+        ({"random_state": None}, "random_state is None"),
         ({"drive": "head direction"}, "no covariate 'head direction'"),
         ({"history_window_s": 3.0}, "use a longer recording"),
         ({"tau_s": 1e-4, "history_window_s": 4e-4}, "time resolution"),
@@ -304,7 +429,7 @@ def test_the_published_form_is_a_setting_like_any_other():
 )
 def test_settings_that_cannot_be_used_are_refused_with_the_remedy(recording, settings, remedy):
     with pytest.raises(InputError, match=remedy):
-        YoonGNN(**settings).fit(recording)
+        YoonGNN().set_params(**settings).fit(recording)
 
 
 def test_hidden_neurons_need_places_on_the_ring():

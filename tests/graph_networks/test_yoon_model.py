@@ -288,6 +288,17 @@ def test_hidden_neurons_are_turned_with_the_ring():
     assert RING[sender] % (2 * np.pi) == pytest.approx((hidden_rad + step) % (2 * np.pi))
 
 
+def test_what_hidden_neurons_pass_on_is_part_of_what_is_heard_of_a_spike():
+    model = turned_by(0.0, n_hidden=1)
+    graph = torch.zeros(N + 1, N + 1)
+    graph[0, 1], graph[0, N] = 0.3, 1.0
+    share = model.interpolation[0]
+    heard = weight_of_a_spike(model, graph, torch.arange(N))[:, 0]
+    expected = share + 0.3 * torch.nn.functional.one_hot(torch.tensor(1), N)
+    torch.testing.assert_close(heard, expected)
+    assert (share > 0).sum() == 2
+
+
 def test_gain_and_rotation_of_the_turn_are_learned():
     model, history, graph = turned_by(0.3), spikes(3), torch.rand(N, N)
     model(history, graph, torch.tensor([[0.3], [1.0], [-2.0]])).sum().backward()

@@ -25,7 +25,12 @@ from spikeweft.data.holdout import HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
-from spikeweft.estimator import ResumablePredictor, check_enough_neurons, saved_by_this_version
+from spikeweft.estimator import (
+    ResumablePredictor,
+    check_enough_neurons,
+    check_whole_numbers,
+    saved_by_this_version,
+)
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
 from spikeweft.runtime.workers import HERE, Workers
@@ -314,8 +319,7 @@ class CircuitGNN(ResumablePredictor):
             Where one cannot.
         """
         check_enough_neurons(X)
-        if self.n_hidden < 0:
-            raise InputError(f"the number of hidden neurons is {self.n_hidden}; give 0 or more")
+        check_whole_numbers(self, n_hidden=0)
         if self.tau_s is not None and not self.tau_s > 0:
             raise InputError(f"the time constant is {self.tau_s:g} s; give a positive one or None")
         used = [*named_covariates(X.covariates, self.covariates)]

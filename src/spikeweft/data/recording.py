@@ -277,11 +277,6 @@ class Recording:
         InputError
             Where the bin is not positive, or longer than the recording.
         """
-        if not 0 < bin_s <= self.duration_s:
-            raise InputError(
-                f"a bin width of {bin_s:g} s does not fit a recording of {self.duration_s:g} s; "
-                "choose a positive width below its length"
-            )
         return count_spikes(
             self.spike_times_s, self.spike_neurons, self.n_neurons, self.epochs_s, bin_s
         )

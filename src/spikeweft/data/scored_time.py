@@ -1,13 +1,13 @@
 """Scored time: the part of a recording that predictions from past spikes are judged by."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from spikeweft.data.recording import Recording
-from spikeweft.data.spike_counts import SpikeCounts
+from spikeweft.data.spike_counts import SpikeCounts, count_spikes
 
 _ROUNDING = 1e-6
 
@@ -41,19 +41,29 @@ class ScoredCounts(SpikeCounts):
     scored_s: Float[np.ndarray, " time"]
 
     @classmethod
-    def of(cls, recording: Recording, bin_s: float, history_window_s: float) -> Self:
+    def of(
+        cls,
+        recording: Recording,
+        bin_s: float,
+        history_window_s: float,
+        dtype: type[np.signedinteger] = np.int32,
+    ) -> Self:
         """Count a recording's spikes; scored time is that of `scored_epochs`."""
-        binned = recording.counts(bin_s)
+
+        def counted(spikes_of: Recording) -> SpikeCounts:
+            times_s, neurons = spikes_of.spike_times_s, spikes_of.spike_neurons
+            n_neurons, all_epochs_s = recording.n_neurons, recording.epochs_s
+            return count_spikes(times_s, neurons, n_neurons, all_epochs_s, bin_s, dtype)
+
+        binned = counted(recording)
         epochs_s = scored_epochs(recording, history_window_s)
         spikes = np.zeros_like(binned.counts)
         if len(epochs_s):
-            scored = recording.restrict(epochs_s)
-            times_s, neurons = scored.spike_times_s, scored.spike_neurons
-            target = replace(recording, spike_times_s=times_s, spike_neurons=neurons)
-            spikes = target.counts(bin_s).counts
+            spikes = counted(recording.restrict(epochs_s)).counts
         long_enough = np.isin(recording.epochs_s[:, 1], epochs_s[:, 1])[binned.epoch]
-        known_from_s = recording.epochs_s[binned.epoch, 0] + history_window_s
-        scored_s = binned.exposure_s - np.maximum(known_from_s - binned.start_s, 0.0)
+        # Since the epoch began, which is exact where clock times are large.
+        since_s = (np.arange(len(spikes)) - np.searchsorted(binned.epoch, binned.epoch)) * bin_s
+        scored_s = binned.exposure_s - np.maximum(history_window_s - since_s, 0.0)
         scored_s[(scored_s < _ROUNDING * bin_s) | ~long_enough] = 0.0
-        counted = {part.name: getattr(binned, part.name) for part in fields(SpikeCounts)}
-        return cls(**counted, scored_spikes=spikes, scored_s=scored_s)
+        parts = {part.name: getattr(binned, part.name) for part in fields(SpikeCounts)}
+        return cls(**parts, scored_spikes=spikes, scored_s=scored_s)

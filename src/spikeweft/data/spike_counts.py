@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from spikeweft.errors import InputError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpikeCounts:
@@ -27,9 +29,21 @@ def count_spikes(
     n_neurons: int,
     epochs_s: Float[np.ndarray, "epoch 2"],
     bin_s: float,
+    dtype: type[np.signedinteger] = np.int32,
 ) -> SpikeCounts:
-    """Count spikes in bins of `bin_s` seconds; every spike falls into exactly one bin."""
+    """Count spikes in bins of `bin_s` seconds; every spike falls into exactly one bin.
+
+    Raises
+    ------
+    InputError
+        Where the bin is not positive, or longer than the recording.
+    """
     length = epochs_s[:, 1] - epochs_s[:, 0]
+    if not 0 < bin_s <= length.sum():
+        raise InputError(
+            f"a bin width of {bin_s:g} s does not fit a recording of {length.sum():g} s; "
+            "choose a positive width below its length"
+        )
     n_bins = np.maximum(np.ceil(length / bin_s - 1e-6).astype(np.int64), 1)
     first = np.concatenate([[0], np.cumsum(n_bins)])
     epoch = np.repeat(np.arange(len(n_bins)), n_bins)
@@ -38,7 +52,7 @@ def count_spikes(
     since = times_s - epochs_s[spike_epoch, 0]
     spike_bin = np.floor(since / bin_s + 1e-6).astype(np.int64)
     spike_bin = first[spike_epoch] + np.clip(spike_bin, 0, n_bins[spike_epoch] - 1)
-    counts = np.zeros((first[-1], n_neurons), dtype=np.int32)
+    counts = np.zeros((first[-1], n_neurons), dtype=dtype)
     np.add.at(counts, (spike_bin, neurons), 1)
     return SpikeCounts(
         counts=counts,

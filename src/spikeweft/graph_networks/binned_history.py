@@ -42,10 +42,10 @@ class BinnedHistory:
     @classmethod
     def of(cls, X: Recording, bin_s: float, history_window_s: float) -> Self:
         """Bin a recording; scored time is that of `scored_epochs`."""
-        binned = ScoredCounts.of(X, bin_s, history_window_s)
+        binned = ScoredCounts.of(X, bin_s, history_window_s, dtype=np.int16)
         return cls(
-            counts=torch.from_numpy(binned.counts.astype(np.int16)),
-            spikes=torch.from_numpy(binned.scored_spikes.astype(np.int16)),
+            counts=torch.from_numpy(binned.counts),
+            spikes=torch.from_numpy(binned.scored_spikes),
             exposure_s=binned.scored_s,
             start_s=binned.start_s,
             width_s=binned.exposure_s,
@@ -111,7 +111,7 @@ class BinnedHistory:
 
     def evenly(self, n: int, n_consecutive: int = 1) -> Int[np.ndarray, " sample"]:
         """Scored bins spread over the recording, some in a row; some repeat where they are few."""
-        first = np.linspace(0, max(0, len(self) - n_consecutive), n // n_consecutive)
+        first = np.linspace(0, max(0, len(self) - n_consecutive), max(1, n // n_consecutive))
         chosen = first.round().astype(np.int64)[:, None] + np.arange(n_consecutive)
         return chosen.ravel()
 

@@ -13,15 +13,20 @@ from torch import Tensor, nn
 from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.estimator import SpikePredictor
+from spikeweft.estimator import SpikePredictor, check_enough_neurons
 from spikeweft.evaluation.prediction import bits_per_spike
 from spikeweft.graph_networks.binned_history import BinnedHistory, rebin
+from spikeweft.runtime.training_loop import Progress
 
 BIN_S = 1e-3
 """Width of the bins that are predicted; a coarser recording is binned at its own resolution."""
 
 N_HELD_OUT_BINS = 4096
-"""Bins, spread evenly over the held-out part, that each epoch is judged by."""
+"""Bins, spread evenly over the held-out part, that each epoch is judged by, and more where these
+do not hold enough spikes."""
+
+N_HELD_OUT_SPIKES = 5000
+"""Spikes that are enough to judge an epoch by."""
 
 N_PROBES = 2048
 """Moments at which one spike is added to see what the fitted circuit does."""
@@ -61,8 +66,8 @@ class BinnedPredictor(SpikePredictor):
     def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
         """Expected spike counts in the bins of `X.counts(bin_s)`, given the spikes before.
 
-        Every millisecond is predicted from the spikes before it and summed over the bin. Where an
-        epoch has no full history window yet, the neuron's mean rate is expected.
+        The network's bins are predicted from the spikes before them and summed over those wanted.
+        Where an epoch has no full history window yet, the neuron's mean rate is expected.
         """
         self.check_fitted(X)
         bins = self._bins(X)
@@ -78,9 +83,10 @@ class BinnedPredictor(SpikePredictor):
         Raises
         ------
         InputError
-            Where either is too short.
+            Where either is too short or has no spikes.
         """
         early, late = split(X, BASELINE_VALIDATION_FRACTION)
+        check_enough_neurons(early)
         training, held_out = self._bins(early), self._bins(late)
         if min(len(training), len(held_out)) == 0:
             raise InputError(
@@ -88,14 +94,39 @@ class BinnedPredictor(SpikePredictor):
                 f"train on or to hold out after a history window of {self.history_window_s:g} s; "
                 "use a longer recording or a shorter window"
             )
+        if not held_out.spikes.any():
+            raise InputError(
+                f"no neuron fires in the last {late.duration_s:g} s, which say when training is to "
+                "stop; use a longer recording, or leave out its silent end"
+            )
         return early, training, held_out
 
 
-class BestEpoch:
-    """The parameters of the epoch that predicts held-out spikes best, and when to stop."""
+def check_finite(progress: Progress) -> Progress:
+    """Refuse to go on with a training that has diverged.
 
-    def __init__(self, model: nn.Module, patience: int) -> None:
-        self.model, self.patience = model, patience
+    Raises
+    ------
+    InputError
+        Where it has.
+    """
+    if not math.isfinite(progress.loss + progress.held_out_bits_per_spike):
+        raise InputError(
+            f"training has diverged: the loss of epoch {progress.step} is {progress.loss:g} nats "
+            f"per spike, and the score {progress.held_out_bits_per_spike:g} bits; use another "
+            "random_state, or smaller batches"
+        )
+    return progress
+
+
+class BestEpoch:
+    """The parameters of the epoch that predicts held-out spikes best, and when to stop.
+
+    The first ones, as many as `n_resting`, do not count: part of the model rests in them.
+    """
+
+    def __init__(self, model: nn.Module, patience: int, n_resting: int = 0) -> None:
+        self.model, self.patience, self.n_resting = model, patience, n_resting
         self.epoch = 0
         self.best_epoch = 0
         self.best_bits = -math.inf
@@ -109,7 +140,7 @@ class BestEpoch:
     def judge(self, bits: float) -> None:
         """Note the held-out score of one more epoch."""
         self.epoch += 1
-        if bits > self.best_bits:
+        if self.epoch > self.n_resting and bits > self.best_bits:
             self.best_epoch, self.best_bits = self.epoch, bits
             self.best = deepcopy(self.model.state_dict())
 
@@ -165,7 +196,7 @@ def held_out_bits(
 
     In bins that are spread evenly, as many in a row as are wanted.
     """
-    chosen = held_out.evenly(min(N_HELD_OUT_BINS, len(held_out)), n_consecutive)
+    chosen = held_out.evenly(_n_judging(held_out), n_consecutive)
     time = held_out.scored[chosen]
     return bits_per_spike(
         log_likelihood_of(log_counts, held_out, chosen),
@@ -175,11 +206,27 @@ def held_out_bits(
     ).pooled
 
 
+def _n_judging(held_out: BinnedHistory) -> int:
+    """Bins that an epoch is judged by."""
+    n_spikes = int(held_out.spikes.sum())
+    enough = len(held_out) * N_HELD_OUT_SPIKES // max(n_spikes, 1)
+    return min(max(N_HELD_OUT_BINS, enough), len(held_out))
+
+
 def as_tensors(
     arrays: Mapping[str, np.ndarray], prefix: str, like: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Arrays under a prefix, in the shapes of tensors of the same names."""
-    return {
-        name: torch.tensor(arrays[prefix + name]).reshape(tensor.shape)
-        for name, tensor in like.items()
-    }
+    """Arrays under a prefix, for tensors of the same names.
+
+    Raises
+    ------
+    KeyError
+        Where there is none of a name.
+    ValueError
+        Where one has another shape.
+    """
+    found = {name: arrays[prefix + name] for name in like}
+    for name, array in found.items():
+        if array.shape != like[name].shape:
+            raise ValueError(f"{name} has shape {array.shape}, not {tuple(like[name].shape)}")
+    return {name: torch.tensor(array) for name, array in found.items()}

@@ -12,7 +12,7 @@ from torch import Tensor
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.estimator import check_enough_neurons
+from spikeweft.estimator import check_enough_neurons, check_whole_numbers
 from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.binned_prediction import (
     BIN_S,
@@ -21,6 +21,7 @@ from spikeweft.graph_networks.binned_prediction import (
     BestEpoch,
     BinnedPredictor,
     LogCounts,
+    check_finite,
     held_out_bits,
 )
 from spikeweft.graph_networks.nri_model import (
@@ -49,6 +50,10 @@ PATIENCE = 3
 N_ENCODED_PAIRS = 1_280_000
 """Pairs of neurons, over all windows, that the graph of one gradient step is encoded from; so few
 neurons are seen in many windows (chosen)."""
+
+LEAST_WINDOWS = 16
+"""Windows that a graph is encoded from at least, since pairs are told apart by how what they do
+varies from window to window (chosen)."""
 
 
 class NRI(BinnedPredictor):
@@ -116,7 +121,7 @@ class NRI(BinnedPredictor):
         self.bin_s_ = max(BIN_S, X.time_resolution_s)
         # Edges drawn in training are drawn pair by pair: in an order that the neurons have from
         # their spikes, so that the answer does not depend on that of their labels.
-        order = np.argsort(X.n_spikes, kind="stable")
+        order = np.lexsort((np.bincount(X.spike_neurons, X.spike_times_s, X.n_neurons), X.n_spikes))
         training = self._fit_model(X.select(order))
         edges = self._model.edges(training)
         self.effect_ = self._effects(training, edges)
@@ -124,7 +129,8 @@ class NRI(BinnedPredictor):
         self._edges = edges[place][:, place]
         self._model.decoder.log_mean_count = self._model.decoder.log_mean_count[place]
         self.edge_probability_ = self._edges.numpy()
-        fired = X.n_spikes > 0  # a silent neuron has taught the network nothing
+        # A neuron that was silent in training has taught the network nothing.
+        fired = training.counts.sum(0).numpy()[place] > 0
         weights = self.edge_probability_.astype(float) @ self.effect_
         self.connectivity_ = Connectivity(
             weights=np.where(fired[:, None] & fired, weights, 0.0),
@@ -136,11 +142,7 @@ class NRI(BinnedPredictor):
 
     def _check(self, X: Recording) -> None:
         check_enough_neurons(X)
-        if min(self.n_epochs, self.batch_size) < 1:
-            raise InputError(
-                f"{self.n_epochs} epochs of {self.batch_size} bins per batch cannot be fitted; "
-                "use at least one of each"
-            )
+        check_whole_numbers(self, n_epochs=1, batch_size=1)
         if not max(BIN_S, X.time_resolution_s) <= self.history_window_s < X.duration_s:
             raise InputError(
                 f"a history window of {self.history_window_s:g} s does not fit a recording of "
@@ -162,7 +164,7 @@ class NRI(BinnedPredictor):
         early, training, held_out = self._training_parts(X)
         # Half a spike more, so that a silent neuron has a rate and a logarithm.
         mean_count = torch.from_numpy((early.n_spikes + 0.5) / early.duration_s * self.bin_s_)
-        generator = torch.Generator().manual_seed(self.random_state)
+        generator = torch.Generator().manual_seed(int(self.random_state))
         self._model = RelationalModel(training.history_bins, mean_count.log().float(), generator)
         self.history_ = list(self._train(training, held_out, early.rate_hz, generator))
         return training
@@ -185,11 +187,8 @@ class NRI(BinnedPredictor):
             log_counts = self._decoded(held_out, model.edges(training))
             bits = held_out_bits(log_counts, held_out, null_rate_hz)
             best.judge(bits)
-            yield Progress(
-                stage="training",
-                step=best.epoch,
-                loss=loss,
-                held_out_bits_per_spike=bits,
+            yield check_finite(
+                Progress(stage="training", step=best.epoch, loss=loss, held_out_bits_per_spike=bits)
             )
         best.take()
 
@@ -247,4 +246,5 @@ class NRI(BinnedPredictor):
 
 def n_windows(bins: BinnedHistory) -> int:
     """Windows that a graph is encoded from at a time."""
-    return int(np.clip(N_ENCODED_PAIRS // bins.counts.shape[1] ** 2, 1, N_GRAPH_WINDOWS))
+    n_windows = N_ENCODED_PAIRS // bins.counts.shape[1] ** 2
+    return int(np.clip(n_windows, LEAST_WINDOWS, N_GRAPH_WINDOWS))

@@ -45,11 +45,11 @@ def gram_modes(
 ) -> tuple[Float[np.ndarray, " mode"], Float[np.ndarray, "neuron mode"]]:
     r"""Eigenvalues of the Gram matrix of the spike trains, falling, and its eigenvectors.
 
-    Of the counts in windows of `WINDOW_S`, less each neuron's mean and each window's mean over
-    neurons, per window: the eigenvalues are variances of counts.
+    Of the counts in windows of `WINDOW_S`, less what each neuron's rate makes expect and each
+    window's mean over neurons, per window: the eigenvalues are variances of counts.
     """
-    counts = X.counts(max(WINDOW_S, X.time_resolution_s)).counts.astype(float)
-    centred = counts - counts.mean(0)
+    binned = X.counts(max(WINDOW_S, X.time_resolution_s))
+    centred = binned.counts - np.outer(binned.exposure_s, X.rate_hz)
     centred -= centred.mean(1, keepdims=True)
-    variance, vectors = np.linalg.eigh(centred.T @ centred / len(counts))
+    variance, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
     return variance[::-1], vectors[:, ::-1]

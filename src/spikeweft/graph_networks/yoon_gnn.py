@@ -12,7 +12,11 @@ from jaxtyping import Float, Float32
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
-from spikeweft.estimator import check_enough_neurons, saved_by_this_version
+from spikeweft.estimator import (
+    check_enough_neurons,
+    check_whole_numbers,
+    saved_by_this_version,
+)
 from spikeweft.graph_networks.binned_history import BinnedHistory
 from spikeweft.graph_networks.binned_prediction import (
     EVALUATION_BATCH,
@@ -88,7 +92,8 @@ class YoonGNN(BinnedPredictor):
     n_hidden
         Hidden neurons, put into the gaps of the ring that the observed neurons form.
     drive
-        Name of an angular covariate that drives the circuit, such as a ring's "drive".
+        Name of an angular covariate that drives the circuit, such as a ring's "drive"; it is taken
+        within (-π, π], and has to be known all the time.
     bin_s
         Width of the bins that are predicted; a coarser recording is binned at its own resolution.
         The paper gives none (chosen; `AS_PUBLISHED` takes 1 ms). Spikes of the bin itself are not
@@ -213,15 +218,15 @@ class YoonGNN(BinnedPredictor):
         InputError
             Where the settings, the recording or the checkpoint cannot be used.
         """
-        fit = self.training(X)
-        self._model, self.null_rate_hz_ = fit.model, X.rate_hz
-        self.history_ = []
+        fit, history = self.training(X), []
         for progress in train(fit, self._identity(X), checkpoint):
-            self.history_.append(progress)
+            history.append(progress)
             if on_progress is not None:
                 on_progress(progress)
-        self._graph = fit.finish()
-        fired = X.n_spikes > 0  # a silent neuron has taught the network nothing
+        self._graph, self._model = fit.finish(), fit.model
+        self.history_, self.null_rate_hz_ = history, X.rate_hz
+        # A neuron that was silent in training has taught the network nothing.
+        fired = fit.training.counts.sum(0).numpy() > 0
         self.connectivity_ = Connectivity(
             weights=np.where(fired[:, None] & fired, self._weights_in_nats(fit.training), 0.0),
             neuron_ids=X.neuron_ids,
@@ -278,46 +283,49 @@ class YoonGNN(BinnedPredictor):
         with saved_by_this_version():
             saved = cls(**settings["parameters"])
             saved.bin_s_ = settings["bin_s"]
-        saved.null_rate_hz_ = arrays["null_rate_hz"]
-        saved.connectivity_ = Connectivity(
-            weights=arrays["weights"],
-            neuron_ids=tuple(settings["neuron_ids"]),
-            angle_rad=arrays.get("angle_rad"),
-            metadata=settings["metadata"],
-        )
-        saved._graph = torch.tensor(arrays["graph"])
-        saved._model = saved._build(arrays.get("angle_rad"), len(arrays["weights"]), 1.0)
-        with saved_by_this_version():
+            saved.null_rate_hz_ = arrays["null_rate_hz"]
+            saved.connectivity_ = Connectivity(
+                weights=arrays["weights"],
+                neuron_ids=tuple(settings["neuron_ids"]),
+                angle_rad=arrays.get("angle_rad"),
+                metadata=settings["metadata"],
+            )
+            saved._graph = torch.tensor(arrays["graph"])
+            saved._model = saved._build(arrays.get("angle_rad"), len(arrays["weights"]), 1.0)
             parameters = as_tensors(arrays, "model.", saved._model.state_dict())
-        saved._model.load_state_dict(parameters)
+            saved._model.load_state_dict(parameters)
         saved._model.eval()
         return saved
 
     def _check(self, X: Recording) -> None:
         check_enough_neurons(X)
-        refuse(self.tau_s <= 0, f"a time constant of {self.tau_s:g} s is not positive; use 0.01")
+        check_whole_numbers(
+            self,
+            n_epochs=1,
+            consecutive_bins=1,
+            sampled_bins=1,
+            n_hidden=0,
+            n_units=1,
+            n_message_units=1,
+            message_width=1,
+            **({} if self.batch_size is None else {"batch_size": 1}),
+        )
         refuse(
-            self.history_window_s < 2 * self.tau_s * (1 - 1e-9),
+            not 0 < self.tau_s < math.inf,
+            f"a time constant of {self.tau_s:g} s is not positive; use 0.01",
+        )
+        refuse(
+            not self.history_window_s >= 2 * self.tau_s * (1 - 1e-9),
             f"a history window of {self.history_window_s:g} s is shorter than the convolution of "
             f"{2 * self.tau_s:g} s; use a longer window or a shorter time constant",
         )
         refuse(
-            min(self.n_epochs, self.consecutive_bins, self.sampled_bins) < 1 or self.n_hidden < 0,
-            f"{self.n_epochs} epochs of batches with {self.consecutive_bins} bins in a row, one in "
-            f"{self.sampled_bins} for the integral, and {self.n_hidden} hidden neurons cannot be "
-            "fitted; use at least 1, 1, 1 and 0",
+            self.batch_size is not None and self.consecutive_bins > self.batch_size,
+            f"batches of {self.batch_size} bins cannot have {self.consecutive_bins} in a row; use "
+            "larger batches or fewer consecutive_bins",
         )
         refuse(
-            self.batch_size is not None and self.batch_size < 1,
-            f"batches of {self.batch_size} bins cannot be fitted; use at least 1, or None",
-        )
-        refuse(
-            min(self.n_units, self.n_message_units, self.message_width) < 1,
-            f"states of {self.n_units} numbers, and messages of {self.message_width} numbers from "
-            f"{self.n_message_units} say nothing; use at least 1",
-        )
-        refuse(
-            not self.bin_s > 0,
+            not 0 < self.bin_s < math.inf,
             f"bins of {self.bin_s:g} s cannot be predicted; use 0.001",
         )
         refuse(
@@ -366,18 +374,18 @@ class YoonGNN(BinnedPredictor):
             interpolation=interpolation,
             drive_angle_rad=None if self.drive is None else nodes_rad,
             log_mean_count=math.log(mean_rate_hz * self.bin_s_),
-            generator=torch.Generator().manual_seed(self.random_state),
+            generator=torch.Generator().manual_seed(int(self.random_state)),
         )
 
     def _settings(self, n_neurons: int) -> TrainingSettings:
         enough = round(max(SHORTEST_BATCH_S, BATCH_NEURON_S / n_neurons) / self.bin_s_)
         return TrainingSettings(
-            n_epochs=self.n_epochs,
-            batch_size=enough if self.batch_size is None else self.batch_size,
-            consecutive_bins=self.consecutive_bins,
-            sampled_bins=self.sampled_bins,
+            n_epochs=int(self.n_epochs),
+            batch_size=int(enough if self.batch_size is None else self.batch_size),
+            consecutive_bins=int(self.consecutive_bins),
+            sampled_bins=int(self.sampled_bins),
             steady_descent=self.steady_descent,
-            random_state=self.random_state,
+            random_state=int(self.random_state),
         )
 
     def _trains(self, X: Recording, bins: BinnedHistory) -> Float32[torch.Tensor, "..."]:
@@ -409,7 +417,7 @@ class YoonGNN(BinnedPredictor):
         pre = torch.from_numpy(rng.integers(n, size=N_PROBES))
         ago = rng.integers(1, self._n_bins(self.tau_s) + 1, size=N_PROBES)
         lag = torch.from_numpy(self._n_bins(self.history_window_s) - ago)
-        product, power = 0.0, 0.0
+        neuron, product, power = torch.arange(n), 0.0, 0.0
         for part in np.array_split(np.arange(N_PROBES), N_PROBES // EVALUATION_BATCH):
             drive_rad = bins.stretch_drive(bins.scored[moment[part]], 1)
             effect = effect_of_a_spike(
@@ -420,8 +428,11 @@ class YoonGNN(BinnedPredictor):
                 lag[part],
                 drive_rad,
             )
-            weight = weight_of_a_spike(self._model, self._graph, pre[part], drive_rad)[:, :n]
-            product += float((effect * weight).sum())
-            power += float((weight**2).sum())
+            weight = weight_of_a_spike(self._model, self._graph, pre[part], drive_rad)
+            others = (
+                neuron != pre[part][:, None]
+            )  # what a spike does to its own neuron is no weight
+            product += float((effect * weight)[others].sum())
+            power += float((weight[others] ** 2).sum())
         slope = product / power if power > 0 else 0.0
         return slope * self._graph[:n, :n].double().numpy()

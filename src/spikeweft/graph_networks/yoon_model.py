@@ -1,6 +1,6 @@
 r"""The model of Yoon (NeurIPS 2025): a graph learned from spikes, over which spikes are predicted.
 
-Two modules, trained together on one task, the prediction of the next millisecond's spikes:
+Two modules, trained together on one task, the prediction of the next bin's spikes:
 
 - structure learning turns each neuron's spike train into an embedding z_i, and each pair of
   embeddings into a synaptic weight, :math:`w_{ij} = \mathrm{MLP}([z_i, z_j])`;
@@ -261,8 +261,8 @@ class TurningInput(nn.Module):
     .. math:: φ_j + gθ + ρ
 
     on the ring, interpolated between the two nodes there, with a gain g and a rotation ρ that are
-    learned. Not published: there the input reaches the states of neurons alone, while in the
-    simulated circuit it shifts the columns of W.
+    learned; θ lies within (-π, π]. Not published: there the input reaches the states of neurons
+    alone, while in the simulated circuit it shifts the columns of W.
     """
 
     angle_rad: Tensor
@@ -287,7 +287,7 @@ class TurningInput(nn.Module):
         below = above - 1
         since = (place - ascending[below]) % math.tau
         gap = (ascending[above] - ascending[below]) % math.tau
-        share = (since / gap.clamp(min=_LEAST_GAP_RAD))[..., None]
+        share = (since / gap.clamp(min=_LEAST_GAP_RAD)).clamp(max=1.0)[..., None]
         before, after = (
             torch.take_along_dim(sent, self.order[node][..., None], dim=1)
             for node in (below, above)
@@ -564,13 +564,17 @@ def weight_of_a_spike(
     graph: Float[Tensor, "node node"],
     presynaptic: Int[Tensor, " batch"],
     drive_rad: Float[Tensor, "batch 1"] | None = None,
-) -> Float[Tensor, "batch node"]:
-    """The weight with which every node hears one neuron: w_ij, where no input turns the ring."""
-    turning = model.prediction.passing.turning
-    if turning is None or drive_rad is None:
-        return graph[:, presynaptic].T
-    spike = nn.functional.one_hot(presynaptic, len(graph)).float()[..., None]
-    return turning(spike, drive_rad.flatten()).squeeze(-1) @ graph.T
+) -> Float[Tensor, "batch neuron"]:
+    """The weight with which every neuron hears another: w_ij, and what hidden ones pass on of it.
+
+    Where an input turns the ring, that of who is heard in its place.
+    """
+    turning, n_observed = model.prediction.passing.turning, model.interpolation.shape[1]
+    spike = nn.functional.one_hot(presynaptic, n_observed).float()[..., None]
+    sent = with_hidden(spike, model.interpolation)
+    if turning is not None and drive_rad is not None:
+        sent = turning(sent, drive_rad.flatten())
+    return sent.squeeze(-1) @ graph[:n_observed].T
 
 
 def with_hidden(

@@ -18,6 +18,7 @@ from spikeweft.graph_networks.binned_prediction import (
     LogCounts,
     Samples,
     as_tensors,
+    check_finite,
     held_out_bits,
 )
 from spikeweft.graph_networks.yoon_model import YoonModel, poisson_loss
@@ -40,8 +41,9 @@ PATIENCE = 10
 (chosen)."""
 
 STRUCTURE_RESTS = 1.0
-"""Epochs in which only the predictor is trained, in a steady descent (chosen): before it knows what
-a neuron's own spikes say, the graph would learn who fires together."""
+"""Epochs in which the structure rests, in a steady descent (chosen): before the predictor knows
+what a neuron's own spikes say, the graph would learn who fires together. Of fewer than two, half.
+"""
 
 LONGEST_GRADIENT = 1.5
 """Longest gradient, as a multiple of what is usual, in a steady descent (chosen)."""
@@ -96,24 +98,39 @@ class YoonFit:
         self.step_size = falling if settings.steady_descent else decaying
         self.optimiser = torch.optim.Adam(self._groups(), lr=0.0, fused=True)
         self.usual_gradient = 0.0
-        self.best = BestEpoch(model, settings.n_epochs if settings.steady_descent else PATIENCE)
+        patience = settings.n_epochs if settings.steady_descent else PATIENCE
+        self.best = BestEpoch(model, patience, n_resting=math.floor(self.rests))
 
     def advance(self) -> Progress | None:
-        """Train for one epoch; None after the last one, or once held-out spikes gain no more."""
-        if self.best.epoch == self.settings.n_epochs or self.best.is_past:
+        """Train for one epoch; None after the last one, or once held-out spikes gain no more.
+
+        Raises
+        ------
+        InputError
+            Where training has diverged.
+        """
+        if self.best.epoch >= self.settings.n_epochs or self.best.is_past:
             return None
         started = time.perf_counter()
         loss = self._train_one_epoch()
         bits = self._held_out_bits()
         self.best.judge(bits)
         n_epochs_left = self.settings.n_epochs - self.best.epoch
-        return Progress(
+        progress = Progress(
             stage="training",
             step=self.best.epoch,
             loss=loss,
             held_out_bits_per_spike=bits,
             seconds_left=n_epochs_left * (time.perf_counter() - started),
         )
+        return check_finite(progress)
+
+    @property
+    def rests(self) -> float:
+        """Epochs in which the structure rests."""
+        if not self.settings.steady_descent:
+            return 0.0
+        return min(STRUCTURE_RESTS, self.settings.n_epochs / 2)
 
     def state(self) -> dict[str, np.ndarray]:
         """Weights, the best ones so far, Adam's moments, the usual gradient and the counters."""
@@ -200,8 +217,7 @@ class YoonFit:
         """All parameters, in order; in a steady descent those of the structure rest at first."""
         structure = list(self.model.structure.parameters())
         others = list(self.model.parameters())[len(structure) :]
-        rest = STRUCTURE_RESTS if self.settings.steady_descent else 0.0
-        return [{"params": structure, "rests": rest}, {"params": others, "rests": 0.0}]
+        return [{"params": structure, "rests": self.rests}, {"params": others, "rests": 0.0}]
 
     def _set_step_size(self, n_epochs_done: float) -> None:
         size = self.step_size(n_epochs_done, self.settings.n_epochs)
@@ -264,12 +280,12 @@ def log_counts(
 def drive_at(
     X: Recording, name: str | None, times_s: Float[np.ndarray, " time"]
 ) -> Float32[Tensor, " time"] | None:
-    """The drive of this name at each time; none where no name is given.
+    """The drive of this name at each time, in (-π, π]; none where no name is given.
 
     Raises
     ------
     InputError
-        Where the recording has no such covariate.
+        Where the recording has no such covariate, or it is no angle or not known all the time.
     """
     if name is None:
         return None
@@ -278,7 +294,18 @@ def drive_at(
         f"the recording has no covariate {name!r} but {sorted(X.covariates) or 'none'}; "
         "name one of its covariates, or set drive to None",
     )
-    return torch.from_numpy(X.covariates[name].at(times_s)).float()
+    covariate = X.covariates[name]
+    refuse(
+        not covariate.is_angle,
+        f"the covariate {name!r} is no angle, as a drive is; name another, or set its is_angle",
+    )
+    n_missing = int(np.count_nonzero(~np.isfinite(covariate.values)))
+    refuse(
+        n_missing > 0,
+        f"the covariate {name!r} has {n_missing:,} values that are no numbers; leave their samples "
+        "out, or the time in which they are missing",
+    )
+    return torch.from_numpy(math.pi - (math.pi - covariate.at(times_s)) % math.tau).float()
 
 
 def refuse(bad: bool, sentence: str) -> None:

@@ -94,7 +94,7 @@ def write_checkpoint(
     # np.asarray keeps arrays without dims as they are; np.ascontiguousarray would add one.
     arrays = {name: np.asarray(value, order="C") for name, value in state.items()}
     header = {
-        "settings": json.dumps(dict(settings), sort_keys=True),
+        "settings": _as_json(settings),
         "history": json.dumps([asdict(progress) for progress in history]),
     }
     header["sha256"] = _digest(header, arrays)
@@ -123,7 +123,7 @@ def read_checkpoint(
         raise CannotResumeError(
             f"the checkpoint {path} is damaged ({error}); run again with --force to start over"
         ) from error
-    wanted = json.loads(json.dumps(dict(settings)))
+    wanted = json.loads(_as_json(settings))
     if made_with.keys() != wanted.keys():
         raise CannotResumeError(
             f"the checkpoint {path} was made by another version of spikeweft or another method; "
@@ -136,6 +136,11 @@ def read_checkpoint(
             "same settings and data, or use --force to start over"
         )
     return history, state
+
+
+def _as_json(settings: Mapping[str, object]) -> str:
+    """Settings as text; a number of NumPy's is the number that it is."""
+    return json.dumps(dict(settings), sort_keys=True, default=np.generic.item)
 
 
 def _digest(header: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:

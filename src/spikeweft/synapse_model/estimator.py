@@ -17,7 +17,12 @@ from spikeweft.data.sorting_artefacts import (
     sorting_artefacts,
 )
 from spikeweft.errors import InputError
-from spikeweft.estimator import ResumablePredictor, check_enough_neurons, saved_by_this_version
+from spikeweft.estimator import (
+    ResumablePredictor,
+    check_enough_neurons,
+    check_whole_numbers,
+    saved_by_this_version,
+)
 from spikeweft.results.correlograms import Correlograms
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
@@ -177,6 +182,7 @@ class SynapseModel(ResumablePredictor):
             Where one cannot.
         """
         check_enough_neurons(X)
+        check_whole_numbers(self)
         if not 0 <= self.history_window_s < np.inf:
             raise InputError(
                 f"a history window of {self.history_window_s:g} s is not a length of time; give 0 "

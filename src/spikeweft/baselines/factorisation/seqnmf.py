@@ -10,7 +10,7 @@ from spikeweft.baselines.factorisation.component_number import n_components
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.estimator import CircuitEstimator, check_enough_neurons
+from spikeweft.estimator import CircuitEstimator, check_enough_neurons, check_whole_numbers
 
 N_LAGS = 2
 """Length L of a sequence in bins (published)."""
@@ -86,6 +86,7 @@ class SeqNMF(CircuitEstimator):
             Where the settings or the recording cannot be used.
         """
         check_enough_neurons(X)
+        check_whole_numbers(self)
         if X.duration_s < N_LAGS * self.bin_s:
             raise InputError(
                 f"a recording of {X.duration_s:g} s is shorter than a sequence of {N_LAGS} bins of "

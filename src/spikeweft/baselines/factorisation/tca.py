@@ -11,7 +11,7 @@ from spikeweft.baselines.factorisation.component_number import n_components
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError, needs_extra
-from spikeweft.estimator import CircuitEstimator, check_enough_neurons
+from spikeweft.estimator import CircuitEstimator, check_enough_neurons, check_whole_numbers
 
 N_SEGMENTS = 10
 """Equally long segments of the recording, taken for trials (published)."""
@@ -98,6 +98,7 @@ class TCA(CircuitEstimator):
             Where tensorly is not installed, or the settings or the recording cannot be used.
         """
         check_enough_neurons(X)
+        check_whole_numbers(self)
         tensor = self._tensor(X)
         self.n_components_ = n_components(
             self.n_components, lambda rank: self._held_out_power(tensor, rank)

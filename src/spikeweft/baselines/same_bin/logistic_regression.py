@@ -13,7 +13,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.holdout import BASELINE_VALIDATION_FRACTION
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
-from spikeweft.estimator import CircuitEstimator, check_enough_neurons
+from spikeweft.estimator import CircuitEstimator, check_enough_neurons, check_whole_numbers
 
 INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 """Values of C tried where none is given, from the sparsest, the quickest to fit, on."""
@@ -82,6 +82,7 @@ class LogisticRegressionL1(CircuitEstimator):
             a setting makes no sense.
         """
         check_enough_neurons(X)
+        check_whole_numbers(self)
         if self.C is not None and not 0 < self.C < np.inf:
             raise InputError(f"C is {self.C}, which is no penalty; choose one above 0, or None")
         fired = whole_bins(X, self.bin_s).counts > 0
