@@ -6,7 +6,6 @@ Those that also predict spikes are scored in bits.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -193,7 +192,7 @@ def check_whole_numbers(estimator: CircuitEstimator, **least: int) -> None:
     """
     for name, smallest in {**least, "random_state": 0}.items():
         value = getattr(estimator, name)
-        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+        is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not is_whole or not smallest <= value < _TOO_LARGE:
             raise InputError(f"{name} is {value!r}; give a whole number from {smallest} on")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.check.conftest import recorded
+from tests.check.conftest import DURATION_S, recorded
 
 from spikeweft.check import recorded_time as clock
 from spikeweft.check import single_units as neurons
@@ -59,3 +59,18 @@ def test_a_recording_of_one_neuron_cannot_be_used(sound):
         check(recorded(sound[:1]))
     with pytest.raises(InputError, match="1 of 2 neurons fired"):
         check(recorded([sound[0], np.empty(0)]))
+
+
+def test_what_an_inference_would_refuse_is_a_problem_and_the_rest_is_still_said(sound):
+    late = [times[times > 0.85 * DURATION_S] for times in sound]
+    found = {finding.topic: finding for finding in check(recorded(late))}
+    assert found["fitting"].severity is Severity.PROBLEM
+    assert "0 of 6 neurons fire in the first" in found["fitting"].summary
+    assert "fitted part" in found
+
+
+def test_times_in_milliseconds_are_a_problem_that_takes_no_time(sound):
+    in_ms = recorded([1e4 * times for times in sound], epochs_s=np.array([[0.0, 1e4 * DURATION_S]]))
+    (found,) = check(in_ms)
+    assert found.severity is Severity.PROBLEM
+    assert found.remedy == "Check that its times are in seconds."

@@ -65,3 +65,25 @@ def test_nothing_is_foretold_of_a_few_spikes(rng, n_spikes):
     found = power.expected_error(few, power.pilot(few, rng, lambda stage: None))
     assert found.summary == "There are too few spikes to foretell an error."
     assert found.severity is Severity.WARNING
+
+
+def test_neurons_that_begin_late_are_part_of_the_quick_fit(ring, monkeypatch):
+    monkeypatch.setattr(power, "_SPIKES_PER_NEURON", 600)
+    monkeypatch.setattr(power, "_SHORTEST_PIECE_S", 1.0)
+    kept = (ring.spike_neurons % 2 == 0) | (ring.spike_times_s > 20.0)
+    late = replace(
+        ring, spike_times_s=ring.spike_times_s[kept], spike_neurons=ring.spike_neurons[kept]
+    )
+    found = power.pilot(late, np.random.default_rng(0), lambda stage: None)
+    assert found.fit.is_weight.shape[0] == 12
+
+
+def test_a_pair_that_fires_too_late_for_a_quick_fit_is_no_reason_to_stop(ring, monkeypatch):
+    monkeypatch.setattr(power, "_MOST_PIECES", 1)
+    kept = (ring.spike_neurons == 0) | (ring.spike_times_s > 50.0)
+    late = replace(
+        ring, spike_times_s=ring.spike_times_s[kept], spike_neurons=ring.spike_neurons[kept]
+    )
+    monkeypatch.setattr(power, "_SPIKES_PER_NEURON", 20)
+    assert power.pilot(late, np.random.default_rng(0), lambda stage: None) is None
+    assert "fire together" in power.expected_error(late, None).summary

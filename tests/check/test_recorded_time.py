@@ -30,3 +30,12 @@ def test_spikes_at_the_same_time_have_no_order():
     times, units = np.array([0.0, 0.01, 0.01, 0.02, 0.02]), np.array([0, 0, 1, 1, 1])
     recording = Recording.from_arrays(times, units)
     assert clock.share_of_simultaneous_spikes(recording) == pytest.approx(2 / 5)
+
+
+def test_a_short_stretch_without_a_gap_asks_for_more_time_not_for_other_epochs():
+    short = Recording.from_arrays(
+        np.linspace(0.01, 0.49, 40), np.arange(40) % 2, epochs_s=np.array([[0.0, 0.5]])
+    )
+    found = clock.gaps(short)
+    assert "20 % is not scored" in found.summary
+    assert found.remedy == "Record for longer."

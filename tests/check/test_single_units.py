@@ -68,3 +68,29 @@ def test_a_rate_that_drifts_is_named(rng, sound):
 def test_a_rate_that_only_fluctuates_does_not_drift(rng, sound):
     tuned = sound[0][np.sin(2 * np.pi * sound[0] / 3.0) > 0]
     assert neurons.stationarity(recorded([tuned, *sound[1:]])).severity is Severity.FINE
+
+
+def test_a_unit_that_was_lost_in_the_middle_is_named(sound):
+    """Between quarters its rate changes, too, but hardly more than that of a neuron may."""
+    lost = [
+        times[(times < 90) | (times > 110)] if i == 2 else times for i, times in enumerate(sound)
+    ]
+    found = neurons.stationarity(recorded(lost))
+    assert found.severity is Severity.NOTE
+    assert "2 (from 45 % to 55 % of the time)" in found.summary
+    assert found.numbers["n_lost"] == 1
+
+
+def test_few_spikes_are_no_drift(rng):
+    """Poisson neurons whose rates hold: totals of ten spikes a quarter differ by half and more."""
+    severities = []
+    for _ in range(100):
+        trains = [np.sort(rng.uniform(0, DURATION_S, 10)) for _ in range(4)]
+        severities.append(neurons.stationarity(recorded(trains)).severity)
+    assert sum(severity is Severity.FINE for severity in severities) > 95
+
+
+def test_silent_units_do_not_raise_the_share_of_short_intervals(rng):
+    times = np.arange(1.0, 1.021, 1e-3)
+    burster = recorded([times, times + 5.0], n_neurons=30, time_resolution_s=1e-4)
+    assert neurons.refractory_period(burster).numbers["share_of_short_intervals"] == 1.0

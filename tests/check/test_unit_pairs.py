@@ -62,3 +62,11 @@ def test_two_spikes_in_a_bin_are_no_burst_where_neurons_hardly_fire(rng):
     trains = [np.sort(rng.uniform(0, 3600, rng.poisson(rate * 3600))) for rate in rates_hz]
     found = together.bursts(recorded(trains, epochs_s=np.array([[0.0, 3600.0]])))
     assert found.severity is Severity.FINE
+
+
+def test_a_copy_of_a_few_spikes_is_the_same_unit(sound, rng):
+    few = np.sort(rng.uniform(0, DURATION_S, 12))
+    recording = recorded([*sound, few, few])
+    found = together.duplicates(recording, together.coincidences(recording))
+    assert found.severity is Severity.PROBLEM
+    assert found.numbers["pairs"] == [{"neurons": ["6", "7"], "share": 1.0}]

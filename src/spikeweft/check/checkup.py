@@ -11,18 +11,27 @@ from spikeweft.check.findings import Checkup, Finding, Severity, listed
 from spikeweft.check.recorded_time import gaps, time_resolution, unmarked_gaps
 from spikeweft.check.single_units import firing, fitted_part, refractory_period, stationarity
 from spikeweft.check.unit_pairs import bursts, coincidences, duplicates, synchrony
+from spikeweft.circuit_gnn.estimator import neurons_that_fire
 from spikeweft.data.file_contents.selection import USUAL, Selection
 from spikeweft.data.file_contents.sentences import Alarm, counted
+from spikeweft.data.holdout import (
+    HISTORY_WINDOW_S,
+    LONGEST_S,
+    VALIDATION_FRACTION,
+    split,
+    training_and_test,
+)
 from spikeweft.data.readers.load import load_selection
 from spikeweft.data.recording import Recording
 from spikeweft.data.sorting_artefacts import resolves_artefacts, sorting_artefacts
+from spikeweft.errors import InputError
 from spikeweft.estimator import check_enough_neurons
 
 _SEED = 0
 
 
 def check_file(
-    path: Path,
+    path: Path | str,
     selection: Selection = USUAL,
     *,
     minutes: float | None = None,
@@ -45,13 +54,13 @@ def check_file(
         Where the file cannot be read, or its recording cannot be used at all.
     """
     on_stage("reading")
-    loaded = load_selection(path, selection)
+    loaded = load_selection(Path(path), selection)
     recording = loaded.recording
     if minutes is not None:
         recording = recording.first_minutes(minutes)
     found = check(recording, on_stage)
     about_file = [_about_file(sentence) for sentence in loaded.warnings]
-    return Checkup(source=path.name, facts=_facts(recording), findings=[*about_file, *found])
+    return Checkup(source=Path(path).name, facts=_facts(recording), findings=[*about_file, *found])
 
 
 def _about_file(sentence: str) -> Finding:
@@ -71,8 +80,11 @@ def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None
         Where the recording cannot be used at all.
     """
     check_enough_neurons(recording)
+    refused = cannot_be_fitted(recording)
+    if refused and recording.duration_s > LONGEST_S:
+        return refused
     on_stage("looking at each neuron")
-    found = [firing(recording), fitted_part(recording)]
+    found = [*refused, firing(recording), fitted_part(recording)]
     found += [refractory_period(recording), stationarity(recording)]
     on_stage("looking at neurons together")
     close = coincidences(recording)
@@ -80,10 +92,28 @@ def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None
     found.append(bursts(recording))
     on_stage("looking at the clock")
     found += [gaps(recording), unmarked_gaps(recording), time_resolution(recording)]
-    quick = pilot(recording, np.random.default_rng(_SEED), on_stage)
+    quick = None if refused else pilot(recording, np.random.default_rng(_SEED), on_stage)
     on_stage("looking ahead")
     found += [spikes_per_weight(recording), expected_error(recording, quick)]
     return found if quick is None else [*found, cost(recording, quick)]
+
+
+def cannot_be_fitted(recording: Recording) -> list[Finding]:
+    """Why an inference would refuse the recording, if it would."""
+    try:
+        training, _ = training_and_test(recording, HISTORY_WINDOW_S)
+        neurons_that_fire(split(training, VALIDATION_FRACTION)[0], HISTORY_WINDOW_S)
+    except InputError as error:
+        why, _, remedy = str(error).partition("; ")
+        return [
+            Finding(
+                topic="fitting",
+                severity=Severity.PROBLEM,
+                summary=f"Nothing can be inferred: {why}.",
+                remedy=f"{remedy[:1].upper()}{remedy[1:]}.",
+            )
+        ]
+    return []
 
 
 def unseen(recording: Recording) -> Finding:

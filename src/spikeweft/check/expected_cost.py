@@ -9,7 +9,7 @@ from spikeweft.circuit_gnn.fitting.circuit_fit import stages_of
 from spikeweft.circuit_gnn.fitting.needed_memory import needed_memory_mb
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.work import Work
-from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
+from spikeweft.data.holdout import HISTORY_WINDOW_S, TEST_FRACTION, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.runtime.memory import available_memory_mb, memory_in_use_mb
 from spikeweft.runtime.parallel import n_processors
@@ -17,7 +17,7 @@ from spikeweft.runtime.parallel import n_processors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Time and memory that a fit is expected to take."""
+    """Time and memory that a fit is expected to take, with what is in memory already."""
 
     seconds: float
     memory_mb: float
@@ -25,7 +25,7 @@ class Cost:
 
 def expected_cost(recording: Recording, quick: Pilot) -> Cost:
     """Cost of fitting `CircuitGNN` on this machine: the forecast with which its progress begins."""
-    training, held_out = split(recording.between(0.0, FITTED_FRACTION), VALIDATION_FRACTION)
+    training, held_out = split(split(recording, TEST_FRACTION)[0], VALIDATION_FRACTION)
     fires = neurons_that_fire(training, HISTORY_WINDOW_S)
     problem = Problem(training.select(fires), held_out.select(fires), plain_settings())
     work = sum((stage.work_left(quick.state) for stage in stages_of(problem)), Work())
@@ -37,7 +37,8 @@ def expected_cost(recording: Recording, quick: Pilot) -> Cost:
 
 def cost(recording: Recording, quick: Pilot) -> Finding:
     """Whether there is enough memory and time."""
-    expected, available_mb = expected_cost(recording, quick), available_memory_mb()
+    expected = expected_cost(recording, quick)
+    available_mb = memory_in_use_mb() + available_memory_mb()
     severity = Severity.FINE
     if expected.memory_mb > 0.7 * available_mb or expected.seconds > 3600:
         severity = Severity.NOTE
@@ -50,7 +51,7 @@ def cost(recording: Recording, quick: Pilot) -> Finding:
         severity=severity,
         summary=f"A fit will take about {lasting(expected.seconds)} and "
         f"{expected.memory_mb / 1024:.2g} GB of memory on this machine, which has "
-        f"{available_mb / 1024:.2g} GB free; both are rough.",
+        f"{available_mb / 1024:.2g} GB for it; both are rough.",
         remedy="Fit fewer neurons or the first minutes (--minutes), or use a larger machine."
         if severity > Severity.FINE
         else "",

@@ -1,4 +1,4 @@
-"""Expected error of free weights, from a quick fit of the first minutes.
+"""Expected error of free weights, from a quick fit of a few minutes.
 
 The quick fit is the beginning of `CircuitGNN`'s own: free weights, and what all neurons share. Its
 Fisher information I and its prior's precision P give the expected error of weights from k times as
@@ -29,6 +29,7 @@ from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import Syna
 from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
+from spikeweft.errors import InputError
 
 TARGETS = (0.1, 0.05)
 """Values of Δ for which the minutes needed are reported."""
@@ -38,6 +39,9 @@ LARGEST_PILOT = MOST_SEARCHED
 
 _SPIKES_PER_NEURON = 2000
 
+_MOST_PIECES, _SHORTEST_PIECE_S = 8, 4.0
+"""Pieces of the recording, evenly spread, that the quick fit sees: neurons come and go."""
+
 _FEWEST_PER_WEIGHT = 3.0
 """With fewer spikes for each weight, the curvature at the quick fit is that of its own mistakes."""
 
@@ -46,7 +50,7 @@ _LONGEST = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pilot:
-    """A quick fit of free weights to the first minutes.
+    """A quick fit of free weights to a few minutes.
 
     Attributes
     ----------
@@ -110,15 +114,18 @@ def pilot(
 ) -> Pilot | None:
     """Fit free weights quickly, to at most `_SPIKES_PER_NEURON` spikes of each neuron.
 
-    None where there are too few spikes, or the first minutes hold too little to choose by.
+    None where there are too few spikes, or too few neurons fire, to fit and to choose by.
     """
     if n_spikes_per_weight(recording) < _FEWEST_PER_WEIGHT:
         return None
-    part = _first_minutes(_fewer_neurons(recording, rng))
+    part = _few_minutes(_fewer_neurons(recording, rng))
     training, held_out = split(part, VALIDATION_FRACTION)
     if not all(_has_spikes(p) for p in (training, held_out)):
         return None
-    fires = neurons_that_fire(training, HISTORY_WINDOW_S)
+    try:
+        fires = neurons_that_fire(training, HISTORY_WINDOW_S)
+    except InputError:
+        return None
     problem = Problem(training.select(fires), held_out.select(fires), plain_settings())
     with threadpool_limits(1):
         state, pace = _searched(problem, on_stage)
@@ -136,10 +143,14 @@ def pilot(
 def expected_error(recording: Recording, quick: Pilot | None) -> Finding:
     """Expected Δ of free weights from this recording, and the minutes that smaller ones need."""
     if quick is None:
+        enough = n_spikes_per_weight(recording) >= _FEWEST_PER_WEIGHT
         return Finding(
             topic="expected error",
             severity=Severity.WARNING,
-            summary="There are too few spikes to foretell an error.",
+            summary="Too few neurons fire together in the minutes of a quick fit to foretell an "
+            "error."
+            if enough
+            else "There are too few spikes to foretell an error.",
             remedy="Record for longer, or infer fewer neurons.",
         )
     spikes = len(recording.spike_times_s) * quick.n_neurons / recording.n_neurons
@@ -223,9 +234,16 @@ def _fewer_neurons(recording: Recording, rng: np.random.Generator) -> Recording:
     return recording.select(np.sort(rng.permutation(recording.n_neurons)[:LARGEST_PILOT]))
 
 
-def _first_minutes(recording: Recording) -> Recording:
+def _few_minutes(recording: Recording) -> Recording:
+    """Pieces from all over the recording that hold about the spikes wanted; all of a short one."""
     n_spikes = _SPIKES_PER_NEURON * recording.n_neurons / (1.0 - VALIDATION_FRACTION)
-    return recording.between(0.0, min(1.0, n_spikes / max(len(recording.spike_times_s), 1)))
+    share = n_spikes / max(len(recording.spike_times_s), 1)
+    n_pieces = int(min(_MOST_PIECES, share * recording.duration_s / _SHORTEST_PIECE_S))
+    if share >= 1.0 or n_pieces <= 1:
+        return recording.between(0.0, min(1.0, share))
+    starts = np.arange(n_pieces) / n_pieces
+    pieces = [recording.between(start, start + share / n_pieces) for start in starts]
+    return recording.restrict(np.concatenate([piece.epochs_s for piece in pieces]))
 
 
 def _has_spikes(part: Recording) -> bool:

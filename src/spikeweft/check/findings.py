@@ -88,9 +88,11 @@ def listed(names: Iterable[str]) -> str:
 
 
 def percent(share: float) -> str:
-    """A share with two digits, and never 100 % of less than all."""
+    """A share with two digits, and never 100 % of less than all, nor 0 % of something."""
     if share >= 0.995:
         return "100 %" if share == 1 else "over 99 %"
+    if 0 < share < 1e-4:
+        return "under 0.01 %"
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 

@@ -66,6 +66,6 @@ def _headlines(by_topic: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str
         (
             "Memory",
             f"{cost['memory_mb'] / 1024:.2g} GB",
-            f"of {cost['available_memory_mb'] / 1024:.2g} GB free.",
+            f"of {cost['available_memory_mb'] / 1024:.2g} GB that are there for it.",
         ),
     ]

@@ -18,7 +18,10 @@ def gaps(recording: Recording) -> Finding:
     lost = 1.0 - float(np.sum(scored[:, 1] - scored[:, 0])) / recording.duration_s
     gap_s = recording.epochs_s[1:, 0] - recording.epochs_s[:-1, 1]
     if len(gap_s) == 0:
-        summary = f"One stretch of {lasting(recording.duration_s)} without a gap."
+        summary = (
+            f"One stretch of {lasting(recording.duration_s)} without a gap, of which "
+            f"{percent(lost)} is not scored, for want of what came before."
+        )
     else:
         length_s = np.diff(recording.epochs_s)
         summary = (
@@ -34,15 +37,19 @@ def gaps(recording: Recording) -> Finding:
         topic="epochs and gaps",
         severity=severity,
         summary=summary,
-        remedy="Leave out the shortest epochs, or join those that were recorded without a pause."
-        if severity is Severity.WARNING
-        else "",
+        remedy=_to_score_more(len(gap_s)) if severity is Severity.WARNING else "",
         numbers={
             "n_epochs": len(recording.epochs_s),
             "longest_gap_s": float(gap_s.max()) if len(gap_s) else 0.0,
             "share_not_scored": lost,
         },
     )
+
+
+def _to_score_more(n_gaps: int) -> str:
+    if n_gaps:
+        return "Leave out the shortest epochs, or join those that were recorded without a pause."
+    return "Record for longer."
 
 
 def unmarked_gaps(recording: Recording) -> Finding:

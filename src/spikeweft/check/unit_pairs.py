@@ -78,7 +78,8 @@ def coincidences(recording: Recording) -> Coincidences:
 
 def shared_spikes(recording: Recording, found: Coincidences) -> Float[np.ndarray, "neuron neuron"]:
     """Share of the smaller unit's spikes that are in the other too, beyond chance; upper half."""
-    smaller = np.minimum.outer(recording.n_spikes, recording.n_spikes)
+    n_spikes = recording.n_spikes.astype(float)
+    smaller = np.minimum.outer(n_spikes, n_spikes)
     excess = np.where(found.same >= _FEW_COINCIDENCES, found.same - found.same_expected, 0.0)
     return np.clip(excess / np.maximum(smaller, 1), 0.0, 1.0)
 
@@ -86,6 +87,8 @@ def shared_spikes(recording: Recording, found: Coincidences) -> Float[np.ndarray
 def duplicates(recording: Recording, found: Coincidences) -> Finding:
     """Units that sorting found twice, or that share spikes."""
     share = shared_spikes(recording, found)
+    for pair in recording.duplicates():
+        share[pair] = 1.0
     twins, overlapping = share >= DUPLICATE, (share >= OVERLAP) & (share < DUPLICATE)
     severity = Severity.WARNING if overlapping.any() else Severity.FINE
     if twins.any():

@@ -5,6 +5,8 @@ later parts is known to the earlier ones.
 """
 
 from spikeweft.data.recording import Recording
+from spikeweft.data.scored_time import scored_epochs
+from spikeweft.errors import InputError
 
 TEST_FRACTION = 0.1
 """Last part of a recording: it scores fitted models, and does nothing else."""
@@ -25,6 +27,38 @@ FITTED, VALIDATION, TEST = (0.0, 0.8), (0.8, 0.9), (0.9, 1.0)
 HISTORY_WINDOW_S = 0.1
 """Start of each epoch that is not scored; models in bins look back this far. Methods that were
 published with another window say so in their settings."""
+
+
+LONGEST_S = 1e6
+"""No recording is as long: its times are in another unit (chosen)."""
+
+
+def training_and_test(recording: Recording, history_window_s: float) -> tuple[Recording, Recording]:
+    """The part that is fitted, with what chooses between fits, and the part that scores them.
+
+    Raises
+    ------
+    InputError
+        Where the recording is too long or too short, or nobody fires in the first part.
+    """
+    if recording.duration_s > LONGEST_S:
+        raise InputError(
+            f"the recording lasts {recording.duration_s:.4g} s, which cannot be fitted; check that "
+            "its times are in seconds"
+        )
+    training, test = split(recording, TEST_FRACTION)
+    if any(len(scored_epochs(part, history_window_s)) == 0 for part in (training, test)):
+        raise InputError(
+            f"the recording of {recording.duration_s:g} s is too short: its last "
+            f"{100 * TEST_FRACTION:g} % hold no stretch longer than the history window of "
+            f"{history_window_s:g} s; use a longer recording or longer epochs"
+        )
+    if len(training.spike_times_s) == 0:
+        raise InputError(
+            f"the first {training.duration_s:g} s of the recording hold no spikes, so nothing can "
+            "be fitted; choose other epochs"
+        )
+    return training, test
 
 
 def split(recording: Recording, late: float) -> tuple[Recording, Recording]:

@@ -9,10 +9,9 @@ import numpy as np
 from spikeweft.data.bootstrap import resampled
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.directions import preferred_directions
-from spikeweft.data.holdout import TEST_FRACTION, VALIDATION_FRACTION, split
+from spikeweft.data.holdout import VALIDATION_FRACTION, training_and_test
 from spikeweft.data.readers.load import load_selection
 from spikeweft.data.recording import Recording
-from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.estimator import check_enough_neurons
 from spikeweft.evaluation.circuit_error import inference_error
@@ -25,8 +24,6 @@ _SAMPLE_SPIKES = 4000
 _SAMPLE_S = (1.0, 60.0)
 
 _SHORTEST_BLOCK = 10
-
-_LONGEST_S = 1e6
 
 
 class Parts(NamedTuple):
@@ -78,11 +75,6 @@ def _network(truth: Connectivity | None, path: Path) -> Network | None:
 
 
 def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
-    if recording.duration_s > _LONGEST_S:
-        raise InputError(
-            f"the recording lasts {recording.duration_s:.4g} s, which cannot be fitted; check that "
-            "its times are in seconds"
-        )
     part = recording if minutes is None else recording.first_minutes(minutes)
     if len(part.spike_times_s) == 0:
         raise InputError(f"the first {minutes:g} minutes hold no spikes; use more of the recording")
@@ -92,18 +84,7 @@ def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
 
 def _split(recording: Recording, history_window_s: float) -> tuple[Recording, Recording]:
     """The parts for fitting and for scoring; preferred directions come from the first alone."""
-    training, test = split(recording, TEST_FRACTION)
-    if any(len(scored_epochs(part, history_window_s)) == 0 for part in (training, test)):
-        raise InputError(
-            f"the recording of {recording.duration_s:g} s is too short: its last "
-            f"{100 * TEST_FRACTION:g} % hold no stretch longer than the history window of "
-            f"{history_window_s:g} s; use a longer recording or longer epochs"
-        )
-    if len(training.spike_times_s) == 0:
-        raise InputError(
-            f"the first {training.duration_s:g} s of the recording hold no spikes, so nothing can "
-            "be fitted; choose other epochs"
-        )
+    training, test = training_and_test(recording, history_window_s)
     direction = next((c for c in training.covariates.values() if c.is_angle), None)
     if training.preferred_angle_rad is None and direction is not None:
         angle = preferred_directions(training, direction)
