@@ -10,6 +10,7 @@ from spikeweft import cli
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.readers.load import load
 from spikeweft.results.result import read_result
+from spikeweft.simulation.sparse_networks.poisson_neurons import SparsePoissonNetwork
 from spikeweft.simulation.storage import save_simulation
 
 GOOD = {"spike_times": np.arange(400) * 0.05, "spike_units": np.arange(400) % 4}
@@ -265,7 +266,12 @@ def test_the_version_is_printed(capsys):
         "simulate ring out.npz --neuron-model hodgkin-huxley",
         "simulate ring out.npz --minutes -8",
         "simulate sparse out.npz --n-neurons 1",
+        "simulate sparse out.npz --n-neurons 10000000",
         "simulate sparse out.npz --neuron-model poisson --n-observed 61 --minutes 0.1",
+        "simulate sparse out.npz --neuron-model poisson --minutes 1e12",
+        "simulate ring out.npz --minutes 1e12",
+        "simulate ring out.npz --drive-amplitude nan",
+        "simulate ring out.npz --drive-amplitude inf",
         "simulate ring out.npz --minutes 0.0000001",
         "simulate ring out.npz --seed -1",
         "simulate ring out.npz --recurrent-strength 0.3",
@@ -279,6 +285,12 @@ def test_the_version_is_printed(capsys):
 )
 def test_a_command_that_makes_no_sense_is_one_sentence(ring_file, refuses, words):
     refuses(*words.split())
+
+
+def test_more_neurons_than_there_are_are_refused_before_anything_is_simulated(refuses, monkeypatch):
+    monkeypatch.setattr(SparsePoissonNetwork, "simulate", None)
+    words = "simulate sparse out.npz --neuron-model poisson --n-observed 61"
+    refuses(*words.split(), names="61 of 60 neurons")
 
 
 @pytest.mark.parametrize(

@@ -135,3 +135,9 @@ def test_circuits_that_cannot_be_compared_are_refused():
         inference_error(ring(0, 4), ring(0, 5))
     with pytest.raises(InputError, match="no connection"):
         inference_error(ring(0, 4), Connectivity(weights=np.eye(4)))
+
+
+@given(seeds, sizes, st.sampled_from([1e-15, 1e-9, 1.0, 1e9]))
+def test_whether_a_circuit_is_a_ring_does_not_depend_on_the_unit_of_its_weights(seed, n, scale):
+    assert is_ring(Connectivity(weights=scale * ring(seed, n).weights))
+    assert not is_ring(Connectivity(weights=scale * any_circuit(seed, n).weights))

@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.errors import InputError
 from spikeweft.evaluation.connection_detection import (
     certainty,
     connection_order,
@@ -105,3 +106,41 @@ def test_certainty_says_how_many_sure_pairs_are_connected():
     assert sure.sure_correct == pytest.approx(n / (n + 1))
     assert sure.sure_per_thousand == pytest.approx(1000 * (n + 1) / (N * (N - 1)))
     assert certainty(true, true) is None
+
+
+def test_a_probability_without_a_sign_counts_unless_the_data_do_not_inform_the_pair():
+    true = truth()
+    probability = np.where(true.weights != 0, 0.99, 0.01)
+    nothing = np.zeros((N, N))
+    unsigned = Connectivity(weights=nothing, probability=probability)
+    assert connection_order(unsigned, true).average_precision == 1.0
+    error = np.full((N, N), 0.5)
+    error[3] = np.inf
+    silent = Connectivity(weights=nothing, probability=probability, standard_error=error)
+    assert not evidence(silent)[3].any()
+
+
+def test_a_pair_of_unknown_probability_has_no_place_in_the_order():
+    probability = np.full((N, N), 0.5)
+    probability[2, 4] = probability[7, 1] = np.nan
+    found = Connectivity(weights=guess(1.0), probability=probability)
+    with pytest.raises(InputError, match="NaN of 2 of 380 pairs"):
+        connection_order(found, truth())
+
+
+def test_one_neuron_has_no_pairs_to_be_sure_of():
+    alone = Connectivity(weights=np.zeros((1, 1)), probability=np.zeros((1, 1)))
+    sure = certainty(alone, alone)
+    assert sure is not None
+    assert sure.n_sure == 0
+    assert np.isnan(sure.sure_per_thousand)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [connection_order, certainty, lambda found, true: latency_share(found, true, PAIRS)],
+)
+def test_circuits_of_different_sizes_are_not_compared(score):
+    found = Connectivity(weights=np.zeros((4, 4)), probability=np.zeros((4, 4)))
+    with pytest.raises(InputError, match="truth has 20 neurons but the inferred circuit has 4"):
+        score(found, truth())

@@ -97,3 +97,10 @@ def test_the_bound_of_many_neurons_is_refused_before_it_fills_the_memory():
     recording = simulate(network, 0.2, np.random.default_rng(13))
     with pytest.raises(InputError, match="at most 200 neurons"):
         cramer_rao_delta(network, recording)
+
+
+def test_the_bound_of_weights_that_are_not_symmetric_knows_of_no_symmetry():
+    recording = simulate(SMALL, 10.0, np.random.default_rng(14))
+    bound = cramer_rao_delta(SMALL, recording)
+    assert np.isfinite(bound)
+    assert bound == cramer_rao_delta_directed(SMALL, recording)

@@ -74,3 +74,12 @@ def test_no_history_crosses_a_gap_and_the_first_window_of_an_epoch_is_not_scored
     both = oracle_log_likelihood(SMALL, recording.restrict(epochs))
     alone = [oracle_log_likelihood(SMALL, recording.restrict(e)) for e in (epochs[:1], epochs[2:])]
     np.testing.assert_allclose(both, alone[0] + alone[1])
+
+
+def test_an_epoch_that_ends_within_a_step_adds_nothing():
+    recording = replace(simulate(SMALL, 1.0, np.random.default_rng(7)), time_resolution_s=1e-6)
+    short, long = np.array([[5e-5, 0.10008]]), np.array([[0.2, 1.0]])
+    none = oracle_log_likelihood(SMALL, recording.restrict(short))
+    np.testing.assert_array_equal(none, np.zeros(8))
+    both = oracle_log_likelihood(SMALL, recording.restrict(np.concatenate([short, long])))
+    np.testing.assert_allclose(both, oracle_log_likelihood(SMALL, recording.restrict(long)))

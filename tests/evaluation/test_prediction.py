@@ -48,3 +48,20 @@ def test_a_neuron_that_first_fires_in_the_test_part_cannot_be_scored():
 def test_a_model_that_calls_impossible_what_came_is_not_better_for_it():
     score = bits_per_spike(np.array([-np.inf, -50.0]), np.array([20, 20]), 10.0, np.full(2, 2.0))
     assert score.per_neuron[0] == score.mean == score.pooled == -np.inf
+
+
+def test_a_neuron_whose_likelihood_is_no_number_is_not_left_out_of_the_mean():
+    log_likelihood, n_spikes = np.array([np.nan, 100.0]), np.array([10, 10])
+    score = bits_per_spike(log_likelihood, n_spikes, 10.0, np.ones(2))
+    assert np.isfinite(score.per_neuron[1])
+    assert np.isnan(score.mean)
+    assert np.isnan(score.pooled)
+
+
+def test_what_was_expected_of_a_neuron_that_stays_silent_counts_neither_for_nor_against():
+    null = 100 * np.log(10.0) - 100
+    for nats_of_silent in (-500.0, 0.0):
+        score = bits_per_spike(
+            np.array([null, nats_of_silent]), np.array([100, 0]), 10.0, np.array([10.0, 5.0])
+        )
+        assert score.pooled == score.mean == pytest.approx(0.0)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,3 +30,10 @@ def test_hiding_more_neurons_than_there_are_is_a_mistake():
     recording = simulate(network, 1.0, np.random.default_rng(15))
     with pytest.raises(InputError, match="11 of 10 neurons"):
         observe(recording, network.connectivity, 11, np.random.default_rng(0))
+
+
+def test_spikes_and_a_circuit_of_other_neurons_are_not_one_observation():
+    network = replace(lnp_ring(), n_neurons=10)
+    recording = simulate(network, 0.5, np.random.default_rng(15))
+    with pytest.raises(InputError, match="10 neurons but the circuit 100"):
+        observe(recording, lnp_ring().connectivity, 5, np.random.default_rng(0))

@@ -5,6 +5,7 @@ from jaxtyping import Bool
 from sklearn.metrics import average_precision_score
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.evaluation.circuit_error import check_same_size
 
 
 def precision_recall_area(inferred: Connectivity, true: Connectivity) -> float:
@@ -12,7 +13,13 @@ def precision_recall_area(inferred: Connectivity, true: Connectivity) -> float:
 
     The average precision over all ordered pairs of different neurons; NaN where all or none are
     connected.
+
+    Raises
+    ------
+    InputError
+        Where the two circuits have different sizes.
     """
+    check_same_size(inferred, true)
     pairs = true.off_diagonal
     connected = true.weights[pairs] != 0
     if connected.all() or not connected.any():

@@ -54,11 +54,7 @@ def inference_error(
     InputError
         Where the two circuits have different sizes, or the true one has no connection.
     """
-    if inferred.n_neurons != true.n_neurons:
-        raise InputError(
-            f"the truth has {true.n_neurons} neurons but the inferred circuit has "
-            f"{inferred.n_neurons}; compare circuits of the same neurons"
-        )
+    check_same_size(inferred, true)
     mask = true.off_diagonal if pairs is None else true.off_diagonal & pairs
     truth, answer = true.weights, inferred.weights
     norm = float(np.linalg.norm(truth[mask]))
@@ -83,12 +79,28 @@ def inference_error(
     )
 
 
+def check_same_size(inferred: Connectivity, true: Connectivity) -> None:
+    """Refuse to compare circuits of different numbers of neurons.
+
+    Raises
+    ------
+    InputError
+        Where they differ.
+    """
+    if inferred.n_neurons != true.n_neurons:
+        raise InputError(
+            f"the truth has {true.n_neurons} neurons but the inferred circuit has "
+            f"{inferred.n_neurons}; compare circuits of the same neurons"
+        )
+
+
 def is_ring(circuit: Connectivity) -> bool:
     """Whether every row is the same profile, shifted: the circuit is rotation-invariant."""
     mask = circuit.off_diagonal
     weights = circuit.weights
+    rounding = 1e-9 * float(np.abs(weights[mask]).max(initial=0.0))
     return circuit.n_neurons > 2 and bool(
-        np.allclose(weights[mask], ring_average(weights)[mask], rtol=1e-6, atol=1e-12)
+        np.allclose(weights[mask], ring_average(weights)[mask], rtol=1e-6, atol=rounding)
     )
 
 

@@ -7,6 +7,8 @@ from jaxtyping import Bool, Float
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.errors import InputError
+from spikeweft.evaluation.circuit_error import check_same_size
 
 SURE = 0.95
 """Probability from which a connection counts as said to be sure."""
@@ -50,7 +52,8 @@ class Certainty:
     sure_correct
         Share of them that are connected; NaN of none.
     sure_per_thousand
-        How many of a thousand pairs. Where nothing is connected, all of them are wrong.
+        How many of a thousand pairs; NaN of none. Where nothing is connected, all of them are
+        wrong.
     """
 
     n_sure: int
@@ -63,10 +66,12 @@ def evidence(circuit: Connectivity) -> Float[np.ndarray, "post pre"]:
 
     The sign is the weight's; the size is the probability where the method states one, else the
     weight in standard errors where it states those (0 where the data do not inform it), else the
-    weight.
+    weight. A probability whose weight is exactly 0 has no sign and counts as positive, unless the
+    data do not inform the pair.
     """
     if circuit.probability is not None:
-        return np.sign(circuit.weights) * circuit.probability
+        sign = np.where(circuit.weights == 0, circuit.informed, np.sign(circuit.weights))
+        return sign * circuit.probability
     if circuit.standard_error is None:
         return circuit.weights
     known = circuit.informed & (circuit.standard_error > 0)
@@ -74,9 +79,22 @@ def evidence(circuit: Connectivity) -> Float[np.ndarray, "post pre"]:
 
 
 def connection_order(inferred: Connectivity, true: Connectivity) -> ConnectionOrder:
-    """Scores of the order of pairs; NaN where there is nothing to tell from anything."""
+    """Scores of the order of pairs; NaN where there is nothing to tell from anything.
+
+    Raises
+    ------
+    InputError
+        Where the two circuits have different sizes, or evidence of a pair is NaN.
+    """
+    check_same_size(inferred, true)
     pairs = true.off_diagonal
     found, weights = evidence(inferred)[pairs], true.weights[pairs]
+    n_unknown = int(np.isnan(found).sum())
+    if n_unknown:
+        raise InputError(
+            f"the inferred circuit says NaN of {n_unknown} of {len(found)} pairs, which have no "
+            "place in an order; give a probability of 0 to pairs of which nothing is known"
+        )
     connected = weights != 0
     sides = {sign: np.maximum(sign * found, 0.0) for sign in (1, -1)}
     one_sided = {
@@ -104,7 +122,13 @@ def latency_share(
     """Share of the connections found whose latency is stated to within 1 ms.
 
     NaN where the method or the truth has no latencies, or none is found.
+
+    Raises
+    ------
+    InputError
+        Where the two circuits have different sizes.
     """
+    check_same_size(inferred, true)
     if inferred.latency_s is None or true.latency_s is None:
         return _NAN
     found = connected & (true.weights != 0) & true.off_diagonal
@@ -113,16 +137,23 @@ def latency_share(
 
 
 def certainty(inferred: Connectivity, true: Connectivity) -> Certainty | None:
-    """What becomes of pairs said to be sure; None where the method states no probabilities."""
+    """What becomes of pairs said to be sure; None where the method states no probabilities.
+
+    Raises
+    ------
+    InputError
+        Where the two circuits have different sizes.
+    """
+    check_same_size(inferred, true)
     if inferred.probability is None:
         return None
     pairs = true.off_diagonal
     sure = inferred.probability[pairs] >= SURE
-    n_sure, right = int(sure.sum()), true.weights[pairs][sure] != 0
+    n_pairs, n_sure, right = len(sure), int(sure.sum()), true.weights[pairs][sure] != 0
     return Certainty(
         n_sure=n_sure,
         sure_correct=float(right.mean()) if n_sure else _NAN,
-        sure_per_thousand=1000.0 * n_sure / int(pairs.sum()),
+        sure_per_thousand=1000.0 * n_sure / n_pairs if n_pairs else _NAN,
     )
 
 

@@ -13,19 +13,23 @@ _MAX_NEURONS = 200
 
 
 def cramer_rao_delta(network: KnownNetwork, recording: Recording) -> float:
-    """Cramér-Rao bound of the inference error Δ of a free, symmetric weight matrix.
+    """Cramér-Rao bound of the inference error Δ of a free weight matrix.
 
-    All but the off-diagonal weights is taken as known, and nothing is assumed of these but their
-    symmetry, so only a method that shares structure between pairs can come below this value. The
-    information is that of `fisher_information`. Infinite where some weight cannot be identified
-    from the recording at all.
+    All but the off-diagonal weights is taken as known, and nothing is assumed of these but, where
+    the true matrix is symmetric, their symmetry; so only a method that shares structure between
+    pairs can come below this value. Where the true matrix is not symmetric, this is
+    `cramer_rao_delta_directed`: symmetric weights could not come near it. The information is that
+    of `fisher_information`. Infinite where some weight cannot be identified from the recording at
+    all.
 
     Raises
     ------
     InputError
-        As in `oracle_log_likelihood`, or for more than 200 neurons, where the information matrix
-        of all pairs does not fit the memory of a workstation.
+        As in `oracle_log_likelihood`, or for a symmetric matrix of more than 200 neurons, where the
+        information matrix of all pairs does not fit the memory of a workstation.
     """
+    if not _is_symmetric(network.connectivity.weights):
+        return cramer_rao_delta_directed(network, recording)
     n = recording.n_neurons
     if n > _MAX_NEURONS:
         raise InputError(
@@ -44,7 +48,7 @@ def cramer_rao_delta(network: KnownNetwork, recording: Recording) -> float:
 
 
 def cramer_rao_delta_directed(network: KnownNetwork, recording: Recording) -> float:
-    """The bound of `cramer_rao_delta` for a free weight matrix that need not be symmetric.
+    """The bound of `cramer_rao_delta` where a symmetry of the weights is not known or not there.
 
     Raises
     ------
@@ -83,6 +87,11 @@ def fisher_information(
         for neuron, own in enumerate(np.split(score, np.searchsorted(post, np.arange(1, n)))):
             information[neuron] += own.T @ own
     return information
+
+
+def _is_symmetric(weights: Float[np.ndarray, "post pre"]) -> bool:
+    rounding = 1e-9 * float(np.abs(weights).max(initial=0.0))
+    return bool(np.allclose(weights, weights.T, rtol=0.0, atol=rounding))
 
 
 def _score(

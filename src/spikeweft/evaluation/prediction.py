@@ -17,17 +17,26 @@ class PredictionScore:
     """
 
     per_neuron: Float[np.ndarray, " neuron"]
-    """Gain of each neuron; NaN where it fired no spike, here or in what was trained on."""
+    """Gain of each neuron; NaN where it fired no spike, here or in what was trained on, or where
+    its likelihood is NaN.
+    """
 
     pooled: float
-    """Gain of all neurons together over all their spikes."""
+    """Gain of all neurons with a score together over all their spikes.
+
+    Neurons that are silent here are left out: what a model expected of them is held neither for
+    nor against it. NaN where a likelihood is.
+    """
 
     @property
     def mean(self) -> float:
         """Mean over the neurons that fired; the paper's figure.
 
-        Minus infinity where a model says that what came cannot be.
+        Minus infinity where a model says that what came cannot be, and NaN where `pooled` is: where
+        none fired, or the likelihood of one that did is NaN.
         """
+        if np.isnan(self.pooled):
+            return float("nan")
         fired = ~np.isnan(self.per_neuron)
         return float(self.per_neuron[fired].mean()) if fired.any() else float("nan")
 
@@ -38,7 +47,11 @@ def bits_per_spike(
     exposure_s: float,
     null_rate_hz: Float[np.ndarray, " neuron"],
 ) -> PredictionScore:
-    """Score of a model from its log-likelihood in nats (rates in Hz) on `n_spikes` spikes."""
+    """Score of a model from its log-likelihood in nats (rates in Hz) on `n_spikes` spikes.
+
+    Neurons without a spike here, or in what gave the null its rate, count in neither mean nor
+    pooled bits.
+    """
     scored = (n_spikes > 0) & (null_rate_hz > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         spike_term = np.where(n_spikes > 0, n_spikes * np.log(null_rate_hz), 0.0)

@@ -12,6 +12,9 @@ from jaxtyping import Float
 
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
+from spikeweft.simulation.networks import whole_steps
+from spikeweft.simulation.settings import check_memory
 
 TIME_STEP_S = 1e-3
 
@@ -29,6 +32,8 @@ _LONGEST_DELAY_S = 0.04
 
 _CLOCK_ERROR_S = 0.05
 
+_BYTES_PER_STEP = 40.0
+
 
 def unconnected_population(
     n_neurons: int, duration_s: float, rng: np.random.Generator, angle: str = "direction"
@@ -40,8 +45,16 @@ def unconnected_population(
     40 ms, as cells of the anterior thalamus are (Blair & Sharp 1995), refractory for 1 to 3 ms,
     then recovers or bursts, and its excitability drifts within some ten seconds. The clock of the
     direction is off by up to 50 ms.
+
+    Raises
+    ------
+    InputError
+        Where there is no neuron, the duration is not at least one step, or no neuron fires in it.
     """
-    n_steps = round(duration_s / TIME_STEP_S)
+    if not (isinstance(n_neurons, int | np.integer) and n_neurons >= 1):
+        raise InputError(f"{n_neurons} neurons are no population; ask for at least one")
+    n_steps = whole_steps(duration_s, TIME_STEP_S)
+    check_memory(f"a simulation of {duration_s:g} s", _BYTES_PER_STEP * n_steps, "seconds")
     spare = round((_LONGEST_DELAY_S + _CLOCK_ERROR_S) / TIME_STEP_S) + 1
     direction = _wander(n_steps + 2 * spare, rng)
     clock = round(_CLOCK_ERROR_S / TIME_STEP_S)
@@ -51,6 +64,8 @@ def unconnected_population(
     trains = [_train(delayed, preferred[i], n_steps, rng) for i in range(n_neurons)]
     every = round(ANGLE_STEP_S / TIME_STEP_S)
     sampled = np.arange(every // 2, n_steps, every)
+    if not any(map(len, trains)) or len(sampled) == 0:
+        raise InputError(f"no neuron fires in {duration_s:g} s; ask for a longer simulation")
     return Recording.from_arrays(
         np.concatenate(trains) * TIME_STEP_S,
         np.repeat(np.arange(n_neurons), [len(train) for train in trains]),

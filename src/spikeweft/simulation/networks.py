@@ -1,5 +1,6 @@
 """Simulated networks: their synapses, their external drive, and how they are run."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -13,12 +14,20 @@ from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.simulation.neurons import Neuron
+from spikeweft.simulation.settings import (
+    check_finite,
+    check_memory,
+    check_n_neurons,
+    store_plainly,
+)
 from spikeweft.simulation.spike_kernels import Spikes
 
 BURN_IN_S = 2.0
 """Time simulated before a recording starts, so that the bumps of activity have formed."""
 
 _DRIVE_SAMPLE_S = 1e-3
+
+_BYTES_PER_STEP = 40.0
 
 
 class Stretch(NamedTuple):
@@ -52,8 +61,9 @@ class Network(ABC):
     time_step_s: float = 1e-4
 
     def __post_init__(self) -> None:
-        if self.n_neurons < 2:
-            raise InputError(f"a network needs at least two neurons, not {self.n_neurons}")
+        store_plainly(self)
+        check_n_neurons(self.n_neurons)
+        check_finite(self, "recurrent_strength", "tau_s")
         if not 0 < self.time_step_s < self.tau_s:
             raise InputError(
                 f"a time step of {self.time_step_s:g} s does not resolve traces that decay in "
@@ -84,6 +94,8 @@ class Network(ABC):
 
         The shift is k = floor(N·θ/2π) (Yoon 2025): neuron j sends along column j - k.
         """
+        if stop <= start:
+            return
         theta = self.drive_rad(np.arange(start, stop) * self.time_step_s)
         shift = np.floor(self.n_neurons * theta / (2 * np.pi)).astype(np.int64)
         change = np.flatnonzero(np.diff(shift)) + 1
@@ -114,8 +126,14 @@ def simulate(network: Network, duration_s: float, rng: np.random.Generator) -> R
         Where the duration is not at least one step, or no neuron fires in it.
     """
     n_steps = whole_steps(duration_s, network.time_step_s)
+    check_memory(f"a simulation of {duration_s:g} s", _BYTES_PER_STEP * n_steps, "seconds")
     circuit = network.connectivity
     spikes = _run(network, -round(BURN_IN_S / network.time_step_s), n_steps, rng)
+    if not np.any(spikes.steps >= 0):
+        raise InputError(
+            f"no neuron fires in {duration_s:g} s; lower the threshold of the neurons, or ask for "
+            "a longer simulation"
+        )
     sample_s = np.arange(0.0, duration_s, _DRIVE_SAMPLE_S)
     theta = network.drive_rad(sample_s)
     drive = Covariate(times_s=sample_s, values=theta, is_angle=True)
@@ -137,8 +155,12 @@ def whole_steps(duration_s: float, time_step_s: float) -> int:
     Raises
     ------
     InputError
-        Where it is not at least one.
+        Where it is not at least one, or not a number.
     """
+    if not math.isfinite(duration_s / time_step_s):
+        raise InputError(
+            f"a simulation of {duration_s:g} s has no end; ask for a finite number of seconds"
+        )
     n_steps = round(duration_s / time_step_s)
     if n_steps < 1:
         raise InputError(

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from scipy.special import ndtr
 
 from spikeweft.errors import InputError
+from spikeweft.simulation.settings import check_finite, check_positive, store_plainly
 from spikeweft.simulation.spike_kernels import Spikes, lnp_spikes, threshold_spikes
 
 SPARSE_NOISE = float(ndtr(-1.5))
@@ -16,10 +17,15 @@ SPARSE_NOISE = float(ndtr(-1.5))
 DENSE_NOISE = 1.0
 """Noise is present at every neuron and step, as Yoon (2025) words it."""
 
+_SPARSEST_NOISE = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neuron(ABC):
     """What turns a synaptic drive r·W·s into spikes."""
+
+    def __post_init__(self) -> None:
+        store_plainly(self)
 
     @abstractmethod
     def spikes(
@@ -51,7 +57,7 @@ class ThresholdNeuron(Neuron):
 
     No reset and no refractory time (Das & Fiete 2020). ξ is Gaussian, and present only on a
     fraction of neurons and steps: `SPARSE_NOISE`, for which the published thresholds were tuned,
-    or `DENSE_NOISE`.
+    or `DENSE_NOISE`. As the noise is in units of the bias, the bias is positive.
     """
 
     threshold: float
@@ -60,10 +66,14 @@ class ThresholdNeuron(Neuron):
     noise_fraction: float = SPARSE_NOISE
 
     def __post_init__(self) -> None:
-        if not (0 < self.noise_fraction <= 1 and self.noise_sd > 0):
+        Neuron.__post_init__(self)
+        check_finite(self, "threshold")
+        check_positive(self, "bias")
+        if not (_SPARSEST_NOISE <= self.noise_fraction <= 1 and 0 < self.noise_sd < np.inf):
             raise InputError(
-                f"noise of sd {self.noise_sd:g} on a fraction {self.noise_fraction:g} of steps is "
-                "none; choose a positive sd and a fraction above 0 and at most 1"
+                f"noise of sd {self.noise_sd:g} on a fraction {self.noise_fraction:g} of steps "
+                f"cannot be simulated; choose a finite sd above 0 and a fraction from "
+                f"{_SPARSEST_NOISE:g} to 1"
             )
 
     def spikes(
@@ -105,6 +115,11 @@ class LNPNeuron(Neuron):
     threshold: float
     bias: float = 1e-3
     gain: float = 32.0
+
+    def __post_init__(self) -> None:
+        Neuron.__post_init__(self)
+        check_finite(self, "threshold", "bias")
+        check_positive(self, "gain")
 
     def spikes(
         self,

@@ -31,12 +31,15 @@ def observe(
     Raises
     ------
     InputError
-        Where fewer than two or more than all neurons would be observed.
+        Where fewer than two or more than all neurons would be observed, or the circuit is of
+        another number of neurons.
     """
     n = recording.n_neurons
-    if not 2 <= n_observed <= n:
+    check_n_observed(n_observed, n)
+    if connectivity.n_neurons != n:
         raise InputError(
-            f"{n_observed} of {n} neurons cannot be observed; choose a number from 2 to {n}"
+            f"the recording has {n} neurons but the circuit {connectivity.n_neurons}; give the "
+            "circuit that made the recording"
         )
     observed = np.sort(rng.choice(n, n_observed, replace=False))
     return Observation(
@@ -45,3 +48,18 @@ def observe(
         observed=observed,
         hidden=np.setdiff1d(np.arange(n), observed),
     )
+
+
+def check_n_observed(n_observed: int, n_neurons: int) -> None:
+    """Refuse to observe this many of this many neurons.
+
+    Raises
+    ------
+    InputError
+        Where it is no whole number from two to all of them.
+    """
+    if not (isinstance(n_observed, int | np.integer) and 2 <= n_observed <= n_neurons):
+        raise InputError(
+            f"{n_observed} of {n_neurons} neurons cannot be observed; choose a whole number from 2 "
+            f"to {n_neurons}"
+        )

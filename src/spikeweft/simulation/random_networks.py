@@ -10,6 +10,12 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.simulation.networks import Network
 from spikeweft.simulation.neurons import LNPNeuron
+from spikeweft.simulation.settings import (
+    check_finite,
+    check_not_negative,
+    check_whole,
+    store_plainly,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +34,8 @@ class Wiring(ABC):
     weight_sd: float = 1.2e-3
 
     def __post_init__(self) -> None:
+        store_plainly(self)
+        check_not_negative(self, "weight_sd")
         if not 0 < self.connection_probability <= 1:
             raise InputError(
                 f"a connection probability of {self.connection_probability:g} does not connect "
@@ -68,6 +76,10 @@ class ExcitatoryInhibitoryWiring(Wiring):
 
     excitatory_fraction: float = 0.8
 
+    def __post_init__(self) -> None:
+        Wiring.__post_init__(self)
+        check_finite(self, "excitatory_fraction")
+
     def weights(self, n_neurons: int, rng: np.random.Generator) -> Float[np.ndarray, "post pre"]:
         """One weight matrix; the last columns are the inhibitory neurons."""
         n_excitatory = round(self.excitatory_fraction * n_neurons)
@@ -96,6 +108,10 @@ class RandomNetwork(Network):
     wiring: Wiring
     n_neurons: int = 50
     wiring_seed: int = 0
+
+    def __post_init__(self) -> None:
+        Network.__post_init__(self)
+        check_whole(self, 0, "wiring_seed")
 
     @property
     def connectivity(self) -> Connectivity:

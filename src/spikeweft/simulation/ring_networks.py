@@ -10,6 +10,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.simulation.networks import Network
 from spikeweft.simulation.neurons import LNPNeuron, Neuron, ThresholdNeuron
+from spikeweft.simulation.settings import check_finite, check_positive, store_plainly
 
 PUBLISHED_THRESHOLDS: dict[float, dict[type[Neuron], float]] = {
     strength: {ThresholdNeuron: threshold, LNPNeuron: lnp}
@@ -29,10 +30,15 @@ PUBLISHED_THRESHOLDS: dict[float, dict[type[Neuron], float]] = {
 }
 """Thresholds for 62.5 Hz at each recurrent strength (Das & Fiete 2020), of the Mexican hat."""
 
+_LARGEST_DRIVE_NEURONS = 1e9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile(ABC):
     """Weight from one neuron to another as a function of their distance on the ring."""
+
+    def __post_init__(self) -> None:
+        store_plainly(self)
 
     @abstractmethod
     def weight(self, distance: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -50,6 +56,11 @@ class MexicanHat(Profile):
     broad_sd: float = 7.00
     inhibition: float = 1.0005
 
+    def __post_init__(self) -> None:
+        Profile.__post_init__(self)
+        check_positive(self, "narrow_sd", "broad_sd")
+        check_finite(self, "inhibition")
+
     def weight(self, distance: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Weight at a distance in neurons."""
         narrow = np.exp(-0.5 * (distance / self.narrow_sd) ** 2)
@@ -66,6 +77,11 @@ class FlatInhibition(Profile):
 
     strength: float = 2.3e-3
     excitation_sd: float = 8.0
+
+    def __post_init__(self) -> None:
+        Profile.__post_init__(self)
+        check_positive(self, "excitation_sd")
+        check_finite(self, "strength")
 
     def weight(self, distance: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Weight at a distance in neurons."""
@@ -96,6 +112,11 @@ class RingNetwork(Network):
         if not self.drive_period_s > 0:
             raise InputError(
                 f"a drive period of {self.drive_period_s:g} s is not a time; choose a positive one"
+            )
+        if not abs(self.drive_amplitude_neurons) <= _LARGEST_DRIVE_NEURONS:
+            raise InputError(
+                f"a drive amplitude of {self.drive_amplitude_neurons:g} neurons cannot be "
+                "simulated; choose a finite one, of a few neurons"
             )
 
     @property

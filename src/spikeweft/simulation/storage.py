@@ -23,6 +23,9 @@ from spikeweft.simulation.random_networks import (
 )
 from spikeweft.simulation.ring_networks import FlatInhibition, MexicanHat, RingNetwork
 
+_EXACT_BELOW = 2**53
+"""Whole numbers that a float holds exactly; netCDF 3 has no integers beyond 32 bits."""
+
 _KINDS: dict[str, tuple[type, ...]] = {
     "network": (RingNetwork, RandomNetwork),
     "neuron": (ThresholdNeuron, LNPNeuron),
@@ -50,10 +53,24 @@ def _build(role: str, metadata: Mapping[str, str | int | float]) -> Any:
         raise InputError(f"the {role} {name!r} is not one of those known: {', '.join(kinds)}")
     kind = kinds[name]
     values: dict[str, Any] = {
-        f.name: _build(f.name, metadata) if f.name in _KINDS else _entry(metadata, f.name)
+        f.name: _build(f.name, metadata)
+        if f.name in _KINDS
+        else _of_type(f.type, f.name, _entry(metadata, f.name))
         for f in fields(kind)
     }
     return kind(**values)
+
+
+def _of_type(kind: Any, name: str, value: Any) -> str | int | float:
+    """The value, as a whole number where the field is one but the file could only hold a float."""
+    if kind is not int or not isinstance(value, float) or not value.is_integer():
+        return value
+    if abs(value) >= _EXACT_BELOW:
+        raise InputError(
+            f"the circuit's {name}, about {value:g}, was rounded when it was stored as netCDF, so "
+            "its network cannot be built again; use the .npz of `save_simulation`"
+        )
+    return int(value)
 
 
 def _entry(metadata: Mapping[str, str | int | float], name: str) -> str | int | float:

@@ -129,12 +129,83 @@ def test_a_latency_of_another_shape_is_refused(tmp_path):
         load(path)
 
 
+NAN = float("nan")
+
+
 @pytest.mark.parametrize(
-    "settings", [{"n_neurons": 1}, {"excitatory_fraction": 1.0}, {"connection_probability": 1.5}]
+    "settings",
+    [
+        {"n_neurons": 1},
+        {"n_neurons": 10**7},
+        {"excitatory_fraction": 1.0},
+        {"excitatory_fraction": NAN},
+        {"time_step_s": 0.0},
+        {"time_step_s": NAN},
+        {"wiring_seed": -1},
+        {"excitatory_weight": NAN},
+        {"inhibitory_weight": -1.0},
+        {"longest_delay_ms": 0},
+    ],
 )
-def test_settings_that_make_no_network_are_refused(settings):
+@pytest.mark.parametrize("kind", [type(network) for network in NETWORKS])
+def test_settings_that_make_no_network_are_refused(kind, settings):
     with pytest.raises(InputError):
-        SparsePoissonNetwork(**settings)
+        kind(**settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (SparsePoissonNetwork, {"connection_probability": 1.5}),
+        (SparsePoissonNetwork, {"median_rate_hz": 0.0}),
+        (SparsePoissonNetwork, {"median_rate_hz": NAN}),
+        (SparsePoissonNetwork, {"median_gain": NAN}),
+        (SparsePoissonNetwork, {"refractoriness": NAN}),
+        (SparsePoissonNetwork, {"n_slow_patterns": -1}),
+        (SparsePoissonNetwork, {"pattern_gain_sd": -1.0}),
+        (IntegrateAndFireNetwork, {"mean_drive": NAN}),
+        (IntegrateAndFireNetwork, {"noise_sd": NAN}),
+        (IntegrateAndFireNetwork, {"burst_rate_hz": -1.0}),
+        (IzhikevichNetwork, {"mean_out_degree": -5}),
+        (IzhikevichNetwork, {"longest_inhibitory_delay_ms": 0}),
+        (IzhikevichNetwork, {"shared_drive": NAN}),
+    ],
+)
+def test_neurons_that_make_no_sense_are_refused(kind, settings):
+    with pytest.raises(InputError, match=next(iter(settings)).replace("_", ".")):
+        kind(**settings)
+
+
+@pytest.mark.parametrize("time_step_s", [3e-4, 6e-4, 2e-3, 0.05])
+def test_a_step_of_which_no_millisecond_is_made_would_change_the_latencies(time_step_s):
+    with pytest.raises(InputError, match="delays of whole milliseconds"):
+        SparsePoissonNetwork(time_step_s=time_step_s)
+
+
+@pytest.mark.parametrize("time_step_s", [1e-3, 5e-4, 1e-3 / 3, 2e-4, 1e-4])
+def test_delays_are_simulated_as_the_truth_states_them(time_step_s):
+    network = SparsePoissonNetwork(time_step_s=time_step_s)
+    synapses = network.synapses(np.random.default_rng(network.wiring_seed))
+    delay_s = synapses.outgoing(time_step_s).delay_steps * time_step_s
+    stated = network.connectivity.latency_s.T
+    np.testing.assert_allclose(delay_s, stated[np.isfinite(stated)])
+
+
+def test_a_network_in_which_no_neuron_fires_needs_more_drive():
+    with pytest.raises(InputError, match=r"no neuron fires in 1 s; raise what drives"):
+        IntegrateAndFireNetwork(mean_drive=-100.0).simulate(1.0, np.random.default_rng(0))
+
+
+def test_neurons_that_receive_many_synapses_are_not_those_that_shared_events_excite():
+    """Also where one seed makes the wiring and the spikes."""
+    network = IzhikevichNetwork(n_neurons=200, mean_out_degree=20, shared_drive=6.0, wiring_seed=3)
+    none = DelayedSynapses(*np.zeros((2, 200, 200)))
+    spikes = network.spikes(none, 30_000, np.random.default_rng(3))
+    excites = np.arange(200) < 160
+    n_spikes = np.bincount(spikes.neurons, minlength=200)[excites]
+    n_received = (network.connectivity.weights != 0).sum(axis=1)[excites]
+    assert n_spikes.mean() > 50
+    assert abs(np.corrcoef(n_spikes, n_received)[0, 1]) < 0.3
 
 
 def test_a_recording_shorter_than_a_step_is_refused():

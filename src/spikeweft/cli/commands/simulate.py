@@ -95,7 +95,7 @@ def sparse(
     n_neurons
         Neurons of the network: 1,000 of Izhikevich's, 60 of the others.
     n_observed
-        How many of them, chosen at random, are in the file: 100 of Izhikevich's, all of the others.
+        How many of them, chosen at random, are in the file: 100, or all of fewer.
     seed
         The same seed gives the same circuit and the same spikes.
     force
@@ -103,14 +103,15 @@ def sparse(
     """
     import numpy as np
 
-    from spikeweft.simulation.partial_observation import observe
+    from spikeweft.simulation.partial_observation import check_n_observed, observe
     from spikeweft.simulation.storage import check_new_npz, save_simulation
 
     check_new_npz(out, force=force)
     network = _sparse_network(neuron_model, n_neurons, seed)
+    n_seen = min(100, network.n_neurons) if n_observed is None else n_observed
+    check_n_observed(n_seen, network.n_neurons)
     rng = np.random.default_rng(seed)
     recording = network.simulate(60.0 * minutes, rng)
-    n_seen = min(100, network.n_neurons) if n_observed is None else n_observed
     seen = observe(recording, network.connectivity, n_seen, rng)
     save_simulation(out, seen.recording, seen.connectivity, force=force)
     n_connections = int((seen.connectivity.weights != 0).sum())

@@ -6,6 +6,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
+from spikeweft.simulation.settings import check_finite, check_not_negative
 from spikeweft.simulation.sparse_networks.sparse_network import BernoulliNetwork
 from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses
 from spikeweft.simulation.spike_kernels import Spikes, longer
@@ -46,6 +47,11 @@ class IntegrateAndFireNetwork(BernoulliNetwork):
     shared_state: float = 0.12
     shared_bursts: float = 0.5
     burst_rate_hz: float = 0.6
+
+    def __post_init__(self) -> None:
+        BernoulliNetwork.__post_init__(self)
+        check_finite(self, "mean_drive", "shared_state", "shared_bursts")
+        check_not_negative(self, "noise_sd", "burst_rate_hz")
 
     def spikes(self, synapses: DelayedSynapses, n_steps: int, rng: np.random.Generator) -> Spikes:
         """Spikes of this many steps, starting from rest."""

@@ -4,9 +4,16 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
+from jaxtyping import Float
 from numba import njit
 
 from spikeweft.errors import InputError
+from spikeweft.simulation.settings import (
+    check_finite,
+    check_not_negative,
+    check_positive,
+    check_whole,
+)
 from spikeweft.simulation.sparse_networks.sparse_network import SparseNetwork
 from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses, delays_s, excitatory
 from spikeweft.simulation.spike_kernels import Spikes, longer
@@ -30,7 +37,8 @@ class IzhikevichNetwork(SparseNetwork):
     Attributes
     ----------
     mean_out_degree
-        Mean number of synapses that a neuron sends.
+        Mean of the log-normal from which the number of synapses that a neuron sends is drawn; it
+        is then rounded down, and at least 3, so that small means are exceeded: 1 gives 3 synapses.
     excitatory_weight, inhibitory_weight
         Typical size of a synapse's current, in the units of the model.
     longest_delay_ms, longest_inhibitory_delay_ms
@@ -51,6 +59,10 @@ class IzhikevichNetwork(SparseNetwork):
 
     def __post_init__(self) -> None:
         SparseNetwork.__post_init__(self)
+        check_positive(self, "mean_out_degree")
+        check_not_negative(self, "excitatory_weight", "inhibitory_weight", "shared_event_rate_hz")
+        check_finite(self, "shared_drive")
+        check_whole(self, 1, "longest_delay_ms", "longest_inhibitory_delay_ms")
         if self.time_step_s != _STEP_S:
             raise InputError(
                 f"a time step of {self.time_step_s:g} s is not that of Izhikevich's neurons; leave "
@@ -84,13 +96,25 @@ class IzhikevichNetwork(SparseNetwork):
                 synapses.outgoing(self.time_step_s),
                 np.where(excites, 0.02, 0.1).astype(single),
                 np.where(excites, 8.0, 2.0).astype(single),
-                (self.shared_drive * rng.lognormal(0.0, 0.4, self.n_neurons)).astype(single),
+                self._shared_gain(rng).astype(single),
                 self.shared_event_rate_hz * self.time_step_s,
                 np.exp(-self.time_step_s / _STATE_DECAY_S),
                 n_steps,
                 rng,
             )
         )
+
+    def _shared_gain(self, rng: np.random.Generator) -> Float[np.ndarray, " neuron"]:
+        """Current of a shared event in each neuron, from a random stream of its own.
+
+        The first normals of `rng` are those of the wiring where both have the same seed: neurons
+        that receive many synapses would have large gains. They are drawn and not used, so that
+        whatever is drawn later does not depend on this.
+        """
+        rng.lognormal(0.0, 0.4, self.n_neurons)
+        if self.shared_drive == 0:
+            return np.zeros(self.n_neurons)
+        return self.shared_drive * rng.spawn(1)[0].lognormal(0.0, 0.4, self.n_neurons)
 
 
 @njit(cache=True, nogil=True)

@@ -6,6 +6,12 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
+from spikeweft.simulation.settings import (
+    check_finite,
+    check_not_negative,
+    check_positive,
+    check_whole,
+)
 from spikeweft.simulation.sparse_networks.sparse_network import BernoulliNetwork
 from spikeweft.simulation.sparse_networks.synapses import DelayedSynapses
 from spikeweft.simulation.spike_kernels import Spikes, longer
@@ -40,6 +46,13 @@ class SparsePoissonNetwork(BernoulliNetwork):
     refractoriness: float = 3.0
     n_slow_patterns: int = 0
     pattern_gain_sd: float = 0.5
+
+    def __post_init__(self) -> None:
+        BernoulliNetwork.__post_init__(self)
+        check_positive(self, "median_rate_hz")
+        check_not_negative(self, "median_gain", "pattern_gain_sd")
+        check_finite(self, "refractoriness")
+        check_whole(self, 0, "n_slow_patterns")
 
     def spikes(self, synapses: DelayedSynapses, n_steps: int, rng: np.random.Generator) -> Spikes:
         """Spikes of this many steps, starting from rest."""

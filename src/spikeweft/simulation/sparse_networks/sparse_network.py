@@ -9,12 +9,25 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.simulation.networks import BURN_IN_S, whole_steps
+from spikeweft.simulation.settings import (
+    check_finite,
+    check_memory,
+    check_n_neurons,
+    check_not_negative,
+    check_positive,
+    check_whole,
+    store_plainly,
+)
 from spikeweft.simulation.sparse_networks.synapses import (
     DelayedSynapses,
     bernoulli_synapses,
     excitatory,
 )
 from spikeweft.simulation.spike_kernels import Spikes
+
+_DELAY_STEP_S = 1e-3
+
+_BYTES_PER_SPIKE, _LEAST_RATE_HZ = 16, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +41,7 @@ class SparseNetwork(ABC):
     excitatory_fraction
         Which part of them excites.
     time_step_s
-        Step of the simulation.
+        Step of the simulation; a millisecond, of which delays are made, is a whole number of them.
     wiring_seed
         Seed of the circuit, kept so that the network can be built again.
     """
@@ -39,8 +52,16 @@ class SparseNetwork(ABC):
     wiring_seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.n_neurons < 2:
-            raise InputError(f"a network needs at least two neurons, not {self.n_neurons}")
+        store_plainly(self)
+        check_n_neurons(self.n_neurons)
+        check_finite(self, "excitatory_fraction")
+        check_positive(self, "time_step_s")
+        check_whole(self, 0, "wiring_seed")
+        if not _divides_delays(self.time_step_s):
+            raise InputError(
+                f"delays of whole milliseconds are not made of steps of {self.time_step_s:g} s; "
+                "choose a time step of 0.001 s or a whole fraction of it, such as 0.0002 s"
+            )
         n_excitatory = int(excitatory(self.n_neurons, self.excitatory_fraction).sum())
         if not 0 < n_excitatory < self.n_neurons:
             raise InputError(
@@ -79,10 +100,17 @@ class SparseNetwork(ABC):
             Where the duration is not at least one step, or no neuron fires in it.
         """
         n_steps = whole_steps(duration_s, self.time_step_s)
+        n_spikes = _LEAST_RATE_HZ * self.n_neurons * duration_s
+        check_memory(f"a simulation of {duration_s:g} s", _BYTES_PER_SPIKE * n_spikes, "seconds")
         n_before = round(BURN_IN_S / self.time_step_s)
         synapses = self.synapses(np.random.default_rng(self.wiring_seed))
         spikes = self.spikes(synapses, n_before + n_steps, rng)
         kept = spikes.steps >= n_before
+        if not kept.any():
+            raise InputError(
+                f"no neuron fires in {duration_s:g} s; raise what drives the neurons, or ask for a "
+                "longer simulation"
+            )
         return Recording.from_arrays(
             (spikes.steps[kept] - n_before) * self.time_step_s,
             spikes.neurons[kept],
@@ -114,6 +142,8 @@ class BernoulliNetwork(SparseNetwork):
 
     def __post_init__(self) -> None:
         SparseNetwork.__post_init__(self)
+        check_not_negative(self, "excitatory_weight", "inhibitory_weight")
+        check_whole(self, 1, "longest_delay_ms")
         if not 0 <= self.connection_probability <= 1:
             raise InputError(
                 f"a connection probability of {self.connection_probability:g} is none; choose one "
@@ -129,3 +159,9 @@ class BernoulliNetwork(SparseNetwork):
             self.longest_delay_ms,
             rng,
         )
+
+
+def _divides_delays(time_step_s: float) -> bool:
+    """Whether a millisecond is a whole number of steps."""
+    n_steps = _DELAY_STEP_S / time_step_s
+    return round(n_steps) >= 1 and abs(n_steps - round(n_steps)) < 1e-6 * n_steps
