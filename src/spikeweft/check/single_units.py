@@ -237,9 +237,9 @@ def _lost(recording: Recording) -> list[str]:
     trains = np.split(passed_s[by_neuron(recording)], np.cumsum(recording.n_spikes)[:-1])
     said = []
     for name, times_s in zip(recording.neuron_ids, trains, strict=True):
-        silent_s = silent_stretches(whole_s, times_s) if len(times_s) >= _FEW_SPIKES else ()
-        if len(silent_s):
-            start, stop = silent_s[0] / recording.duration_s
+        if len(times_s) < _FEW_SPIKES:
+            continue
+        for start, stop in silent_stretches(whole_s, times_s)[:1] / recording.duration_s:
             said.append(f"{name} (from {percent(start)} to {percent(stop)} of the time)")
     return said
 
