@@ -96,5 +96,19 @@ def ring_data():
     return simulated(case().network, 0.2, 1)
 
 
+def spycon_file(folder, **changes):
+    """A file as christiando/spycon has them: six neurons for twenty seconds, two connections."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "times": np.sort(rng.uniform(0.0, 20.0, 600)),
+        "ids": rng.integers(3, 9, 600),
+        "nodes": np.arange(3, 9),
+        "marked_edges": np.array([[3.0, 4.0, 1.0], [5.0, 8.0, -1.0]]),
+    }
+    path = folder / "spycon.npz"
+    np.savez(path, **arrays | changes)
+    return path
+
+
 def row(**changes) -> Row:
     return replace(empty_row(case()), **changes)

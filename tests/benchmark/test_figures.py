@@ -1,13 +1,20 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from tests.benchmark.conftest import Broken, CoincidenceCounter, PatternOnly, case
+from tests.benchmark.conftest import Broken, CoincidenceCounter, PatternOnly, case, row
+from tests.reporting.conftest import ring
 
+from spikeweft.benchmark.figures.circuits import circuit_panels
 from spikeweft.benchmark.figures.draw import circuits_gone, draw_figures
-from spikeweft.benchmark.figures.stored_circuits import stored
+from spikeweft.benchmark.figures.scores import score_panels
+from spikeweft.benchmark.figures.stored_circuits import Stored, stored
 from spikeweft.benchmark.rows import read_rows, write_rows
 from spikeweft.benchmark.run import run, weights_file
 from spikeweft.cli import main
+from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
 from spikeweft.evaluation.circuit_error import inference_error
 
 
@@ -58,3 +65,46 @@ def test_the_circuit_of_a_row_is_kept_in_the_unit_of_the_truth(tmp_path, here):
     assert inference_error(kept.inferred, kept.truth).delta == pytest.approx(
         read_rows(table)[0].delta, rel=1e-4
     )
+
+
+def test_each_network_has_its_own_oracle_among_the_fits_to_it():
+    rows = [
+        row(seed=seed, bits_per_spike_pooled=oracle - 0.01, oracle_bits_per_spike_pooled=oracle)
+        for seed, oracle in ((1, 1.2), (2, 1.5))
+    ]
+    ax = score_panels({"ring": rows}, ["bits_per_spike_pooled"])
+    upright = [line for line in ax.lines if len(set(line.get_xdata())) == 1]
+    assert [line.get_xdata()[0] for line in upright if line.get_label()[-7:] == "oracles"] == [
+        1.2,
+        1.5,
+    ]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["oracles"]
+
+
+def test_no_profile_leaves_the_picture():
+    """One that is ten times the truth's is drawn to its end."""
+    weights, angle = ring(12, "broad inhibition")
+    truth = Connectivity(weights=weights, angle_rad=angle)
+    sample = Recording.from_arrays(
+        np.array([0.1]), np.array([0]), n_neurons=12, epochs_s=np.array([[0.0, 1.0]])
+    )
+    wild = replace(truth, weights=10 * weights)
+    ax = circuit_panels({"PoissonGLM": Stored(wild, truth, sample)})
+    profiles = ax.figure.axes[3]
+    low, high = profiles.get_ylim()
+    drawn = np.concatenate([line.get_ydata() for line in profiles.lines])
+    assert low <= np.nanmin(drawn) <= np.nanmax(drawn) <= high
+
+
+def test_what_is_in_the_way_of_figures_is_named(tmp_path, here):
+    table = run([case(PatternOnly)], tmp_path)
+    (tmp_path / "figures").write_text("a file")
+    with pytest.raises(InputError, match="figures cannot be made"):
+        draw_figures(tmp_path)
+    (tmp_path / "figures").unlink()
+    (one,) = read_rows(table)
+    circuit = weights_file(tmp_path, one)
+    for content in (b"PK\x03\x04 damaged", circuit.read_bytes()[:200]):
+        circuit.write_bytes(content)
+        with pytest.raises(InputError, match=f"{circuit.name} is not the circuit of a fit"):
+            draw_figures(tmp_path)

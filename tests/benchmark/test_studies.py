@@ -2,6 +2,7 @@ import shlex
 from itertools import pairwise
 
 import pytest
+from tests.benchmark.conftest import spycon_file
 
 from spikeweft.benchmark import studies
 from spikeweft.benchmark.score import empty_row
@@ -11,8 +12,7 @@ from spikeweft.errors import InputError
 
 @pytest.fixture(scope="module")
 def all_cases(tmp_path_factory):
-    file = tmp_path_factory.mktemp("spycon") / "spycon.npz"
-    file.touch()
+    file = spycon_file(tmp_path_factory.mktemp("spycon"))
     return [
         *studies.paper(),
         *studies.curves(),

@@ -1,3 +1,4 @@
+import contextlib
 import sys
 
 import numpy as np
@@ -84,6 +85,24 @@ def test_without_standard_errors_every_pair_counts_as_informed():
 def test_a_circuit_that_makes_no_sense_is_refused(parts, sentence):
     with pytest.raises(InputError, match=sentence):
         Connectivity(**parts)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate dimension names")  # of a damaged netCDF header
+def test_a_damaged_file_is_read_or_refused_but_never_crashes(tmp_path):
+    path, rng = tmp_path / "circuit.nc", np.random.default_rng(0)
+    Connectivity(weights=np.eye(3), standard_error=np.ones((3, 3))).save(path)
+    whole = path.read_bytes()
+    for at in rng.integers(len(whole), size=300):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            Connectivity.load(path)
+
+
+def test_a_circuit_is_not_kept_in_a_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(InputError, match="give a file in a folder that exists"):
+        Connectivity(weights=np.eye(3)).save(tmp_path / "nowhere" / "circuit.nc")
 
 
 def test_a_file_that_holds_no_circuit_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from spikeweft.cli import main
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.readers.load import load
 from spikeweft.errors import InputError
-from spikeweft.inference import run
+from spikeweft.inference import reproduction, run
 from spikeweft.inference.reproduction import difference, reproduce
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import read_result, write_result
@@ -153,8 +153,8 @@ def test_one_changed_weight_is_found(result, capsys):
     assert "the same bit by bit: standard errors" in said
 
 
-def test_arrays_that_another_version_named_otherwise_are_not_compared(result):
-    """All others are; the outcome says which names there were, and are."""
+def test_arrays_that_only_one_result_has_are_a_difference(result):
+    """All others are compared, as where another version names one otherwise."""
     before = read_result(result)
     name, *others = before.model_arrays
     renamed = {"old_name": before.model_arrays[name]}
@@ -163,10 +163,20 @@ def test_arrays_that_another_version_named_otherwise_are_not_compared(result):
     rewritten.mkdir()
     write_result(rewritten, replace(before, model_arrays={**kept, **renamed}))
     made = reproduce(rewritten)
-    assert made.is_same
+    assert not made.is_same
     assert "weights" in made.compared
-    was, now = made.changes["names of arrays"]
-    assert (was, now) == ("model's old_name", f"model's {name}")
+    was, now = made.differences
+    assert (was.array, was.where) == ("model's old_name", "not there when made again")
+    assert (now.array, now.where) == (f"model's {name}", "there only when made again")
+
+
+def test_a_model_that_was_built_by_its_user_is_not_taken_for_another(result, monkeypatch):
+    before = read_result(result)
+    provenance = {**before.provenance, "model": "SynapseModel", "model_chosen_by_spikes": False}
+    write_result(result, replace(before, provenance=provenance))
+    monkeypatch.setattr(reproduction, "infer", pytest.fail)
+    with pytest.raises(InputError, match="made by a SynapseModel that was built in Python"):
+        reproduce(result)
 
 
 def test_the_recording_has_to_be_the_same(result, recording, capsys):

@@ -1,4 +1,5 @@
 import resource
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +98,27 @@ def test_a_folder_that_is_no_result_is_never_replaced(inference, force):
     with pytest.raises(InputError, match=r"exists already|not a result of spikeweft"):
         infer(but(inference, force=force))
     assert contents(inference.folder) == {"thesis.tex": b"precious"}
+
+
+def test_a_folder_that_happens_to_be_called_as_ours_are_keeps_its_files(inference):
+    """Those of the unfinished result and of the one that is being replaced."""
+    result, text = inference.folder, {"thesis.tex": b"precious"}
+    aside, partial = (result.with_name(result.name + end) for end in (".replaced", ".partial"))
+    for place in (aside, partial):
+        place.mkdir()
+        (place / "thesis.tex").write_bytes(text["thesis.tex"])
+    for choice in ({"force": True}, {"resume": True}):
+        with pytest.raises(InputError, match="partial is not an interrupted inference"):
+            infer(but(inference, **choice))
+        assert contents(partial) == text
+    shutil.rmtree(partial)
+    infer(inference)
+    assert contents(aside) == text
+    before = contents(result)
+    with pytest.raises(InputError, match="replaced is in the way of replacing result"):
+        infer(but(inference, force=True))
+    assert contents(aside) == text
+    assert contents(result) == before
 
 
 def test_a_result_needs_a_folder_to_lie_in(inference, tmp_path):

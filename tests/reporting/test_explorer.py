@@ -10,6 +10,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.reporting.explorer import explorer
+from spikeweft.reporting.plot_circuits import weight_limit
 from spikeweft.reporting.result_page import build_report
 from spikeweft.reporting.result_view import View
 
@@ -106,6 +107,35 @@ def test_two_results_are_compared_side_by_side(chromium, tmp_path):
     ours, other = (line.replace("\u2212", "-").split(" ± ")[0].split(": ") for line in said[1:3])
     assert (ours[0], other[0]) == ("spikeweft", "night")
     assert float(other[1]) == pytest.approx(2 * float(ours[1]), rel=1e-2)
+
+
+@pytest.mark.parametrize("name", ["spikeweft", "truth", "GLM", "night"])
+def test_another_result_takes_the_place_of_no_circuit_whatever_its_folder_is_called(name):
+    view = View.of(ring_result(12))
+    alone = [circuit["name"] for circuit in explorer(view, {}).data["circuits"]]
+    shown = [circuit["name"] for circuit in explorer(view, {name: view}).data["circuits"]]
+    assert len(set(shown)) == len(shown) == 4
+    assert [one for one in shown if one in alone] == alone
+    assert shown[1].startswith(name)
+
+
+def test_the_colours_of_another_result_end_at_its_own_largest_weights():
+    """Without a truth it is in its model's own unit, a hundred times the truth's here."""
+    ours = ring_result(12)
+    other = replace(ours, truth=None)
+    circuits = explorer(View.of(ours), {"night": View.of(other)}).data["circuits"]
+    limits = {circuit["name"]: circuit["limit"] for circuit in circuits}
+    assert limits["night"] == pytest.approx(weight_limit(other.connectivity))
+    assert limits["spikeweft"] == limits["truth"] < 0.1 * limits["night"]
+
+
+def test_a_circuit_that_does_not_fit_leaves_room_for_a_smaller_one(monkeypatch):
+    view = View.of(ring_result(12))
+    n_bytes = len(explorer(view, {}).data["circuits"][0]["weights"])
+    monkeypatch.setattr("spikeweft.reporting.explorer._LARGEST_BYTES", 3 * n_bytes)
+    shown = explorer(view, {"night": view})
+    assert [circuit["name"] for circuit in shown.data["circuits"]] == ["spikeweft", "truth"]
+    assert shown.note == "Left out, to keep this page small: night, GLM."
 
 
 def test_results_of_other_neurons_are_not_compared(unillustrated):

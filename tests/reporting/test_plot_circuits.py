@@ -86,6 +86,22 @@ def test_every_weight_is_in_the_histogram_or_counted_beyond_it():
     assert [text.get_text() for text in ax.texts] == [f"{beyond:.1%} beyond"]
 
 
+def test_noise_is_not_drawn_beside_posterior_means():
+    """Of pairs without a connection they are next to zero, far within their deviation."""
+    circuit = Connectivity(
+        weights=np.eye(4)[::-1], standard_error=np.ones((4, 4)), probability=np.full((4, 4), 0.1)
+    )
+    ax = draw_weight_significance(circuit, INFERRED, one_axes())
+    assert not ax.lines
+    assert ax.get_xlabel() == "weight / posterior standard deviation"
+
+
+def test_opposite_directions_are_at_the_beginning_of_a_turn():
+    angle = np.array([0.0, np.pi])
+    profile = angular_profile(Connectivity(weights=np.ones((2, 2)), angle_rad=angle))
+    np.testing.assert_allclose(profile.difference_rad, [-np.pi, -np.pi])
+
+
 def test_small_weights_leave_their_power_of_ten_to_the_label():
     ax = one_axes()
     ax.plot([0.0, 1.0], [0.0, -2e-3])

@@ -50,3 +50,29 @@ def test_each_stage_of_training_is_named_once():
     for draw in (draw_loss, draw_held_out):
         ax = draw(history, one_axes())
         assert [text.get_text() for text in ax.texts] == ["link", "structure"]
+
+
+def test_the_direction_line_breaks_at_a_full_turn_of_the_few_whose_direction_is_known():
+    recording = Recording.from_arrays(
+        np.array([0.1]), np.array([0]), n_neurons=10, epochs_s=np.array([[0.0, 1.0]])
+    )
+    order = NeuronOrder(
+        neurons=np.arange(10),
+        angle_rad=np.array([*np.deg2rad([45.0, 135.0, 225.0, 315.0]), *[np.nan] * 6]),
+    )
+    times_s = np.linspace(0.0, 1.0, 9)
+    direction = Covariate(times_s=times_s, values=np.deg2rad(np.linspace(0, 540, 9)), is_angle=True)
+    (line,) = draw_direction(direction, recording, order, one_axes()).lines
+    assert np.isnan(line.get_ydata()).sum() == 1
+
+
+def test_small_values_on_a_training_curve_keep_their_power_of_ten():
+    """Above the axis, where an offset would stand, the stage is named."""
+    history = [
+        Progress(stage="link", step=i, loss=1e-3 * i, held_out_bits_per_spike=2e-3 * i)
+        for i in range(4)
+    ]
+    ax = draw_held_out(history, one_axes())
+    ax.figure.canvas.draw()
+    assert ax.yaxis.get_offset_text().get_text() == ""
+    assert [plain for plain in ax.get_yticklabels() if plain.get_text() == "0.002"]

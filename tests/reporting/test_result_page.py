@@ -11,7 +11,9 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.reporting.explorer import SCRIPT
 from spikeweft.reporting.model_in_words import model_in_words
+from spikeweft.reporting.result_figures import errors
 from spikeweft.reporting.result_page import build_report
+from spikeweft.reporting.result_view import View
 from spikeweft.results.result import read_result, write_result
 
 ATTACK = "<script>alert(1)</script>"
@@ -288,3 +290,33 @@ def test_how_much_all_others_explain_is_said_of_all_and_of_each(unillustrated):
     assert "explains 8 % of a typical neuron's spike counts (2 to 15 % of most" in Page(html).text
     assert "<td>17</td>" in html
     assert "What all others do together" not in Page(build_report(result)).text
+
+
+def test_a_neuron_about_whose_inputs_nothing_is_known_has_no_strongest_input(unillustrated):
+    result = ring_result(5)
+    error = np.ones((5, 5))
+    error[2] = np.inf
+    circuit = replace(result.connectivity, standard_error=error)
+    html = build_report(replace(result, connectivity=circuit))
+    rows = re.findall(r"<tr><th scope=\"row\">(\d)</th>(.*?)</tr>", html)
+    last = {name: re.findall(r"<td>(.*?)</td>", cells)[-2:] for name, cells in rows}
+    assert last["2"] == ["–", "–"]
+    assert "–" not in last["1"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(60.0, "60 s"), (480.0, "8 min"), (17 * 3600.0, "17 h")]
+)
+def test_the_length_of_a_recording_is_said_in_a_unit_that_suits_it(unillustrated, seconds, said):
+    result = ring_result(5)
+    page = build_report(replace(result, metrics={**result.metrics, "duration_s": seconds}))
+    assert f"<span>{said}</span>" in page
+
+
+def test_errors_of_probable_connections_are_not_compared_with_noise():
+    view = View.of(ring_result(12))
+    assert "noise alone would give 5 %" in errors(view).caption
+    probable = replace(view.inferred, probability=np.full((12, 12), 0.1))
+    caption = errors(replace(view, inferred=probable)).caption
+    assert "would give" not in caption
+    assert "posterior standard deviation" in caption

@@ -1,5 +1,6 @@
 """Tables come back from their files as they were, and what is not such a table is refused."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,15 @@ FITS = [
 def test_rows_come_back_as_they_were_with_their_types(tmp_path):
     write_rows(tmp_path / "fits.csv", FITS, Fit)
     assert read_rows(tmp_path / "fits.csv", Fit) == FITS
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_the_end_of_a_line_in_a_cell_ends_no_row_for_any_reader(tmp_path, end):
+    cells = [{"note": f"one{end}two", "n": "1"}, {"note": "", "n": "2"}]
+    write_cells(tmp_path / "notes.csv", cells)
+    assert read_cells(tmp_path / "notes.csv") == cells
+    with (tmp_path / "notes.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == cells
 
 
 def test_what_is_not_known_is_an_empty_cell(tmp_path):

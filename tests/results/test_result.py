@@ -203,6 +203,11 @@ def test_a_missing_folder_is_named(result, tmp_path):
     [
         ("metrics.json", "[1, 2]"),
         ("provenance.json", "{}"),
+        ("provenance.json", '{"warnings": "none"}'),
+        ("provenance.json", '{"warnings": [], "covariates": 3}'),
+        ("provenance.json", '{"warnings": [], "n_hidden": "x"}'),
+        ("provenance.json", '{"warnings": [], "event_window_s": [1]}'),
+        ("provenance.json", '{"warnings": [], "versions": 3}'),
         ("history.csv", "stage,step\nfirst,1\n"),
         ("history.csv", "stage,step,loss,held_out_bits_per_spike,seconds\nfirst,one\n"),
     ],

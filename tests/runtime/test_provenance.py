@@ -65,3 +65,12 @@ def test_a_commit_with_the_same_package_is_of_this_code(tmp_path, monkeypatch):
     committed("changed = True", "third")
     assert not provenance.is_of_this_code(first)
     assert not provenance.is_of_this_code("0123456789ab")
+    assert not provenance.is_of_this_code("")
+
+
+def test_what_changed_code_made_is_of_no_code_that_can_be_named(monkeypatch):
+    """It may have been changed in another way since."""
+    provenance.is_of_this_code.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "commit", lambda: "0123456789ab-dirty")
+        assert not provenance.is_of_this_code("0123456789ab-dirty")

@@ -3,11 +3,13 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int, Shaped
 
-from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.connectivity import DECODER_ERRORS, Connectivity
 from spikeweft.data.holdout import TEST_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
@@ -15,9 +17,6 @@ from spikeweft.evaluation.cramer_rao import cramer_rao_delta, fisher_information
 from spikeweft.evaluation.oracle import oracle_bits_per_spike
 from spikeweft.evaluation.prediction import PredictionScore
 from spikeweft.simulation.networks import Network, simulate
-
-SPYCON_NEURONS, SPYCON_MINUTES = 20, 30.0
-"""Of spycon_sim1917Cell1Block1_tiny.npz, a network that others simulated (christiando/spycon)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class DataSet:
     oracle
         Bits per spike of the network's own rates; None where it is not known.
     cramer_rao_delta
-        Least Δ of free symmetric weights fitted to the training part.
+        Least Δ of free weights, symmetric where the truth is, fitted to the training part.
     """
 
     recording: Recording
@@ -42,6 +41,11 @@ class DataSet:
     identifiable: Bool[np.ndarray, "post pre"]
     oracle: PredictionScore | None = None
     cramer_rao_delta: float = float("nan")
+
+    @property
+    def minutes(self) -> float:
+        """Length of the recording, to a tenth."""
+        return round(self.recording.duration_s / 60.0, 1)
 
     @property
     def training(self) -> Recording:
@@ -76,29 +80,58 @@ def recorded(path: Path) -> DataSet:
     Raises
     ------
     InputError
-        Where the file is not of this kind.
+        Where the file is not of this kind, or names a neuron that is not among its `nodes`.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            nodes, times, ids = arrays["nodes"], arrays["times"], arrays["ids"]
-            edges = arrays["marked_edges"]
-    except (OSError, ValueError, KeyError) as error:
+            file = _SpyconFile(*(arrays[name] for name in _SpyconFile._fields))
+        file.check()
+        neurons, (pre, post) = file.place(file.ids), file.place(file.marked_edges[:, :2]).T
+    except (*DECODER_ERRORS, BadZipFile) as error:
         raise InputError(
             f"{path} is not a spycon file with times, ids, nodes and marked_edges ({error}); "
             "check --spycon"
         ) from error
-    weights = np.zeros((len(nodes), len(nodes)))
-    pre, post = np.searchsorted(nodes, edges[:, :2].T)
-    weights[post, pre] = edges[:, 2]
-    truth = Connectivity(weights=weights, neuron_ids=tuple(str(node) for node in nodes))
+    weights = np.zeros((len(file.nodes), len(file.nodes)))
+    weights[post, pre] = file.marked_edges[:, 2]
+    truth = Connectivity(weights=weights, neuron_ids=tuple(str(node) for node in file.nodes))
     recording = Recording.from_arrays(
-        times,
-        np.searchsorted(nodes, ids),
-        n_neurons=len(nodes),
-        epochs_s=np.array([[0.0, np.floor(times.max()) + 1.0]]),
+        file.times,
+        neurons,
+        n_neurons=len(file.nodes),
+        epochs_s=np.array([[0.0, np.floor(file.times.max()) + 1.0]]),
         neuron_ids=truth.neuron_ids,
     )
     return DataSet(recording=recording, truth=truth, identifiable=truth.off_diagonal)
+
+
+class _SpyconFile(NamedTuple):
+    times: Shaped[np.ndarray, "..."]
+    ids: Shaped[np.ndarray, "..."]
+    nodes: Shaped[np.ndarray, "..."]
+    marked_edges: Shaped[np.ndarray, "..."]
+
+    def check(self) -> None:
+        """Raise a ValueError where the arrays are no spikes, neurons and edges."""
+        times, ids, nodes, edges = self
+        if edges.ndim != 2 or edges.shape[1] != 3 or not np.all(np.isfinite(edges)):
+            raise ValueError(f"its edges are an array of shape {edges.shape}, not one row of three")
+        if nodes.ndim != 1 or len(np.unique(nodes)) != nodes.size or nodes.size < 2:
+            raise ValueError("its nodes are no list of at least two different neurons")
+        if times.ndim != 1 or times.shape != ids.shape or not times.size:
+            raise ValueError("it has no spikes with one time and one id each")
+        if not np.all(np.isfinite(times)) or times.min() < 0:
+            raise ValueError("its times are not all seconds from 0")
+
+    def place(self, ids: Shaped[np.ndarray, "..."]) -> Int[np.ndarray, "..."]:
+        """Indices of neurons among the nodes; a ValueError names one that is not there."""
+        order = np.argsort(self.nodes)
+        sorted_place = np.searchsorted(self.nodes, ids, sorter=order)
+        place = order[np.minimum(sorted_place, len(order) - 1)]
+        unknown = ids[self.nodes[place] != ids]
+        if unknown.size:
+            raise ValueError(f"the neuron {unknown.ravel()[0]} is not among its nodes")
+        return place
 
 
 def _identifiable(network: Network, training: Recording) -> Bool[np.ndarray, "post pre"]:

@@ -1,7 +1,7 @@
 """Lines and cells of markdown tables, from rows of whatever study."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 from typing import Any, NamedTuple
 
@@ -32,12 +32,41 @@ def means_of(rows: Sequence[Any], columns: Iterable[Column]) -> Cells:
     return cells
 
 
-def with_seeds(method: str, rows: Sequence[Any]) -> str:
-    """A method's name, and its seeds where others of these rows have more."""
-    all_seeds = {row.seed for row in rows}
-    own = {row.seed for row in rows if row.method == method}
-    few = ", ".join(map(str, sorted(own)))
-    return method if own == all_seeds else f"{method} (only seed{'s' * (len(own) > 1)} {few})"
+class Cell(NamedTuple):
+    """A cell, and the seeds that it is of where they are fewer than those of its column."""
+
+    text: str
+    few_seeds: str = ""
+
+    def __str__(self) -> str:
+        return with_seeds(self.text, self.few_seeds)
+
+
+def few_seeds(own: Iterable[Any], among: Iterable[Any]) -> str:
+    """Seeds of some rows, in words, where those that they are among have more."""
+    seeds = sorted({row.seed for row in own})
+    if len(seeds) == len({row.seed for row in among}):
+        return ""
+    return f"only seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+
+
+def with_seeds(text: str, few: str) -> str:
+    """A text, and the seeds that `few_seeds` says it is of."""
+    return f"{text} ({few})" if few else text
+
+
+def method_lines(cells: Mapping[str, Mapping[str, Cell]]) -> list[Cells]:
+    """A line per method; few seeds stand at its name where they are the same in all its cells."""
+    lines = []
+    for method, by_heading in cells.items():
+        few = {cell.few_seeds for cell in by_heading.values()}
+        if len(few) == 1:
+            texts = {heading: cell.text for heading, cell in by_heading.items()}
+            lines.append({"method": with_seeds(method, few.pop()), **texts})
+        else:
+            texts = {heading: str(cell) for heading, cell in by_heading.items()}
+            lines.append({"method": method, **texts})
+    return lines
 
 
 def lines_of(lines: Sequence[Cells], headings: Sequence[str]) -> str:

@@ -6,11 +6,14 @@ from pathlib import Path
 from statistics import mean
 
 from spikeweft.benchmark.markdown_lines import (
+    Cell,
     Cells,
     Column,
+    few_seeds,
     grouped,
     lines_of,
     means_of,
+    method_lines,
     with_seeds,
 )
 from spikeweft.benchmark.published import PUBLISHED
@@ -48,6 +51,7 @@ def markdown(rows: Sequence[Row]) -> str:
         title = f"### {table}: {setting}, {neuron_model} neurons"
         if table.isdigit():
             title = f"### Table {table}: {setting}, {neuron_model} neurons"
+        title = with_seeds(title, few_seeds(group, rows))
         parts.append("\n\n".join(part for part in (title, *_table(group)) if part))
     return "\n\n".join([*parts, provenance(rows)]) + "\n" if rows else ""
 
@@ -55,23 +59,35 @@ def markdown(rows: Sequence[Row]) -> str:
 def summary(rows: Sequence[Row]) -> str:
     """One table of a study, as in the paper: a line per method, a column per network.
 
-    Cells are Δ / bits per spike, pooled; means over the seeds. Rows with hidden neurons are left
-    out, and so are those of several lengths or strengths: they are curves.
+    Cells are Δ / bits per spike, pooled; means over the seeds, which are named where a network or
+    a cell has fewer. Rows with hidden neurons are left out, and so are those of several lengths or
+    strengths: they are curves.
     """
-    seen = [r for r in rows if not r.failed and r.table != "partial" and r.study != "curves"]
-    lines: dict[str, Cells] = {}
+    seen = [row for row in rows if row.table != "partial" and row.study != "curves"]
+    cells: dict[str, dict[str, Cell]] = {}
     headings = []
-    for (setting, neuron_model), network in grouped(seen, "setting", "neuron_model"):
-        heading = f"{setting}, {neuron_model}"
+    for heading, network in _networks(seen):
         headings.append(heading)
-        for (method,), group in grouped(network, "method"):
-            lines.setdefault(method, {"method": with_seeds(method, seen)})
-            lines[method][heading] = _pair(means_of(group, _SCORES))
-        for limit in (*_limits(network, ()), *_published(network)):
-            own = lines.setdefault(limit["method"], {"method": limit["method"]})
-            own[heading] = _pair(limit)
-    in_order = sorted(lines.values(), key=lambda line: line["method"].startswith("*"))
+        fitted = [row for row in network if not row.failed]
+        for (method,), group in grouped(fitted, "method"):
+            cell = Cell(_pair(means_of(group, _SCORES)), few_seeds(group, network))
+            cells.setdefault(method, {})[heading] = cell
+        for limit in (*_limits(fitted, ()), *_published(fitted)):
+            cells.setdefault(limit["method"], {})[heading] = Cell(_pair(limit))
+    in_order = sorted(method_lines(cells), key=lambda line: line["method"].startswith("*"))
     return lines_of(in_order, ["method", *headings])
+
+
+def _networks(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows of each network, and its heading; recordings of different lengths are told apart."""
+    found = []
+    for (setting, neuron_model), network in grouped(rows, "setting", "neuron_model"):
+        by_length = grouped(network, "minutes")
+        for (minutes,), group in by_length:
+            length = f", {_plain(minutes)} min" if len(by_length) > 1 else ""
+            heading = f"{setting}, {neuron_model}{length}"
+            found.append((with_seeds(heading, few_seeds(group, rows)), group))
+    return found
 
 
 def _pair(cells: Cells) -> str:
@@ -113,7 +129,7 @@ def _table(rows: Sequence[Row]) -> tuple[str, str]:
     by_line = grouped(fitted, "method", *varied.values())
     lines = [
         {
-            "method": method,
+            "method": with_seeds(method, few_seeds(group, rows)),
             **dict(zip(varied, map(_plain, values), strict=True)),
             **means_of(group, _SCORES),
         }

@@ -32,8 +32,8 @@ class Row:
         On the last tenth, mean over neurons and all spikes together; NaN where no spikes are
         predicted.
     oracle_bits_per_spike, oracle_bits_per_spike_pooled, cramer_rao_delta
-        Bits of the network's own rates, and the least Δ of free symmetric weights; NaN where
-        neurons are hidden or the network is not known.
+        Bits of the network's own rates, and the least Δ of free weights, symmetric where the truth
+        is; NaN where neurons are hidden or the network is not known.
     structure
         What structure the method chose, where it chooses.
     seconds, peak_memory_mb

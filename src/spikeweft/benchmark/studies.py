@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spikeweft.benchmark.datasets import SPYCON_MINUTES, SPYCON_NEURONS
+from spikeweft.benchmark.datasets import recorded
 from spikeweft.benchmark.methods import (
     CIRCUIT_GNN,
     CIRCUIT_GNN_DRIVE,
@@ -159,7 +159,7 @@ def wirings(
     Raises
     ------
     InputError
-        Where there is no such file.
+        Where there is no such file, or it is of another kind.
     """
     if spycon is not None and not spycon.is_file():
         raise InputError(f"there is no file {spycon}; check --spycon, or leave it out")
@@ -284,6 +284,7 @@ def _random(
 
 def _spycon(file: Path, seed: int) -> Iterator[Case]:
     """Cases of the one recording; the seed is that of the methods alone."""
+    data = recorded(file)
     for method in WITHOUT_DRIVE:
         yield Case(
             study="wirings",
@@ -292,8 +293,8 @@ def _spycon(file: Path, seed: int) -> Iterator[Case]:
             neuron_model="as recorded",
             network=None,
             method=method,
-            n_observed=SPYCON_NEURONS,
+            n_observed=data.recording.n_neurons,
             seed=seed,
-            minutes=SPYCON_MINUTES,
+            minutes=data.minutes,
             file=file,
         )

@@ -1,5 +1,6 @@
 """Connectivity: who drives whom. A simulation's truth and an inferred answer share this type."""
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,20 @@ _OF_NEURONS: Mapping[str, dict[str, str]] = {
 }
 
 _SURE = 0.95
+
+DECODER_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    RuntimeError,
+    zlib.error,
+)
+"""What decoders of netCDF, and of much else, raise on damaged bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,8 +329,21 @@ class Connectivity:
         return {"weight": float(self.weights[post, pre]), **finite}
 
     def save(self, path: str | Path) -> None:
-        """Write a netCDF file that `xarray.open_dataset` reads."""
-        self.to_xarray().to_netcdf(path, engine="scipy")
+        """Write a netCDF file that `xarray.open_dataset` reads.
+
+        Raises
+        ------
+        InputError
+            Where the file system refuses, as in a folder that does not exist.
+        """
+        content = self.to_xarray().to_netcdf(engine="scipy")
+        try:
+            Path(path).write_bytes(content)
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written ({error.strerror or error}); give a file in a folder "
+                "that exists and can be written to"
+            ) from error
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -331,11 +359,12 @@ class Connectivity:
         try:
             with xr.open_dataset(path, engine="scipy") as data:
                 return cls.from_xarray(data.load())
-        except (OSError, TypeError, ValueError, KeyError, IndexError) as error:
+        except DECODER_ERRORS as error:
             if isinstance(error, InputError):
                 raise
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(
-                f"{path} is not a readable netCDF file ({error}); write it again with "
+                f"{path} is not a readable netCDF file ({reason}); write it again with "
                 "'spikeweft infer'"
             ) from error
 

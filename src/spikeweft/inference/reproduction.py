@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
@@ -28,7 +29,8 @@ class Difference(NamedTuple):
     n_entries
         In how many entries, by at least one bit.
     largest
-        The largest absolute difference; infinite where the shape or a number's finiteness differs.
+        The largest absolute difference; infinite where the shape or a number's finiteness differs,
+        or only one of the two results has the array.
     where
         The entry that differs most, as "post 3, pre 5".
     scale
@@ -48,9 +50,9 @@ class Reproduction(NamedTuple):
     Attributes
     ----------
     compared
-        The arrays that were compared.
+        The arrays that both results have.
     differences
-        One for each array that is not the same bit by bit.
+        One for each array that is not the same bit by bit, or that only one result has.
     changes
         Versions and machine that changed, such as "numpy": ("2.3.0", "2.4.1").
     """
@@ -61,7 +63,7 @@ class Reproduction(NamedTuple):
 
     @property
     def is_same(self) -> bool:
-        """Whether all arrays are the same bit by bit."""
+        """Whether both results have the same arrays, bit by bit."""
         return not self.differences
 
 
@@ -88,9 +90,11 @@ def reproduce(
     Raises
     ------
     InputError
-        Where the folder is no whole result, or the recording is missing or has another content.
+        Where the folder is no whole result, or of a model that cannot be built again, or the
+        recording is missing or has another content.
     """
     before = read_result(folder)
+    _check_can_be_built(before.provenance, Path(folder))
     found = _recording(before.provenance, Path(folder), recording)
     with tempfile.TemporaryDirectory(prefix="spikeweft-") as place:
         asked = _inference(before.provenance, Path(folder), found, Path(place) / "again")
@@ -109,19 +113,32 @@ def reproduce(
     found_different = (difference(name, was[name], now[name], before) for name in names)
     return Reproduction(
         compared=names,
-        differences=tuple(one for one in found_different if one is not None),
-        changes={**_changes(before.provenance, again.provenance), **_other_names(was, now)},
+        differences=(*(one for one in found_different if one is not None), *_unpaired(was, now)),
+        changes=_changes(before.provenance, again.provenance),
     )
 
 
-def _other_names(
-    was: Mapping[str, np.ndarray], now: Mapping[str, np.ndarray]
-) -> dict[str, tuple[str, str]]:
-    """Arrays that cannot be compared, because another version names them otherwise."""
-    if was.keys() == now.keys():
-        return {}
-    gone, new = (", ".join(sorted(a.keys() - b.keys())) for a, b in ((was, now), (now, was)))
-    return {"names of arrays": (gone, new)}
+def _check_can_be_built(provenance: Mapping[str, Any], folder: Path) -> None:
+    """A model that was given by its user has settings that no result states."""
+    model = provenance.get("model", CircuitGNN.__name__)
+    if not provenance.get("model_chosen_by_spikes", False) and model != CircuitGNN.__name__:
+        raise InputError(
+            f"{folder} was made by a {model} that was built in Python, which cannot be built again "
+            "from the result; make it again with the code that made it"
+        )
+
+
+def _unpaired(was: Mapping[str, np.ndarray], now: Mapping[str, np.ndarray]) -> list[Difference]:
+    """Arrays of one result alone, as where another version names them otherwise."""
+    return [
+        Difference(name, array.size, np.inf, where, _largest(array))
+        for ours, theirs, where in (
+            (was, now, "not there when made again"),
+            (now, was, "there only when made again"),
+        )
+        for name, array in ours.items()
+        if name not in theirs
+    ]
 
 
 def difference(name: str, was: np.ndarray, now: np.ndarray, result: Result) -> Difference | None:

@@ -75,7 +75,7 @@
     figure.style.visibility = kept ? "visible" : "hidden";
     if (!kept) return;
     const wide = WIDTH / kept.observed.length;
-    const top = Math.max(...kept.observed, ...kept.with);
+    const top = Math.max(...kept.observed, ...kept.with, ...kept.without);
     const height = (count) => HEIGHT * (1 - count / top);
     const bar = (count, k) => `M${k * wide} ${HEIGHT}V${height(count)}h${wide}V${HEIGHT}`;
     const point = (count, k) => `${(k + 0.5) * wide} ${height(count)}`;

@@ -65,21 +65,17 @@ def explorer(view: View, beside: Mapping[str, View]) -> Explorer | None:
     """
     for name, other in beside.items():
         _check_same_neurons(view.inferred, name, other.inferred)
-    others = {name: other.inferred for name, other in beside.items()}
-    known = {INFERRED.name: view.inferred, **others, TRUTH.name: view.truth, GLM.name: view.glm}
-    shown: list[dict[str, Any]] = []
-    left_out, n_bytes = [], 0
-    for name, circuit in known.items():
-        if circuit is None:
-            continue
-        made = _circuit(name, circuit, weight_limit(view.truth or circuit))
-        n_bytes += sum(len(made[part]) for part in ("weights", "errors"))
-        if n_bytes > _LARGEST_BYTES:
-            left_out.append(name)
-        else:
-            shown.append(made)
-    if not shown:
+    first, *others = _circuits(view, beside)
+    n_bytes = _n_bytes(first)
+    if n_bytes > _LARGEST_BYTES:
         return None
+    shown, left_out = [first], []
+    for circuit in others:
+        if n_bytes + _n_bytes(circuit) > _LARGEST_BYTES:
+            left_out.append(circuit["name"])
+        else:
+            shown.append(circuit)
+            n_bytes += _n_bytes(circuit)
     return Explorer(
         data={
             "neurons": list(view.inferred.neuron_ids),
@@ -89,6 +85,28 @@ def explorer(view: View, beside: Mapping[str, View]) -> Explorer | None:
         },
         note=f"Left out, to keep this page small: {', '.join(left_out)}." if left_out else "",
     )
+
+
+def _circuits(view: View, beside: Mapping[str, View]) -> list[dict[str, Any]]:
+    """Those of the result and of others; colours saturate at each result's own limit."""
+    known = [(INFERRED.name, view.inferred, view.truth)]
+    known += [(_name_beside(name), other.inferred, other.truth) for name, other in beside.items()]
+    known += [(TRUTH.name, view.truth, view.truth), (GLM.name, view.glm, view.truth)]
+    return [
+        _circuit(name, circuit, weight_limit(truth or circuit))
+        for name, circuit, truth in known
+        if circuit is not None
+    ]
+
+
+def _name_beside(name: str) -> str:
+    """The name of another result, not to be taken for one of the result's own circuits."""
+    own = (INFERRED.name, TRUTH.name, GLM.name)
+    return f"{name}, another result" if name in own else name
+
+
+def _n_bytes(circuit: Mapping[str, Any]) -> int:
+    return sum(len(circuit[part]) for part in ("weights", "errors"))
 
 
 def _check_same_neurons(ours: Connectivity, name: str, other: Connectivity) -> None:

@@ -33,6 +33,11 @@ class NeuronOrder:
         """Place of each neuron, the inverse of `neurons`."""
         return np.argsort(self.neurons)
 
+    @property
+    def n_directions(self) -> int:
+        """How many neurons' preferred directions are known."""
+        return 0 if self.angle_rad is None else int(np.isfinite(self.angle_rad).sum())
+
     def place_at(self, angle_rad: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """Where a direction lies between the places of the neurons that prefer its neighbours."""
         assert self.angle_rad is not None

@@ -30,6 +30,8 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _MANY_ERRORS = 10.0
 
+_ROUNDING_RAD = 1e-9
+
 
 @styled
 def draw_weights(circuit: Connectivity, order: NeuronOrder, ax: Axes, limit: float) -> Axes:
@@ -174,7 +176,7 @@ def label_weights(ax: Axes, name: str) -> Axes:
 
 @styled
 def draw_weights_with_errors(circuit: Connectivity, style: Style, ax: Axes) -> Axes:
-    """All weights in ascending order, with ± 1 standard error around each."""
+    """All weights in ascending order, with ± 1 standard error, or posterior sd, around each."""
     weight, error = _weights_and_errors(circuit)
     order = np.argsort(weight)
     share = np.linspace(0.0, 100.0, len(weight))
@@ -186,7 +188,12 @@ def draw_weights_with_errors(circuit: Connectivity, style: Style, ax: Axes) -> A
     ax.axhline(0.0, color=MUTED, lw=0.6, zorder=0)
     ax.set_xlim(0, 100)
     ax.set_xlabel("share of pairs (%)")
-    return label_weights(ax, "weight ± standard error")
+    return label_weights(ax, f"weight ± {error_name(circuit)}")
+
+
+def error_name(circuit: Connectivity) -> str:
+    """What the errors of a circuit are: posterior where its model has connection probabilities."""
+    return "standard error" if circuit.probability is None else "posterior standard deviation"
 
 
 def share_beyond(circuit: Connectivity, n_errors: float) -> float:
@@ -199,7 +206,8 @@ def share_beyond(circuit: Connectivity, n_errors: float) -> float:
 def draw_weight_significance(circuit: Connectivity, style: Style, ax: Axes) -> Axes:
     """Histogram of weight / standard error, beside what noise alone would give.
 
-    Weights beyond ten standard errors are counted at the edges, in words.
+    Weights beyond ten standard errors are counted at the edges, in words. A posterior mean over
+    its standard deviation is no such ratio, so nothing is said of noise where these are drawn.
     """
     weight, error = _weights_and_errors(circuit)
     ratio = weight / error
@@ -207,7 +215,9 @@ def draw_weight_significance(circuit: Connectivity, style: Style, ax: Axes) -> A
     share = np.full(len(ratio), 1.0 / (len(ratio) * (edges[1] - edges[0])))
     ax.hist(ratio, edges.tolist(), weights=share, color=style.colour, alpha=0.55, label=style.name)
     x = np.linspace(-_MANY_ERRORS, _MANY_ERRORS, 401)
-    ax.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), color=INK, lw=1.2, label="noise alone")
+    if circuit.probability is None:
+        noise = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+        ax.plot(x, noise, color=INK, lw=1.2, label="noise alone")
     for side, align, beyond in (
         (0.01, "left", np.mean(ratio < -_MANY_ERRORS)),
         (0.99, "right", np.mean(ratio > _MANY_ERRORS)),
@@ -215,7 +225,7 @@ def draw_weight_significance(circuit: Connectivity, style: Style, ax: Axes) -> A
         if beyond > 0:
             ax.text(side, 0.96, f"{beyond:.1%} beyond", ha=align, va="top", transform=ax.transAxes)
     ax.set_xlim(-_MANY_ERRORS, _MANY_ERRORS)
-    ax.set_xlabel("weight / standard error")
+    ax.set_xlabel(f"weight / {error_name(circuit)}")
     ax.set_ylabel("density")
     legend(ax)
     return ax
@@ -239,5 +249,6 @@ def _weights_and_errors(
 
 
 def _wrap(angle_rad: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Angles in [-π, π); rounding makes both ends of a turn the same."""
-    return np.mod(np.round(angle_rad, 9) + np.pi, 2 * np.pi) - np.pi
+    """Angles in [-π, π); what rounding leaves just below a full turn is its beginning."""
+    from_back = np.mod(angle_rad + np.pi, 2 * np.pi)
+    return np.where(2 * np.pi - from_back < _ROUNDING_RAD, 0.0, from_back) - np.pi

@@ -8,7 +8,16 @@ from matplotlib.ticker import MaxNLocator
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.reporting.ordering import NeuronOrder
-from spikeweft.reporting.plot_style import GLM, INFERRED, INK, MUTED, WASH, mark_neurons, styled
+from spikeweft.reporting.plot_style import (
+    GLM,
+    INFERRED,
+    INK,
+    MUTED,
+    WASH,
+    mark_neurons,
+    plain_number,
+    styled,
+)
 from spikeweft.runtime.training_loop import Progress
 
 
@@ -36,7 +45,7 @@ def draw_direction(
     for start, stop in recording.epochs_s:
         inside = (direction.times_s >= start) & (direction.times_s <= stop)
         place = order.place_at(direction.values[inside])
-        full_turn = np.abs(np.diff(place, prepend=place[:1])) > recording.n_neurons / 2
+        full_turn = np.abs(np.diff(place, prepend=place[:1])) > order.n_directions / 2
         place[full_turn] = np.nan
         ax.plot(direction.times_s[inside], place, color=GLM.colour, lw=1.8, alpha=0.9)
     return ax
@@ -64,6 +73,7 @@ def _draw_curve(history: list[Progress], values: Float[np.ndarray, " step"], ax:
     ax.plot(step, values, color=INFERRED.colour, marker=marker, ms=3)
     ax.set_xlabel("training step")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.yaxis.set_major_formatter(plain_number)
     stages = [progress.stage for progress in history]
     starts = [i for i, stage in enumerate(stages) if i == 0 or stage != stages[i - 1]]
     for number, (start, stop) in enumerate(zip(starts, [*starts[1:], len(stages)], strict=True)):

@@ -54,6 +54,8 @@ styled = style.context(["default", _STYLE])
 FULL_WIDTH_IN = 11.0
 """Width of a page."""
 
+_LENGTHS_OF_NAMES = (12, 18, 24)
+
 FEW_NEURONS = 25
 """Up to this many neurons, each is named on an axis."""
 
@@ -187,7 +189,8 @@ def legend_below(ax: Axes) -> Axes:
 def mark_neurons(axis: Axis, order: NeuronOrder, ids: tuple[str, ...], label: str) -> None:
     """Name the neurons on an axis: by id where they are few, else by direction where known."""
     if len(ids) <= FEW_NEURONS:
-        names = [short_name(ids[neuron]) for neuron in order.neurons]
+        short = short_names(ids)
+        names = [short[neuron] for neuron in order.neurons]
         upright = isinstance(axis, XAxis) and max(map(len, names)) > 2
         axis.set_ticks(np.arange(len(ids)), names, rotation=90 if upright else 0)
     elif order.angle_rad is not None:
@@ -198,9 +201,19 @@ def mark_neurons(axis: Axis, order: NeuronOrder, ids: tuple[str, ...], label: st
     axis.set_label_text(f"{label}, by {order.source.removeprefix('the ')}")
 
 
-def short_name(name: str) -> str:
-    """The name itself, or its beginning where it is long."""
-    return name if len(name) <= 12 else f"{name[:11]}…"
+def short_names(names: Sequence[str]) -> list[str]:
+    """The names, without the middle of long ones; they are cut less where two would look alike."""
+    for n_letters in _LENGTHS_OF_NAMES:
+        short = [_without_middle(name, n_letters) for name in names]
+        if len(set(short)) == len(set(names)):
+            return short
+    return list(names)
+
+
+def _without_middle(name: str, n_letters: int) -> str:
+    n_last = n_letters // 2
+    n_first = n_letters - n_last - 1
+    return name if len(name) <= n_letters else f"{name[:n_first]}…{name[-n_last:]}"
 
 
 def legend(ax: Axes) -> None:

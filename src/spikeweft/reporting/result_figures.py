@@ -11,6 +11,7 @@ from spikeweft.reporting.plot_circuits import (
     draw_weight_significance,
     draw_weights,
     draw_weights_with_errors,
+    error_name,
     label_weights,
     share_beyond,
     weight_limit,
@@ -196,16 +197,29 @@ def errors(view: View) -> Figure | None:
     axes = panels(["", ""], width_in=FULL_WIDTH_IN, height_in=2.9)
     draw_weights_with_errors(view.inferred, INFERRED, axes[0])
     draw_weight_significance(view.inferred, INFERRED, axes[1])
-    far = share_beyond(view.inferred, 2.0)
     return Figure(
         ax=axes[0],
         anchor="errors",
         title="How sure the weights are",
         alt="Weights in ascending order with standard errors, and their ratio's histogram.",
-        caption="Left: all weights in ascending order, each with ± 1 standard error. Right: "
-        "weights in units of their standard error, beside the curve that noise alone would give. "
-        f"{100 * far:.0f} % of the weights lie more than 2 standard errors from zero; noise alone "
-        "would give 5 %. The errors hold if the model is right: they do not cover hidden neurons.",
+        caption=_errors_caption(view.inferred),
+    )
+
+
+def _errors_caption(circuit: Connectivity) -> str:
+    name = error_name(circuit)
+    left = f"Left: all weights in ascending order, each with ± 1 {name}. Right: weights in units of"
+    far = f"{100 * share_beyond(circuit, 2.0):.0f} % of the weights lie more than 2 {name}s from"
+    holds = "hold if the model is right: they do not cover hidden neurons."
+    if circuit.probability is None:
+        return (
+            f"{left} their {name}, beside the curve that noise alone would give. {far} zero; noise "
+            f"alone would give 5 %. The errors {holds}"
+        )
+    return (
+        f"{left} it. {far} zero. A weight is averaged over whether there is a connection at all, "
+        "so most lie next to zero, and this is no test against noise: which pairs are connected is "
+        f"what the probabilities say. They, and the deviations, {holds}"
     )
 
 

@@ -16,6 +16,9 @@ from spikeweft.reporting.result_view import View, flat
 from spikeweft.results.notices import notices
 from spikeweft.results.result import Result
 
+_SHORT_S, _LONG_S = 90.0, 90.0 * 60.0
+"""Durations that are said in seconds, and in hours."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
@@ -244,7 +247,7 @@ def _neuron_rows(view: View) -> list[list[str]]:
             _cell(None if glm is None else glm[i], ".3f"),
             _cell(None if share is None else 100 * share[i], ".0f"),
             ids[strongest[i]] if inputs[i, strongest[i]] else "–",
-            _cell(inputs[i, strongest[i]], "+#.3g"),
+            _cell(inputs[i, strongest[i]] or None, "+#.3g"),
         ]
         for i in view.order.neurons
     ]
@@ -267,6 +270,6 @@ def _metric_rows(view: View) -> list[tuple[str, str]]:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 90:
+    if seconds < _SHORT_S:
         return f"{seconds:.3g} s"
-    return f"{seconds / 60:.3g} min"
+    return f"{seconds / 60:.3g} min" if seconds < _LONG_S else f"{seconds / 3600:.3g} h"

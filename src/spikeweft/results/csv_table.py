@@ -1,5 +1,6 @@
 """Tables as CSV files: typed rows to text and back; a file is written whole or not at all."""
 
+import csv
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -99,7 +100,10 @@ def write_cells(
     if columns is None:
         columns = list(dict.fromkeys(name for row in rows for name in row))
     table = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
-    write_whole(path, table.to_csv(index=False, lineterminator="\n").encode())
+    # A cell is quoted where it has the end of a line, which a bare \r is to those who read it.
+    has_return = any("\r" in str(cell) for row in rows for cell in row.values())
+    quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+    write_whole(path, table.to_csv(index=False, lineterminator="\n", quoting=quoting).encode())
 
 
 def as_cells(row: Mapping[str, object]) -> dict[str, str]:

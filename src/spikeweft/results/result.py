@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -18,28 +17,15 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.connectivity import DECODER_ERRORS, Connectivity
 from spikeweft.data.readers.npz_files.own_arrays import recording_arrays, recording_from
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.results.correlograms import Correlograms
+from spikeweft.results.provenance_content import check_provenance
 from spikeweft.runtime.training_loop import Progress
 
-_DECODER_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    MemoryError,
-    RuntimeError,
-    SafetensorError,
-    BadZipFile,
-    csv.Error,
-    zlib.error,
-)
+_DECODER_ERRORS = (*DECODER_ERRORS, SafetensorError, BadZipFile, csv.Error)
 """What the decoders of netCDF, zip, safetensors, JSON and CSV raise on damaged bytes."""
 
 _HISTORY = ("stage", "step", "loss", "held_out_bits_per_spike", "seconds")
@@ -185,7 +171,8 @@ def read_result(folder: str | Path) -> Result:
         raise InputError(f"there is no result folder {folder}; run 'spikeweft infer' first")
     provenance = _read_json(folder / "provenance.json")
     with _reading(folder / "provenance.json"):
-        warnings = [str(sentence) for sentence in provenance.pop("warnings")]
+        check_provenance(provenance)
+        warnings = provenance.pop("warnings")
     with _reading(folder / "model.safetensors") as path:
         model_arrays = load_file(path)
     return Result(

@@ -40,6 +40,8 @@ def check_place(asked: str | Path, *, resume: bool, force: bool) -> Path:
         raise InputError(
             f"{asked} is not a result of spikeweft, so it is not replaced; choose another folder"
         )
+    if folder.exists():
+        _check_can_be_put_aside(folder)
     if partial_of(folder).exists() and not (resume or force):
         raise InputError(
             f"an inference into {asked} was interrupted; go on with --resume or start over with "
@@ -105,12 +107,23 @@ def _made(partial: Path) -> bool:
 
 
 def _begin(partial: Path, begun_with: Mapping[str, Any], *, start_over: bool) -> None:
+    _check_is_ours(partial)
     if start_over:
         _empty(partial)
     if (partial / _BEGUN_WITH).exists():
         _check_same(partial, begun_with)
     else:  # new, or interrupted before this was written, and so before any training
         write_whole(partial / _BEGUN_WITH, json.dumps(dict(begun_with), indent=2).encode())
+
+
+def _check_is_ours(partial: Path) -> None:
+    """Refuse a folder that somebody else filled."""
+    names = {path.name for path in partial.iterdir()}
+    if _BEGUN_WITH not in names and not names <= set(_OF_MAKING):
+        raise InputError(
+            f"{partial} is not an interrupted inference, so nothing is written into it; move it "
+            "away, or choose another folder"
+        )
 
 
 def _empty(partial: Path) -> None:
@@ -142,20 +155,34 @@ def _is_result(folder: Path) -> bool:
     return not names or {"connectivity.nc", "metrics.json"} <= names
 
 
+def _aside(folder: Path) -> Path:
+    """Where an old result is until the new one is in its place."""
+    return folder.with_name(folder.name + ".replaced")
+
+
+def _check_can_be_put_aside(folder: Path) -> None:
+    if os.path.lexists(_aside(folder)) and not _is_result(_aside(folder)):
+        raise InputError(
+            f"{_aside(folder)} is in the way of replacing {folder.name}, and is not a result of "
+            "spikeweft; move it away, or choose another folder"
+        )
+
+
 def _put_in_place(partial: Path, folder: Path, *, force: bool) -> None:
     """Rename the finished folder; an old result goes only once the new one is in its place.
 
     The checkpoint goes last: until the folder has its name, an interruption can be resumed.
     """
-    replaced = folder.with_name(folder.name + ".replaced")
+    replaced = _aside(folder)
     if folder.exists():
         if not force:
             raise InputError(f"the folder {folder} was made by another process in the meantime")
+        _check_can_be_put_aside(folder)
         if replaced.exists():
             shutil.rmtree(replaced)
         folder.rename(replaced)
     partial.rename(folder)
-    if replaced.exists():
+    if _is_result(replaced):
         shutil.rmtree(replaced)
     for name in _OF_MAKING:
         (folder / name).unlink(missing_ok=True)

@@ -43,7 +43,8 @@ def alone(function: Callable[..., Result], *arguments: object) -> Result:
         try:
             outcome = receiver.recv()
         except EOFError:
-            outcome = _Outcome(None, "its process was killed, probably for lack of memory")
+            process.join()
+            outcome = _Outcome(None, _end_in_words(process.exitcode))
         except BaseException:
             process.terminate()
             raise
@@ -63,7 +64,10 @@ def _call(sender: Connection, function: Callable[..., Any], arguments: tuple[Any
     except Exception as error:
         outcome = _Outcome(None, _sentence(error))
     with sender:
-        sender.send(outcome)
+        try:
+            sender.send(outcome)
+        except Exception as error:
+            sender.send(_Outcome(None, f"its result cannot be handed back: {_sentence(error)}"))
 
 
 def _end_with_parent() -> None:
@@ -72,6 +76,15 @@ def _end_with_parent() -> None:
     assert parent is not None
     wait([parent.sentinel])
     os._exit(1)
+
+
+def _end_in_words(exit_code: int | None) -> str:
+    """How a process ended that said nothing; a negative code is a signal's."""
+    if exit_code == -signal.SIGKILL:
+        return "its process was killed, probably for lack of memory"
+    if exit_code is not None and exit_code < 0:
+        return f"its process was killed: {signal.strsignal(-exit_code)}"
+    return f"its process ended by itself, with exit status {exit_code}"
 
 
 def _sentence(error: Exception) -> str:

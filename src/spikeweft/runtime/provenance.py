@@ -16,6 +16,10 @@ _CODE = ":/*.py"
 
 _PACKAGE = "src"
 
+_NEW_CODE = f":/{_PACKAGE}/*.py"
+
+_CHANGED = "-dirty"
+
 _LONGEST_WAIT_S = 30.0
 
 
@@ -45,18 +49,24 @@ def commit() -> str:
     try:
         _git("ls-files", "--error-unmatch", Path(__file__).name)
         name = _git("rev-parse", "--short=12", "HEAD")
-        return f"{name}-dirty" if _git("status", "--porcelain", "--", _CODE) else name
+        return f"{name}{_CHANGED}" if _git("status", "--porcelain", "--", _CODE) else name
     except (OSError, subprocess.SubprocessError):
         return ""
 
 
 @cache
 def is_of_this_code(made_by: str) -> bool:
-    """Whether a commit has the same source code as this one: the package, not all about it."""
+    """Whether a commit has the same source code as this one: the package, not all about it.
+
+    What was made by changed code, or by code without a commit, may be of any.
+    """
+    if not made_by or made_by.endswith(_CHANGED):
+        return False
     if made_by == commit():
         return True
     try:
-        return not _git("diff", "--name-only", made_by, "--", f":/{_PACKAGE}")
+        changed = _git("diff", "--name-only", made_by, "--", f":/{_PACKAGE}")
+        return not changed and not _git("ls-files", "--others", "--exclude-standard", _NEW_CODE)
     except (OSError, subprocess.SubprocessError):
         return False
 

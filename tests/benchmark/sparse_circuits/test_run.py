@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests.benchmark.conftest import spycon_file
 from tests.benchmark.sparse_circuits.conftest import ShortLags
 
 from spikeweft.benchmark.sparse_circuits.cases import (
@@ -176,36 +177,25 @@ def test_the_command_line_prints_the_tables_and_draws_the_figure(tmp_path, capsy
     assert "no network 'ring'" in capsys.readouterr().err
 
 
-def spycon_file(folder):
-    """A file as christiando/spycon has them: six neurons for twenty seconds, two connections."""
-    rng = np.random.default_rng(0)
-    path = folder / "spycon.npz"
-    np.savez(
-        path,
-        times=np.sort(rng.uniform(0.0, 20.0, 600)),
-        ids=rng.integers(3, 9, 600),
-        nodes=np.arange(3, 9),
-        marked_edges=np.array([[3.0, 4.0, 1.0], [5.0, 8.0, -1.0]]),
-    )
-    return path
-
-
 def test_a_network_of_others_is_fitted_once_from_its_file(tmp_path):
     path = spycon_file(tmp_path)
-    cases = sparse((0, 1), 0.2, ("small", SPYCON), ("ShortLags",), path)
+    name = "christiando/spycon, all 6"
+    cases = sparse((0, 1), 0.2, ("small", name), ("ShortLags",), path)
     rows = run_sparse(cases, tmp_path)
-    assert [(row.network, row.seed) for row in rows] == [("small", 0), ("small", 1), (SPYCON, 0)]
+    assert [(row.network, row.seed) for row in rows] == [("small", 0), ("small", 1), (name, 0)]
+    assert (rows[-1].n_observed, rows[-1].minutes) == (6, 0.3)
     assert np.isnan(rows[-1].latency_within_1_ms)
     assert rows[-1].n_connections == 2
     assert np.isfinite(rows[-1].average_precision)
     assert rows[-1].command.endswith("--spycon spycon.npz --force")
     assert "spycon" not in rows[0].command
-    assert sparse((0,), 0.2, (), ("ShortLags",), path)[-1].network == SPYCON
+    assert sparse((0,), 0.2, (), ("ShortLags",), path)[-1].network == name
 
 
 def test_a_network_of_others_needs_its_file(tmp_path, capsys):
-    with pytest.raises(InputError, match=f"there is no network '{SPYCON}' here"):
-        sparse(networks=(SPYCON,))
+    name = SPYCON.format(20)
+    with pytest.raises(InputError, match=f"there is no network '{name}' here"):
+        sparse(networks=(name,))
     assert main(["benchmark", "sparse", str(tmp_path / "out"), "--spycon", "nowhere.npz"]) == 2
     assert "there is no file nowhere.npz; check --spycon" in capsys.readouterr().err
 
@@ -215,3 +205,4 @@ def test_a_table_says_where_a_method_has_fewer_seeds(tmp_path):
     late = replace(rows[0], method="Late")
     assert "| Late (only seed 0) |" in sparse_markdown([*rows, late])
     assert "| ShortLags |" in sparse_markdown([*rows, late])
+    assert "| Late (only seed 0) |" in sparse_summary([*rows, late])

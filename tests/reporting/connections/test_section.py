@@ -108,6 +108,18 @@ def test_the_table_starts_with_the_most_probable_connection(unpainted):
     assert [row[3] for row in section.rows[-2:]] == [".55", ".51"]
 
 
+def test_what_excites_does_so_though_the_truth_has_the_other_sign(unpainted):
+    result = sparse_result()
+    turned = Connectivity(
+        weights=-result.connectivity.weights, neuron_ids=result.connectivity.neuron_ids
+    )
+    view = View.of(replace(result, truth=turned))
+    assert view.scale < 0
+    section, without = (connections_section(v) for v in (view, View.of(result)))
+    assert [row[:3] for row in section.rows] == [row[:3] for row in without.rows]
+    assert "which show them with the other sign" in section.note
+
+
 def test_a_table_that_is_cut_says_how_many_are_left_out():
     section = connections_section(View.of(sparse_result(n=12, n_connections=40)))
     assert len(section.rows) == 30

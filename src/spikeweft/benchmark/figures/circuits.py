@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+from jaxtyping import Float
 
 from spikeweft.benchmark.figures.method_styles import method_style
 from spikeweft.benchmark.figures.stored_circuits import Stored
@@ -60,13 +61,19 @@ def _by_interest(methods: Iterable[str]) -> list[str]:
     return [m for m in kept if not (m == "CircuitGNN" and "CircuitGNN+drive" in kept)]
 
 
+def _show_all_lines(true_weights: Float[np.ndarray, " pair"], ax: Axes) -> None:
+    """A range of weights that is that of the true ones and a margin, or what is drawn beyond it."""
+    reach = np.ptp(true_weights)
+    low, high = true_weights.min() - 0.4 * reach, true_weights.max() + 0.4 * reach
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.lines])
+    ax.set_ylim(min(low, float(np.nanmin(drawn))), max(high, float(np.nanmax(drawn))))
+
+
 def _profiles(truth: Connectivity, inferred: dict[str, Connectivity], ax: Axes) -> None:
     for method, circuit in inferred.items():
         draw_mean_profile(circuit, method_style(method), ax)
     draw_mean_profile(truth, TRUTH, ax)
-    weights = truth.weights[truth.off_diagonal]
-    reach = np.ptp(weights)
-    ax.set_ylim(weights.min() - 0.4 * reach, weights.max() + 0.4 * reach)
+    _show_all_lines(truth.weights[truth.off_diagonal], ax)
     label_weights(ax, "weight, scaled to the truth")
     name_axes("difference of preferred directions (°)", ax.get_ylabel(), ax)
     legend_beside(ax)

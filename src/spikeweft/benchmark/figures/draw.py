@@ -13,7 +13,9 @@ from spikeweft.benchmark.figures.stored_circuits import stored
 from spikeweft.benchmark.markdown_tables import STUDIES
 from spikeweft.benchmark.rows import Row, read_rows
 from spikeweft.benchmark.run import weights_file
+from spikeweft.errors import InputError
 from spikeweft.reporting.plot_style import Axes, write_figure
+from spikeweft.runtime.files import written_to
 
 _PREDICTABLE_BITS = 0.1
 """Oracles below it leave next to nothing to predict, of which a share says little."""
@@ -23,14 +25,24 @@ def draw_figures(folder: Path) -> list[Path]:
     """Draw all figures that the tables in a folder allow, as .svg and .png in `folder/figures`.
 
     Matrices are drawn of networks whose circuits are all in `folder/weights`; see `circuits_gone`.
+
+    Raises
+    ------
+    InputError
+        Where the figures cannot be written, or a table or a circuit is damaged.
     """
-    rows = _rows(folder)
-    (folder / "figures").mkdir(exist_ok=True)
-    return [
-        path
-        for name, ax in _figures(rows, folder)
-        for path in write_figure(ax, folder / "figures" / name)
-    ]
+    rows, place = _rows(folder), folder / "figures"
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {place} cannot be made ({error.strerror or error}); move away what is in "
+            "its place, or choose another folder"
+        ) from error
+    with written_to(place):
+        return [
+            path for name, ax in _figures(rows, folder) for path in write_figure(ax, place / name)
+        ]
 
 
 def circuits_gone(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from spikeweft.benchmark.figures.row_groups import SCORE_NAMES, grouped, values_
 from spikeweft.benchmark.methods import CIRCUIT_GNN
 from spikeweft.benchmark.rows import Row
 from spikeweft.reporting.plot_scores import draw_limit, draw_score_dots, draw_scores
-from spikeweft.reporting.plot_style import ORACLE, Axes, panels, scale_axes
+from spikeweft.reporting.plot_style import ORACLE, Axes, Style, panels, scale_axes
 
 _SHORT_BOUND = replace(BOUND, name="Cramér-Rao bound")
 
@@ -32,10 +32,19 @@ def score_panels(by_panel: dict[str, list[Row]], fields: Sequence[str]) -> Axes:
         values = [values_of(by_method.get(method, []), field) for method in methods]
         draw = draw_score_dots if field == "bits_per_spike_pooled" else draw_scores
         draw(values, styles, SCORE_NAMES[field], ax)
-        oracle = values_of(group, "oracle_bits_per_spike_pooled")
-        if field == "bits_per_spike_pooled" and np.isfinite(oracle).any():
-            draw_limit(float(np.nanmean(oracle)), ORACLE, ax)
+        if field == "bits_per_spike_pooled":
+            _draw_limits(group, "oracle_bits_per_spike_pooled", ORACLE, ax)
     return axes[0]
+
+
+def _draw_limits(rows: Sequence[Row], field: str, style: Style, ax: Axes) -> None:
+    """A limit of any method, where it is known: a line per seed, as there is a dot per seed."""
+    per_seed = {row.seed: getattr(row, field) for row in rows}
+    known = [value for value in per_seed.values() if np.isfinite(value)]
+    name = f"{style.name}s" if len(known) > 1 else style.name
+    for value in known:
+        draw_limit(value, replace(style, name=name), ax)
+        name = f"_{name.removeprefix('_')}"  # is named once
 
 
 def telling_scores(rows: Sequence[Row]) -> list[str]:
@@ -65,7 +74,7 @@ def ablation_panels(rows: Sequence[Row]) -> Axes:
         draw_score_dots(
             [values_of(rows, "delta") for rows in fits], styles, SCORE_NAMES["delta"], errors
         )
-        draw_limit(float(np.mean(values_of(group, "cramer_rao_delta"))), _SHORT_BOUND, errors)
+        _draw_limits(group, "cramer_rao_delta", _SHORT_BOUND, errors)
         below = [[_bits_below_oracle(row) for row in rows] for rows in fits]
         draw_score_dots(below, styles, "bits per spike below the oracle", losses)
         scale_axes(errors, log="x")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from spikeweft.benchmark.datasets import SPYCON_MINUTES, SPYCON_NEURONS
+from spikeweft.benchmark.datasets import DataSet, recorded
 from spikeweft.benchmark.methods import CIRCUIT_GNN, MONOSYNAPTIC, Method
 from spikeweft.errors import InputError
 from spikeweft.simulation.sparse_networks.integrate_and_fire import IntegrateAndFireNetwork
@@ -67,8 +67,9 @@ NETWORKS: Mapping[str, ObservedNetwork] = {
 }
 """Networks by name; of the last only a strong slow state is shared."""
 
-SPYCON = f"christiando/spycon, all {SPYCON_NEURONS}"
-"""A network that others simulated, in `spycon_sim1917Cell1Block1_tiny.npz`; it has no latencies."""
+SPYCON = "christiando/spycon, all {}"
+"""A network that others simulated, as in `spycon_sim1917Cell1Block1_tiny.npz`, by how many neurons
+it has; its latencies are not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class SparseCase:
     Attributes
     ----------
     network
-        A name in `NETWORKS`.
+        A name in `NETWORKS`, or that of the network that others simulated.
     method
         What infers the circuit.
     seed
@@ -87,6 +88,8 @@ class SparseCase:
         Length of the recording; the last tenth only scores.
     file
         The recording, where it is not simulated here.
+    n_recorded
+        How many neurons the file holds.
     """
 
     network: str
@@ -94,11 +97,12 @@ class SparseCase:
     seed: int
     minutes: float = MINUTES
     file: Path | None = None
+    n_recorded: int = 0
 
     @property
     def n_observed(self) -> int:
         """How many neurons are seen."""
-        return NETWORKS[self.network].n_observed if self.file is None else SPYCON_NEURONS
+        return NETWORKS[self.network].n_observed if self.file is None else self.n_recorded
 
     @property
     def has_latencies(self) -> bool:
@@ -129,30 +133,41 @@ def sparse(
     Raises
     ------
     InputError
-        Where there is no such network, method or file.
+        Where there is no such network, method or file, or the file is of another kind.
     """
-    known = [*NETWORKS, *([SPYCON] if spycon is not None else [])]
-    _check_known("network", networks, known)
     _check_known("method", methods, METHODS)
-    if spycon is not None and not spycon.is_file():
-        raise InputError(f"there is no file {spycon}; check --spycon, or leave it out")
+    of_others = {} if spycon is None else _of_others(spycon)
+    _check_known("network", networks, [*NETWORKS, *of_others])
     wanted = [METHODS[name] for name in methods] or list(MONOSYNAPTIC)
     simulated = [
         SparseCase(network=network, method=method, seed=seed, minutes=minutes)
         for network in networks or NETWORKS
-        if network != SPYCON
+        if network in NETWORKS
         for seed in seeds
         for method in wanted
     ]
-    if SPYCON not in (networks or known):
-        return simulated
-    of_others = [
+    recorded_by_others = [
         SparseCase(
-            network=SPYCON, method=method, seed=seeds[0], minutes=SPYCON_MINUTES, file=spycon
+            network=network,
+            method=method,
+            seed=seeds[0],
+            minutes=data.minutes,
+            file=spycon,
+            n_recorded=data.recording.n_neurons,
         )
+        for network, data in of_others.items()
+        if network in (networks or of_others)
         for method in wanted
     ]
-    return [*simulated, *of_others]
+    return [*simulated, *recorded_by_others]
+
+
+def _of_others(file: Path) -> dict[str, DataSet]:
+    """The network of a file by its name, which says how many neurons it has."""
+    if not file.is_file():
+        raise InputError(f"there is no file {file}; check --spycon, or leave it out")
+    data = recorded(file)
+    return {SPYCON.format(data.recording.n_neurons): data}
 
 
 def _check_known(word: str, names: Sequence[str], known: Iterable[str]) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from statistics import mean
 
 from spikeweft.benchmark.markdown_lines import (
-    Cells,
+    Cell,
     Column,
+    few_seeds,
     grouped,
     lines_of,
     means_of,
+    method_lines,
     with_seeds,
 )
 from spikeweft.benchmark.sparse_circuits.rows import SparseRow
@@ -34,15 +36,17 @@ _SCORES = (
 def sparse_summary(rows: Sequence[SparseRow]) -> str:
     """A line per method, a column per network: average precision / Matthews correlation.
 
-    Where nothing is connected it is how many of 1,000 pairs are taken for connected.
+    Where nothing is connected it is how many of 1,000 pairs are taken for connected. Cells of fewer
+    seeds than others of their network say so.
     """
-    lines: dict[str, Cells] = {}
-    fitted = [row for row in rows if not row.failed]
-    networks = grouped(fitted, "recorded")
+    cells: dict[str, dict[str, Cell]] = {}
+    networks = grouped(rows, "recorded")
     for (network,), of_network in networks:
-        for (method,), group in grouped(of_network, "method"):
-            lines.setdefault(method, {"method": method})[network] = _pair(group)
-    return lines_of(list(lines.values()), ["method", *(network for (network,), _ in networks)])
+        fitted = [row for row in of_network if not row.failed]
+        for (method,), group in grouped(fitted, "method"):
+            cell = Cell(_pair(group), few_seeds(group, of_network))
+            cells.setdefault(method, {})[network] = cell
+    return lines_of(method_lines(cells), ["method", *(network for (network,), _ in networks)])
 
 
 def sparse_markdown(rows: Sequence[SparseRow]) -> str:
@@ -51,7 +55,7 @@ def sparse_markdown(rows: Sequence[SparseRow]) -> str:
     for (network,), group in grouped(rows, "recorded"):
         fitted = [row for row in group if not row.failed]
         lines = [
-            {"method": with_seeds(method, fitted), **means_of(fits, _SCORES)}
+            {"method": with_seeds(method, few_seeds(fits, group)), **means_of(fits, _SCORES)}
             for (method,), fits in grouped(fitted, "method")
         ]
         seeds = ", ".join(map(str, sorted({row.seed for row in group})))

@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.reporting.connections.probable import ProbableConnections
 from spikeweft.reporting.ordering import NeuronOrder
-from spikeweft.reporting.plot_style import INK, NO_DATA, short_name, styled
+from spikeweft.reporting.plot_style import INK, NO_DATA, short_names, styled
 
 EXCITES, INHIBITS = "#b2182b", "#2166ac"
 """The ends of the colours of weight matrices."""
@@ -94,7 +94,7 @@ def _share_of_largest(size: Float[np.ndarray, " arrow"]) -> Float[np.ndarray, " 
 
 
 def _name_neurons(circuit: Connectivity, angle_rad: Float[np.ndarray, " neuron"], ax: Axes) -> None:
-    names = [short_name(name) for name in circuit.neuron_ids]
+    names = short_names(circuit.neuron_ids)
     upright = max(map(len, names)) <= _LONGEST_UPRIGHT_NAME
     font_size = float(np.clip(420.0 / circuit.n_neurons, 4.5, 8.5))
     for name, angle in zip(names, angle_rad, strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.reporting.plot_style import short_name
+from spikeweft.reporting.plot_style import short_names
 
 _PROBABLE = 0.5
 
@@ -57,12 +57,12 @@ def connection_in_words(circuit: Connectivity, post: int, pre: int) -> str:
     Where one back is probable too, the arrow is a double one; the rest is that of the first.
     """
     assert circuit.probability is not None
-    sender, receiver = short_name(circuit.neuron_ids[pre]), short_name(circuit.neuron_ids[post])
+    names = short_names(circuit.neuron_ids)
     arrow = "⇄" if circuit.probability[pre, post] > _PROBABLE else "→"
     probability = probability_in_words(circuit.probability[post, pre])
     relation = "" if probability.startswith(">") else "= "
     latency = latency_in_words(circuit, post, pre)
-    parts = [f"{sender} {arrow} {receiver}", f"p {relation}{probability}"]
+    parts = [f"{names[pre]} {arrow} {names[post]}", f"p {relation}{probability}"]
     return ", ".join([*parts, f"{latency} ms"] if latency else parts)
 
 

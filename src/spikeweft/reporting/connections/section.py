@@ -1,6 +1,6 @@
 """The section of a result's page that shows connections one by one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def connections_section(view: View) -> ConnectionsSection | None:
     """The section of a result; None where its model says nothing of probabilities."""
     if view.inferred.probability is None:
         return None
-    connections = ProbableConnections.of(view.inferred)
+    connections = ProbableConnections.of(_with_own_signs(view))
     made = (_graph(connections, view), _correlograms(connections, view))
     return ConnectionsSection(
         summary=_summary(connections),
@@ -66,6 +66,11 @@ def connections_section(view: View) -> ConnectionsSection | None:
         rows=_rows(connections),
         note=_note(connections.n_connections - _MOST_ROWS, view),
     )
+
+
+def _with_own_signs(view: View) -> Connectivity:
+    """The circuit as the model found it, in the truth's unit: what excites is not turned round."""
+    return replace(view.inferred, weights=abs(view.scale) * view.result.connectivity.weights)
 
 
 def _summary(connections: ProbableConnections) -> str:
@@ -90,6 +95,7 @@ def _note(n_left: int, view: View) -> str:
     text = "Latency and weight with their posterior standard deviation"
     if view.truth is not None:
         text += ", weights in the truth's unit as in the matrices below"
+        text += ", which show them with the other sign" if view.scale < 0 else ""
     return f"{text}. The {n_left:,} others are in connectivity.nc." if n_left > 0 else f"{text}."
 
 
