@@ -415,7 +415,7 @@ def test_hidden_neurons_join_the_model_but_not_the_report(
     [
         ({"covariates": ("speed",)}, "no covariate 'speed'; it has: none"),
         ({"rotated_by": "drive"}, "no covariate 'drive'; it has: none"),
-        ({"n_hidden": -1}, "hidden neurons is -1"),
+        ({"n_hidden": -1}, "n_hidden is -1"),
         ({"tau_s": 0.0}, "time constant is 0 s"),
         ({"tau_s": -0.01}, "time constant is -0.01 s"),
     ],

@@ -59,7 +59,7 @@ def test_all_is_found_as_if_all_had_been_held_at_a_time(together, by_blocks):
 def test_all_is_predicted_as_if_all_had_been_held_at_a_time(recording, together, by_blocks):
     """Without coupling a little worse: three neurons say what the link is then."""
     likelihoods = [fit.log_likelihood(recording) for fit in (by_blocks, together)]
-    np.testing.assert_allclose(*likelihoods, rtol=1e-2)
+    np.testing.assert_allclose(*likelihoods, rtol=2e-2)
     held_out = [fit.held_out_ for fit in (by_blocks, together)]
     np.testing.assert_allclose(*(one.log_likelihood for one in held_out), rtol=5e-3, atol=3.0)
     alone, wanted = (one.without_coupling.sum() for one in held_out)
