@@ -21,6 +21,7 @@ from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.prediction import PredictionScore, bits_per_spike
 from spikeweft.runtime.training_loop import Progress
+from spikeweft.runtime.whole_numbers import is_whole
 
 _OF_RECORDINGS = ("fit", "evaluate", "log_likelihood", "predict")
 _TOO_LARGE = 2**63
@@ -192,8 +193,7 @@ def check_whole_numbers(estimator: CircuitEstimator, **least: int) -> None:
     """
     for name, smallest in {**least, "random_state": 0}.items():
         value = getattr(estimator, name)
-        is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not is_whole or not smallest <= value < _TOO_LARGE:
+        if not is_whole(value, smallest) or value >= _TOO_LARGE:
             raise InputError(f"{name} is {value!r}; give a whole number from {smallest} on")
 
 

@@ -172,10 +172,11 @@ def test_a_saved_model_of_the_published_form_keeps_its_form(recording):
     np.testing.assert_array_equal(again.log_likelihood(recording), narrow.log_likelihood(recording))
 
 
-def test_hidden_neurons_change_the_graph_but_not_who_is_reported(recording):
+def test_hidden_neurons_change_the_graph_but_not_who_is_reported(recording, fitted):
     fit = YoonGNN(n_epochs=1, n_hidden=2).fit(recording)
     assert fit.connectivity_.n_neurons == N
     assert fit.model_arrays()["graph"].shape == (N + 2, N + 2)
+    assert not np.allclose(fit.connectivity_.weights, fitted.connectivity_.weights)
     assert np.isfinite(fit.score(recording))
 
 

@@ -20,7 +20,7 @@ from spikeweft.circuit_gnn.spike_prediction.model_inputs import CircuitTraces, S
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import FINEST_STEP_S
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.data.covariate import named_covariates
+from spikeweft.data.covariate import check_complete, named_covariates
 from spikeweft.data.holdout import HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs
@@ -327,12 +327,7 @@ class CircuitGNN(ResumablePredictor):
             known = ", ".join(X.covariates) or "none"
             raise InputError(f"the recording has no covariate {self.rotated_by!r}; it has: {known}")
         for name in [*used, *([self.rotated_by] if self.rotated_by else [])]:
-            n_missing = int(np.count_nonzero(~np.isfinite(X.covariates[name].values)))
-            if n_missing:
-                raise InputError(
-                    f"the covariate {name!r} has {n_missing:,} values that are no numbers; leave "
-                    "their samples out, or the time in which they are missing"
-                )
+            check_complete(name, X.covariates[name])
 
     def _take_result(
         self, X: Recording, modelled: Int[np.ndarray, " modelled"], circuit: CircuitFit

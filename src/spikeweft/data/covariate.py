@@ -66,6 +66,22 @@ class Covariate:
         return replace(self, times_s=self.times_s[kept], values=self.values[kept])
 
 
+def check_complete(name: str, covariate: Covariate) -> None:
+    """Refuse a covariate that is not known all the time.
+
+    Raises
+    ------
+    InputError
+        Where some of its values are no numbers.
+    """
+    n_missing = int(np.count_nonzero(~np.isfinite(covariate.values)))
+    if n_missing:
+        raise InputError(
+            f"the covariate {name!r} has {n_missing:,} values that are no numbers; leave their "
+            "samples out, or the time in which they are missing"
+        )
+
+
 def named_covariates(covariates: Mapping[str, Covariate], asked: Sequence[str]) -> tuple[str, ...]:
     """Names of the covariates asked for; of an event, those of all its bumps.
 

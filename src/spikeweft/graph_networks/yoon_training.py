@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 from torch import Tensor
 
+from spikeweft.data.covariate import check_complete
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.graph_networks.binned_history import BinnedHistory
@@ -299,12 +300,7 @@ def drive_at(
         not covariate.is_angle,
         f"the covariate {name!r} is no angle, as a drive is; name another, or set its is_angle",
     )
-    n_missing = int(np.count_nonzero(~np.isfinite(covariate.values)))
-    refuse(
-        n_missing > 0,
-        f"the covariate {name!r} has {n_missing:,} values that are no numbers; leave their samples "
-        "out, or the time in which they are missing",
-    )
+    check_complete(name, covariate)
     return torch.from_numpy(math.pi - (math.pi - covariate.at(times_s)) % math.tau).float()
 
 

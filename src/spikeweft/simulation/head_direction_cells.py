@@ -13,6 +13,7 @@ from jaxtyping import Float
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
+from spikeweft.runtime.whole_numbers import is_whole
 from spikeweft.simulation.networks import whole_steps
 from spikeweft.simulation.settings import check_memory
 
@@ -51,7 +52,7 @@ def unconnected_population(
     InputError
         Where there is no neuron, the duration is not at least one step, or no neuron fires in it.
     """
-    if not (isinstance(n_neurons, int | np.integer) and n_neurons >= 1):
+    if not is_whole(n_neurons, 1):
         raise InputError(f"{n_neurons} neurons are no population; ask for at least one")
     n_steps = whole_steps(duration_s, TIME_STEP_S)
     check_memory(f"a simulation of {duration_s:g} s", _BYTES_PER_STEP * n_steps, "seconds")

@@ -8,6 +8,7 @@ from jaxtyping import Int
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
+from spikeweft.runtime.whole_numbers import is_whole
 
 
 class Observation(NamedTuple):
@@ -58,7 +59,7 @@ def check_n_observed(n_observed: int, n_neurons: int) -> None:
     InputError
         Where it is no whole number from two to all of them.
     """
-    if not (isinstance(n_observed, int | np.integer) and 2 <= n_observed <= n_neurons):
+    if not is_whole(n_observed, 2) or n_observed > n_neurons:
         raise InputError(
             f"{n_observed} of {n_neurons} neurons cannot be observed; choose a whole number from 2 "
             f"to {n_neurons}"

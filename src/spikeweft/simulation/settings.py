@@ -9,6 +9,7 @@ import numpy as np
 
 from spikeweft.errors import InputError
 from spikeweft.runtime.memory import MIB, available_memory_mb
+from spikeweft.runtime.whole_numbers import is_whole
 
 _BYTES_PER_PAIR = 24.0
 
@@ -65,7 +66,7 @@ def check_whole(settings: Any, least: int, *names: str) -> None:
     _check(
         settings,
         names,
-        lambda value: isinstance(value, int) and value >= least,
+        lambda value: is_whole(value, least),
         f"a whole number, {least} or more",
     )
 
