@@ -16,7 +16,7 @@ from spikeweft.head_direction.angular_profile import Contrast, Evidence
 from spikeweft.head_direction.evidence import OURS, REGRESSION, DirectionErrorContrast, Judged
 from spikeweft.head_direction.page import verdict
 from spikeweft.head_direction.step_cache import StepCache
-from spikeweft.head_direction.steps import _Steps, run_study
+from spikeweft.head_direction.steps import run_study, same_cells
 from spikeweft.head_direction.study import HeadDirectionStudy
 from spikeweft.head_direction.tuning.preparation import prepare
 from spikeweft.runtime.files import only_writer
@@ -140,15 +140,16 @@ def test_cells_elsewhere_are_those_of_the_same_names(file, tmp_path):
         (other, replace(recording, neuron_ids=tuple("abcdefghi"))),
     ):
         save_simulation(path, whole, Connectivity(weights=np.zeros((N, N))))
-    study = HeadDirectionStudy(recording=file, folder=tmp_path / "study", draws=1)
-    prepared = prepare(file, None, None, np.random.default_rng(0))
-    study.folder.mkdir()
-    steps = _Steps(study, prepared, lambda stage: None, QuickStudy().model, 3)
-    same, found = prepared.recording, steps._same_cells(turned)
+    same = prepare(file, None, None, np.random.default_rng(0)).recording
+    found = same_cells(turned, same)
     assert found.neuron_ids == same.neuron_ids
     np.testing.assert_array_equal(found.n_spikes, same.n_spikes)
+    quick, folder = QuickStudy(), tmp_path / "study"
+    study = HeadDirectionStudy(recording=file, folder=folder, elsewhere=(turned, other), draws=1)
     with pytest.raises(InputError, match=r"lacks .* neurons, the first of them '0'"):
-        steps._same_cells(other)
+        quick(study, lambda stage: None, force=False)
+    assert not folder.exists()  # said before anything is fitted
+    assert not quick.fitted
 
 
 def test_starting_over_waits_for_who_is_at_work(file, tmp_path):

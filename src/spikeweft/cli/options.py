@@ -81,4 +81,26 @@ class UsedOptions(UnitOptions):
     epochs: str | None = None
 
 
-ALL_UNITS, ALL_USED = UnitOptions(), UsedOptions()
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class InputOptions:
+    """What else drives the neurons.
+
+    Attributes
+    ----------
+    covariates
+        Names of recorded covariates that enter every rate, such as a direction, or of events, such
+        as trials.cue_time, whose response does. Couplings are then what the covariates do not
+        explain. The GLM is given the same. `spikeweft show` lists the names.
+    event_window_s
+        From when to when after an event its response lasts, in seconds; negative is before.
+    rotated_by
+        Name of a recorded angle that rotates a ring's activity, as an external input does.
+    """
+
+    covariates: Annotated[tuple[str, ...], Names] = ()
+    event_window_s: tuple[float, float] = (-0.5, 1.0)
+    rotated_by: str | None = None
+
+
+ALL_UNITS, ALL_USED, NO_INPUTS = UnitOptions(), UsedOptions(), InputOptions()

@@ -118,8 +118,8 @@ def tuning_figure(findings: Findings) -> Axes:
 
 
 def bits_figure(findings: Findings) -> Axes:
-    """Bits per spike of each neuron: CircuitGNN and the regression, with the direction."""
-    n = findings.study.n_hidden[0]
+    """Bits per spike of each neuron: CircuitGNN with the fewest hidden neurons, and regression."""
+    n = min(findings.study.n_hidden)
     titles = ["direction among the causes", "direction not known to the models"]
     axes = panels(titles, width_in=11.0, height_in=3.2, share_y=True)
     names = ("tuning + coupling + own history", "coupling + own history")

@@ -75,6 +75,8 @@ def run_study(
     prepared = prepare(
         study.recording, study.angle, study.epochs, np.random.default_rng(study.seed)
     )
+    for path in study.elsewhere:
+        same_cells(path, prepared.recording)  # refuses others before hours are spent
     with written_to(study.folder):
         study.folder.mkdir(exist_ok=True)
     busy = f"another process is writing to {study.folder}; wait for it, or choose another folder"
@@ -261,7 +263,7 @@ class _Steps:
         self.on_stage(f"elsewhere: {path.name}")
 
         def make() -> dict[str, np.ndarray]:
-            other = self._same_cells(path)
+            other = same_cells(path, self.recording)
             bits = score_elsewhere(self._model_of_all(), other).score.per_neuron
             return {**pack_circuits([coupling(other, None)]), "bits": bits}
 
@@ -275,17 +277,25 @@ class _Steps:
             self._of_all = self._model(0, direction_known=False).fit(self.recording)
         return self._of_all
 
-    def _same_cells(self, path: Path) -> Recording:
-        other, names = load(path).recording, self.recording.neuron_ids
-        row = {name: number for number, name in enumerate(other.neuron_ids)}
-        unknown = [name for name in names if name not in row]
-        if unknown:
-            raise InputError(
-                f"{path} lacks {len(unknown)} of {len(names)} neurons, the first of them "
-                f"{unknown[0]!r}; give other data of the same neurons, by the same names"
-            )
-        placed = other.select(np.array([row[name] for name in names]))
-        return replace(placed, preferred_angle_rad=self.recording.preferred_angle_rad)
+
+def same_cells(path: Path, recording: Recording) -> Recording:
+    """The neurons of a recording in another one, by their names.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read, or lacks one.
+    """
+    other, names = load(path).recording, recording.neuron_ids
+    row = {name: number for number, name in enumerate(other.neuron_ids)}
+    unknown = [name for name in names if name not in row]
+    if unknown:
+        raise InputError(
+            f"{path} lacks {len(unknown)} of {len(names)} neurons, the first of them "
+            f"{unknown[0]!r}; give other data of the same neurons, by the same names"
+        )
+    placed = other.select(np.array([row[name] for name in names]))
+    return replace(placed, preferred_angle_rad=recording.preferred_angle_rad)
 
 
 def _description(n_hidden: int, direction_known: bool) -> str:

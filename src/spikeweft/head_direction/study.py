@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,6 +85,7 @@ class HeadDirectionStudy:
     def settings(self) -> dict[str, Any]:
         """All that decides the result; files by their content."""
         return {
+            "spikeweft": version("spikeweft"),
             "recording": recording_digest(self.recording),
             "angle": self.angle,
             "epochs": self.epochs,

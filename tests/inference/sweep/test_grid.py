@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spikeweft.errors import InputError
 from spikeweft.inference.sweep.grid import Grid, planned
 
 
@@ -35,3 +36,26 @@ def test_fits_to_other_units_are_other_fits(recording, tmp_path):
     assert fits[1].units == "rate_hz > 1"
     assert "--units 'rate_hz > 1'" in fits[1].command
     assert fits[3].selection.exclude == ("1",)
+
+
+def test_fits_with_other_inputs_are_other_fits(recording, tmp_path):
+    def fit(**inputs):
+        (only,) = planned(Grid(recordings=(recording,), **inputs), tmp_path / "fits")
+        return only
+
+    fits = [
+        fit(),
+        fit(covariates=("speed",)),
+        fit(covariates=("speed", "cue")),
+        fit(covariates=("cue",), event_window_s=(-0.2, 0.4)),
+        fit(rotated_by="direction"),
+    ]
+    assert len({one.folder for one in fits}) == 5
+    assert fits[1].selection.covariates == ("speed",)
+    assert "--covariates cue --event-window-s -0.2 0.4" in fits[3].command
+    assert fits[4].rotated_by == "direction"
+
+
+def test_a_setting_that_no_fit_can_use_is_refused_before_any(recording, tmp_path):
+    with pytest.raises(InputError, match=r"^-2 minutes cannot be used; give a positive number"):
+        planned(Grid(recordings=(recording,), minutes=(1.0, -2.0)), tmp_path / "fits")

@@ -16,8 +16,8 @@ from spikeweft.cli.options import (
     AtLeastOne,
     Count,
     GivenInPython,
+    InputOptions,
     Minutes,
-    Names,
     RecordingFile,
     UsedOptions,
 )
@@ -33,21 +33,13 @@ if TYPE_CHECKING:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class InferOptions:
+class InferOptions(InputOptions):
     """How to infer.
 
     Attributes
     ----------
     n_hidden
         Hidden neurons that the model may place between the recorded ones.
-    covariates
-        Names of recorded covariates that enter every rate, such as a direction, or of events, such
-        as trials.cue_time, whose response does. Couplings are then what the covariates do not
-        explain. The GLM is given the same. `spikeweft show` lists the names.
-    event_window_s
-        From when to when after an event its response lasts, in seconds; negative is before.
-    rotated_by
-        Name of a recorded angle that rotates a ring's activity, as an external input does.
     seed
         The same seed on the same machine gives the same answer.
     minutes
@@ -63,9 +55,6 @@ class InferOptions:
     """
 
     n_hidden: Annotated[int, Count, Parameter(name="--hidden")] = 0
-    covariates: Annotated[tuple[str, ...], Names] = ()
-    event_window_s: tuple[float, float] = (-0.5, 1.0)
-    rotated_by: str | None = None
     seed: Annotated[int, Count] = 0
     minutes: Annotated[float | None, Minutes] = None
     bootstrap: Annotated[int | None, Count] = None

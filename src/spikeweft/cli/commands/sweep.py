@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import ALL_UNITS, AtLeastOne, Count, Minutes, Names, Seeds, UnitOptions
+from spikeweft.cli.options import (
+    ALL_UNITS,
+    NO_INPUTS,
+    AtLeastOne,
+    Count,
+    InputOptions,
+    Minutes,
+    Names,
+    Seeds,
+    UnitOptions,
+)
 from spikeweft.cli.printing import number
 from spikeweft.errors import InputError, needs_extra
 
@@ -107,6 +117,7 @@ def sweep(
     *paths: Path,
     grid: GridOptions = GridOptions(),
     used: UnitOptions = ALL_UNITS,
+    inputs: InputOptions = NO_INPUTS,
     place: PlaceOptions = PlaceOptions(),
     slurm_jobs: SlurmOptions = SlurmOptions(),
 ) -> None:
@@ -136,7 +147,7 @@ def sweep(
     if len(paths) < 2:
         raise InputError("give one or more recordings, and last the folder for the results")
     *recordings, folder = paths
-    fits = _planned(tuple(recordings), folder, grid, used)
+    fits = _planned(tuple(recordings), folder, grid, used, inputs)
     rows = sweep(fits, folder, _cluster(folder, place, vars(slurm_jobs)), _print_progress)
     n_failed = sum(bool(row.failed) for row in rows)
     print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
@@ -147,13 +158,17 @@ def sweep(
 
 
 def _planned(
-    recordings: tuple[Path, ...], folder: Path, options: GridOptions, used: UnitOptions
+    recordings: tuple[Path, ...],
+    folder: Path,
+    options: GridOptions,
+    used: UnitOptions,
+    inputs: InputOptions,
 ) -> "list[Inference]":
     from spikeweft.inference.sweep.grid import Grid, planned
     from spikeweft.inference.sweep.run import fits_folder
 
     epochs, minutes = options.epochs or (None,), options.minutes or (None,)
-    grid = Grid(recordings=recordings, **vars(options), **vars(used))
+    grid = Grid(recordings=recordings, **vars(options), **vars(used), **vars(inputs))
     grid = replace(grid, epochs=epochs, minutes=minutes)
     return planned(grid, fits_folder(folder))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
 from spikeweft.inference.settings import Inference
@@ -27,6 +28,8 @@ class Grid:
         How many bootstraps to fit beside each recording itself; their seeds count from 1.
     block_s
         Approximate length of a bootstrap's blocks.
+    covariates, event_window_s, rotated_by
+        As in `Inference`, for all fits.
     units, exclude, min_rate_hz, units_table
         As in `Inference`, for all fits.
     """
@@ -38,6 +41,9 @@ class Grid:
     minutes: tuple[float | None, ...] = (None,)
     n_bootstraps: int = 0
     block_s: float = 10.0
+    covariates: tuple[str, ...] = ()
+    event_window_s: tuple[float, float] = USUAL_WINDOW_S
+    rotated_by: str | None = None
     units: str | None = None
     exclude: tuple[str, ...] = ()
     min_rate_hz: float = 0.0
@@ -54,6 +60,14 @@ class Grid:
         }
         return {name: value for name, value in settings.items() if value}
 
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What else drives the neurons, as settings of `Inference`; none where nothing does."""
+        settings = {"covariates": self.covariates, "rotated_by": self.rotated_by}
+        named = {name: value for name, value in settings.items() if value}
+        is_usual = self.event_window_s == USUAL_WINDOW_S
+        return named if is_usual else {**named, "event_window_s": self.event_window_s}
+
 
 def planned(grid: Grid, folder: Path) -> list[Inference]:
     """The fits, each with its own folder in `folder`, named by all that decides the fit.
@@ -63,13 +77,15 @@ def planned(grid: Grid, folder: Path) -> list[Inference]:
     Raises
     ------
     InputError
-        Where a recording is missing.
+        Where a recording is missing, or a setting cannot be used.
     """
     fits = {
         name: inference
         for recording in grid.recordings
         for name, inference in _of_recording(recording, grid, Path(os.path.abspath(folder)))
     }
+    for inference in fits.values():
+        inference.check()
     return list(fits.values())
 
 
@@ -88,7 +104,8 @@ def _of_recording(recording: Path, grid: Grid, folder: Path) -> Iterator[tuple[s
             "minutes": None if minutes is None else f"{minutes:g}",
             "bootstrap": bootstrap,
             "block": None if bootstrap is None else f"{grid.block_s:g}",
-            "units": _as_word(repr(grid.chosen_units))[-8:] if grid.chosen_units else None,
+            "inputs": _digest(grid.inputs),
+            "units": _digest(grid.chosen_units),
         }
         name = "_".join(
             [stem, *(f"{key}{word}" for key, word in words.items() if word is not None)]
@@ -104,9 +121,15 @@ def _of_recording(recording: Path, grid: Grid, folder: Path) -> Iterator[tuple[s
                 minutes=minutes,
                 bootstrap=bootstrap,
                 block_s=grid.block_s,
+                **grid.inputs,
                 **grid.chosen_units,
             ),
         )
+
+
+def _digest(settings: dict[str, Any]) -> str | None:
+    """Eight letters that are others for other settings; None where there are none."""
+    return _as_word(repr(settings))[-8:] if settings else None
 
 
 def _as_word(label: str) -> str:
