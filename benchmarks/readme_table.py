@@ -2,8 +2,9 @@
 
 Between marks `<!-- paper.csv: start -->` and `<!-- paper.csv: end -->` (or curves, wirings,
 ablations) goes the summary of that study's table; between those of `heading`, what the tables of
-the recorded head-direction cells say; between those of `summary`, six rows of `paper.csv`; between
-those of `sparse.csv`, what that table holds; between those of `formats.csv`, what can be read.
+the recorded head-direction cells say; between those of `summary`, a few rows of `paper.csv`;
+between those of `sparse.csv`, what that table holds; between those of `formats.csv`, what can be
+read.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +43,7 @@ def filled(page: str) -> str:
 
 
 def short_table(rows: Sequence[Row]) -> str:
-    """Six rows, Δ / bits per spike: means over seeds, neuron models and amplitudes of the input."""
+    """A few rows, Δ / bits per spike: means over seeds, neuron models and amplitudes of input."""
     tables = {
         table: [row for row in rows if row.table == table and not row.failed] for table in NETWORKS
     }
@@ -51,11 +52,10 @@ def short_table(rows: Sequence[Row]) -> str:
             table: _scores(_of(group, f"CircuitGNN{READS_INPUT[table]}"))
             for table, group in tables.items()
         },
-        **_where_made(
-            "`YoonGNN`, the published model, made to learn",
-            tables,
-            {table: _of(group, f"YoonGNN{READS_INPUT[table]}") for table, group in tables.items()},
-        ),
+        "`YoonGNN`, the published model, made to learn": {
+            table: _where_made(_of(group, f"YoonGNN{READS_INPUT[table]}"), group)
+            for table, group in tables.items()
+        },
         "`YoonGNN`, as published, trained here": {
             table: _scores(_of(group, f"YoonGNN{READS_INPUT[table]}, as published"))
             for table, group in tables.items()
@@ -80,13 +80,9 @@ def short_table(rows: Sequence[Row]) -> str:
     )
 
 
-def _where_made(
-    name: str, tables: Mapping[str, Sequence[Row]], of_tables: Mapping[str, Sequence[Row]]
-) -> dict[str, dict[str, str]]:
-    """A line, if it has a row for every network and seed of every table."""
-    if any(_data(of_tables[table]) != _data(rows) for table, rows in tables.items()):
-        return {}
-    return {name: {table: _scores(rows) for table, rows in of_tables.items()}}
+def _where_made(own: Sequence[Row], rows: Sequence[Row]) -> str:
+    """A method's scores, once it has a row for every network and seed of a table."""
+    return _scores(own) if _data(own) == _data(rows) else "to be made"
 
 
 def _data(rows: Iterable[Row]) -> set[tuple[str, str, int]]:
