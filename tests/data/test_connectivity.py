@@ -1,5 +1,6 @@
 import contextlib
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -234,6 +235,13 @@ def test_edges_and_nodes_of_the_graph_carry_what_is_known():
     assert graph.edges["b", "a"] == {"weight": 0.4, "probability": 0.99, "latency_s": 0.003}
     assert "latency_s" not in graph.edges["a", "b"]
     assert graph.nodes["b"]["excitatory_probability"] == 0.98
+
+
+def test_what_is_not_known_of_a_neuron_is_not_on_its_node():
+    pytest.importorskip("networkx")
+    graph = replace(inferred(), angle_rad=np.array([np.nan, 1.0])).to_networkx()
+    assert graph.nodes["a"] == {"excitatory_probability": 0.3}
+    assert graph.nodes["b"] == {"excitatory_probability": 0.98, "angle_rad": 1.0}
 
 
 def test_without_types_every_cell_is_unknown():

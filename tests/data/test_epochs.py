@@ -40,6 +40,11 @@ def test_a_difference_is_the_time_in_the_first_alone(first, second):
     )
 
 
+def test_a_span_that_lasts_no_time_splits_no_epoch():
+    epochs = np.array([[0.0, 10.0], [20.0, 30.0]])
+    np.testing.assert_array_equal(without(epochs, np.array([[5.0, 5.0], [20.0, 20.0]])), epochs)
+
+
 def test_forty_thousand_epochs_are_met_one_by_one():
     """A matrix of all pairs would take 12 GiB."""
     many = np.arange(40_000)[:, None] + np.array([0.0, 0.9])

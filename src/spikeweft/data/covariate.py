@@ -12,6 +12,12 @@ from spikeweft.errors import InputError
 AT_LAG = " at "
 """Between the name of an event and when after it one of its bumps peaks."""
 
+_REGULAR, _MOSTLY = 1.5, 0.9
+"""Of regular samples, nine in ten lie no farther apart than that many times the median."""
+
+_GAP_S, _GAP_SAMPLES = 1.0, 10
+"""Regular samples that lie farther apart than both are missing between."""
+
 
 def covariate_columns(
     values: Float[np.ndarray, " time"], is_angle: bool, n_harmonics: int
@@ -50,6 +56,28 @@ class Covariate:
             )
         if len(self.times_s) == 0 or not np.all(np.isfinite(self.times_s)):
             raise InputError("a covariate needs at least one sample, at finite times")
+        if np.any(np.diff(self.times_s) < 0):
+            after = int(np.argmax(np.diff(self.times_s) < 0))
+            raise InputError(
+                f"the times of a covariate descend from {self.times_s[after]:.6g} to "
+                f"{self.times_s[after + 1]:.6g} s; sort its samples by time"
+            )
+
+    @property
+    def sampled_s(self) -> Float[np.ndarray, "epoch 2"]:
+        """Where a sample whose value is a number is near, by `sampled_time`."""
+        return sampled_time(self.times_s[np.isfinite(self.values)])
+
+    def known(self) -> Self:
+        """The samples whose values are numbers.
+
+        Raises
+        ------
+        InputError
+            Where there is none.
+        """
+        is_known = np.isfinite(self.values)
+        return replace(self, times_s=self.times_s[is_known], values=self.values[is_known])
 
     def at(self, times_s: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
         """Value at each time, from the nearest sample."""
@@ -64,6 +92,25 @@ class Covariate:
         first, last = np.searchsorted(self.times_s, [start_s, stop_s])
         kept = slice(max(first - 1, 0), last + 1)
         return replace(self, times_s=self.times_s[kept], values=self.values[kept])
+
+
+def sampled_time(
+    times_s: Float[np.ndarray, " sample"], apart_of_one_s: float = 0.0
+) -> Float[np.ndarray, "epoch 2"]:
+    """Where samples are near, with as much time around them as they usually lie apart.
+
+    Only of regular samples it is known that some are missing; others may be taken where the
+    variable changes. Around a single sample lies `apart_of_one_s`.
+    """
+    if len(times_s) == 0:
+        return np.zeros((0, 2))
+    apart_s = np.diff(times_s)
+    usual_s = float(np.median(apart_s)) if len(apart_s) else apart_of_one_s
+    is_regular = len(apart_s) > 0 and np.mean(apart_s <= _REGULAR * usual_s) > _MOSTLY
+    is_gap = apart_s > max(_GAP_S, _GAP_SAMPLES * usual_s) if is_regular else apart_s < 0
+    before = np.flatnonzero(is_gap)
+    starts, stops = times_s[np.append(0, before + 1)], times_s[np.append(before, -1)]
+    return np.column_stack([starts - usual_s, stops + usual_s])
 
 
 def check_complete(name: str, covariate: Covariate) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from spikeweft.data.covariate import Covariate
+from spikeweft.data.epochs import intersection
 from spikeweft.data.recording import Recording
 from spikeweft.data.spike_counts import epoch_of
 
@@ -53,16 +54,23 @@ def interpolation(
 def preferred_directions(
     recording: Recording, direction: Covariate, n_bins: int = 60
 ) -> Float[np.ndarray, " neuron"]:
-    """Direction in radians, from 0 to 2π, in which each neuron fires most; NaN where it is silent.
+    """Direction in radians, from 0 to 2π, in which each neuron fires most.
 
-    The mean direction of the tuning curve: spikes per time spent in each of `n_bins` directions.
-    Time spent is counted in samples of the direction inside the epochs.
+    The mean direction of the tuning curve: spikes per time spent in each of `n_bins` directions,
+    both where a sample of the direction is near (`Covariate.sampled_s`) inside the epochs. Time
+    spent is counted in samples; those that are no numbers are left out. NaN where a neuron is
+    silent in this time, and where there is none.
     """
-    seen = direction.values[epoch_of(direction.times_s, recording.epochs_s) >= 0]
+    followed_s = intersection(recording.epochs_s, direction.sampled_s)
+    if len(followed_s) == 0:
+        return np.full(recording.n_neurons, np.nan)
+    known = direction.known()
+    seen = known.values[epoch_of(known.times_s, followed_s) >= 0]
     spent = np.bincount(_direction_bin(seen, n_bins), minlength=n_bins)
-    at_spike = _direction_bin(direction.at(recording.spike_times_s), n_bins)
+    is_near = epoch_of(recording.spike_times_s, followed_s) >= 0
+    at_spike = _direction_bin(known.at(recording.spike_times_s[is_near]), n_bins)
     fired = np.zeros((recording.n_neurons, n_bins))
-    np.add.at(fired, (recording.spike_neurons, at_spike), 1)
+    np.add.at(fired, (recording.spike_neurons[is_near], at_spike), 1)
     tuning = np.divide(fired, spent, out=np.zeros_like(fired), where=spent > 0)
     mean = tuning @ np.exp(2j * np.pi * (np.arange(n_bins) + 0.5) / n_bins)
     return np.where(tuning.any(axis=1), np.mod(np.angle(mean), 2 * np.pi), np.nan)

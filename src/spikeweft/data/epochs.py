@@ -43,8 +43,8 @@ def intersection(
 def without(
     epochs_s: Float[np.ndarray, "before 2"], excluded_s: Float[np.ndarray, "span 2"]
 ) -> Float[np.ndarray, "epoch 2"]:
-    """The time of the epochs outside these spans."""
-    excluded = union(excluded_s)
+    """The time of the epochs outside these spans; one that lasts no time splits no epoch."""
+    excluded = union(excluded_s[excluded_s[:, 1] > excluded_s[:, 0]])
     start = np.concatenate([[-np.inf], excluded[:, 1]])
     stop = np.concatenate([excluded[:, 0], [np.inf]])
     return intersection(epochs_s, np.column_stack([start, stop]))

@@ -65,6 +65,67 @@ def test_what_is_not_there_is_one_sentence(contents, asked, sentence):
         chosen_recording(contents, Selection(**asked))
 
 
+@pytest.mark.parametrize(
+    ("flag", "expression"),
+    [
+        ([True, None, False, True], "flag"),
+        ([True, np.nan, False, True], "flag"),
+        ([1.0, np.nan, 0.0, 1.0], "flag == 1"),
+    ],
+)
+def test_a_unit_of_which_a_column_says_nothing_is_not_chosen(flag, expression):
+    contents = contents_of_trains(poisson_trains(4), unit_columns={"flag": flag})
+    recording, _, _ = chosen_recording(contents, Selection(units=expression))
+    assert recording.neuron_ids == ("0", "3")
+
+
+@pytest.mark.parametrize("expression", ["flag", "quality", "n_spikes", "flag + 1", "2"])
+def test_numbers_and_texts_choose_no_units(expression):
+    columns = {"flag": [1.0, np.nan, 0.0, 1.0], "quality": QUALITY}
+    contents = contents_of_trains(poisson_trains(4), unit_columns=columns)
+    with pytest.raises(InputError, match=r"give numbers or texts, .*; compare them, as in good =="):
+        chosen_recording(contents, Selection(units=expression))
+
+
+@pytest.mark.parametrize(
+    ("bad_s", "sentence"),
+    [
+        (np.nan, "1 spike time .* first of unit '3'; remove them from the file, or exclude the"),
+        (1e6, "1 spike .* of unit '3': padding, perhaps; remove them from the file, or exclude"),
+    ],
+)
+def test_a_unit_with_impossible_times_costs_the_recording_only_where_it_is_chosen(bad_s, sentence):
+    trains = poisson_trains(4)
+    contents = contents_of_trains([*trains[:3], np.append(trains[3], bad_s)])
+    for asked in ({}, {"units": "rate_hz > 1e9"}):
+        with pytest.raises(InputError, match=sentence):
+            chosen_recording(contents, Selection(**asked))
+    asked = Selection(exclude=("3",), units="rate_hz > 1 and n_spikes > 100")
+    recording, _, said = chosen_recording(contents, asked)
+    assert recording.n_spikes.tolist() == [len(train) for train in trains[:3]]
+    assert said == ("3 of 4 units are used, as asked for",)
+
+
+def test_without_epochs_the_spikes_of_the_chosen_units_span_the_recording():
+    trains = poisson_trains(4)
+    contents = contents_of_trains([*trains[:3], np.append(trains[3], 150.0)])
+    recording, _, _ = chosen_recording(contents, Selection(exclude=("3",)))
+    ours = np.concatenate(trains[:3])
+    assert recording.epochs_s[0] == pytest.approx([ours.min(), ours.max()])
+
+
+def test_chosen_units_whose_spikes_last_no_time_are_refused():
+    contents = contents_of_trains([*poisson_trains(2), np.array([5.0])])
+    with pytest.raises(InputError, match="all lie at 5 s, which is no time at all; choose more"):
+        chosen_recording(contents, Selection(exclude=("0", "1")))
+
+
+def test_chosen_units_without_spikes_are_refused():
+    contents = contents_of_trains([*poisson_trains(2), np.zeros(0)])
+    with pytest.raises(InputError, match="hold no spikes; choose others"):
+        chosen_recording(contents, Selection(exclude=("0", "1")))
+
+
 def test_an_expression_reaches_nothing_but_the_columns(contents):
     with pytest.raises(InputError, match="cannot be chosen"):
         chosen_recording(contents, Selection(units="@__import__('os').getpid() > 0"))
@@ -97,6 +158,69 @@ def test_degrees_become_radians_and_that_is_said():
     assert recording.covariates["head"].is_angle
     np.testing.assert_allclose(recording.covariates["head"].values, np.deg2rad(degrees))
     assert said == ("the covariate 'head' is in degrees and read as radians",)
+
+
+def angle_of(name, values, unit=""):
+    """The covariate that a series becomes, and what is said of it."""
+    contents = with_series(**{name: series(values, np.linspace(0, 100, len(values)), unit)})
+    recording, _, said = chosen_recording(contents, Selection())
+    return recording.covariates[name], said
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.linspace(-np.pi, np.pi, 100).astype(np.float32),
+        np.linspace(-np.pi, np.pi, 100).round(3),
+        np.linspace(0, 6.284, 100),
+    ],
+)
+def test_rounding_leads_no_angle_out_of_a_turn(values):
+    covariate, said = angle_of("a", values, "rad")
+    assert covariate.is_angle
+    assert said == ()
+
+
+def test_an_angle_that_only_its_name_tells_is_said():
+    covariate, said = angle_of("heading", np.linspace(0, 6.28, 100))
+    assert covariate.is_angle
+    assert said == (
+        "the covariate 'heading' is read as an angle in radians by its name alone; state the unit, "
+        "or name it otherwise if it is none",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (np.linspace(0, 359, 100), "from 0 to 359 and is not read as one: in degrees? Give"),
+        (np.linspace(0, 1, 100), "from 0 to 1 and is not read as one; give radians"),
+        (np.tile([-1.0, 1.0], 50), "from -1 to 1 and is not read as one; give radians"),
+    ],
+)
+def test_what_is_called_an_angle_and_cannot_be_one_is_said_with_its_range(values, sentence):
+    covariate, said = angle_of("running direction", values)
+    assert not covariate.is_angle
+    assert sentence in said[0]
+
+
+@pytest.mark.parametrize(("unit", "top"), [("rad", 12.57), ("degrees", 720.0)])
+def test_more_than_a_turn_is_no_angle_whatever_its_unit(unit, top):
+    covariate, said = angle_of("a", np.linspace(0, top, 100), unit)
+    assert not covariate.is_angle
+    assert "has values from 0 to 12.57 rad, beyond -π to 2π, and is not read as an" in said[-1]
+
+
+def test_a_covariate_that_cannot_be_read_costs_the_recording_only_where_it_is_needed():
+    def fail():
+        raise InputError("the chunk cannot be read")
+
+    damaged = SampledSeries(unit="", n_samples=10, span_s=(0.0, 100.0), read=fail)
+    recording, _, said = chosen_recording(with_series(speed=damaged), Selection())
+    assert not recording.covariates
+    assert said == ("the covariate 'speed' is left out: the chunk cannot be read",)
+    with pytest.raises(InputError, match="the chunk cannot be read"):
+        chosen_recording(with_series(speed=damaged), Selection(covariates=("speed",)))
 
 
 def test_a_covariate_that_stops_early_ends_the_recording_where_it_is_needed():

@@ -4,6 +4,7 @@ from tests.data.readers.conftest import simulated
 
 from spikeweft.data.readers.load import load
 from spikeweft.data.readers.pynapple_objects import from_pynapple, to_pynapple
+from spikeweft.errors import InputError
 
 
 def test_a_recording_survives_the_way_through_pynapple():
@@ -26,6 +27,27 @@ def test_a_tsgroup_keeps_its_last_spike_and_its_indices():
     assert recording.n_spikes.tolist() == [2, 2]
     chosen = from_pynapple(spikes, nap.IntervalSet([0.0, 4.0], [3.0, 9.0]))
     assert chosen.epochs_s.tolist() == [[0.0, 3.0], [4.0, 9.0]]
+
+
+def test_a_covariate_that_is_given_is_kept_whatever_its_length():
+    nap = pytest.importorskip("pynapple")
+    spikes = nap.TsGroup({0: nap.Ts(np.array([1.0, 5.0])), 1: nap.Ts(np.array([2.0, 6.0]))})
+    channel = nap.Tsd(np.linspace(0.0, 10.0, 3_000_001), np.zeros(3_000_001))
+    assert len(from_pynapple(spikes, covariates={"sync": channel}).covariates["sync"].values)
+
+
+def test_time_without_samples_of_a_covariate_that_is_given_is_left_out_and_said():
+    nap = pytest.importorskip("pynapple")
+    spikes = nap.TsGroup({0: nap.Ts(np.arange(0.5, 100.0)), 1: nap.Ts(np.arange(0.7, 100.0))})
+    speed = nap.Tsd(np.arange(0.0, 50.0, 0.1), np.ones(500))
+    with (
+        pytest.warns(UserWarning, match="100 of 200 spikes lie outside"),
+        pytest.warns(UserWarning, match=r"'speed' has samples from 0 to 49\.9 s only; the other"),
+    ):
+        recording = from_pynapple(spikes, covariates={"speed": speed})
+    assert recording.epochs_s[-1, 1] == pytest.approx(50.0)
+    with pytest.raises(InputError, match="give both the same clock"):
+        from_pynapple(spikes, covariates={"speed": nap.Tsd(1e6 + speed.index.values, speed.values)})
 
 
 def test_pynapple_counts_the_same_spikes_in_the_same_bins():

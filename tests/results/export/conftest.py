@@ -65,6 +65,16 @@ def write_nwb_file():
     return write
 
 
+def add_curated(nwb):
+    """Another table of units, with the same ids and one more."""
+    import pynwb
+
+    curated = pynwb.misc.Units(name="curated", description="by another sorter")
+    for unit, train in zip((7, 8, 9, 10), (*TRAINS, TRAINS[0]), strict=True):
+        curated.add_unit(id=unit, spike_times=train)
+    nwb.create_processing_module("ecephys", "sorted again").add(curated)
+
+
 @pytest.fixture
 def nwb_file(write_nwb_file, tmp_path):
     """A recording of the circuit's units."""

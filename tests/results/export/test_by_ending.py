@@ -3,7 +3,8 @@ import sys
 
 import numpy as np
 import pytest
-from tests.results.export.conftest import three_units
+from tests.results.export.conftest import add_curated, three_units
+from tests.results.export.test_nwb import connections_of
 from tests.results.test_result import small_result
 
 from spikeweft.data.readers.recording_digest import recording_digest
@@ -20,9 +21,13 @@ def result(nwb_file, tmp_path):
     return write_folder(tmp_path / "result", nwb_file)
 
 
-def write_folder(folder, recording, **changes):
+def write_folder(folder, recording, *, units_table=None, **changes):
     folder.mkdir()
-    provenance = {"recording_path": str(recording), "sha256": recording_digest(recording)}
+    provenance = {
+        "recording_path": str(recording),
+        "sha256": recording_digest(recording),
+        "units_table": units_table,
+    }
     made = small_result(
         np.random.default_rng(0), connectivity=three_units(**changes), provenance=provenance
     )
@@ -90,6 +95,13 @@ def test_no_other_way_leads_over_the_recording(result, refuses, nwb_file, write_
     np.savez(arrays, spike_times=np.arange(3.0))
     made = write_folder(tmp_path / "of_arrays", arrays)
     refuses("is the recording itself", made, arrays, force=True)
+
+
+def test_nwb_connects_the_units_that_the_result_was_inferred_from(write_nwb_file, tmp_path):
+    recording = write_nwb_file(tmp_path / "two.nwb", add=add_curated)
+    made = write_folder(tmp_path / "of_curated", recording, units_table="curated")
+    export_circuit(made, tmp_path / "out.nwb")
+    assert connections_of(tmp_path / "out.nwb")[1]["pre"].endswith("'curated'")
 
 
 def test_a_recording_that_is_no_nwb_file_is_not_copied(refuses, nwb_file, tmp_path):

@@ -31,6 +31,13 @@ def test_a_graph_is_read_back_as_it_was(circuit, tmp_path, choice):
     assert_same(networkx.read_graphml(tmp_path / "c.graphml"), graph)
 
 
+def test_a_neuron_without_a_direction_has_no_such_attribute(tmp_path):
+    circuit = three_units(angle_rad=np.array([0.5, np.nan, 2.0]))
+    write_graphml(tmp_path / "c.graphml", circuit, Choice())
+    assert "nan" not in (tmp_path / "c.graphml").read_text().lower()
+    assert "angle_rad" not in networkx.read_graphml(tmp_path / "c.graphml").nodes["8"]
+
+
 @given(st.lists(texts, min_size=3, max_size=3, unique=True), st.floats(allow_nan=False), texts)
 def test_any_names_and_numbers_are_kept(tmp_path, names, weight, text):
     weight = weight if np.isfinite(weight) and weight != 0 else 1.0

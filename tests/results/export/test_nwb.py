@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pynwb
 import pytest
-from tests.results.export.conftest import three_units
+from tests.results.export.conftest import add_curated, three_units
 
 from spikeweft.data.readers.load import load
 from spikeweft.errors import InputError
@@ -113,12 +113,31 @@ def test_what_else_the_file_processed_is_kept(circuit, write_nwb_file, tmp_path)
 
 def test_a_file_of_other_units_is_refused(circuit, write_nwb_file, tmp_path):
     other = write_nwb_file(tmp_path / "other.nwb", unit_ids=(7, 8))
-    with pytest.raises(InputError, match="has no units '9', which the circuit has"):
+    with pytest.raises(InputError, match="has no units '9' in the table 'units', which"):
         write_nwb(tmp_path / "out.nwb", circuit, Choice(), other, force=False)
     none = write_nwb_file(tmp_path / "none.nwb", unit_ids=())
     with pytest.raises(InputError, match="has no units to connect"):
         write_nwb(tmp_path / "out.nwb", circuit, Choice(), none, force=False)
     assert not (tmp_path / "out.nwb").exists()
+
+
+def test_ids_are_those_of_the_table_that_the_circuit_came_from(circuit, write_nwb_file, tmp_path):
+    source, out = write_nwb_file(tmp_path / "recording.nwb", add=add_curated), tmp_path / "out.nwb"
+    for wanted, named in ((None, "units"), ("curated", "curated")):
+        write_nwb(out, circuit, Choice(), source, units_table=wanted, force=True)
+        about = connections_of(out)[1]
+        for column in ("pre", "post"):
+            assert about[column].endswith(f"in the table of units {named!r}")
+    with pytest.raises(InputError, match="has no table of units 'mine'; give the recording's own"):
+        write_nwb(out, circuit, Choice(), source, units_table="mine", force=True)
+
+
+def test_another_table_of_units_does_not_stand_in_for_the_files_own(write_nwb_file, tmp_path):
+    source = write_nwb_file(tmp_path / "recording.nwb", add=add_curated)
+    curated = three_units(neuron_ids=("7", "8", "10"))
+    with pytest.raises(InputError, match="no units '10' in the table 'units'"):
+        write_nwb(tmp_path / "out.nwb", curated, Choice(), source, force=False)
+    write_nwb(tmp_path / "out.nwb", curated, Choice(), source, units_table="curated", force=False)
 
 
 def test_a_file_named_like_an_unfinished_one_is_not_taken_for_it(circuit, nwb_file, tmp_path):

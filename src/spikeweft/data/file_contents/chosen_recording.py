@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.epochs import with_closed_ends
@@ -46,25 +46,26 @@ def chosen_recording(contents: FileContents, selection: Selection) -> LoadedReco
         Where times cannot be seconds of one clock, or nothing of what is wanted is there.
     """
     _check_names(contents)
-    about_clock = check_clock(contents)
-    units = chosen_units(contents, selection)
-    epochs_s, about_time = used_time(contents, selection.epochs, units)
-    covariates, epochs_s, about_covariates = read_covariates(contents, selection, epochs_s)
-    epochs_s = with_closed_ends(epochs_s, contents.spike_times_s)
-    recording = replace(_recording_of(contents, units, epochs_s), covariates=covariates)
-    n_spikes = int(contents.n_spikes[units].sum())
+    chosen = contents.select(chosen_units(contents, selection))
+    about_clock = check_clock(chosen)
+    epochs_s, about_time = used_time(chosen, selection.epochs)
+    covariates, epochs_s, about_covariates = read_covariates(chosen, selection, epochs_s)
+    epochs_s = with_closed_ends(epochs_s, chosen.spike_times_s)
+    recording = replace(_recording_of(chosen, epochs_s), covariates=covariates)
+    n_spikes = len(chosen.spike_times_s)
     n_left_out = n_spikes - len(recording.spike_times_s)
     outside = f"{n_left_out} of {n_spikes} spikes lie outside the epochs and are left out"
     fast = recording.rate_hz >= selection.min_rate_hz
     if not fast.any():
         raise InputError(
-            f"none of the {len(units)} units of {contents.path} fires at {selection.min_rate_hz:g} "
-            f"Hz or more, the fastest at {recording.rate_hz.max():.3g} Hz; ask for less"
+            f"none of the {chosen.n_units} units of {contents.path} fires at "
+            f"{selection.min_rate_hz:g} Hz or more, the fastest at {recording.rate_hz.max():.3g} "
+            "Hz; ask for less"
         )
-    used = units[fast]
-    truth = contents.truth
-    if len(used) < contents.n_units:
-        recording = recording if fast.all() else recording.select(np.flatnonzero(fast))
+    truth = chosen.truth
+    if not fast.all():
+        used = np.flatnonzero(fast)
+        recording = recording.select(used)
         truth = None if truth is None else truth.select(used)
     said = (
         *contents.warnings,
@@ -72,36 +73,26 @@ def chosen_recording(contents: FileContents, selection: Selection) -> LoadedReco
         *about_time,
         *about_covariates,
         *([outside] if n_left_out else []),
-        *_about_units(contents, used),
+        *_about_units(recording.n_neurons, contents.n_units),
     )
     alarms_first = tuple(sorted(said, key=lambda sentence: not isinstance(sentence, Alarm)))
     return LoadedRecording(recording, truth, alarms_first)
 
 
-def _recording_of(
-    contents: FileContents, units: Int[np.ndarray, " chosen"], epochs_s: np.ndarray
-) -> Recording:
-    row = np.full(contents.n_units, -1)
-    row[units] = np.arange(len(units))
-    kept = row[contents.spike_units] >= 0
-    angle = contents.preferred_angle_rad
-    if not kept.any():
-        raise InputError(f"the units chosen from {contents.path} hold no spikes; choose others")
+def _recording_of(contents: FileContents, epochs_s: Float[np.ndarray, "epoch 2"]) -> Recording:
     return Recording.from_arrays(
-        contents.spike_times_s[kept],
-        row[contents.spike_units[kept]],
-        n_neurons=len(units),
+        contents.spike_times_s,
+        contents.spike_units,
+        n_neurons=contents.n_units,
         epochs_s=epochs_s,
         time_resolution_s=contents.time_resolution_s,
-        neuron_ids=tuple(contents.unit_ids[unit] for unit in units),
-        preferred_angle_rad=None if angle is None else angle[units],
+        neuron_ids=contents.unit_ids,
+        preferred_angle_rad=contents.preferred_angle_rad,
     )
 
 
-def _about_units(contents: FileContents, used: Int[np.ndarray, " chosen"]) -> tuple[str, ...]:
-    if len(used) == contents.n_units:
-        return ()
-    return (f"{len(used)} of {contents.n_units} units are used, as asked for",)
+def _about_units(n_used: int, n_units: int) -> tuple[str, ...]:
+    return () if n_used == n_units else (f"{n_used} of {n_units} units are used, as asked for",)
 
 
 def _check_names(contents: FileContents) -> None:

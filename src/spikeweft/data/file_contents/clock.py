@@ -65,14 +65,15 @@ def _check_finite(contents: FileContents) -> None:
     times = contents.spike_times_s
     if len(times) == 0:
         raise InputError(
-            f"the units of {contents.path} hold no spikes; choose a recording with spikes"
+            f"the units of {contents.path} hold no spikes; choose others, or a recording that has "
+            "some"
         )
     bad = ~np.isfinite(times)
     if bad.any():
         first = contents.unit_ids[contents.spike_units[bad][0]]
         raise InputError(
             f"{counted(int(bad.sum()), 'spike time')} in {contents.path} are not finite, the first "
-            f"of unit {first!r}; remove them from the file"
+            f"of unit {first!r}; remove them from the file, or exclude the unit"
         )
 
 
@@ -133,7 +134,8 @@ def _check_padding(contents: FileContents, times: np.ndarray) -> None:
         side = "before the next" if few is before else "after all others"
         raise InputError(
             f"{counted(len(few), 'spike')} in {contents.path} lie {where}, {gap[first]:,.0f} s "
-            f"{side}, of {units_named(names)}: padding, perhaps; remove them from the file"
+            f"{side}, of {units_named(names)}: padding, perhaps; remove them from the file, or "
+            f"exclude the unit{'' if len(names) == 1 else 's'}"
         )
 
 
@@ -191,7 +193,7 @@ def _repeats(contents: FileContents) -> tuple[Alarm, ...]:
     if same.mean() > _MOSTLY:
         raise InputError(
             f"{same.sum():,} of {len(times):,} spikes in {contents.path} are listed more than once "
-            f"by the same unit ({names}); list each spike once"
+            f"by the same unit ({names}); list each spike once, or exclude the unit"
         )
     if len(often) == 0:
         return ()
@@ -199,6 +201,6 @@ def _repeats(contents: FileContents) -> tuple[Alarm, ...]:
     return (
         Alarm(
             f"{n_listed:,} spikes are listed more than once by {names}, and each counts as often; "
-            "list each spike once"
+            "list each spike once, or exclude the unit"
         ),
     )

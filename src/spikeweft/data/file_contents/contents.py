@@ -1,7 +1,7 @@
 """What a file holds, whatever its format, before anything of it is chosen."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,7 +80,7 @@ class FileContents:
     usual_epochs
         The table whose epochs are kept where none are asked for; None where all time is.
     invalid_s
-        Intervals that the file calls invalid.
+        Intervals that the file calls invalid; an end that it does not state is infinite.
     series
         Variables by name.
     events
@@ -134,3 +134,24 @@ class FileContents:
     def span_s(self) -> tuple[float, float]:
         """Time of the first and of the last spike."""
         return float(self.spike_times_s.min()), float(self.spike_times_s.max())
+
+    def select(self, units: Int[np.ndarray, " chosen"]) -> "FileContents":
+        """The same file with these units alone, in its own order."""
+        if len(units) == self.n_units:
+            return self
+        row = np.full(self.n_units, -1)
+        row[units] = np.arange(len(units))
+        kept = row[self.spike_units] >= 0
+        angle, truth = self.preferred_angle_rad, self.truth
+        return replace(
+            self,
+            spike_times_s=self.spike_times_s[kept],
+            spike_units=row[self.spike_units[kept]],
+            unit_ids=tuple(self.unit_ids[unit] for unit in units),
+            unit_columns={
+                name: [values[unit] for unit in units] for name, values in self.unit_columns.items()
+            },
+            observed_s=[self.observed_s[unit] for unit in units] if self.observed_s else (),
+            preferred_angle_rad=None if angle is None else angle[units],
+            truth=None if truth is None else truth.select(units),
+        )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from spikeweft.data.covariate import Covariate
+from spikeweft.data.covariate import Covariate, sampled_time
 from spikeweft.data.epochs import intersection, lasting_s
 from spikeweft.data.file_contents.contents import FileContents, SampledSeries
 from spikeweft.data.file_contents.events import are_times, covariates_of_events
@@ -17,17 +17,17 @@ _ANGLE_WORDS = ("angle", "direction", "heading", "azimuth", "orientation", "phas
 
 _RADIANS, _DEGREES = ("rad", "radian", "radians"), ("deg", "degree", "degrees", "°")
 
+_ROUNDED_RAD = 1e-3
+"""By so much rounding to 32 bits, or to a few digits, leads out of one turn."""
+
+_NARROW_RAD = 1.0
+"""What is only called an angle and spans no more counts cycles or the like."""
+
 _MOST_SAMPLES = 3_000_000
 """Longer series are read where they are named: they are analog channels."""
 
 _MISSING = 0.02
 """Share of the time in which a variable may have no sample near before that is said."""
-
-_REGULAR, _MOSTLY = 1.5, 0.9
-"""Of regular samples, nine in ten lie no farther apart than that many times the median."""
-
-_GAP_S, _GAP_SAMPLES = 1.0, 10
-"""Regular samples that lie farther apart than both are missing between."""
 
 
 class ReadCovariates(NamedTuple):
@@ -117,9 +117,8 @@ def _if_moderate(
             f"{name!r} has {series.n_samples:,} samples and is not read; ask for it by name if it "
             "is a covariate"
         ]
-    samples = _read(series)
     try:
-        covariate, said = covariate_of(name, *samples)
+        covariate, said = covariate_of(name, *_read(series))
     except InputError as error:
         return {}, [f"the covariate {name!r} is left out: {error}"]
     sampled = _sampled_time(covariate.times_s, series)
@@ -172,36 +171,46 @@ def covariate_of(
         raise InputError(f"the times of the covariate {name!r} descend; sort them in the file")
     if series.is_angle is not None:
         return Covariate(times_s=times_s, values=values, is_angle=series.is_angle), ()
-    degrees = series.unit.lower() in _DEGREES
-    if degrees:
+    said = []
+    if series.unit.lower() in _DEGREES:
         values = np.deg2rad(values)
-    in_radians = -np.pi <= values.min() and values.max() <= 2 * np.pi + 1e-6
-    is_angle = bool(in_radians and (degrees or _called_angle(name, series.unit)))
-    said = (f"the covariate {name!r} is in degrees and read as radians",) if degrees else ()
-    return Covariate(times_s=times_s, values=values, is_angle=is_angle), said
+        said.append(f"the covariate {name!r} is in degrees and read as radians")
+    is_angle, about_angle = _whether_angle(name, series.unit.lower(), values)
+    return Covariate(times_s=times_s, values=values, is_angle=is_angle), (*said, *about_angle)
 
 
-def _called_angle(name: str, unit: str) -> bool:
-    return unit.lower() in _RADIANS or any(word in name.lower() for word in _ANGLE_WORDS)
+def _whether_angle(
+    name: str, unit: str, values_rad: Float[np.ndarray, " sample"]
+) -> tuple[bool, tuple[str, ...]]:
+    """Whether a variable is an angle, by its unit, else by its name, and by its values."""
+    low, high = float(values_rad.min()), float(values_rad.max())
+    fits = -np.pi - _ROUNDED_RAD <= low and high <= 2 * np.pi + _ROUNDED_RAD
+    has = f"has values from {low:.4g} to {high:.4g}"
+    if unit in (*_RADIANS, *_DEGREES):
+        beyond = (
+            f"the covariate {name!r} {has} rad, beyond -π to 2π, and is not read as an angle; wrap "
+            "it at 2π if it is one"
+        )
+        return fits, () if fits else (beyond,)
+    if not any(word in name.lower() for word in _ANGLE_WORDS):
+        return False, ()
+    none = f"the covariate {name!r} is called an angle, but {has} and is not read as one"
+    if not fits:
+        return False, (f"{none}: in degrees? Give radians, or state the unit",)
+    if high - low <= _NARROW_RAD or np.isin(values_rad, (-1, 0, 1)).all():
+        return False, (f"{none}; give radians, and state the unit, if it is one",)
+    return True, (
+        f"the covariate {name!r} is read as an angle in radians by its name alone; state the unit, "
+        "or name it otherwise if it is none",
+    )
 
 
 def _sampled_time(
     times_s: Float[np.ndarray, " sample"], series: SampledSeries
 ) -> Float[np.ndarray, "epoch 2"]:
-    """Where samples are near, with as much time around them as they usually lie apart.
-
-    Only of regular samples it is known that some are missing; others may be taken where the
-    variable changes.
-    """
-    apart_s = np.diff(times_s)
+    """As `sampled_time`; a single sample lies as far from others as all of the series do."""
     first_s, last_s = series.span_s
-    of_all_s = (last_s - first_s) / max(series.n_samples - 1, 1)
-    usual_s = float(np.median(apart_s)) if len(apart_s) else of_all_s
-    is_regular = len(apart_s) > 0 and np.mean(apart_s <= _REGULAR * usual_s) > _MOSTLY
-    is_gap = apart_s > max(_GAP_S, _GAP_SAMPLES * usual_s) if is_regular else apart_s < 0
-    before = np.flatnonzero(is_gap)
-    starts, stops = times_s[np.append(0, before + 1)], times_s[np.append(before, -1)]
-    return np.column_stack([starts - usual_s, stops + usual_s])
+    return sampled_time(times_s, (last_s - first_s) / max(series.n_samples - 1, 1))
 
 
 def _span(covariate: Covariate) -> str:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from spikeweft.data.epochs import intersection, lasting_s, union, without
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch
-from spikeweft.data.file_contents.sentences import Alarm, listed, units_named
+from spikeweft.data.file_contents.sentences import Alarm, counted, listed, units_named
 from spikeweft.errors import InputError
 
 _COSTLY = 0.1
@@ -17,7 +17,7 @@ _COSTLY = 0.1
 
 
 def used_time(
-    contents: FileContents, label: str | None, units: Int[np.ndarray, " chosen"]
+    contents: FileContents, label: str | None
 ) -> tuple[Float[np.ndarray, "epoch 2"], tuple[str, ...]]:
     """Epochs that are used, and warnings about what is not.
 
@@ -26,13 +26,15 @@ def used_time(
     InputError
         Where there are no such epochs, or the units were never observed together.
     """
-    contents, about_observed = _with_sound_intervals(contents, units)
+    contents, about_observed = _with_sound_intervals(contents)
     epochs, warnings = _asked_for(contents, label)
     warnings += about_observed
     if contents.observed_s:
-        epochs, said = _together(contents, epochs, units)
+        epochs, said = _together(contents, epochs)
         warnings += said
-    valid = without(epochs, contents.invalid_s)
+    invalid_s, said = _invalid(contents)
+    warnings += said
+    valid = without(epochs, invalid_s)
     lost_s = lasting_s(epochs) - lasting_s(valid)
     if lost_s > 0:
         warnings += (f"{lost_s:g} s that the file calls invalid are left out",)
@@ -48,12 +50,18 @@ def _asked_for(
     first_s, last_s = contents.span_s
     if name is None:
         observed = np.concatenate([np.zeros((0, 2)), *contents.observed_s])
+        if len(observed) == 0 and first_s == last_s:
+            raise InputError(
+                f"the spikes chosen from {contents.path} all lie at {first_s:g} s, which is no "
+                "time at all; choose more units, or state epochs"
+            )
         return union(observed) if len(observed) else np.array([[first_s, last_s]]), ()
-    kept, warnings = [], []
-    for table, row, epoch in choose_epochs(contents.epochs, name, contents.path):
+    kept = []
+    chosen, warnings = choose_epochs(contents.epochs, name, contents.path)
+    for table, row, epoch in chosen:
         stop_s, said = _stop_of(epoch, last_s)
         if said:
-            warnings.append(f"row {row} of the table {table!r} {said}")
+            warnings += (f"row {row} of the table {table!r} {said}",)
         if stop_s is None:
             continue
         if stop_s < epoch.start_s:
@@ -67,7 +75,7 @@ def _asked_for(
         raise InputError(
             f"the epochs {name!r} of {contents.path} last no time at all; choose other epochs"
         )
-    return union(np.array(spans)), tuple(warnings)
+    return union(np.array(spans)), warnings
 
 
 def _stop_of(epoch: LabelledEpoch, last_s: float) -> tuple[float | None, str]:
@@ -81,16 +89,37 @@ def _stop_of(epoch: LabelledEpoch, last_s: float) -> tuple[float | None, str]:
     return last_s, f"has no stop; it is ended at the last spike, {last_s:.6g} s"
 
 
-def _with_sound_intervals(
-    contents: FileContents, units: Int[np.ndarray, " chosen"]
-) -> tuple[FileContents, tuple[str, ...]]:
-    """The same, in which units without a stop were observed to the last spike, and others never."""
+def _invalid(contents: FileContents) -> tuple[Float[np.ndarray, "span 2"], tuple[str, ...]]:
+    """Intervals that are left out, and what is odd about them."""
+    said = []
+    for row, (start_s, stop_s) in enumerate(contents.invalid_s.tolist()):
+        if stop_s < start_s:
+            raise InputError(
+                f"row {row} of the invalid times in {contents.path} stops at {stop_s:g} s before "
+                f"it starts at {start_s:g} s; correct it"
+            )
+        missing = _missing_end(start_s, stop_s)
+        if missing:
+            said.append(f"row {row} of the invalid times has {missing}")
+    return contents.invalid_s[np.isfinite(contents.invalid_s).any(1)], tuple(said)
+
+
+def _missing_end(start_s: float, stop_s: float) -> str:
+    """What an invalid interval has not, and what is made of that."""
+    if np.isfinite(start_s) and np.isfinite(stop_s):
+        return ""
+    if np.isfinite(start_s):
+        return f"no stop; all time from {start_s:.6g} s on is invalid"
+    if np.isfinite(stop_s):
+        return f"no start; all time to {stop_s:.6g} s is invalid"
+    return "neither start nor stop and is left out"
+
+
+def _with_sound_intervals(contents: FileContents) -> tuple[FileContents, tuple[str, ...]]:
+    """The same, in which units without a stop were observed to the last spike."""
     last_s = contents.span_s[1]
-    sound, no_start, no_stop, chosen = [], [], [], set(units.tolist())
+    sound, no_start, no_stop = [], [], []
     for unit, intervals in enumerate(contents.observed_s):
-        if unit not in chosen:
-            sound.append(np.zeros((0, 2)))
-            continue
         name = contents.unit_ids[unit]
         has_start = np.isfinite(intervals[:, 0])
         start_s, stop_s = intervals[has_start].T
@@ -117,16 +146,21 @@ def _with_sound_intervals(
 
 def choose_epochs(
     tables: Mapping[str, list[LabelledEpoch]], label: str, path: Path
-) -> list[tuple[str, int, LabelledEpoch]]:
-    """Table, row and epoch of all epochs with this label, or of the table with this name."""
-    chosen = [
+) -> tuple[list[tuple[str, int, LabelledEpoch]], tuple[str, ...]]:
+    """Table, row and epoch of the table with this name, else of all epochs with this label.
+
+    Beside them, a warning where the name means something else too.
+    """
+    of_table = [(label, row, epoch) for row, epoch in enumerate(tables.get(label, ()))]
+    labelled = [
         (name, row, epoch)
         for name, epochs in tables.items()
         for row, epoch in enumerate(epochs)
-        if label == name or label in epoch.labels
+        if name != label and label in epoch.labels
     ]
-    if chosen:
-        return chosen
+    if of_table or labelled:
+        said = _about_name(label, bool(of_table), [name for name, _, _ in labelled])
+        return of_table or labelled, said
     labels = {label for rows in tables.values() for row in rows for label in row.labels}
     known = sorted({*tables, *labels} - {""})
     if not known:
@@ -134,13 +168,24 @@ def choose_epochs(
     raise InputError(f"{path} has no epochs '{label}'; choose from {listed(known)}")
 
 
+def _about_name(label: str, is_table: bool, tables: list[str]) -> tuple[str, ...]:
+    """What is odd about a name, by the table of each epoch that is labelled so."""
+    named = listed(dict.fromkeys(tables))
+    if is_table and tables:
+        return (
+            f"the epochs {label!r} are the table of that name; {counted(len(tables), 'row')} with "
+            f"that label in {named} are not used",
+        )
+    if len(set(tables)) > 1:
+        return (f"the epochs {label!r} are those with that label in several tables, {named}",)
+    return ()
+
+
 def _together(
-    contents: FileContents,
-    epochs: Float[np.ndarray, "before 2"],
-    units: Int[np.ndarray, " chosen"],
+    contents: FileContents, epochs: Float[np.ndarray, "before 2"]
 ) -> tuple[Float[np.ndarray, "epoch 2"], tuple[str, ...]]:
     """The part in which all units were observed; who shortens it is named."""
-    groups = _groups(contents, units)
+    groups = _groups(contents)
     if not groups:
         return epochs, ()
     observed = [union(contents.observed_s[members[0]]) for members in groups]
@@ -152,13 +197,12 @@ def _together(
     return common, tuple(_costly(contents, epochs, groups, observed, lasting_s(common)))
 
 
-def _groups(contents: FileContents, units: Int[np.ndarray, " chosen"]) -> list[list[int]]:
+def _groups(contents: FileContents) -> list[list[int]]:
     """Units that were observed at the same times, those without intervals left out."""
     groups: dict[bytes, list[int]] = {}
-    for unit in units:
-        intervals = contents.observed_s[unit]
+    for unit, intervals in enumerate(contents.observed_s):
         if len(intervals):
-            groups.setdefault(intervals.tobytes(), []).append(int(unit))
+            groups.setdefault(intervals.tobytes(), []).append(unit)
     return list(groups.values())
 
 

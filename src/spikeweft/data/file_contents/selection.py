@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
+from spikeweft.data.file_contents.clock import check_clock
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.data.file_contents.sentences import listed
@@ -24,11 +25,11 @@ class Selection:
     ----------
     epochs
         Name of the epochs to keep, such as "wake": a tag, another label in a table of intervals,
-        or a table's name.
+        or a table's name, which goes before labels.
     units
         An expression over the columns of the units table, as `DataFrame.query` of pandas takes it,
         such as "quality == 'good' and region == 'ADn'"; `id`, `n_spikes` and `rate_hz` are columns
-        of every file.
+        of every file. A unit of which the file does not say whether it satisfies it is left out.
     exclude
         Ids of units to leave out.
     min_rate_hz
@@ -60,11 +61,12 @@ def units_frame(contents: FileContents) -> "pd.DataFrame":
     """The table of units, with `id`, `n_spikes` and `rate_hz` over the span of all spikes."""
     import pandas as pd
 
-    first_s, last_s = contents.span_s
+    times_s = contents.spike_times_s[np.isfinite(contents.spike_times_s)]
+    span_s = np.ptp(times_s) if len(times_s) else 0.0
     own = {
         "id": list(contents.unit_ids),
         "n_spikes": contents.n_spikes,
-        "rate_hz": contents.n_spikes / max(last_s - first_s, np.finfo(float).tiny),
+        "rate_hz": contents.n_spikes / max(span_s, np.finfo(float).tiny),
     }
     others = {name: values for name, values in contents.unit_columns.items() if name not in own}
     return pd.DataFrame({**own, **others})
@@ -78,9 +80,6 @@ def chosen_units(contents: FileContents, selection: Selection) -> Int[np.ndarray
     InputError
         Where the expression cannot be evaluated, an id is unknown, or no unit is left.
     """
-    kept = np.ones(contents.n_units, dtype=bool)
-    if selection.units is not None:
-        kept &= _satisfy(contents, selection.units)
     excluded = {str(unit) for unit in selection.exclude}
     unknown = sorted(excluded - set(contents.unit_ids))
     if unknown:
@@ -88,26 +87,39 @@ def chosen_units(contents: FileContents, selection: Selection) -> Int[np.ndarray
             f"{contents.path} has no unit {listed(unknown)} to exclude; its units are "
             f"{listed(contents.unit_ids)}"
         )
-    kept &= ~np.isin(contents.unit_ids, list(excluded))
-    if not kept.any():
+    rest = np.flatnonzero(~np.isin(contents.unit_ids, list(excluded)))
+    kept = rest
+    if selection.units is not None and len(rest):
+        kept = rest[_satisfy(contents.select(rest), selection.units)]
+    if len(kept) == 0:
+        if len(rest) and "rate_hz" in (selection.units or ""):
+            check_clock(contents.select(rest))  # by a wrong one, rates are wrong too
         raise InputError(
             f"none of the {contents.n_units} units of {contents.path} is left by what was asked "
             f"for ({_said(selection)}); ask for less"
         )
-    return np.flatnonzero(kept)
+    return kept
 
 
-def _satisfy(contents: FileContents, expression: str) -> np.ndarray:
+def _satisfy(contents: FileContents, expression: str) -> Bool[np.ndarray, " unit"]:
+    import pandas as pd
+
     frame = units_frame(contents)
     try:
-        found = frame.eval(expression, engine="python", local_dict={}, global_dict={})
-        return np.asarray(found, dtype=object).astype(bool) & np.ones(len(frame), dtype=bool)
+        values: Any = frame.eval(expression, engine="python", local_dict={}, global_dict={})
+        found = pd.Series(values, frame.index)
     except Exception as error:  # pandas raises nearly every type there is
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError(
             f"the units {expression!r} cannot be chosen from {contents.path} ({reason}); its "
             f"columns are {listed(frame.columns)}"
         ) from error
+    if not all(isinstance(value, bool | np.bool_) for value in found.dropna()):
+        raise InputError(
+            f"the units {expression!r} of {contents.path} give numbers or texts, not whether a "
+            "unit is chosen; compare them, as in good == 1"
+        )
+    return np.array([isinstance(value, bool | np.bool_) and bool(value) for value in found])
 
 
 def _said(selection: Selection) -> str:

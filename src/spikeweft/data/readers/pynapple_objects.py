@@ -34,14 +34,14 @@ def from_pynapple(
 
     Neurons are named by the metadata column `neuron_id` where there is one, else by their index,
     and a column `angle_rad` is their preferred direction. A covariate is an angle where its name
-    says so and its values are radians; each column of a `TsdFrame` is one. The times of a `Ts`, and
-    the starts of an `IntervalSet`, are events, which raised cosines in a window around them stand
-    for (`event_covariates`).
+    says so and its values are radians; each column of a `TsdFrame` is one. Time for which one has
+    no samples is left out. The times of a `Ts`, and the starts of an `IntervalSet`, are events,
+    which raised cosines in a window around them stand for (`event_covariates`).
 
     Raises
     ------
     InputError
-        Where there are no spikes, or none inside the epochs.
+        Where there are no spikes, or none inside the epochs, or a covariate has no samples there.
     """
     if epochs is not None:
         spikes = spikes.restrict(epochs)
@@ -71,7 +71,9 @@ def from_pynapple(
             np.asarray(spikes["angle_rad"], dtype=float) if "angle_rad" in known else None
         ),
     )
-    asked = Selection(covariates=tuple(events), event_window_s=event_window_s)
+    asked = Selection(
+        covariates=(*contents.series, *contents.events), event_window_s=event_window_s
+    )
     return with_warnings_shown(chosen_recording(contents, asked))
 
 

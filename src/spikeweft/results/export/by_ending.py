@@ -61,7 +61,8 @@ def export_circuit(
     - `.nc`: all arrays with all pairs, for xarray, as `Connectivity.load` reads them.
     - `.npz`: weights `[post, pre]` for `scipy.sparse.load_npz`, beside an array `neuron_ids`.
     - `.nwb`: a copy of the recording's NWB file, or of another, with a table `connections` in a
-      processing module `connectivity`; `pre` and `post` are ids of its units.
+      processing module `connectivity`; `pre` and `post` are ids in the table of units that the
+      circuit was inferred from.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ def export_circuit(
     circuit, choice = result.connectivity, Choice(threshold, min_probability)
     if ending == _NWB:
         copied = _recording_of(result) if source is None else source
-        n_written = write_nwb(out, circuit, choice, copied, force=force)
+        table = result.provenance.get("units_table")
+        n_written = write_nwb(out, circuit, choice, copied, units_table=table, force=force)
     else:
         n_written = _WRITERS[ending](out, circuit, choice)
     return Exported(n_written, circuit.n_neurons * (circuit.n_neurons - 1))

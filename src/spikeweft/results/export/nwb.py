@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ import pandas as pd
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
+from spikeweft.data.readers.nwb_files.file import tables_of_units, usual_units
 from spikeweft.data.readers.nwb_files.hdf5 import check_survivable
 from spikeweft.errors import InputError
 from spikeweft.results.export.choice import Choice
@@ -30,8 +31,8 @@ _ROOM_BYTES = 4 * 2**20
 """More than the parts of an NWB file and its schema take that a table needs beside its numbers."""
 
 _ABOUT_COLUMNS = {
-    "pre": "id of the unit that sends",
-    "post": "id of the unit that receives",
+    "pre": "id of the unit that sends, in the table of units",
+    "post": "id of the unit that receives, in the table of units",
     "weight": "weight of the connection, positive where it excites",
     "standard_error": "standard error of the weight, in the same unit",
     "probability": "posterior probability that the connection exists",
@@ -43,13 +44,19 @@ _ABOUT_COLUMNS = {
 
 
 def write_nwb(
-    path: Path, circuit: Connectivity, choice: Choice, source: Path, *, force: bool
+    path: Path,
+    circuit: Connectivity,
+    choice: Choice,
+    source: Path,
+    *,
+    units_table: str | None = None,
+    force: bool,
 ) -> int:
     """Copy an NWB file, and write `Connectivity.to_pandas` into the copy as a `DynamicTable`.
 
     The table is called `connections` and lies in the processing module `connectivity`; `pre` and
-    `post` are ids of the file's units. The source is changed only where it is `path` itself.
-    Returns how many connections there are.
+    `post` are ids in the table of units that is named, else in the file's own. The source is
+    changed only where it is `path` itself. Returns how many connections there are.
 
     Raises
     ------
@@ -59,21 +66,30 @@ def write_nwb(
         the file system refuses.
     """
     connections = circuit.to_pandas(**choice._asdict())
-    unit_ids = _checked_unit_ids(source, circuit.neuron_ids, force=force)
+    units = _checked_units(source, circuit.neuron_ids, units_table, force=force)
     _check_finds_neighbours(path, source)
     for name in ("pre", "post"):
-        connections[name] = np.array([unit_ids[unit] for unit in connections[name]], dtype=int)
+        connections[name] = np.array([units.ids[unit] for unit in connections[name]], dtype=int)
     with replacing(path) as unfinished, _extending(source, path):
         copyfile(source, unfinished)
         _check_can_grow(
             unfinished, _ROOM_BYTES + 2 * int(connections.memory_usage(deep=True).sum())
         )
-        _add(unfinished, _table(connections, circuit, choice))
+        _add(unfinished, _table(connections, circuit, choice, units.table))
     return len(connections)
 
 
-def _checked_unit_ids(source: Path, neuron_ids: tuple[str, ...], *, force: bool) -> dict[str, int]:
-    """The ids of the units by the names of their neurons, where the table can be written."""
+class _Units(NamedTuple):
+    """A table of units: its name, and ids by the names of the neurons."""
+
+    table: str
+    ids: dict[str, int]
+
+
+def _checked_units(
+    source: Path, neuron_ids: tuple[str, ...], units_table: str | None, *, force: bool
+) -> _Units:
+    """The units of the neurons, where connections between them can be written."""
     import h5py
     import pynwb
 
@@ -91,32 +107,27 @@ def _checked_unit_ids(source: Path, neuron_ids: tuple[str, ...], *, force: bool)
                 f"{source} has a table {_TABLE!r} in its processing module {_MODULE!r} already; "
                 "replace it with --force, or choose another file"
             )
-        return _unit_ids(nwb, neuron_ids, source)
+        return _units(nwb, neuron_ids, units_table, source)
 
 
 def _has_table(nwb: Any) -> bool:
     return _MODULE in nwb.processing and _TABLE in nwb.processing[_MODULE].data_interfaces
 
 
-def _unit_ids(nwb: Any, neuron_ids: tuple[str, ...], source: Path) -> dict[str, int]:
-    """Ids of the units in the file's table that has these neurons."""
-    from pynwb.misc import Units
-
-    tables = [
-        {str(unit): int(unit) for unit in table.id[:]}
-        for table in nwb.objects.values()
-        if isinstance(table, Units)
-    ]
-    if not tables:
-        raise InputError(f"{source} has no units to connect; give the recording's own NWB file")
-    units = max(tables, key=lambda unit_ids: len(unit_ids.keys() & {*neuron_ids}))
-    missing = [name for name in neuron_ids if name not in units]
+def _units(nwb: Any, neuron_ids: tuple[str, ...], units_table: str | None, source: Path) -> _Units:
+    tables = tables_of_units(nwb)
+    name = usual_units(nwb, tables) if units_table is None else units_table
+    if name not in tables:
+        wanted = "units to connect" if units_table is None else f"table of units {units_table!r}"
+        raise InputError(f"{source} has no {wanted}; give the recording's own NWB file")
+    ids = {str(unit): int(unit) for unit in tables[name].id[:]}
+    missing = [neuron for neuron in neuron_ids if neuron not in ids]
     if missing:
         raise InputError(
-            f"{source} has no units {listed(missing)}, which the circuit has; give the recording's "
-            "own NWB file"
+            f"{source} has no units {listed(missing)} in the table {name!r}, which the circuit "
+            "has; give the recording's own NWB file"
         )
-    return units
+    return _Units(name, ids)
 
 
 def _check_finds_neighbours(path: Path, source: Path) -> None:
@@ -189,18 +200,26 @@ def _add(unfinished: Path, table: "DynamicTable") -> None:
         io.write(nwb)
 
 
-def _table(connections: pd.DataFrame, circuit: Connectivity, choice: Choice) -> "DynamicTable":
+def _table(
+    connections: pd.DataFrame, circuit: Connectivity, choice: Choice, units_table: str
+) -> "DynamicTable":
     from pynwb.core import DynamicTable, VectorData
 
     columns = [
-        VectorData(name=name, description=_about(name, circuit), data=connections[name].to_numpy())
+        VectorData(
+            name=name,
+            description=_about(name, circuit, units_table),
+            data=connections[name].to_numpy(),
+        )
         for name in map(str, connections)
     ]
     return DynamicTable(name=_TABLE, description=_about_table(circuit, choice), columns=columns)
 
 
-def _about(column: str, circuit: Connectivity) -> str:
+def _about(column: str, circuit: Connectivity, units_table: str) -> str:
     unit = circuit.metadata.get("unit")
+    if column in ("pre", "post"):
+        return f"{_ABOUT_COLUMNS[column]} {units_table!r}"
     if column != "weight" or unit is None:
         return _ABOUT_COLUMNS[column]
     return f"{_ABOUT_COLUMNS[column]}; unit: {unit}"

@@ -39,6 +39,13 @@ def write_version_7_3(path, **variables):
 
 
 def put(file, group, name, value):
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        put(file, group, name, value.ravel(order="F").tolist())
+        cells, attributes = group[name][:], dict(group[name].attrs)
+        del group[name]
+        matrix = group.create_dataset(name, data=cells.reshape(value.shape[::-1]))
+        matrix.attrs.update(attributes)
+        return
     if isinstance(value, dict):
         struct = group.create_group(name)
         struct.attrs["MATLAB_class"] = np.bytes_(b"struct")
@@ -126,6 +133,17 @@ def test_a_variable_of_references_that_h5py_wrote_is_a_cell_array(tmp_path):
 def test_a_file_without_trains_is_one_sentence(write, variables, sentence):
     with pytest.raises(InputError, match=sentence):
         load(write(**variables))
+
+
+def test_units_by_trials_are_no_units(write):
+    trials = np.empty((3, 4), dtype=object)
+    for place in np.ndindex(3, 4):
+        trials[place] = np.array([0.1, 0.2, 0.7])
+    sentence = " in .* is a 3 by 4 cell array; give one cell per unit, on one clock"
+    with pytest.raises(InputError, match="'spike_times'" + sentence):
+        load(write(spike_times=trials))
+    with pytest.raises(InputError, match=r"'spikes\.times'" + sentence):
+        load(write(spikes={"times": trials}))
 
 
 @pytest.mark.parametrize("length", [100, 600, -40])

@@ -91,6 +91,15 @@ def test_gaps_in_an_npz_are_not_bridged(tmp_path):
         load(path, epochs="sws")
 
 
+def test_where_an_epoch_ends_can_be_stated_alone(tmp_path):
+    for name in ("stop", "epoch_stop"):
+        np.savez(tmp_path / "part.npz", **plain, **{name: 1.0})
+        assert load(tmp_path / "part.npz").recording.epochs_s[0] == pytest.approx([0.1, 1.0])
+    np.savez(tmp_path / "part.npz", **plain, epoch_stop=[1.0, 3.0])
+    with pytest.raises(InputError, match="1 epoch starts, 2 stops"):
+        load(tmp_path / "part.npz")
+
+
 def test_names_that_are_bytes_are_text(tmp_path):
     path = tmp_path / "bytes.npz"
     names = {"epoch_names": [b"wake", b"r\xffm"], "neuron_ids": [b"a", b"b"]}

@@ -225,6 +225,52 @@ def test_invalid_times_are_left_out_and_are_no_choice_of_epochs(write_nwb):
         load(path, epochs="unplugged")
 
 
+def test_invalid_time_without_an_end_is_left_out_to_there_and_that_is_said(write_nwb):
+    def add(nwb):
+        nwb.add_invalid_time_interval(start_time=np.nan, stop_time=1.0)
+        nwb.add_invalid_time_interval(start_time=8.0, stop_time=np.nan)
+        nwb.add_invalid_time_interval(start_time=4.2, stop_time=4.2)
+
+    loaded = load(write_nwb(add=add))
+    assert loaded.recording.epochs_s.tolist() == [[1.0, 8.0]]
+    assert "row 0 of the invalid times has no start; all time to 1 s" in loaded.warnings[0]
+    assert "row 1 of the invalid times has no stop; all time from 8 s" in loaded.warnings[1]
+
+
+def test_invalid_time_that_runs_backwards_is_refused(write_nwb):
+    def add(nwb):
+        nwb.add_invalid_time_interval(start_time=4.0, stop_time=3.0)
+
+    with pytest.raises(InputError, match=r"row 0 of the .*made\.nwb stops at 3 s before .* 4 s"):
+        load(write_nwb(add=add))
+
+
+@pytest.mark.parametrize("missing", ["timestamps", "rate"])
+def test_a_series_without_times_costs_nothing_else(write_nwb, missing):
+    def add(nwb):
+        import pynwb
+
+        add_series(nwb, "speed", np.arange(90.0), "m/s")
+        times = {"rate": 1.0} if missing == "rate" else {"timestamps": np.arange(90.0)}
+        nwb.add_acquisition(pynwb.TimeSeries(name="pupil", data=np.ones(90), unit="mm", **times))
+
+    path = write_nwb(add=add)
+    with h5py.File(path, "r+") as file:  # pynwb would not write that
+        pupil = file["acquisition/pupil"]
+        if missing == "rate":
+            pupil["starting_time"].attrs["rate"] = 0.0
+        else:
+            attributes = dict(pupil["timestamps"].attrs)
+            del pupil["timestamps"]
+            pupil.create_dataset("timestamps", data=np.zeros(0)).attrs.update(attributes)
+    loaded = load(path)
+    assert list(loaded.recording.covariates) == ["speed"]
+    assert loaded.warnings == (
+        "the covariate 'pupil' is left out: its values have no times; write timestamps or a rate "
+        "into the file",
+    )
+
+
 def test_columns_of_units_choose_them(write_nwb):
     def add(nwb):
         nwb.add_unit_column("quality", "by hand", data=["good", "mua", "good"])

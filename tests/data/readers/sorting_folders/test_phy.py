@@ -60,6 +60,24 @@ def test_noise_is_left_out_and_said_and_units_are_chosen_by_columns_of_the_table
     assert chosen.recording.neuron_ids == ("2",)
 
 
+def test_the_table_of_a_newer_phy_goes_before_that_of_an_older_and_contradictions_are_named(write):
+    folder = write(
+        cluster_group="cluster_id\tgroup\n2\tgood\n3\tmua\n7\tgood\n",
+        cluster_Amplitude="cluster_id\tAmplitude\n2\t10.04999\n3\t20\n",
+        cluster_info="cluster_id\tgroup\tAmplitude\n2\t\t10.05\n3\tmua\t20.0\n7\tgood\t3\n",
+    )
+    old = "cluster_id,group\n2,unsorted\n3,mua\n7,noise\n"
+    (folder / "cluster_groups.csv").write_text(old)
+    loaded = load(folder)
+    assert loaded.recording.neuron_ids == ("2", "3", "7")
+    assert loaded.warnings == (
+        "cluster_info.tsv and cluster_groups.csv differ in 'group' of the clusters '7', and the "
+        "latter is used",
+        "cluster_groups.csv and cluster_group.tsv differ in 'group' of the clusters '2', '7', and "
+        "the latter is used",
+    )
+
+
 def test_the_label_of_the_sorter_counts_where_nobody_judged(write):
     folder = write(
         cluster_group="cluster_id\tgroup\n2\tunsorted\n",

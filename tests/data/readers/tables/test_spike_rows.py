@@ -51,8 +51,9 @@ def test_a_table_is_known_by_its_first_line_whatever_its_name(tmp_path):
 
 
 def test_a_column_with_one_value_for_each_unit_chooses_units(tmp_path):
-    more = {"region": ["CA1", "CA3", "CA1", "CA1"], "depth": [5.0, np.nan, 5.0, 5.0]}
-    a_table(**more, amplitude=[1.0, 2, 3, 4]).to_csv(tmp_path / "s.csv", index=False)
+    more = {"region": ["CA1", "CA3", "CA1", "CA3"], "depth": [5.0, np.nan, 5.0, np.nan]}
+    table = a_table(units=(3, 10, 3, 10), **more, amplitude=[1.0, 2, 3, 4])
+    table.to_csv(tmp_path / "s.csv", index=False)
     assert load(tmp_path / "s.csv", units="region == 'CA3'").recording.neuron_ids == ("10",)
     assert load(tmp_path / "s.csv", units="depth > 1").recording.neuron_ids == ("3",)
     with pytest.raises(InputError, match=r"its columns are 'id', .* 'region', 'depth'$"):
@@ -67,6 +68,15 @@ def test_parquet_is_read_whatever_is_its_index(tmp_path, indexed):
     recording = load(tmp_path / "spikes").recording
     assert recording.neuron_ids == ("a", "b")
     assert recording.spike_times_s.tolist() == sorted(TIMES_S)
+
+
+def test_parquet_whose_index_is_a_column_too_is_read_by_its_column(tmp_path):
+    pytest.importorskip("pyarrow", reason="pip install pyarrow")
+    a_table().set_index("unit", drop=False).to_parquet(tmp_path / "spikes.parquet")
+    assert load(tmp_path / "spikes.parquet").recording.neuron_ids == ("3", "10")
+    both = a_table().set_index(["time", "unit"]).assign(unit=[3, 10, 3, 3])
+    both.to_parquet(tmp_path / "spikes.parquet")
+    assert load(tmp_path / "spikes.parquet").recording.neuron_ids == ("3", "10")
 
 
 def test_parquet_that_is_damaged_or_without_pyarrow_is_one_sentence(tmp_path, monkeypatch):
@@ -104,6 +114,7 @@ def test_parquet_with_two_columns_of_one_name_is_refused(tmp_path):
         ("time,unit\n,1\n0.7,2\n", "1 spike time in .* are not finite"),
         ("time,unit\n0.5,1.5\n0.7,2\n", "'unit' of .* holds 1.5; give units as whole numbers"),
         ("time,unit\n0.5,inf\n0.7,2\n", "'unit' of .* holds inf"),
+        ("time,unit\n0.5,-1\n0.7,2\n", "1 spike in .* have no unit but -1; leave out what was"),
         ("time,unit\n", "holds no spikes"),
         ("time,unit\n1,2,3\n1,2,3\n", "columns 'time', 'unit', but rows with more values"),
         ("", "cannot be read"),

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
-from spikeweft.data.readers.matlab_files.variables import MatlabVariables
+from spikeweft.data.readers.matlab_files.variables import CellArray, MatlabVariables
 from spikeweft.errors import InputError
 
 _SPIKES = "spikes"
@@ -30,12 +30,13 @@ def matlab_contents(variables: MatlabVariables) -> FileContents:
     Raises
     ------
     InputError
-        Where there is neither, or a train is no vector of numbers.
+        Where there is neither, cells are a matrix, or a train is no vector of numbers.
     """
     path, classes = variables.path, variables.classes
     if classes.get(_SPIKES) == "struct":
         return _of_struct(variables.read(_SPIKES), path)
     name, cells = _cell_array(variables)
+    _check_one_axis(cells, repr(name), path)
     return FileContents.of_trains(
         path,
         [_train(cell, f"cell {number} of {name!r}", path) for number, cell in enumerate(cells, 1)],
@@ -46,11 +47,12 @@ def matlab_contents(variables: MatlabVariables) -> FileContents:
 def _of_struct(spikes: Any, path: Path) -> FileContents:
     fields = spikes if isinstance(spikes, dict) else {}
     times = fields.get("times")
-    if not isinstance(times, list):
+    if not isinstance(times, CellArray):
         raise InputError(
             f"the struct 'spikes' in {path} has the fields {listed(fields)} but no cell array "
             "'times'; give the spike times in seconds there"
         )
+    _check_one_axis(times, "'spikes.times'", path)
     columns = {
         name: values
         for name, field in fields.items()
@@ -68,6 +70,15 @@ def _of_struct(spikes: Any, path: Path) -> FileContents:
     )
 
 
+def _check_one_axis(cells: CellArray, called: str, path: Path) -> None:
+    """Refuse a matrix of cells, such as units by trials, whose times count from each trial."""
+    if sum(length > 1 for length in cells.shape) > 1:
+        raise InputError(
+            f"{called} in {path} is a {' by '.join(map(str, cells.shape))} cell array; give one "
+            "cell per unit, on one clock"
+        )
+
+
 def _check_uids(
     fields: Mapping[str, Any], columns: Mapping[str, Any], n_units: int, path: Path
 ) -> None:
@@ -78,13 +89,13 @@ def _check_uids(
         )
 
 
-def _cell_array(variables: MatlabVariables) -> tuple[str, list[Any]]:
+def _cell_array(variables: MatlabVariables) -> tuple[str, CellArray]:
     cells = [name for name, kind in variables.classes.items() if kind == "cell"]
     called = [name for name in cells if name.lower().replace("_", "") in _TRAINS]
     of_trains = {
         name: value
         for name in (called or cells)
-        if isinstance(value := variables.read(name), list) and _are_trains(value)
+        if isinstance(value := variables.read(name), CellArray) and _are_trains(value)
     }
     if len(of_trains) == 1:
         return next(iter(of_trains.items()))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from spikeweft.data.readers.damaged_files import check_no_crash, unreadable
-from spikeweft.data.readers.matlab_files.variables import MatlabVariables
+from spikeweft.data.readers.matlab_files.variables import CellArray, MatlabVariables
 
 _READ = """
 import sys
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
         ]
         return structs[0] if len(structs) == 1 else structs
     if value.dtype.kind == "O":
-        return [_plain(cell) for cell in value.ravel(order="F")]
+        return CellArray((_plain(cell) for cell in value.ravel(order="F")), value.shape)
     if value.dtype.kind in "US":
         return "\n".join(str(row) for row in value.ravel())
     return value

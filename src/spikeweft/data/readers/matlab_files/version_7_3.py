@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from spikeweft.data.readers.damaged_files import unreadable
-from spikeweft.data.readers.matlab_files.variables import MatlabVariables
+from spikeweft.data.readers.matlab_files.variables import CellArray, MatlabVariables
 
 _CLASS, _EMPTY = "MATLAB_class", "MATLAB_empty"
 
@@ -67,10 +67,11 @@ def _plain(thing: Any, file: h5py.File, depth: int) -> Any:
     if kind == "struct" and isinstance(thing, h5py.Group):
         return {name: _plain(thing[name], file, depth + 1) for name in thing}
     if thing.attrs.get(_EMPTY, 0):
-        return {"cell": [], "char": ""}.get(kind, np.zeros((0, 0)))
+        return {"cell": CellArray((), (0, 0)), "char": ""}.get(kind, np.zeros((0, 0)))
     values = np.asarray(thing[()])
     if kind == "cell":
-        return [_plain(file[reference], file, depth + 1) for reference in values.ravel()]
+        cells = (_plain(file[reference], file, depth + 1) for reference in values.ravel())
+        return CellArray(cells, values.shape[::-1])
     if kind == "char":
         return values.astype("<u2").tobytes().decode("utf-16-le", errors="replace")
     if thing.dtype.kind == "O":

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from spikeweft.data.file_contents.contents import FileContents, LabelledEpoch, SampledSeries
-from spikeweft.data.file_contents.sentences import counted, listed
+from spikeweft.data.file_contents.sentences import listed
 from spikeweft.data.readers.damaged_files import unreadable
 from spikeweft.data.readers.npz_files.arrays import (
     angles,
@@ -19,6 +19,7 @@ from spikeweft.data.readers.npz_files.arrays import (
     whole_number,
 )
 from spikeweft.data.readers.npz_files.truth import read_truth
+from spikeweft.data.readers.unit_labels import check_sorted
 from spikeweft.errors import InputError
 
 _EPOCHS = "epochs"
@@ -88,11 +89,7 @@ def _labels(arrays: Mapping[str, np.ndarray], n_spikes: int, path: Path) -> Int[
             f"the spike_units in {path} hold {labels[~whole][0]}; give whole numbers, the label of "
             "each spike's unit"
         )
-    if labels.min() < 0:
-        raise InputError(
-            f"{counted(int(np.sum(labels < 0)), 'spike')} in {path} have no unit but "
-            f"{labels.min():g}; leave out what was not sorted, and label units from 0 on"
-        )
+    check_sorted(labels, path)
     return labels.astype(np.int64)
 
 
@@ -159,7 +156,7 @@ def _npz_epochs(
     arrays: Mapping[str, np.ndarray], times_s: np.ndarray, path: Path
 ) -> list[LabelledEpoch] | None:
     """Epochs that an `.npz` states; None where it states none."""
-    start, stop = ("epoch_start", "epoch_stop") if "epoch_start" in arrays else ("start", "stop")
+    start, stop = (f"epoch_{end}" if f"epoch_{end}" in arrays else end for end in ("start", "stop"))
     names = texts(arrays, "epoch_names")
     if start not in arrays and stop not in arrays:
         return None

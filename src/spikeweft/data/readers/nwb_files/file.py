@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import listed
@@ -32,6 +33,7 @@ def nwb_contents(path: Path, units_table: str | None) -> FileContents:
     with unreadable(path), without_foreign_parts(lambda: _opened(path)) as (nwb, left_out):
         units = _units(nwb, path, units_table)
         tables = interval_tables(nwb)
+        series, without_times = sampled_series(nwb, path)
         return FileContents.of_trains(
             path,
             [np.asarray(units["spike_times"][unit], dtype=float) for unit in range(len(units))],
@@ -41,9 +43,9 @@ def nwb_contents(path: Path, units_table: str | None) -> FileContents:
             epochs={name: labelled_epochs(table) for name, table in tables.items()},
             usual_epochs=_name_of(nwb.epochs, tables),
             invalid_s=_invalid(nwb),
-            series=sampled_series(nwb, path),
+            series=series,
             events=event_columns(nwb, tables),
-            warnings=(*left_out, *unread_events(nwb)),
+            warnings=(*left_out, *without_times, *unread_events(nwb)),
         )
 
 
@@ -59,19 +61,12 @@ def _opened(path: Path) -> AbstractContextManager[Any]:
 
 def _units(nwb: Any, path: Path, wanted: str | None) -> Any:
     """The table of units that is named, else the file's own, else its only one."""
-    tables = unique_names(
-        thing for thing in nwb.objects.values() if "spike_times" in getattr(thing, "colnames", ())
-    )
+    tables = tables_of_units(nwb)
+    name = usual_units(nwb, tables) if wanted is None else wanted
+    if name in tables:
+        return tables[name]
     if wanted is not None:
-        if wanted not in tables:
-            raise InputError(
-                f"{path} has no table of units {wanted!r}; choose from {listed(tables)}"
-            )
-        return tables[wanted]
-    if any(table is nwb.units for table in tables.values()):
-        return nwb.units
-    if len(tables) == 1:
-        return next(iter(tables.values()))
+        raise InputError(f"{path} has no table of units {wanted!r}; choose from {listed(tables)}")
     if tables:
         raise InputError(
             f"{path} has several tables of spike trains, {listed(tables)}, and none is its units; "
@@ -80,6 +75,19 @@ def _units(nwb: Any, path: Path, wanted: str | None) -> Any:
     raise InputError(
         f"{path} has no units, so there are no spikes to read; choose a file with sorted units"
     )
+
+
+def tables_of_units(nwb: Any) -> dict[str, Any]:
+    """All tables of spike trains by name."""
+    return unique_names(
+        thing for thing in nwb.objects.values() if "spike_times" in getattr(thing, "colnames", ())
+    )
+
+
+def usual_units(nwb: Any, tables: dict[str, Any]) -> str | None:
+    """Name of the file's own table of units, else of its only one; None where it has neither."""
+    own = _name_of(nwb.units, tables)
+    return next(iter(tables)) if own is None and len(tables) == 1 else own
 
 
 def _columns(units: Any) -> dict[str, list[Any]]:
@@ -112,12 +120,15 @@ def _observed(units: Any) -> tuple[np.ndarray, ...]:
     )
 
 
-def _invalid(nwb: Any) -> np.ndarray:
+def _invalid(nwb: Any) -> Float[np.ndarray, "invalid 2"]:
+    """Intervals that are called invalid; what has no start or no stop has no end there."""
     table = nwb.invalid_times
     if table is None:
         return np.zeros((0, 2))
-    spans = np.column_stack([table["start_time"][:], table["stop_time"][:]]).astype(float)
-    return spans[np.isfinite(spans).all(1)]
+    start_s, stop_s = (np.asarray(table[name][:], float) for name in ("start_time", "stop_time"))
+    return np.column_stack(
+        [np.where(np.isnan(start_s), -np.inf, start_s), np.where(np.isnan(stop_s), np.inf, stop_s)]
+    )
 
 
 def _name_of(wanted: Any, named: dict[str, Any]) -> str | None:

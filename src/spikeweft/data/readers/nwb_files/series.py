@@ -18,19 +18,29 @@ _MOST_COLUMNS = 12
 _OF_PLACE = ("x", "y", "z")
 
 
-def sampled_series(nwb: Any, path: Path) -> dict[str, SampledSeries]:
-    """Variables by name; columns of position are called x, y and z, others are numbered."""
+def sampled_series(nwb: Any, path: Path) -> tuple[dict[str, SampledSeries], tuple[str, ...]]:
+    """Variables by name, and a sentence on each that has no times.
+
+    Columns of position are called x, y and z, others are numbered.
+    """
     import pynwb
 
     named = unique_names(
         thing for thing in nwb.objects.values() if isinstance(thing, pynwb.TimeSeries)
     )
-    return {
+    variables = {name: thing for name, thing in named.items() if _is_variable(thing)}
+    timed = {name: thing for name, thing in variables.items() if _n_samples(thing)}
+    series = {
         column_name: _series(thing, column, path)
-        for name, thing in named.items()
-        if _is_variable(thing)
+        for name, thing in timed.items()
         for column_name, column in _columns(name, thing)
     }
+    return series, tuple(
+        f"the covariate {name!r} is left out: its values have no times; write timestamps or a rate "
+        "into the file"
+        for name in variables
+        if name not in timed
+    )
 
 
 def _is_variable(thing: Any) -> bool:
@@ -55,12 +65,11 @@ def _columns(name: str, thing: Any) -> list[tuple[str, int | None]]:
 
 
 def _series(thing: Any, column: int | None, path: Path) -> SampledSeries:
-    n_samples = len(thing.data)
+    n_samples = _n_samples(thing)
     if thing.timestamps is None:
         first_s = float(thing.starting_time or 0.0)
         span_s = (first_s, first_s + (n_samples - 1) / thing.rate)
     else:
-        n_samples = min(n_samples, len(thing.timestamps))
         span_s = (float(thing.timestamps[0]), float(thing.timestamps[n_samples - 1]))
     return SampledSeries(
         unit=thing.unit or "",
@@ -68,6 +77,13 @@ def _series(thing: Any, column: int | None, path: Path) -> SampledSeries:
         span_s=span_s,
         read=_reader(thing, column, span_s, n_samples, path),
     )
+
+
+def _n_samples(thing: Any) -> int:
+    """How many values have a time."""
+    if thing.timestamps is not None:
+        return min(len(thing.data), len(thing.timestamps))
+    return len(thing.data) if thing.rate else 0
 
 
 def _reader(

@@ -56,7 +56,7 @@ def alf_contents(folder: Path) -> FileContents:
     labels = read_labels(_file(folder, "spikes.clusters.npy"), times_path, len(times_s))
     clusters, of_spike = np.unique(labels, return_inverse=True)
     arrays, about_arrays = _attributes(folder, clusters)
-    found = cluster_columns([*arrays, *_tables(folder)], clusters.tolist())
+    found = cluster_columns({**arrays, **_tables(folder)}, clusters.tolist())
     return FileContents(
         path=folder,
         spike_times_s=times_s,
@@ -83,21 +83,21 @@ def _file(folder: Path, name: str) -> Path:
     return paths[0]
 
 
-def _tables(folder: Path) -> "list[pd.DataFrame]":
+def _tables(folder: Path) -> "dict[str, pd.DataFrame]":
     readers = {
         "clusters.uuids.csv": _uuids,
         "clusters.metrics.csv": _metrics_csv,
         "clusters.metrics.pqt": _metrics_pqt,
     }
     present = [name for name in readers if _named(folder, name)]
-    return [readers[name](_file(folder, name)) for name in present]
+    return {name: readers[name](_file(folder, name)) for name in present}
 
 
 def _attributes(
     folder: Path, clusters: Int[np.ndarray, " cluster"]
-) -> "tuple[list[pd.DataFrame], list[str]]":
+) -> "tuple[dict[str, pd.DataFrame], list[str]]":
     """Arrays with a value for each cluster, and warnings about those that stay closed."""
-    tables, warnings = [], []
+    tables, warnings = {}, []
     for path in sorted(folder.glob("clusters.*.npy")):
         try:
             table = _attribute(path, clusters)
@@ -106,7 +106,7 @@ def _attributes(
                 f"{path.name} holds pickled Python objects, which are never opened, and is left out"
             )
         else:
-            tables += [] if table is None else [table]
+            tables |= {} if table is None else {path.name: table}
     return tables, warnings
 
 

@@ -1,6 +1,6 @@
 """What tables beside a sorting say of its clusters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,38 +14,73 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_ROUNDING = 1e-3
+
 _MOST_CLUSTERS = 2**53
 """Whole numbers are exact below, as numbers with decimals too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterColumns:
-    """Columns with one value for each cluster that has spikes, and the clusters that have none."""
+    """Columns with one value for each cluster that has spikes, and what is odd about the tables.
+
+    Attributes
+    ----------
+    columns
+        Values of the clusters by column.
+    without_spikes
+        Clusters of the tables that have no spikes.
+    contradictions
+        A sentence on each column in which two tables differ.
+    """
 
     columns: dict[str, list[Any]]
     without_spikes: tuple[int, ...]
+    contradictions: tuple[str, ...]
 
     def warnings(self) -> tuple[str, ...]:
-        """One sentence about the clusters without spikes, where there are any."""
+        """A sentence on each contradiction, and on the clusters without spikes."""
         if not self.without_spikes:
-            return ()
+            return self.contradictions
         return (
+            *self.contradictions,
             f"{len(self.without_spikes)} clusters that the tables list have no spikes and are left "
             f"out: {listed(self.without_spikes)}",
         )
 
 
-def cluster_columns(tables: "Iterable[pd.DataFrame]", clusters: Sequence[int]) -> ClusterColumns:
-    """Columns of tables whose index is the cluster; a later table goes before an earlier one."""
-    columns: dict[str, list[Any]] = {}
+def cluster_columns(
+    tables: "Mapping[str, pd.DataFrame]", clusters: Sequence[int]
+) -> ClusterColumns:
+    """Columns of tables, by file, whose index is the cluster; a later table goes first."""
+    found: dict[str, tuple[str, list[Any]]] = {}
+    contradictions: list[str] = []
     listed_clusters: set[int] = set()
-    for table in tables:
+    for file, table in tables.items():
         listed_clusters |= set(table.index)
-        for name in table.columns:
-            values = table[name].reindex(list(clusters))
-            columns[str(name)] = _plain(values)
+        for column in table.columns:
+            name, values = str(column), _plain(table[column].reindex(list(clusters)))
+            earlier, before = found.get(name, (file, values))
+            pairs = zip(clusters, before, values, strict=True)
+            differ = [cluster for cluster, *pair in pairs if _differ(*pair)]
+            if differ:
+                contradictions.append(
+                    f"{earlier} and {file} differ in {name!r} of the clusters {listed(differ)}, "
+                    "and the latter is used"
+                )
+            found[name] = file, values
     without = sorted(listed_clusters - set(clusters))
-    return ClusterColumns(columns, tuple(without))
+    columns = {name: values for name, (_, values) in found.items()}
+    return ClusterColumns(columns, tuple(without), tuple(contradictions))
+
+
+def _differ(first: Any, second: Any) -> bool:
+    """Whether both are known and contradict each other, not only by how they were rounded."""
+    if any(value is None or value != value for value in (first, second)):  # None or NaN
+        return False
+    if isinstance(first, int | float) and isinstance(second, int | float):
+        return abs(first - second) > _ROUNDING * max(abs(first), abs(second))
+    return first != second
 
 
 def _plain(values: "pd.Series") -> list[Any]:

@@ -4,6 +4,7 @@ Source: https://phy.readthedocs.io/en/latest/sorting_user_guide/#datasets
 """
 
 import ast
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def phy_contents(folder: Path) -> FileContents:
     clusters_path = next(folder / name for name in _CLUSTERS if (folder / name).is_file())
     labels = read_labels(clusters_path, folder / _TIMES, len(samples))
     clusters = np.unique(labels).tolist()
-    found = cluster_columns(map(_table, _tables(folder)), clusters)
+    found = cluster_columns({path.name: _table(path) for path in _tables(folder)}, clusters)
     noise = _noise(found.columns, len(clusters))
     if len(clusters) and noise.all():
         raise InputError(
@@ -102,11 +103,9 @@ def _noise(columns: dict[str, list[Any]], n_clusters: int) -> np.ndarray:
 
 
 def _tables(folder: Path) -> list[Path]:
-    """Tables of clusters, the one that is made from all others first."""
-    tables = sorted(
-        path for ending in ("tsv", "csv") for path in folder.glob(f"cluster_*.{ending}")
-    )
-    return sorted(tables, key=lambda path: path.stem != "cluster_info")
+    """Tables of clusters: the one that is made from all others, then CSV, as Phy once wrote."""
+    by_age = (sorted(folder.glob(f"cluster_*.{ending}")) for ending in ("csv", "tsv"))
+    return sorted(itertools.chain(*by_age), key=lambda path: path.stem != "cluster_info")
 
 
 def _table(path: Path) -> "pd.DataFrame":

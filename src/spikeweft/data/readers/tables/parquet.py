@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_parquet(path: Path) -> "pd.DataFrame":
-    """The table, with its index as columns where that was named.
+    """The table, with its index as columns where that was named and is no column already.
 
     Raises
     ------
@@ -28,4 +28,5 @@ def read_parquet(path: Path) -> "pd.DataFrame":
     if table.columns.duplicated().any():
         twice = table.columns[table.columns.duplicated()]
         raise InputError(f"{path} has several columns {listed(twice)}; name each otherwise")
-    return table.reset_index() if table.index.names != [None] else table
+    more = [name for name in table.index.names if name is not None and name not in table.columns]
+    return table.reset_index(more) if more else table

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from spikeweft.data.file_contents.contents import FileContents
 from spikeweft.data.file_contents.sentences import counted, listed, shown
+from spikeweft.data.readers.unit_labels import check_sorted
 from spikeweft.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _labels(column: "pd.Series", path: Path) -> np.ndarray:
             f"the column {column.name!r} of {path} holds {bad[0]:g}; give units as whole numbers "
             "or texts"
         )
+    check_sorted(labels, path)
     return labels.astype(np.int64)
 
 
