@@ -9,11 +9,11 @@ from spikeweft.data.recording import Recording
 PREFERRED = np.deg2rad([10.0, 80.0, 150.0, 200.0, 260.0, 330.0])
 
 
-def walk(rng, name="gaze", *, duration_s=400.0, n_untuned=2):
+def walk(rng, name="gaze", *, duration_s=400.0, n_untuned=2, preferred=PREFERRED):
     """Cells tuned to a direction that wanders about, and some that fire at random."""
     times_s = np.arange(0, duration_s, 0.01)
     angle = np.mod(np.cumsum(rng.normal(0, 0.25, len(times_s))), 2 * np.pi)
-    rate = 20 * np.exp(3 * (np.cos(angle[:, None] - PREFERRED) - 1)) + 0.5
+    rate = 20 * np.exp(3 * (np.cos(angle[:, None] - preferred) - 1)) + 0.5
     rate = np.concatenate([rate, np.full((len(rate), n_untuned), 6.0)], axis=1)
     time, neuron = np.nonzero(rng.random(rate.shape) < rate * 0.01)
     return Recording.from_arrays(

@@ -45,6 +45,14 @@ def test_what_is_not_known_is_not_made_up():
     assert np.allclose(full.weights[known], 1.0)
 
 
+def test_cells_that_prefer_the_same_direction_have_finite_weights_between_them():
+    same = np.array([1.0, 1.0, 1.0, 4.0])
+    full = ring_matrix(Connectivity(weights=np.ones((4, 4)), angle_rad=same))
+    known = np.isfinite(full.standard_error)
+    assert np.allclose(full.weights[known], 1.0)
+    assert known.any()
+
+
 def test_a_cell_without_direction_is_refused():
     circuit = Connectivity(weights=np.ones((4, 4)))
     with pytest.raises(InputError, match="preferred direction"):

@@ -11,19 +11,32 @@ from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.cli import main
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.readers.load import load
+from spikeweft.data.sorting_artefacts import SortingArtefact
 from spikeweft.errors import InputError
-from spikeweft.head_direction.angular_profile import Contrast, Evidence
-from spikeweft.head_direction.evidence import OURS, REGRESSION, DirectionErrorContrast, Judged
-from spikeweft.head_direction.page import verdict
+from spikeweft.evaluation.circuit_agreement import agreement
+from spikeweft.head_direction.angular_profile import Contrast, Evidence, contrast
+from spikeweft.head_direction.evidence import (
+    OURS,
+    REGRESSION,
+    DirectionErrorContrast,
+    Judged,
+    direction_error_contrasts,
+    repeats,
+)
+from spikeweft.head_direction.figures import ring_figure, weights_figure
+from spikeweft.head_direction.page import verdict, write_study
+from spikeweft.head_direction.regression import design_of, fit_regression
 from spikeweft.head_direction.step_cache import StepCache
 from spikeweft.head_direction.steps import run_study, same_cells
-from spikeweft.head_direction.study import HeadDirectionStudy
+from spikeweft.head_direction.study import CAUSES, HeadDirectionStudy
 from spikeweft.head_direction.tuning.preparation import prepare
 from spikeweft.runtime.files import only_writer
 from spikeweft.simulation.head_direction_cells import unconnected_population
 from spikeweft.simulation.storage import save_simulation
 
 N = 9
+
+NOTHING = Connectivity(weights=np.zeros((2, 2)), neuron_ids=("a", "b"))
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +58,15 @@ class QuickStudy:
         return run_study(study, on_stage, force=force, build_model=self.model, n_resampled=3)
 
     def model(self, study, n_hidden, covariates):
-        self.fitted.append((n_hidden, covariates))
-        return PoissonGLM(bin_s=0.01, n_basis=2, ridge=3.0, covariates=covariates, n_harmonics=3)
+        model = PoissonGLM(bin_s=0.01, n_basis=2, ridge=3.0, covariates=covariates, n_harmonics=3)
+        fit = model.fit
+
+        def counted(recording):
+            self.fitted.append(recording)
+            return fit(recording)
+
+        model.fit = counted
+        return model
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -64,7 +84,8 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
     assert "yaw of the head" in page
     assert page.count("data:image/svg+xml") == 8
     assert "3 draws of tuning alone cannot say whether it exceeds this" in page
-    assert "exceed what tuning alone" not in page
+    assert "exceeds what tuning alone" not in page
+    assert "p of local, tuning alone" in page
     tables = {path.stem for path in out.glob("*.csv")}
     assert tables == {
         "cells",
@@ -95,6 +116,99 @@ def test_one_command_makes_tables_figures_and_a_page_and_goes_on(file, tmp_path,
     assert "begun with other settings" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def studied(file, tmp_path_factory):
+    """The findings of a study, and what was fitted for them."""
+    quick, folder = QuickStudy(), tmp_path_factory.mktemp("studied") / "study"
+    study = HeadDirectionStudy(recording=file, folder=folder, n_hidden=(4, 0), draws=2)
+    return quick(study, lambda stage: None, force=False), quick.fitted
+
+
+def test_a_control_is_fitted_to_the_time_that_the_circuit_is_fitted_to(studied):
+    findings, fitted = studied
+    n_uncoupled = sum(map(len, findings.uncoupled.values()))
+    n_all = len(findings.fits) + n_uncoupled + len(findings.direction_error.fitted)
+    durations_s = [round(recording.duration_s, 3) for recording in fitted]
+    assert durations_s == [135.0] * n_all + [75.0] * 2  # nine tenths, and halves
+
+
+def test_a_control_with_another_number_of_hidden_neurons_is_another_step(studied):
+    findings, _ = studied
+    names = {path.stem for path in (findings.study.folder / "steps").glob("circuit_*_error_*")}
+    assert names == {f"circuit_0_hidden_with_direction_error_{error}" for error in (5, 10, 20)}
+
+
+def test_bits_per_spike_of_all_models_have_the_same_null(studied):
+    """The mean rates of the first nine tenths, those of CircuitGNN."""
+    findings, _ = studied
+    recording, angle = findings.prepared.recording, findings.prepared.angle
+    tuning = fit_regression(design_of(recording.between(0.0, 0.8), angle), CAUSES["tuning"])
+    test = design_of(recording.between(0.9, 1.0), angle)
+    null_hz = recording.between(0.0, 0.9).rate_hz
+    expected = replace(tuning, null_rate_hz=null_hz).score(test).per_neuron
+    assert findings.regressions["tuning"] == pytest.approx(expected)
+
+
+def test_halves_of_a_recording_are_held_against_halves_of_one_that_tuning_alone_makes(studied):
+    findings, _ = studied
+    found = {row.what: row.tuning_alone for row in repeats(findings)}
+    first, second = findings.quick_uncoupled_halves[True]
+    said = found["Poisson regression, direction known: weights of the two halves"]
+    assert said == agreement(first, second)
+    error, of_whole = (
+        np.median(circuit.standard_error[circuit.informed])
+        for circuit in (first, findings.quick_uncoupled[True][0])
+    )
+    assert error > 1.2 * of_whole  # half of the spikes
+
+
+def test_what_tuning_alone_leaves_is_said_as_it_was_measured(studied):
+    page = write_study(studied[0])
+    (alone,) = (
+        float(row["contrast_tuning_alone"])
+        for row in rows_of(page.parent / "evidence.csv")
+        if row["model"] == REGRESSION and row["direction_known"] == "True"
+    )
+    said = f"local less surround is {alone:.3g} of tuning alone".replace("-", "−")
+    assert said in page.read_text(encoding="utf-8")
+
+
+def test_of_a_contrast_that_is_not_positive_nothing_is_a_share(studied):
+    findings, _ = studied
+    upside_down = {
+        known: replace(
+            circuit, weights=np.where(contrast(circuit).value > 0, -1, 1) * circuit.weights
+        )
+        for known, circuit in findings.quick.items()
+    }
+    rows = direction_error_contrasts(replace(findings, quick=upside_down))
+    shares = [row.share_of_recorded for row in rows if row.model == REGRESSION]
+    assert np.isnan(shares).all()
+
+
+def test_a_pair_with_an_artefact_is_grey_among_the_weights_as_on_the_ring(studied):
+    findings, _ = studied
+    artefact = SortingArtefact(neurons=(0, 1), n_within=0, n_expected=9.0, p_value=1e-9)
+    spoilt = replace(findings, prepared=replace(findings.prepared, artefacts=[artefact]))
+    n_grey = []
+    for each in (findings, spoilt):
+        shown = weights_figure(each).figure.axes[0].images[0].get_array()
+        n_grey.append(np.count_nonzero(~np.isfinite(np.ma.filled(shown, np.nan))))
+    assert n_grey[1] == n_grey[0] + 2
+
+
+def test_the_ring_is_drawn_even_where_two_cells_prefer_the_same_direction(studied):
+    findings, _ = studied
+    same = np.full(len(findings.prepared.chosen), 1.0)
+    fits = {
+        key: fit._replace(circuit=replace(fit.circuit, angle_rad=same))
+        for key, fit in findings.fits.items()
+    }
+    shown = ring_figure(replace(findings, fits=fits)).figure.axes[0].images[0].get_array()
+    drawn = ring_figure(findings).figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(np.ma.filled(shown, np.nan), np.ma.filled(drawn, np.nan))
+
+
 @pytest.mark.parametrize(
     ("n_drawn", "alone", "said"),
     [
@@ -110,9 +224,53 @@ def test_what_is_said_takes_enough_draws_and_a_larger_contrast(n_drawn, alone, s
         tuning_alone=[Contrast(alone, 0.0)] * n_drawn,
         permuted=[Contrast(0.0, 0.0)] * 99,
     )
-    nothing = Connectivity(weights=np.zeros((2, 2)), neuron_ids=("a", "b"))
-    rows = [Judged(model, 0, True, nothing, [], found) for model in (OURS, REGRESSION)]
+    rows = [Judged(model, 0, True, NOTHING, [], found) for model in (OURS, REGRESSION)]
     assert verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, 0.5)]).count(said) == 2
+
+
+PATTERN = "local excitation with surround inhibition"
+
+
+@pytest.mark.parametrize(
+    ("observed", "alone", "said"),
+    [
+        (Contrast(1.0, -1.0), Contrast(0.0, 0.0), PATTERN),
+        (Contrast(3.0, 1.0), Contrast(0.0, 0.0), "local less surround"),  # all excite
+        (Contrast(-1.0, -3.0), Contrast(0.0, 0.0), "local less surround"),  # all inhibit
+        (Contrast(3.0, -1.0), Contrast(0.0, -2.0), "local less surround"),  # as tuning alone
+        (Contrast(1.0, -3.0), Contrast(2.0, 0.0), "local less surround"),
+    ],
+)
+def test_a_pattern_is_named_only_where_both_of_its_parts_exceed_tuning_alone(observed, alone, said):
+    found = Evidence(
+        observed=observed, tuning_alone=[alone] * 19, permuted=[Contrast(0.0, 0.0)] * 99
+    )
+    assert found.holds
+    rows = [Judged(model, 0, True, NOTHING, [], found) for model in (OURS, REGRESSION)]
+    sentence = verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, 0.5)])
+    assert f"CircuitGNN's {said} exceeds what tuning alone" in sentence
+    assert (PATTERN in sentence) == (said == PATTERN)
+
+
+def test_the_circuit_with_the_fewest_hidden_neurons_is_judged_wherever_it_stands():
+    strong, weak = (
+        Evidence(
+            observed=Contrast(local, -local),
+            tuning_alone=[Contrast(0.0, 0.0)] * 19,
+            permuted=[Contrast(0.0, 0.0)] * 99,
+        )
+        for local in (1.0, -1.0)
+    )
+    rows = [
+        Judged(OURS, n_hidden, True, NOTHING, [], found)
+        for n_hidden, found in ((10, weak), (0, strong), (20, weak))
+    ]
+    rows.append(Judged(REGRESSION, 0, True, NOTHING, [], weak))
+    sentence = verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, 0.5)])
+    assert f"CircuitGNN's {PATTERN} exceeds" in sentence
+    assert "would show 50 % of the contrast of CircuitGNN" in sentence
+    unknown = verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, float("nan"))])
+    assert unknown.endswith("This does not prove connections.")
 
 
 def test_a_folder_of_something_else_is_not_touched(file, tmp_path, capsys):
@@ -149,6 +307,18 @@ def test_cells_elsewhere_are_those_of_the_same_names(file, tmp_path):
     with pytest.raises(InputError, match=r"lacks .* neurons, the first of them '0'"):
         quick(study, lambda stage: None, force=False)
     assert not folder.exists()  # said before anything is fitted
+    assert not quick.fitted
+
+
+def test_a_recording_elsewhere_too_short_to_be_scored_costs_no_fit(file, tmp_path):
+    recording = load(file).recording
+    short, quick = tmp_path / "short.npz", QuickStudy()
+    moment = recording.restrict(np.array([[10.0, 10.15]]))
+    save_simulation(short, moment, Connectivity(weights=np.zeros((N, N))))
+    study = HeadDirectionStudy(recording=file, folder=tmp_path / "study", elsewhere=(short,))
+    with pytest.raises(InputError, match="too short to be scored"):
+        quick(study, lambda stage: None, force=False)
+    assert not study.folder.exists()
     assert not quick.fitted
 
 

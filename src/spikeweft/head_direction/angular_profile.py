@@ -203,6 +203,15 @@ class Evidence:
         """Whether the profile exceeds both controls."""
         return max(self.p_tuning, self.p_permuted) <= FALSE_ALARM
 
+    @property
+    def has_surround_inhibition(self) -> bool:
+        """Whether it holds, and local pairs excite and the surround inhibits beyond tuning alone.
+
+        The contrast alone may exceed its controls by either of the two, whatever their signs.
+        """
+        signs = self.observed.local > 0 > self.observed.surround
+        return self.holds and signs and max(self.p_local, self.p_surround) <= FALSE_ALARM
+
 
 def _share_as_large(
     observed: Contrast, controls: Sequence[Contrast], of: Callable[[Contrast], float]

@@ -111,6 +111,23 @@ class Calibrated:
     rate_ratio: Float[np.ndarray, " neuron"]
 
 
+def scored_halves(other: Recording, history_window_s: float) -> tuple[Recording, Recording]:
+    """The half of other data that sets rates, and the half that is scored.
+
+    Raises
+    ------
+    InputError
+        Where one is too short to be scored.
+    """
+    first, second = other.between(0.0, 0.5), other.between(0.5, 1.0)
+    if any(len(scored_epochs(half, history_window_s)) == 0 for half in (first, second)):
+        raise InputError(
+            f"the other recording of {other.duration_s:g} s is too short to be scored; give a "
+            "longer one"
+        )
+    return first, second
+
+
 def score_elsewhere(model: SpikePredictor, other: Recording) -> Calibrated:
     """Bits per spike of the coupling on the second half of other data, over constant rates.
 
@@ -123,12 +140,7 @@ def score_elsewhere(model: SpikePredictor, other: Recording) -> Calibrated:
         Where the data have other neurons, or a half is too short to be scored.
     """
     model.check_fitted(other)
-    first, second = other.between(0.0, 0.5), other.between(0.5, 1.0)
-    if any(len(scored_epochs(half, model.history_window_s)) == 0 for half in (first, second)):
-        raise InputError(
-            f"the other recording of {other.duration_s:g} s is too short to be scored; give a "
-            "longer one"
-        )
+    first, second = scored_halves(other, model.history_window_s)
     expected = np.maximum(model.predict(first).sum(axis=0), 1e-12)
     ratio = np.maximum(first.n_spikes, 0.5) / expected
     scored = second.restrict(scored_epochs(second, model.history_window_s))

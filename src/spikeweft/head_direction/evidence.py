@@ -1,11 +1,12 @@
 """Every circuit of a study beside its controls, in numbers."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
-from spikeweft.evaluation.circuit_agreement import agreement
+from spikeweft.evaluation.circuit_agreement import Pairs, agreement
 from spikeweft.head_direction.angular_profile import Evidence, contrast, known_as
 from spikeweft.head_direction.controls import evidence, leave_neurons_out, profile_agreement
 from spikeweft.head_direction.study import ERRORS_DEG, Findings
@@ -51,7 +52,10 @@ def judged(findings: Findings) -> list[Judged]:
 
 
 class DirectionErrorContrast(NamedTuple):
-    """The contrast of surrogates that follow a direction with this error."""
+    """The contrast of surrogates that follow a direction with this error.
+
+    It is no share of a recorded contrast that is not positive: NaN.
+    """
 
     model: str
     error_deg: float
@@ -71,11 +75,8 @@ def direction_error_contrasts(findings: Findings) -> list[DirectionErrorContrast
         whole = contrast(recorded, sound).value
         for error_deg, circuit in zip(ERRORS_DEG, circuits, strict=True):
             value = contrast(known_as(circuit, recorded), sound).value
-            rows.append(
-                DirectionErrorContrast(
-                    model, error_deg, value, value / whole if whole else float("nan")
-                )
-            )
+            share = value / whole if whole > 0 else float("nan")
+            rows.append(DirectionErrorContrast(model, error_deg, value, share))
     return rows
 
 
@@ -89,12 +90,8 @@ def repeats(findings: Findings) -> list[Repeat]:
         rows.append(
             Repeat(
                 f"{REGRESSION}{known}: weights of the two halves",
-                agreement(
-                    findings.quick_halves[direction_known][0],
-                    findings.quick_halves[direction_known][1],
-                    sound,
-                ),
-                agreement(drawn[0], drawn[1], sound),
+                _of_halves(findings.quick_halves[direction_known], sound),
+                _of_halves(findings.quick_uncoupled_halves[direction_known], sound),
             )
         )
         rows.append(
@@ -107,11 +104,16 @@ def repeats(findings: Findings) -> list[Repeat]:
     rows.append(
         Repeat(
             f"{OURS}: weights of the two halves",
-            agreement(findings.halves[0], findings.halves[1], sound),
+            _of_halves(findings.halves, sound),
             float("nan"),
         )
     )
     return [*rows, *_fits(findings), *_elsewhere(findings)]
+
+
+def _of_halves(halves: Sequence[Connectivity], sound: Pairs) -> float:
+    first, second = halves
+    return agreement(first, second, sound)
 
 
 def _fits(findings: Findings) -> list[Repeat]:

@@ -1,11 +1,14 @@
 """The figures of a study: tuning, profiles beside their controls, weights, and bits per spike."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.directions import slot_angles
+from spikeweft.evaluation.circuit_agreement import Pairs
 from spikeweft.head_direction.evidence import OURS, REGRESSION, Judged
 from spikeweft.head_direction.ring import ring_matrix
 from spikeweft.head_direction.study import Findings
@@ -132,14 +135,25 @@ def bits_figure(findings: Findings) -> Axes:
 
 
 def weights_figure(findings: Findings) -> Axes:
-    """Weights of CircuitGNN with the fewest hidden neurons."""
-    return _matrices(_fewest_hidden(findings))
+    """Weights of CircuitGNN with the fewest hidden neurons, without pairs with an artefact."""
+    sound = findings.prepared.sound
+    return _matrices([_without_artefacts(circuit, sound) for circuit in _fewest_hidden(findings)])
+
+
+def _without_artefacts(circuit: Connectivity, sound: Pairs) -> Connectivity:
+    """The circuit in which pairs that are not `sound` are not informed."""
+    error = 1.0 if circuit.standard_error is None else circuit.standard_error
+    return replace(circuit, standard_error=np.where(sound, error, np.inf))
 
 
 def ring_figure(findings: Findings) -> Axes:
-    """The same, interpolated between the cells to all slots of the ring."""
-    sound = findings.prepared.sound
-    return _matrices([ring_matrix(circuit, sound) for circuit in _fewest_hidden(findings)])
+    """The same, interpolated between the slots of the cells to all slots of the ring."""
+    prepared = findings.prepared
+    placed = [
+        replace(circuit, angle_rad=slot_angles(prepared.slots))
+        for circuit in _fewest_hidden(findings)
+    ]
+    return _matrices([ring_matrix(circuit, prepared.sound) for circuit in placed])
 
 
 def _fewest_hidden(findings: Findings) -> list[Connectivity]:

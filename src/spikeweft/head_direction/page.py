@@ -26,7 +26,7 @@ from spikeweft.head_direction.figures import (
     weights_figure,
 )
 from spikeweft.head_direction.study import N_DRAWN, N_JUDGED, Findings
-from spikeweft.head_direction.tables import Row, bits_by_model, profile_rows, write_tables
+from spikeweft.head_direction.tables import bits_by_model, profile_rows, write_tables
 from spikeweft.reporting.page import Figure, render
 from spikeweft.reporting.plot_style import Axes, write_figure
 from spikeweft.runtime.files import write_whole
@@ -86,17 +86,20 @@ def _page(
 
 def verdict(circuits: Sequence[Judged], explained: Sequence[DirectionErrorContrast]) -> str:
     """What both models with the direction among their causes show, and what they cannot."""
-    judged_rows = [
-        next(row for row in circuits if row.model == model and row.direction_known)
-        for model in (OURS, REGRESSION)
-    ]
-    said = " ".join(_sentence(row) for row in judged_rows)
-    worst = explained[-1]
-    return (
-        f"With the direction among the causes: {said} This does not prove connections: unconnected "
-        f"neurons that follow a direction {worst.error_deg:g}° off the recorded one would show "
-        f"{_percent(worst.share_of_recorded)} of the contrast of {worst.model}."
-    )
+    said = " ".join(_sentence(_fewest_hidden(circuits, model)) for model in (OURS, REGRESSION))
+    worst, unproved = explained[-1], "This does not prove connections"
+    if np.isfinite(worst.share_of_recorded):
+        unproved += (
+            f": unconnected neurons that follow a direction {worst.error_deg:g}° off the recorded "
+            f"one would show {_percent(worst.share_of_recorded)} of the contrast of {worst.model}"
+        )
+    return f"With the direction among the causes: {said} {unproved}."
+
+
+def _fewest_hidden(circuits: Sequence[Judged], model: str) -> Judged:
+    """The circuit of a model that is judged: the direction known, the fewest hidden neurons."""
+    known = [row for row in circuits if row.model == model and row.direction_known]
+    return min(known, key=lambda row: row.n_hidden)
 
 
 def _sentence(row: Judged) -> str:
@@ -110,19 +113,21 @@ def _sentence(row: Judged) -> str:
             f"tuning alone gives {_number(found.of_tuning_alone)}; {_draws(found)} of tuning alone "
             f"cannot say whether it exceeds this by chance; {N_JUDGED} can."
         )
+    pattern = "local excitation with surround inhibition"
+    what = pattern if found.has_surround_inhibition else "local less surround"
     exceeds = "exceeds" if found.holds else "does not exceed"
     return (
-        f"{row.model}'s local excitation with surround inhibition {exceeds} what tuning alone and "
-        f"shuffled directions produce (local less surround {_number(found.observed.value)}, of "
-        f"which tuning alone gives {_number(found.of_tuning_alone)}; p = {found.p_tuning:.3f} of "
-        f"{_draws(found)}, p = {found.p_permuted:.3f} of shuffled directions)."
+        f"{row.model}'s {what} {exceeds} what tuning alone and shuffled directions produce (local "
+        f"{_number(found.observed.local)}, surround {_number(found.observed.surround)}; of their "
+        f"difference of {_number(found.observed.value)}, tuning alone gives "
+        f"{_number(found.of_tuning_alone)}; p = {found.p_tuning:.3f} of {_draws(found)}, "
+        f"p = {found.p_permuted:.3f} of shuffled directions)."
     )
 
 
 def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
-    profiles = [row for circuit in circuits for row in profile_rows(circuit, findings)]
     return [
-        *_profile_figures(findings, profiles),
+        *_profile_figures(findings, circuits),
         _figure(
             "evidence",
             "The contrast and its controls",
@@ -132,7 +137,8 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
         _figure(
             "weights",
             "Weights",
-            "Row receives, column sends; red excites. Grey: not informed by the spikes.",
+            "Row receives, column sends; red excites. Grey: not informed by the spikes, or with a "
+            "sorting artefact.",
             weights_figure(findings),
         ),
         _figure(
@@ -159,8 +165,9 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
     ]
 
 
-def _profile_figures(findings: Findings, profiles: Sequence[Row]) -> list[Figure]:
-    n_drawn = len(findings.quick_uncoupled[True])
+def _profile_figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
+    profiles = [row for circuit in circuits for row in profile_rows(circuit, findings)]
+    quick = _fewest_hidden(circuits, REGRESSION).evidence
     return [
         _figure(
             "profiles",
@@ -181,8 +188,10 @@ def _profile_figures(findings: Findings, profiles: Sequence[Row]) -> list[Figure
         _figure(
             "profiles_regression",
             "Profiles of the quick regression",
-            f"The same of a Poisson regression, with the range of {n_drawn} draws. Where the "
-            "direction is among the causes, tuning alone leaves nothing.",
+            f"The same of a Poisson regression, with the range of {_draws(quick)}. Where the "
+            "direction is among the causes, local less surround is "
+            f"{_number(quick.of_tuning_alone)} of tuning alone, and "
+            f"{_number(quick.observed.value)} of the recorded spikes.",
             regression_figure(profiles),
         ),
     ]
@@ -194,6 +203,7 @@ def _figure(anchor: str, title: str, caption: str, ax: Axes) -> Figure:
 
 def _evidence_cells(row: Judged) -> list[str]:
     found = row.evidence
+    of_tuning = (found.p_tuning, found.p_local, found.p_surround)
     enough = len(found.tuning_alone) >= N_JUDGED
     return [
         f"{row.model}{f', {row.n_hidden} hidden' if row.model == OURS else ''}",
@@ -202,7 +212,7 @@ def _evidence_cells(row: Judged) -> list[str]:
         _number(found.observed.surround),
         _number(found.observed.value),
         f"{_number(found.of_tuning_alone)} ({_draws(found)})",
-        f"{found.p_tuning:.3f}" if enough else "too few draws",
+        *(f"{p:.3f}" if enough else "too few draws" for p in of_tuning),
         f"{found.p_permuted:.3f}",
     ]
 

@@ -99,7 +99,7 @@ class Regression:
     covariance
         Of each neuron's coefficients (inverse Fisher information).
     null_rate_hz
-        Mean rates where it was fitted.
+        Mean rates where it was fitted, the null of `score`.
     """
 
     causes: Causes
@@ -113,7 +113,7 @@ class Regression:
         return torch.cat(side_by_side(lambda part: design.columns[part] @ theta.T, _chunks(design)))
 
     def score(self, design: Design) -> PredictionScore:
-        """Bits per spike over the mean rates of the data that it was fitted on."""
+        """Bits per spike over `null_rate_hz`."""
         log_rate, exposure = self.log_rate(design), design.exposure_s[:, None]
         scored = design.counts * (exposure > 0)
         likelihood = (scored * log_rate - exposure * log_rate.exp()).sum(0, dtype=torch.float64)

@@ -16,7 +16,12 @@ from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import SpikePredictor
-from spikeweft.head_direction.controls import N_RESAMPLED, coupling, score_elsewhere
+from spikeweft.head_direction.controls import (
+    N_RESAMPLED,
+    coupling,
+    score_elsewhere,
+    scored_halves,
+)
 from spikeweft.head_direction.regression import design_of, fit_regression
 from spikeweft.head_direction.step_cache import StepCache, pack_circuits
 from spikeweft.head_direction.study import (
@@ -75,8 +80,9 @@ def run_study(
     prepared = prepare(
         study.recording, study.angle, study.epochs, np.random.default_rng(study.seed)
     )
-    for path in study.elsewhere:
-        same_cells(path, prepared.recording)  # refuses others before hours are spent
+    window_s = build_model(study, 0, ()).history_window_s
+    for path in study.elsewhere:  # refuses what cannot be scored before hours are spent
+        scored_halves(same_cells(path, prepared.recording), window_s)
     with written_to(study.folder):
         study.folder.mkdir(exist_ok=True)
     busy = f"another process is writing to {study.folder}; wait for it, or choose another folder"
@@ -122,6 +128,12 @@ class _Steps:
             direction_known: self._quick("quick_halves", direction_known, self._halves)
             for direction_known in both
         }
+        quick_uncoupled_halves = {
+            direction_known: self._quick(
+                "quick_uncoupled_halves", direction_known, self._drawn_halves
+            )
+            for direction_known in both
+        }
         quick_direction_error = self._quick("direction_error", True, self._with_direction_errors)
         fits = {
             (n, direction_known): self._fit(n, direction_known)
@@ -138,6 +150,7 @@ class _Steps:
             quick=quick,
             quick_uncoupled=quick_uncoupled,
             quick_halves=quick_halves,
+            quick_uncoupled_halves=quick_uncoupled_halves,
             direction_error=DirectionErrorCircuits(
                 quick_direction_error, self._fitted_to_direction_errors()
             ),
@@ -154,12 +167,14 @@ class _Steps:
             train, test = (
                 design_of(self.recording.between(*part), self.angle) for part in (FITTED, TEST)
             )
+            null_hz = _before_test(self.recording).rate_hz  # that of CircuitGNN
+            fits = {name: fit_regression(train, causes) for name, causes in CAUSES.items()}
             return {
-                name: fit_regression(train, causes).score(test).per_neuron
-                for name, causes in CAUSES.items()
+                name: replace(fit, null_rate_hz=null_hz).score(test).per_neuron
+                for name, fit in fits.items()
             }
 
-        return self.cache.arrays("regressions", make)
+        return self.cache.arrays("bits_of_regressions", make)
 
     def _quick(
         self, name: str, direction_known: bool, recordings: Callable[[], list[Recording]]
@@ -177,7 +192,10 @@ class _Steps:
         return [self.recording]
 
     def _halves(self) -> list[Recording]:
-        return [self.recording.between(0.0, 0.5), self.recording.between(0.5, 1.0)]
+        return _halves_of(self.recording)
+
+    def _drawn_halves(self) -> list[Recording]:
+        return _halves_of(self._draw(0))
 
     def _drawn(self) -> list[Recording]:
         return [self._draw(k) for k in range(self.n_resampled)]
@@ -203,17 +221,19 @@ class _Steps:
     def _model(self, n_hidden: int, direction_known: bool) -> SpikePredictor:
         return self.build_model(self.study, n_hidden, (self.angle,) if direction_known else ())
 
+    def _fitted(self, n_hidden: int, direction_known: bool, recording: Recording) -> SpikePredictor:
+        """The model of a recording, or of spikes drawn in its place, before what scores it."""
+        return self._model(n_hidden, direction_known).fit(_before_test(recording))
+
     def _fit(self, n_hidden: int, direction_known: bool) -> Fit:
         self.on_stage(_description(n_hidden, direction_known))
-        training = self.recording.between(FITTED[0], VALIDATION[1])
-        test = self.recording.between(*TEST)
 
         def make() -> dict[str, np.ndarray]:
-            model = self._model(n_hidden, direction_known).fit(training)
+            model = self._fitted(n_hidden, direction_known, self.recording)
             packed = pack_circuits([model.connectivity_])
-            return {**packed, "bits": model.evaluate(test).per_neuron}
+            return {**packed, "bits": model.evaluate(self.recording.between(*TEST)).per_neuron}
 
-        name = f"fit_{_file_name(n_hidden, direction_known)}"
+        name = _file_name(n_hidden, direction_known)
         bits = self.cache.arrays(name, make)["bits"]
         return Fit(self.cache.circuits(name, list, self.recording)[0], bits)
 
@@ -224,10 +244,8 @@ class _Steps:
                 f"{_description(n_hidden, direction_known)}, on uncoupled spikes ({k + 1})"
             )
             circuits += self.cache.circuits(
-                f"uncoupled_{_file_name(n_hidden, direction_known)}_{k}",
-                lambda k=k: [
-                    self._model(n_hidden, direction_known).fit(self._draw(k)).connectivity_
-                ],
+                f"{_file_name(n_hidden, direction_known)}_uncoupled_{k}",
+                lambda k=k: [self._fitted(n_hidden, direction_known, self._draw(k)).connectivity_],
                 self.recording,
             )
         return circuits
@@ -237,9 +255,9 @@ class _Steps:
         for k, error in enumerate(ERRORS_DEG):
             self.on_stage(f"CircuitGNN on surrogates with a direction error of {error:g}°")
             circuits += self.cache.circuits(
-                f"fit_direction_error_{error:g}",
+                f"{_file_name(fewest, direction_known=True)}_error_{error:g}",
                 lambda k=k: [
-                    self._model(fewest, True).fit(self._with_direction_error(k)).connectivity_
+                    self._fitted(fewest, True, self._with_direction_error(k)).connectivity_
                 ],
                 self.recording,
             )
@@ -298,6 +316,15 @@ def same_cells(path: Path, recording: Recording) -> Recording:
     return replace(placed, preferred_angle_rad=recording.preferred_angle_rad)
 
 
+def _before_test(recording: Recording) -> Recording:
+    """All but the part that scores."""
+    return recording.between(FITTED[0], VALIDATION[1])
+
+
+def _halves_of(recording: Recording) -> list[Recording]:
+    return [recording.between(0.0, 0.5), recording.between(0.5, 1.0)]
+
+
 def _description(n_hidden: int, direction_known: bool) -> str:
     """A model as messages name it."""
     return f"CircuitGNN, {n_hidden} hidden{', direction known' if direction_known else ''}"
@@ -305,7 +332,7 @@ def _description(n_hidden: int, direction_known: bool) -> str:
 
 def _file_name(n_hidden: int, direction_known: bool) -> str:
     """A model as files name it."""
-    return f"{n_hidden}_hidden_{'with' if direction_known else 'without'}_direction"
+    return f"circuit_{n_hidden}_hidden_{'with' if direction_known else 'without'}_direction"
 
 
 def _check(study: HeadDirectionStudy) -> None:

@@ -123,20 +123,24 @@ class Findings:
     Attributes
     ----------
     regressions
-        Bits per spike of each regression in `CAUSES`.
+        Bits per spike of each regression in `CAUSES`, over the null of `fits`.
     quick
         Coupling by regression, with and without the direction among the causes.
     quick_uncoupled
         The same from many draws of spikes by tuning and own history alone.
     quick_halves
         The same from each half of the recording.
+    quick_uncoupled_halves
+        The same from each half of one uncoupled draw.
     direction_error
         Coupling, with the direction, of surrogates whose direction has each of `ERRORS_DEG`: by
-        regression, and by CircuitGNN with the fewest hidden neurons.
+        regression, and by CircuitGNN with the fewest hidden neurons, from the time of `fits`.
     fits
-        CircuitGNN by number of hidden neurons, with and without the direction.
+        CircuitGNN by number of hidden neurons, with and without the direction, from all but the
+        last tenth of the time.
     uncoupled
-        CircuitGNN on uncoupled spikes, each in the same way as the one in `fits`.
+        CircuitGNN on uncoupled spikes, each in the same way, and from the same time, as the one in
+        `fits`.
     halves
         CircuitGNN without the direction and hidden neurons, on each half.
     """
@@ -147,6 +151,7 @@ class Findings:
     quick: dict[bool, Connectivity]
     quick_uncoupled: dict[bool, list[Connectivity]]
     quick_halves: dict[bool, list[Connectivity]]
+    quick_uncoupled_halves: dict[bool, list[Connectivity]]
     direction_error: DirectionErrorCircuits
     fits: dict[tuple[int, bool], Fit]
     uncoupled: dict[tuple[int, bool], list[Connectivity]]

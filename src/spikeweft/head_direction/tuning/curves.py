@@ -9,6 +9,7 @@ from jaxtyping import Complex, Float
 
 from spikeweft.data.readers.pynapple_objects import to_pynapple
 from spikeweft.data.recording import Recording
+from spikeweft.errors import InputError
 
 N_DIRECTIONS = 120
 """Directions of a tuning curve, 3° each."""
@@ -81,8 +82,21 @@ def tuning_counts(recording: Recording, angle: str, n_directions: int) -> xr.Dat
 
 
 def sampling_hz(recording: Recording, angle: str) -> float:
-    """Samples of the direction per second."""
-    return 1.0 / float(np.median(np.diff(recording.covariates[angle].times_s)))
+    """Samples of the direction per second.
+
+    Raises
+    ------
+    InputError
+        Where the times of its samples do not say.
+    """
+    times_s = recording.covariates[angle].times_s
+    step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+    if step_s == 0.0:
+        raise InputError(
+            f"'{angle}' has {len(times_s):,} samples, too few or too many at the same time to tell "
+            "how often it was sampled; give two or more, each at a time of its own"
+        )
+    return 1.0 / step_s
 
 
 def smoothed_rates(

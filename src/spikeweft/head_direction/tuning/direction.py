@@ -6,8 +6,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from spikeweft.data.covariate import Covariate
+from spikeweft.data.epochs import intersection, lasting_s
 from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
+
+_LEAST_DEG = 180.0
+"""A direction that is taken to be in degrees spans more: less may be turns in radians."""
+
+_ROUNDING = 1e-3
 
 
 def find_angle(recording: Recording, name: str | None = None) -> str:
@@ -39,7 +45,8 @@ def find_angle(recording: Recording, name: str | None = None) -> str:
 def with_angle(recording: Recording, name: str) -> tuple[Recording, list[str]]:
     """The recording where the direction is known, as an angle in radians, and what was changed.
 
-    Epochs in which the direction was not sampled are left out. Degrees become radians.
+    Time in which no sample of the direction is near (`Covariate.sampled_s`) is left out, and so are
+    samples that are no numbers. Degrees become radians.
 
     Raises
     ------
@@ -47,21 +54,21 @@ def with_angle(recording: Recording, name: str) -> tuple[Recording, list[str]]:
         Where the values are neither radians nor degrees, or never overlap with the spikes.
     """
     found = recording.covariates[name]
-    values, changes = _radians(found.values, name)
-    angle = Covariate(times_s=found.times_s, values=np.mod(values, 2 * np.pi), is_angle=True)
-    sampled = replace(recording, covariates={**recording.covariates, name: angle})
-    inside = samples_inside(angle, sampled.epochs_s)
-    seen = np.array([inside[_between(angle, *epoch)].any() for epoch in sampled.epochs_s])
-    if not seen.any():
+    used_s = intersection(recording.epochs_s, found.sampled_s)
+    if len(used_s) == 0:
         raise InputError(
             f"'{name}' was never sampled while spikes were recorded; check the clocks of both"
         )
-    if not seen.all():
-        changes.append(
-            f"{np.sum(~seen)} of {len(seen)} epochs have no sample of '{name}' and are left out"
-        )
-        sampled = sampled.restrict(sampled.epochs_s[seen])
-    return sampled, changes
+    angle, changes = _radians(found.known(), name)
+    known = replace(recording, covariates={**recording.covariates, name: angle})
+    if np.array_equal(used_s, recording.epochs_s):
+        return known, changes
+    left_out_s = recording.duration_s - lasting_s(used_s)
+    changes.append(
+        f"'{name}' was not sampled in {left_out_s:.4g} of {recording.duration_s:.6g} s, which are "
+        "left out"
+    )
+    return known.restrict(used_s), changes
 
 
 def samples_inside(
@@ -72,17 +79,21 @@ def samples_inside(
     return (epoch >= 0) & (angle.times_s < epochs_s[np.maximum(epoch, 0), 1])
 
 
-def _between(angle: Covariate, start_s: float, stop_s: float) -> slice:
-    return slice(*np.searchsorted(angle.times_s, [start_s, stop_s]))
+def _radians(found: Covariate, name: str) -> tuple[Covariate, list[str]]:
+    """A direction as an angle in radians, from 0 to 2π, and what was done to it.
 
-
-def _radians(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
-    low, high = float(values.min()), float(values.max())
-    if high - low <= 2 * np.pi + 1e-3:
-        return values, []
-    if low >= -180.0 - 1e-3 and high <= 360.0 + 1e-3 and high - low <= 360.0 + 1e-3:
-        return np.deg2rad(values), [f"'{name}' was taken to be in degrees ({low:g} to {high:g})"]
-    raise InputError(
-        f"'{name}' runs from {low:g} to {high:g}, more than a turn in radians or degrees; store "
-        "the direction in radians, or name another covariate with --angle"
-    )
+    What is not marked as an angle is in radians where it spans a turn at most, and in degrees where
+    it spans more than half a turn of these, and a turn at most.
+    """
+    low, high = float(found.values.min()), float(found.values.max())
+    values, changes = found.values, []
+    if not found.is_angle and high - low > 2 * np.pi + _ROUNDING:
+        if not (_LEAST_DEG < high - low <= 360.0 + _ROUNDING and low >= -180.0 - _ROUNDING):
+            raise InputError(
+                f"'{name}' runs from {low:g} to {high:g}, which is no turn in radians or degrees; "
+                "store the direction in radians, without values that stand for missing samples, or "
+                "name another covariate with --angle"
+            )
+        values = np.deg2rad(values)
+        changes = [f"'{name}' was taken to be in degrees ({low:g} to {high:g})"]
+    return replace(found, values=np.mod(values, 2 * np.pi), is_angle=True), changes

@@ -1,12 +1,13 @@
 """Before any circuit: the direction, the cells tuned to it, and warnings about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-from spikeweft.data.directions import slot_angles
+from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.readers.load import load
 from spikeweft.data.recording import Recording
 from spikeweft.data.sorting_artefacts import (
@@ -16,6 +17,7 @@ from spikeweft.data.sorting_artefacts import (
     sound_pairs,
 )
 from spikeweft.errors import InputError
+from spikeweft.head_direction.angular_profile import contrast
 from spikeweft.head_direction.ring import ring_slots
 from spikeweft.head_direction.tuning.cells import HeadDirectionCells, head_direction_cells
 from spikeweft.head_direction.tuning.decoding import Decoding, decode_direction
@@ -34,7 +36,7 @@ class Prepared:
     whole
         All neurons, where the direction is known.
     recording
-        Head-direction cells alone, with the angle of their slot as preferred direction.
+        Head-direction cells alone, with their preferred directions.
     angle
         Name of the direction.
     cells
@@ -42,7 +44,7 @@ class Prepared:
     chosen
         Indices of the head-direction cells.
     slots
-        Their slots on the ring.
+        Their slots on the ring, one each, for the interpolated matrix.
     artefacts
         Pairs of them with a blind window.
     warnings
@@ -73,7 +75,8 @@ def prepare(
     Raises
     ------
     InputError
-        Where there is no direction, or fewer than `FEWEST_CELLS` head-direction cells.
+        Where there is no direction, fewer than `FEWEST_CELLS` head-direction cells, or no pair of
+        them for a contrast.
     """
     loaded = load(path, epochs=epochs, covariates=() if angle is None else (angle,))
     name = find_angle(loaded.recording, angle)
@@ -87,20 +90,20 @@ def prepare(
             f"only {len(chosen)} of {whole.n_neurons} neurons follow '{name}', too few for a "
             f"profile; at least {FEWEST_CELLS} are needed, or use 'spikeweft infer'"
         )
-    slots = ring_slots(cells.preferred_rad[chosen])
     recording = replace(
         whole.select(chosen),
-        preferred_angle_rad=slot_angles(slots),
+        preferred_angle_rad=cells.preferred_rad[chosen],
         covariates={name: whole.covariates[name]},
     )
     artefacts = sorting_artefacts(recording)
+    _check_pairs(recording, artefacts)
     return Prepared(
         whole=whole,
         recording=recording,
         angle=name,
         cells=cells,
         chosen=chosen,
-        slots=slots,
+        slots=ring_slots(cells.preferred_rad[chosen]),
         decoding=decode_direction(recording, name),
         artefacts=artefacts,
         warnings=[
@@ -110,3 +113,10 @@ def prepare(
             *describe_artefacts(recording, artefacts),
         ],
     )
+
+
+def _check_pairs(recording: Recording, artefacts: Sequence[SortingArtefact]) -> None:
+    """Refuse cells whose directions, and pairs without artefact, give no contrast."""
+    n = recording.n_neurons
+    circuit = Connectivity(weights=np.zeros((n, n)), angle_rad=recording.preferred_angle_rad)
+    contrast(circuit, sound_pairs(artefacts, n))

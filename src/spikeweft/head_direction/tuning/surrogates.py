@@ -33,6 +33,9 @@ _RATE_MATCHES = 12
 
 _RATE_TOLERANCE = 0.15
 
+_RATE_ERRORS = 3.0
+"""Standard errors of the log ratio of two such counts by which they may differ (chosen)."""
+
 _RATE_STEP = 0.5  # a bursting neuron answers to its constant more than in proportion
 
 
@@ -130,11 +133,17 @@ class UncoupledNeurons:
         return counts
 
     def _at_recorded_rates(self, rng: np.random.Generator) -> Self:
-        """Match each neuron's mean rate; one that still runs away follows the direction alone."""
+        """Match each neuron's mean rate; one that still runs away follows the direction alone.
+
+        One runs away whose log rate is off by more than `_RATE_TOLERANCE`, and by more than two
+        counts of as many spikes differ by chance.
+        """
         neurons = self
         for _ in range(_RATE_MATCHES):
             neurons = neurons._nearer(neurons._rate_ratio(rng) ** _RATE_STEP)
-        tame = np.abs(np.log(neurons._rate_ratio(rng))) < _RATE_TOLERANCE
+        by_chance = _RATE_ERRORS * np.sqrt(2.0 / np.maximum(self.recording.n_spikes, 1))
+        tolerance = np.maximum(_RATE_TOLERANCE, by_chance)
+        tame = np.abs(np.log(neurons._rate_ratio(rng))) < tolerance
         neurons = replace(neurons, own=neurons.own * tame)
         return neurons._nearer(np.where(tame, 1.0, neurons._rate_ratio(rng)))
 
