@@ -205,6 +205,19 @@ def test_an_interrupted_inference_says_how_to_go_on(ring_file, elsewhere, capsys
     assert (elsewhere / "result" / "report.html").exists()
 
 
+def test_an_interrupted_demo_goes_on_with_the_same_spikes(elsewhere, capsys, monkeypatch):
+    monkeypatch.setattr("spikeweft.cli.commands.demo._DEMO_MINUTES", 0.05)
+    assert main(["demo"], Interrupted) == 130
+    assert "run the same command without --force to continue" in capsys.readouterr().err
+    simulated = (elsewhere / "demo.npz").stat().st_mtime_ns
+    assert main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    assert "simulate" not in printed
+    assert "$ spikeweft infer demo.npz demo --resume" in printed
+    assert (elsewhere / "demo.npz").stat().st_mtime_ns == simulated
+    assert {path.name for path in elsewhere.iterdir()} == {"demo", "demo.npz"}
+
+
 # ---- help
 
 
@@ -256,6 +269,9 @@ def test_the_version_is_printed(capsys):
         "infer ring.npz none/result",
         "infer ring.npz ring.npz",
         "infer ring.npz ring.npz --force",
+        "infer ring.npz result --block-s 5",
+        "infer ring.npz result --event-window-s 0 1",
+        "infer ring.npz result --covariates speed --event-window-s 1 0",
         "infer . result",
         "infer .",
         "infer ring.npz . --force",
@@ -285,6 +301,19 @@ def test_the_version_is_printed(capsys):
 )
 def test_a_command_that_makes_no_sense_is_one_sentence(ring_file, refuses, words):
     refuses(*words.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "infer ring.npz result --workers 1.5",
+        "heading ring.npz out --hidden 0 1.5",
+        "benchmark paper out --seeds 1.5",
+        "benchmark sparse out --seeds 1.5 2",
+    ],
+)
+def test_a_fraction_is_not_rounded(ring_file, refuses, words):
+    refuses(*words.split(), names="1.5 is not a whole number")
 
 
 def test_more_neurons_than_there_are_are_refused_before_anything_is_simulated(refuses, monkeypatch):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from distributed.comm import CommClosedError
 from tests.circuit_gnn.recordings import directed_network
 
 from spikeweft.circuit_gnn import estimator
@@ -75,6 +76,16 @@ def test_what_a_killed_worker_was_making_is_made_again(workers, tmp_path):
 def test_workers_that_are_lost_again_and_again_are_one_sentence(workers, tmp_path):
     with pytest.raises(InputError, match="lost again and again"):
         list(workers.results(kill, Data(1, tmp_path), [0]))
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_before_work_begins_is_one_sentence(workers, monkeypatch):
+    def lose(*_, **__):
+        raise CommClosedError("the scheduler is gone")
+
+    monkeypatch.setattr(workers._client, "scatter", lose)
+    with pytest.raises(InputError, match=r"can no longer be reached \(the scheduler is gone\)"):
+        list(workers.results(times, None, [0]))
 
 
 @pytest.mark.slow

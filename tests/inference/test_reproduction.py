@@ -10,12 +10,15 @@ from tests.conftest import learn_shortly
 from tests.stand_ins import page_of_one_line, ring_of
 from threadpoolctl import threadpool_limits
 
+from spikeweft.baselines.glm.poisson_glm import PoissonGLM
+from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.cli import main
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.readers.load import load
 from spikeweft.errors import InputError
 from spikeweft.inference import reproduction, run
 from spikeweft.inference.reproduction import difference, reproduce
+from spikeweft.inference.run import plain_settings
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import read_result, write_result
 from spikeweft.runtime import parallel as threads
@@ -177,6 +180,50 @@ def test_a_model_that_was_built_by_its_user_is_not_taken_for_another(result, mon
     monkeypatch.setattr(reproduction, "infer", pytest.fail)
     with pytest.raises(InputError, match="made by a SynapseModel that was built in Python"):
         reproduce(result)
+
+
+class ReachedError(Exception):
+    """It would be fitted."""
+
+
+@pytest.fixture
+def checked(result, monkeypatch):
+    """What is said of a result with this provenance and these settings of a `CircuitGNN`."""
+
+    def fit(*_, **__):
+        raise ReachedError
+
+    def check(settings=None, without=(), **provenance):
+        before = read_result(result)
+        given = {**before.provenance, "model": "CircuitGNN", "model_chosen_by_spikes": False}
+        kept = {k: v for k, v in {**given, **provenance}.items() if k not in without}
+        ours = {**plain_settings(CircuitGNN(random_state=2)), "neuron_ids": ["0", "1", "2", "3"]}
+        changed = {**ours, **(settings or {})}
+        write_result(result, replace(before, provenance=kept, model_settings=changed))
+        reproduce(result)
+
+    monkeypatch.setattr(reproduction, "infer", fit)
+    return check
+
+
+def test_a_model_with_settings_of_its_user_s_is_not_taken_for_the_usual_one(checked):
+    for settings in ({"tau_s": 0.01}, {"n_hidden": 3}, {"random_state": 1}):
+        with pytest.raises(InputError, match="made by a CircuitGNN that was built in Python"):
+            checked(settings)
+    with pytest.raises(ReachedError):
+        checked()
+
+
+def test_a_comparison_with_another_method_is_not_taken_for_the_usual_one(checked):
+    with pytest.raises(InputError, match="compared with a GLMCC that was built in Python"):
+        checked(baseline="GLMCC", baseline_settings={})
+    with pytest.raises(InputError, match="compared with a PoissonGLM that was built in Python"):
+        checked(baseline="PoissonGLM", baseline_settings=plain_settings(PoissonGLM(ridge=3.0)))
+
+
+def test_a_result_of_an_older_version_which_says_less_is_made_again(checked):
+    with pytest.raises(ReachedError):
+        checked(without=("baseline", "baseline_settings"))
 
 
 def test_the_recording_has_to_be_the_same(result, recording, capsys):

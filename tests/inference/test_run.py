@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.inference.asking import but
-from tests.stand_ins import N_STEPS, SteppingCorrelation, ring_of, spikes
+from tests.stand_ins import N_STEPS, SpikeCorrelation, SteppingCorrelation, ring_of, spikes
 from tests.stand_ins import quick_infer as infer
 
 from spikeweft.data.covariate import Covariate
@@ -96,9 +96,33 @@ def test_provenance_tells_how_to_get_the_same_result(inference, recording_file):
     provenance = read_result(inference.folder).provenance
     assert provenance["sha256"] == hashlib.sha256(recording_file.read_bytes()).hexdigest()
     assert provenance["seed"] == 3
-    assert provenance["command"].startswith(f"spikeweft infer {recording_file}")
-    assert "--seed 3 --minutes 0.2" in provenance["command"]
+    command = but(inference, minutes=0.2).command
+    assert command.startswith(f"spikeweft infer {recording_file}")
+    assert command.endswith("--seed 3 --minutes 0.2")
     assert {"python", "spikeweft", "numpy", "torch"} <= {*provenance["versions"]}
+
+
+def test_the_command_of_a_given_model_does_not_choose_another(inference, tmp_path):
+    """As the fits of a sweep: `infer` would choose the model by held-out spikes."""
+    assert infer(inference).provenance["command"] == f"spikeweft reproduce {inference.folder}"
+    hidden = but(inference, folder=tmp_path / "hidden", n_hidden=2)
+    assert infer(hidden).provenance["command"] == hidden.command
+
+
+class WithSettings(SpikeCorrelation):
+    """One of them is of no kind that JSON knows."""
+
+    def __init__(self, *, n_bins=1, names=(), kernel=None):
+        self.n_bins, self.names, self.kernel = n_bins, names, kernel
+
+
+def test_provenance_tells_what_was_compared_with(inference):
+    other = WithSettings(n_bins=np.int64(2), names=("a",), kernel=Recording)
+    infer(inference, baseline=other)
+    provenance = read_result(inference.folder).provenance
+    assert provenance["baseline"] == "WithSettings"
+    told = {"n_bins": 2, "names": ["a"], "kernel": repr(Recording)}
+    assert provenance["baseline_settings"] == told
 
 
 def test_what_was_recorded_beside_the_spikes_can_be_read(tmp_path):
@@ -219,7 +243,7 @@ def test_a_bootstrap_is_fitted_to_blocks_and_scored_on_the_same_spikes(inference
     assert drawn.metrics["n_test_spikes"] == plain.metrics["n_test_spikes"]
     assert not np.array_equal(drawn.connectivity.weights, plain.connectivity.weights)
     assert drawn.provenance["bootstrap"] == 1
-    assert "--bootstrap 1 --block-s 1.0" in drawn.provenance["command"]
+    assert "--bootstrap 1 --block-s 1.0" in but(inference, bootstrap=1, block_s=1.0).command
 
 
 def test_a_result_is_scored_against_any_truth_of_its_size(inference, tmp_path):
@@ -246,10 +270,18 @@ def test_a_truth_with_names_is_scored_by_name(inference, tmp_path):
     assert errors["spikeweft"].delta == pytest.approx(result.metrics["delta"])
 
 
+def test_a_numbered_truth_of_more_neurons_scores_those_that_were_used(inference, tmp_path):
+    result = infer(but(inference, exclude=("1",)))
+    np.savez(tmp_path / "truth.npz", weights=ring_of(4).weights)
+    errors = score(inference.folder, tmp_path / "truth.npz")
+    assert errors["spikeweft"].delta == pytest.approx(result.metrics["delta"])
+
+
 def test_units_that_are_left_out_are_in_the_command_and_not_in_the_circuit(inference):
-    result = infer(but(inference, exclude=("1",), units="n_spikes > 0"))
+    asked = but(inference, exclude=("1",), units="n_spikes > 0")
+    result = infer(asked)
     assert result.connectivity.neuron_ids == ("0", "2", "3")
-    assert "--units 'n_spikes > 0' --exclude 1" in result.provenance["command"]
+    assert "--units 'n_spikes > 0' --exclude 1" in asked.command
     assert "3 of 4 units are used, as asked for" in result.warnings
 
 

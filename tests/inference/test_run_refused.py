@@ -71,6 +71,14 @@ def failing(error):
     return Failing
 
 
+@pytest.mark.parametrize("error", [TypeError("no such model"), ConnectionError("it is gone")])
+def test_an_error_that_no_user_made_leaves_no_interrupted_inference(inference, error):
+    """It is not said of the disk either."""
+    with pytest.raises(type(error), match=str(error)):
+        infer(inference, model=failing(error))
+    assert [path.name for path in inference.folder.parent.iterdir()] == ["ring.npz"]
+
+
 def test_an_error_of_the_fit_itself_leaves_nothing_behind(inference):
     refuse = failing(InputError("these spikes cannot be fitted; record others"))
     with pytest.raises(InputError, match="cannot be fitted"):
@@ -89,6 +97,15 @@ def test_a_result_is_replaced_only_when_forced_and_only_by_a_whole_one(inference
     infer(but(inference, force=True, seed=4))
     assert read_result(inference.folder).provenance["seed"] == 4
     assert {path.name for path in inference.folder.parent.iterdir()} == {"ring.npz", "result"}
+
+
+def test_a_result_that_holds_files_of_its_users_is_not_replaced(inference):
+    infer(inference)
+    (inference.folder / "notes.txt").write_text("precious")
+    before = contents(inference.folder)
+    with pytest.raises(InputError, match=r"holds 'notes\.txt', which would be deleted"):
+        infer(but(inference, force=True), model=failing(AssertionError("it was fitted")))
+    assert contents(inference.folder) == before
 
 
 @pytest.mark.parametrize("force", [False, True])

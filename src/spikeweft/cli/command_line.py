@@ -27,6 +27,7 @@ from spikeweft.errors import InputError
 _TO_GO_ON = {
     "infer": "; run the same command with --resume to continue",
     "benchmark": "; run the same command without --force to continue",
+    "demo": "; run the same command without --force to continue",
     "heading": "; run the same command without --force to continue",
     "sweep": "; run the same command to continue",
 }

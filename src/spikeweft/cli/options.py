@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
+
+from spikeweft.errors import InputError
 
 
 def _finite_and_positive(_: type, value: float | None) -> None:
@@ -13,7 +15,7 @@ def _finite_and_positive(_: type, value: float | None) -> None:
         raise ValueError(f"{value:g} is not a positive number")
 
 
-def _whole_number(_: type, tokens: Sequence[Token]) -> int:
+def _whole_number(_: Any, tokens: Sequence[Token]) -> int:
     # cyclopts itself would round 1.5.
     try:
         return int(tokens[0].value)
@@ -21,13 +23,17 @@ def _whole_number(_: type, tokens: Sequence[Token]) -> int:
         raise ValueError(f"{tokens[0].value} is not a whole number") from None
 
 
+def _whole_numbers(_: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
+    return tuple(_whole_number(int, [token]) for token in tokens)
+
+
 Minutes = Parameter(validator=_finite_and_positive)
 
 Count = Parameter(converter=_whole_number, validator=Number(gte=0))
 
-AtLeastOne = Parameter(validator=Number(gte=1))
+AtLeastOne = Parameter(converter=_whole_number, validator=Number(gte=1))
 
-Seeds = Parameter(validator=Number(gte=0), consume_multiple=True)
+Counts = Parameter(converter=_whole_numbers, validator=Number(gte=0), consume_multiple=True)
 
 GivenInPython = Parameter(parse=False)
 """Not an option: a function that a caller of `main` may put in place of the default."""
@@ -93,14 +99,35 @@ class InputOptions:
         as trials.cue_time, whose response does. Couplings are then what the covariates do not
         explain. The GLM is given the same. `spikeweft show` lists the names.
     event_window_s
-        From when to when after an event its response lasts, in seconds; negative is before.
+        From when to when after an event its response lasts, in seconds; negative is before. From
+        -0.5 to 1 by default.
     rotated_by
         Name of a recorded angle that rotates a ring's activity, as an external input does.
     """
 
     covariates: Annotated[tuple[str, ...], Names] = ()
-    event_window_s: tuple[float, float] = (-0.5, 1.0)
+    event_window_s: tuple[float, float] | None = None
     rotated_by: str | None = None
+
+
+def given(options: object) -> dict[str, Any]:
+    """Options that are not None, by name: whoever takes them knows what holds for the others."""
+    return {name: value for name, value in vars(options).items() if value is not None}
+
+
+def check_has_covariate(inputs: InputOptions) -> None:
+    """Refuse a window of events where no event is named.
+
+    Raises
+    ------
+    InputError
+        Where it is.
+    """
+    if inputs.event_window_s is not None and not inputs.covariates:
+        raise InputError(
+            "--event-window-s is how long a response to an event among --covariates lasts; name "
+            "one, or leave it out"
+        )
 
 
 ALL_UNITS, ALL_USED, NO_INPUTS = UnitOptions(), UsedOptions(), InputOptions()

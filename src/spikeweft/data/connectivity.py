@@ -151,14 +151,19 @@ class Connectivity:
     def of_neurons(self, neuron_ids: Sequence[str]) -> Self:
         """The circuit of neurons with these names, in this order.
 
-        A circuit whose neurons are only numbered has no names, and is taken as it is.
+        A circuit whose neurons are only numbered has no names, and is taken as it is, unless these
+        names are some of its numbers, as where units were left out: not just the first ones, which
+        neurons of any circuit may be called.
 
         Raises
         ------
         InputError
             Where one of the neurons is not in it.
         """
-        if self.neuron_ids == tuple(str(number) for number in range(self.n_neurons)):
+        numbers = tuple(str(number) for number in range(self.n_neurons))
+        are_first = tuple(neuron_ids) == numbers[: len(neuron_ids)]
+        are_some = len(neuron_ids) < self.n_neurons and set(neuron_ids) <= set(numbers)
+        if self.neuron_ids == numbers and (are_first or not are_some):
             return self
         row = {name: number for number, name in enumerate(self.neuron_ids)}
         unknown = [name for name in neuron_ids if name not in row]
@@ -321,12 +326,12 @@ class Connectivity:
         return self.probability >= min_probability
 
     def _of_neuron(self, neuron: int) -> dict[str, Any]:
-        return {name: float(values[neuron]) for name, values in self._known(_OF_NEURONS).items()}
+        known = {name: float(values[neuron]) for name, values in self._known(_OF_NEURONS).items()}
+        return _finite(known)
 
     def _of_pair(self, post: int, pre: int) -> dict[str, Any]:
         known = {name: float(values[post, pre]) for name, values in self._known(_OF_PAIRS).items()}
-        finite = {name: value for name, value in known.items() if np.isfinite(value)}
-        return {"weight": float(self.weights[post, pre]), **finite}
+        return {"weight": float(self.weights[post, pre]), **_finite(known)}
 
     def save(self, path: str | Path) -> None:
         """Write a netCDF file that `xarray.open_dataset` reads.
@@ -367,6 +372,10 @@ class Connectivity:
                 f"{path} is not a readable netCDF file ({reason}); write it again with "
                 "'spikeweft infer'"
             ) from error
+
+
+def _finite(known: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in known.items() if np.isfinite(value)}
 
 
 def _values(data: xr.Dataset, name: str) -> np.ndarray | None:

@@ -123,10 +123,10 @@ class CircuitKind:
         ranked = sorted(bits, key=lambda name: -bits[name])
         numbers = [f"{name} predicts {_shown(bits[name])}" for name in ranked]
         alike = self.is_sparse and self.sparse_nats <= self.dense_nats
-        tie = "; the first two differ by less than the error of that" if alike else ""
+        pair = "; SynapseModel and CircuitGNN differ by less than the error of that"
         return (
             f"{self._looks}: of each held-out spike, {numbers[0]} bits, {numbers[1]}, and "
-            f"{numbers[2]}{tie}."
+            f"{numbers[2]}{pair if alike else ''}."
         )
 
     @property

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.core import Status
 
 from spikeweft.errors import InputError
 
@@ -23,6 +24,9 @@ _INHERITED = {"MALLOC_TRIM_THRESHOLD_": 65536, **_ONE_THREAD}
 
 _CONNECT_S = 60
 
+NO_WORKER_S = 600.0
+"""How long a cluster that others started is waited for while it has no worker."""
+
 _LOST_S = 90.0
 
 
@@ -31,7 +35,8 @@ class Cluster(NamedTuple):
 
     client: Client
     keep_up: Callable[[], None]
-    """Replaces workers that the cluster does not replace itself; to be called regularly."""
+    """To be called regularly: replaces lost workers that the cluster itself does not, or gives up
+    where there are none."""
 
 
 @contextmanager
@@ -74,7 +79,32 @@ def cluster_at(scheduler: str) -> Iterator[Cluster]:
                 "tcp://node:8786"
             ) from error
         with client:
-            yield Cluster(client, lambda: None)
+            yield Cluster(client, _Patience(client))
+
+
+class _Patience:
+    """Gives up where there has been no worker for long."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.alone_since: float | None = None
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if self.client.nthreads():
+            self.alone_since = None
+        elif self.alone_since is None:
+            self.alone_since = now
+        elif now - self.alone_since > NO_WORKER_S:
+            raise no_worker()
+
+
+def no_worker() -> InputError:
+    """What is said where nobody comes."""
+    return InputError(
+        f"no worker has joined the cluster within {NO_WORKER_S / 60:.0f} minutes; start some, or "
+        "leave out --scheduler"
+    )
 
 
 @contextmanager
@@ -93,7 +123,7 @@ def slurm_cluster(asked: Mapping[str, int | str | None], logs: Path) -> Iterator
     Raises
     ------
     InputError
-        Where there is no Slurm, or an option is not valid.
+        Where there is no Slurm, it takes no jobs, or an option is not valid.
     """
     from dask_jobqueue import SLURMCluster
 
@@ -120,8 +150,30 @@ def slurm_cluster(asked: Mapping[str, int | str | None], logs: Path) -> Iterator
         with cluster, Client(cluster, set_as_default=False) as client:
             cluster.sync(_leave_interrupts_to_us)
             n_jobs = int(asked["jobs"] or 1)
-            cluster.scale(jobs=n_jobs)
+            _submit(cluster, n_jobs)
             yield Cluster(client, _Replacement(cluster, n_jobs))
+
+
+def _submit(cluster: Any, n_jobs: int) -> None:
+    """Bring the jobs up to a number, each of which Slurm has taken.
+
+    `cluster.scale` would not tell of one that it has not.
+    """
+
+    async def submitted() -> None:
+        while len(cluster.worker_spec) < n_jobs:
+            cluster.worker_spec.update(cluster.new_worker_spec())
+        await cluster
+
+    try:
+        cluster.sync(submitted)
+    except (OSError, ValueError, RuntimeError) as error:
+        for job in cluster.workers.values():
+            job.status = Status.failed  # or closing the cluster would end with another error
+        said = str(error).rpartition("stderr:\n")[2] or str(error)
+        raise InputError(
+            f"Slurm does not take the jobs ({' '.join(said.split())}); check the options"
+        ) from error
 
 
 class _Replacement:
@@ -141,7 +193,7 @@ class _Replacement:
         if lost:
             self.last_seen = {job: t for job, t in self.last_seen.items() if job not in lost}
             self.cluster.sync(self.cluster.scale_down, lost)
-            self.cluster.scale(jobs=self.n_jobs)
+            _submit(self.cluster, self.n_jobs)
 
 
 def _is_of(worker: str, job: str) -> bool:
@@ -151,11 +203,15 @@ def _is_of(worker: str, job: str) -> bool:
 
 @contextmanager
 def _configured() -> Iterator[None]:
-    """Dask made quiet, with one thread a fit and no endless repeats of a fit that kills workers."""
+    """Dask made quiet, with one thread a fit and no endless repeats of a fit that kills workers.
+
+    Nor does it give up a worker whose process is started again, which takes long on a busy machine.
+    """
     quiet = logging.getLogger("distributed")
     level, environment = quiet.level, dict(os.environ)
     settings = {
         "distributed.scheduler.allowed-failures": 1,
+        "distributed.deploy.lost-worker-timeout": "365 days",
         "distributed.nanny.pre-spawn-environ": _INHERITED,
         "distributed.comm.timeouts.connect": f"{_CONNECT_S}s",
         "logging.distributed": "critical",

@@ -11,11 +11,10 @@ from distributed.scheduler import KilledWorker
 from threadpoolctl import threadpool_limits
 
 from spikeweft.errors import InputError
-from spikeweft.inference.cluster import Cluster
+from spikeweft.inference.cluster import NO_WORKER_S, Cluster, no_worker
 from spikeweft.runtime.parallel import on_one_thread
 
 _POLL_S = 1.0
-_FIRST_WORKER_S = 600.0
 _MOST_LOSSES = 3
 
 _one_at_a_time = threading.Lock()
@@ -43,8 +42,9 @@ class ClusterWorkers:
         """
         n_done = n_losses = 0
         while n_done < len(pieces):
-            futures = self._begun(work, data, pieces[n_done:])
+            futures: list[Future] = []
             try:
+                futures = self._begun(work, data, pieces[n_done:])
                 for future in futures:
                     yield self._result_of(future)
                     n_done += 1
@@ -73,12 +73,9 @@ class ClusterWorkers:
     ) -> list[Future]:
         """All pieces under way, once each worker that is there has the data."""
         try:
-            self._client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
+            self._client.wait_for_workers(1, timeout=NO_WORKER_S)
         except TimeoutError as error:
-            raise InputError(
-                f"no worker has joined the cluster within {_FIRST_WORKER_S / 60:.0f} minutes; "
-                "start some, or leave out --scheduler"
-            ) from error
+            raise no_worker() from error
         placed = self._client.scatter(data, broadcast=True, hash=False)
         return [self._client.submit(_worked, work, placed, piece, pure=False) for piece in pieces]
 

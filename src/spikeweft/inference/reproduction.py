@@ -13,7 +13,8 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.data.readers.recording_digest import recording_digest
 from spikeweft.errors import InputError
-from spikeweft.inference.run import circuit_gnn, infer
+from spikeweft.estimator import CircuitEstimator
+from spikeweft.inference.run import circuit_gnn, infer, plain_settings
 from spikeweft.inference.settings import Inference
 from spikeweft.results.result import Result, read_result
 from spikeweft.runtime.training_loop import Progress
@@ -94,17 +95,18 @@ def reproduce(
         recording is missing or has another content.
     """
     before = read_result(folder)
-    _check_can_be_built(before.provenance, Path(folder))
     found = _recording(before.provenance, Path(folder), recording)
     with tempfile.TemporaryDirectory(prefix="spikeweft-") as place:
         asked = _inference(before.provenance, Path(folder), found, Path(place) / "again")
         glm = PoissonGLM(covariates=tuple(before.provenance.get("glm_covariates", ())))
         chose = before.provenance.get("model_chosen_by_spikes", False)
+        model = None if chose else circuit_gnn(asked)
+        _check_can_be_built(before, Path(folder), model, glm)
         again = infer(
             asked,
             on_progress,
             on_stage,
-            model=None if chose else circuit_gnn(asked),
+            model=model,
             baseline=glm,
             build_page=lambda _: "",
         )
@@ -118,14 +120,29 @@ def reproduce(
     )
 
 
-def _check_can_be_built(provenance: Mapping[str, Any], folder: Path) -> None:
-    """A model that was given by its user has settings that no result states."""
-    model = provenance.get("model", CircuitGNN.__name__)
-    if not provenance.get("model_chosen_by_spikes", False) and model != CircuitGNN.__name__:
-        raise InputError(
-            f"{folder} was made by a {model} that was built in Python, which cannot be built again "
-            "from the result; make it again with the code that made it"
-        )
+def _check_can_be_built(
+    before: Result, folder: Path, model: CircuitGNN | None, glm: PoissonGLM
+) -> None:
+    """What its user built has settings that the result's own do not say, or is of another kind."""
+    provenance = before.provenance
+    compared: dict[str, tuple[str, CircuitEstimator, Mapping[str, Any]]] = {
+        "compared with": ("baseline", glm, provenance.get("baseline_settings", {}))
+    }
+    if model is not None:
+        compared["made by"] = ("model", model, before.model_settings)
+    for how, (name, ours, settings) in compared.items():
+        kind = provenance.get(name, type(ours).__name__)
+        if kind != type(ours).__name__ or _differ(settings, ours):
+            raise InputError(
+                f"{folder} was {how} a {kind} that was built in Python, which cannot be built "
+                "again from the result; make it again with the code that made it"
+            )
+
+
+def _differ(settings: Mapping[str, Any], ours: CircuitEstimator) -> bool:
+    """Whether a setting that both know has another value; an older version may know fewer."""
+    known = plain_settings(ours)
+    return any(settings[name] != known[name] for name in known if name in settings)
 
 
 def _unpaired(was: Mapping[str, np.ndarray], now: Mapping[str, np.ndarray]) -> list[Difference]:

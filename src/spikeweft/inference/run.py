@@ -1,7 +1,9 @@
 """From one recording to one result folder: load, check, split, fit, compare, score, write."""
 
+import json
 import os
 import resource
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
@@ -17,7 +20,7 @@ from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting.problem import MOST_TOGETHER
 from spikeweft.data.readers.load import load_truth
 from spikeweft.errors import InputError
-from spikeweft.estimator import ResumablePredictor, SpikePredictor
+from spikeweft.estimator import CircuitEstimator, ResumablePredictor, SpikePredictor
 from spikeweft.evaluation.circuit_error import InferenceError, inference_error
 from spikeweft.inference.scores import scores_of, warnings_before, warnings_of
 from spikeweft.inference.settings import Inference
@@ -26,7 +29,7 @@ from spikeweft.inference.two_models import Answer, better_of_two
 from spikeweft.reporting.result_page import build_report
 from spikeweft.results.result import Result, read_result, write_result
 from spikeweft.results.unfinished_folder import CHECKPOINT, check_place, made_whole
-from spikeweft.runtime.files import write_whole
+from spikeweft.runtime.files import write_whole, written_to
 from spikeweft.runtime.provenance import machine, versions
 from spikeweft.runtime.training_loop import Progress
 from spikeweft.runtime.workers import HERE, Workers
@@ -144,15 +147,16 @@ def _infer(
         on_stage("scoring")
         provenance = {
             **_provenance(settings, inference),
-            "glm_covariates": _covariates(baseline),
-            "model": type(answer.model).__name__,
+            **_of_methods(answer.model, baseline),
+            "command": _command(inference, chooses),
             "model_chosen_by_spikes": chooses,
         }
         result = _result(data, answer, baseline, provenance)
         result = _with_costs(result, time.perf_counter() - started + before_resuming)
         on_stage("writing the result")
-        write_result(partial, result)
-        write_whole(partial / "report.html", build_page(result).encode())
+        with written_to(partial):
+            write_result(partial, result)
+            write_whole(partial / "report.html", build_page(result).encode())
     return result
 
 
@@ -242,6 +246,31 @@ def _covariates(baseline: SpikePredictor) -> list[str]:
     return list(baseline.get_params(deep=False).get("covariates", ()))
 
 
+def _of_methods(model: SpikePredictor, baseline: SpikePredictor) -> dict[str, Any]:
+    return {
+        "model": type(model).__name__,
+        "baseline": type(baseline).__name__,
+        "baseline_settings": plain_settings(baseline),
+        "glm_covariates": _covariates(baseline),
+    }
+
+
+def _command(inference: Inference, chooses: bool) -> str:
+    """What makes the result again: where a model was given, `infer` might choose another one."""
+    if chooses or not inference.leaves_a_choice:
+        return inference.command
+    return shlex.join(["spikeweft", "reproduce", str(inference.folder)])
+
+
+def plain_settings(estimator: CircuitEstimator) -> dict[str, Any]:
+    """An estimator's settings as JSON gives them back; what JSON has no word for, as text."""
+
+    def plain(value: object) -> object:
+        return value.item() if isinstance(value, np.generic) else repr(value)
+
+    return json.loads(json.dumps(estimator.get_params(deep=False), default=plain, skipkeys=True))
+
+
 def _with_costs(result: Result, seconds: float) -> Result:
     # ru_maxrss is in KiB on Linux and in bytes on macOS.
     unit = 2**20 if sys.platform == "darwin" else 2**10
@@ -263,7 +292,6 @@ def _provenance(settings: Mapping[str, Any], inference: Inference) -> dict[str, 
     return {
         **settings,
         "recording_path": os.path.abspath(inference.recording),
-        "command": inference.command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "versions": versions(),

@@ -1,7 +1,7 @@
 """The settings of one inference."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ _LARGEST_SEED = 2**32 - 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference:
     """What to infer from, how, and where to put the result.
+
+    Numbers of NumPy's, lists, and paths that are texts are kept as what they stand for.
 
     Attributes
     ----------
@@ -80,15 +82,22 @@ class Inference:
     resume: bool = False
     force: bool = False
 
+    def __post_init__(self) -> None:
+        kept = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        kept |= {name: Path(kept[name]) for name in ("recording", "folder")}
+        for name, value in kept.items():
+            object.__setattr__(self, name, value)
+
     @property
     def command(self) -> str:
-        """The command line that makes this inference."""
+        """The command line that makes this inference, as `infer` does without a given model.
+
+        Where `leaves_a_choice`, the model is then the better of two.
+        """
         options = {
             "--hidden": self.n_hidden,
             "--covariates": self.covariates,
-            "--event-window-s": ()
-            if self.event_window_s == USUAL_WINDOW_S
-            else self.event_window_s,
+            "--event-window-s": self.event_window_s if self._names_a_window else (),
             "--rotated-by": self.rotated_by,
             "--seed": self.seed,
             "--epochs": self.epochs,
@@ -105,6 +114,15 @@ class Inference:
             values = value if isinstance(value, tuple) else (value,)
             words += [option, *map(str, values)] if values and value is not None else []
         return shlex.join(["spikeweft", "infer", *words])
+
+    @property
+    def leaves_a_choice(self) -> bool:
+        """Whether nothing is asked for that `CircuitGNN` alone knows, so that spikes choose."""
+        return self.n_hidden == 0 and not self.all_covariates
+
+    @property
+    def _names_a_window(self) -> bool:
+        return bool(self.covariates) and self.event_window_s != USUAL_WINDOW_S
 
     @property
     def all_covariates(self) -> tuple[str, ...]:
@@ -158,9 +176,24 @@ class Inference:
             raise InputError(f"{self.n_hidden} hidden neurons are too few; give 0 or more")
         if self.minutes is not None and not 0 < self.minutes < np.inf:
             raise InputError(f"{self.minutes:g} minutes cannot be used; give a positive number")
+        start_s, stop_s = self.event_window_s
+        if not -np.inf < start_s < stop_s < np.inf:
+            raise InputError(
+                f"an event's window from {start_s:g} to {stop_s:g} s is none; give seconds after "
+                "the event, the earlier first"
+            )
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise InputError(f"the seed {self.seed} is not between 0 and {_LARGEST_SEED}")
         if self.bootstrap is not None and not 0 <= self.bootstrap <= _LARGEST_SEED:
             raise InputError(
                 f"the bootstrap's seed {self.bootstrap} is not between 0 and {_LARGEST_SEED}"
             )
+
+
+def _plain(value: Any) -> Any:
+    """A setting in Python's own types."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return tuple(_plain(part) for part in value)
+    return value

@@ -40,6 +40,8 @@ _NUMBER = _Kind("a number", _is_number)
 
 _TEXTS = _list_of(_TEXT, "a list of texts")
 
+_NAMES = _Kind("names with values", lambda value: isinstance(value, dict))
+
 _KINDS: Mapping[str, _Kind] = {
     "recording_path": _TEXT,
     "sha256": _or_none(_TEXT),
@@ -55,12 +57,14 @@ _KINDS: Mapping[str, _Kind] = {
     "rotated_by": _or_none(_TEXT),
     "covariates": _TEXTS,
     "glm_covariates": _TEXTS,
+    "baseline": _TEXT,
+    "baseline_settings": _NAMES,
     "exclude": _Kind("a list", lambda value: isinstance(value, list)),
     "event_window_s": _list_of(_NUMBER, "a list of two numbers", 2),
     "model": _TEXT,
     "model_chosen_by_spikes": _Kind("true or false", lambda value: isinstance(value, bool)),
     "machine": _TEXT,
-    "versions": _Kind("names with values", lambda value: isinstance(value, dict)),
+    "versions": _NAMES,
     "warnings": _TEXTS,
 }
 

@@ -33,6 +33,23 @@ _HISTORY = ("stage", "step", "loss", "held_out_bits_per_spike", "seconds")
 
 _CORRELOGRAMS = "correlograms.nc"
 
+FILES = frozenset(
+    {
+        "connectivity.nc",
+        "glm.nc",
+        "second_circuit.nc",
+        "truth.nc",
+        _CORRELOGRAMS,
+        "model.safetensors",
+        "model.json",
+        "metrics.json",
+        "provenance.json",
+        "history.csv",
+        "sample.npz",
+    }
+)
+"""All that `write_result` writes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from spikeweft.data.file_contents.sentences import listed
 from spikeweft.errors import CannotResumeError, InputError
+from spikeweft.results.result import FILES
 from spikeweft.runtime.files import only_writer, write_whole, written_to
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -17,6 +19,8 @@ CHECKPOINT = "checkpoint.safetensors"
 _BEGUN_WITH, _LOCK = "run.json", "lock"
 
 _OF_MAKING = (CHECKPOINT, f"{CHECKPOINT}.tmp", _BEGUN_WITH, f"{_BEGUN_WITH}.tmp", _LOCK)
+
+_OF_A_RESULT = {*FILES, "report.html", *_OF_MAKING}
 
 
 def partial_of(folder: str | Path) -> Path:
@@ -41,7 +45,7 @@ def check_place(asked: str | Path, *, resume: bool, force: bool) -> Path:
             f"{asked} is not a result of spikeweft, so it is not replaced; choose another folder"
         )
     if folder.exists():
-        _check_can_be_put_aside(folder)
+        _check_can_be_replaced(folder)
     if partial_of(folder).exists() and not (resume or force):
         raise InputError(
             f"an inference into {asked} was interrupted; go on with --resume or start over with "
@@ -60,8 +64,8 @@ def made_whole(
 ) -> Iterator[Path]:
     """A working folder that becomes the result folder if all goes well.
 
-    After an interruption it stays, to be resumed; after an error of the user's that was found
-    before training began, it goes.
+    After an interruption it stays, to be resumed; after an error before the first step of training
+    was saved, it goes.
 
     Parameters
     ----------
@@ -88,9 +92,10 @@ def made_whole(
         try:
             with written_to(partial):
                 _begin(partial, begun_with, start_over=force and not resume)
-                yield partial
+            yield partial
+            with written_to(partial):
                 _put_in_place(partial, folder, force=force)
-        except (InputError, MemoryError):
+        except Exception:
             if is_new and not (partial / CHECKPOINT).exists():
                 shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -160,11 +165,22 @@ def _aside(folder: Path) -> Path:
     return folder.with_name(folder.name + ".replaced")
 
 
-def _check_can_be_put_aside(folder: Path) -> None:
-    if os.path.lexists(_aside(folder)) and not _is_result(_aside(folder)):
+def _others(folder: Path) -> list[str]:
+    """Names in a result folder of what is not part of the result."""
+    return sorted({path.name for path in folder.iterdir()} - _OF_A_RESULT)
+
+
+def _check_can_be_replaced(folder: Path) -> None:
+    if names := _others(folder):
         raise InputError(
-            f"{_aside(folder)} is in the way of replacing {folder.name}, and is not a result of "
-            "spikeweft; move it away, or choose another folder"
+            f"{folder} holds {listed(names)}, which would be deleted with the result that is "
+            "replaced; move that away, or choose another folder"
+        )
+    aside = _aside(folder)
+    if os.path.lexists(aside) and (not _is_result(aside) or _others(aside)):
+        raise InputError(
+            f"{aside} is in the way of replacing {folder.name}, and is not a result of spikeweft "
+            "alone; move it away, or choose another folder"
         )
 
 
@@ -177,12 +193,12 @@ def _put_in_place(partial: Path, folder: Path, *, force: bool) -> None:
     if folder.exists():
         if not force:
             raise InputError(f"the folder {folder} was made by another process in the meantime")
-        _check_can_be_put_aside(folder)
+        _check_can_be_replaced(folder)
         if replaced.exists():
             shutil.rmtree(replaced)
         folder.rename(replaced)
     partial.rename(folder)
-    if _is_result(replaced):
+    if _is_result(replaced) and not _others(replaced):
         shutil.rmtree(replaced)
     for name in _OF_MAKING:
         (folder / name).unlink(missing_ok=True)

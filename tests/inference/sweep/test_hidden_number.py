@@ -106,6 +106,17 @@ def test_recordings_are_compared_with_themselves_only(sweep_of, tmp_path):
     assert list(hidden_curves(rows, tmp_path)) == ["a"]
 
 
+def test_a_recording_that_was_moved_is_still_compared_with_itself(sweep_of, tmp_path):
+    """It is the same by its content; a path may hold another one by now."""
+    fits = [(n, 0, np.ones(N), WEIGHTS) for n in (0, 5)]
+    before = sweep_of(fits[0], recording_path="/old/a", sha256="same")
+    after = sweep_of(fits[1], recording_path="/new/a", sha256="same")
+    assert list(hidden_curves([*before, *after], tmp_path)) == ["a"]
+    changed = [replace(row, sha256="other") for row in (*before, *after)]
+    at_one_place = [replace(row, recording_path="/a") for row in (*before, *after, *changed)]
+    assert set(hidden_curves(at_one_place, tmp_path)) == {"same", "other"}
+
+
 def test_bootstraps_and_failed_fits_take_no_part(sweep_of, tmp_path):
     rows = sweep_of((0, 0, np.ones(N), WEIGHTS), (5, 0, np.ones(N), WEIGHTS))
     assert hidden_curves([rows[0], replace(rows[1], failed="no memory")], tmp_path) == {}

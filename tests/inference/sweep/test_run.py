@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import time
 from collections import Counter
 from contextlib import nullcontext
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +24,10 @@ from spikeweft.errors import InputError
 from spikeweft.inference.cluster import cluster_at, local_cluster, slurm_cluster
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.sweep.grid import Grid, planned
-from spikeweft.inference.sweep.run import fits_folder, sweep
+from spikeweft.inference.sweep.run import check_folder, fits_folder, sweep
 from spikeweft.inference.sweep.table import read_rows
 from spikeweft.results.result import Result, read_result, write_result
+from spikeweft.results.unfinished_folder import CHECKPOINT, partial_of
 from spikeweft.runtime.training_loop import Progress
 
 KILLS, WAITS, FAILS = 13, 7, 99
@@ -157,6 +161,17 @@ def test_a_scheduler_that_runs_already_serves_as_well(cluster, recording, tmp_pa
 
 
 @pytest.mark.slow
+def test_a_scheduler_to_which_no_worker_comes_is_one_sentence(recording, tmp_path, monkeypatch):
+    monkeypatch.setattr("spikeweft.inference.cluster.NO_WORKER_S", 1.0)
+    folder, stages = tmp_path / "out", []
+    with local_cluster(0) as nobody:
+        place, one = cluster_at(nobody.client.scheduler.address), fits(recording, folder, 0)
+        with pytest.raises(InputError, match="no worker has joined the cluster"):
+            sweep(one, folder, place, make=quick_infer, on_stage=stages.append)
+    assert stages == ["waiting for workers"]
+
+
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
     monkeypatch.setattr("spikeweft.inference.cluster._CONNECT_S", 1)
     with (
@@ -198,6 +213,27 @@ def test_a_fit_that_kills_its_worker_fails_and_takes_no_other_with_it(cluster, r
     # Twice among others and twice alone, less where a dying worker took one that it had not begun.
     assert 2 <= order.count(KILLS) <= 4
     assert order[-1] == KILLS
+
+
+def advance_and_be_killed(inference):
+    """A fit that saves a step each time before the time of its worker is up; it needs four."""
+    partial = partial_of(inference.folder)
+    partial.mkdir(exist_ok=True)
+    n_steps = len(list(partial.glob("step*")))
+    if n_steps < 4:
+        (partial / f"step{n_steps}").touch()
+        (partial / CHECKPOINT).write_text(str(n_steps))
+        os.kill(os.getpid(), signal.SIGKILL)
+    shutil.rmtree(partial)
+    quick_infer(inference)
+
+
+@pytest.mark.slow
+def test_a_fit_that_takes_longer_than_its_workers_live_goes_on(cluster, recording, tmp_path):
+    folder = tmp_path / "out"
+    (row,) = sweep(fits(recording, folder, 0), folder, cluster, make=advance_and_be_killed)
+    assert row.failed is None
+    assert starts(folder) == {0: 1}
 
 
 # ---- the real thing, in a process of its own
@@ -294,6 +330,19 @@ def test_slurm_jobs_make_fits_and_are_replaced_when_lost(recording, tmp_path, mo
     assert sorted((tmp_path / "cancelled").read_text().split()) == sorted(jobs)
 
 
+@pytest.mark.slow
+def test_a_job_that_slurm_refuses_is_one_sentence(tmp_path, monkeypatch):
+    write_program(tmp_path / "bin" / "sbatch", "echo 'sbatch: error: no such queue' >&2; exit 1")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin", prepend=os.pathsep)
+    asked = dict.fromkeys(("account", "interface", "queue", "walltime"))
+    asked |= {"jobs": 2, "cores": 1, "memory": "2GB"}
+    with (
+        pytest.raises(InputError, match=r"does not take the jobs \(sbatch: error: no such queue\)"),
+        slurm_cluster(asked, tmp_path / "slurm"),
+    ):
+        pass
+
+
 def write_program(path: Path, text: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -317,7 +366,13 @@ def test_without_dask_it_says_how_to_get_it(tmp_path, recording, monkeypatch, ca
         (["{recording}", "{out}", "--workers", "2", "--slurm"], "--workers and --slurm name"),
         (["{recording}", "{out}", "--slurm"], "no 'sbatch'"),
         (["{recording}", "{out}", "--workers", "0"], "workers"),
+        (["{recording}", "{out}", "--workers", "1.5"], "1.5 is not a whole number"),
+        (["{recording}", "{out}", "--slurm", "--jobs", "1.5"], "1.5 is not a whole number"),
+        (["{recording}", "{out}", "--seeds", "1", "1.5"], "1.5 is not a whole number"),
+        (["{recording}", "{out}", "--hidden", "1.5"], "1.5 is not a whole number"),
         (["{recording}", "{out}", "--block-s", "-1"], "block-s"),
+        (["{recording}", "{out}", "--block-s", "5"], "--block-s is for bootstraps; add"),
+        (["{recording}", "{out}", "--event-window-s", "0", "1"], "--event-window-s is how long"),
         (["{recording}", "/proc/none/out"], "cannot be written"),
     ],
 )
@@ -327,6 +382,35 @@ def test_what_cannot_be_done_is_one_sentence(words, sentence, recording, tmp_pat
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
+
+
+def test_a_recording_is_not_taken_for_the_folder_of_the_results(recording, tmp_path, capsys):
+    """Where that was forgotten; the folder of another sweep, or an empty one, is taken."""
+    sorted_folder = tmp_path / "kilosort4"
+    sorted_folder.mkdir()
+    (sorted_folder / "spike_times.npy").touch()
+    for last in (recording, sorted_folder):
+        before = sorted(tmp_path.rglob("*"))
+        assert main(["sweep", str(recording), str(last)]) == 2
+        assert f"{last} is not the folder of a sweep" in capsys.readouterr().err
+        assert sorted(tmp_path.rglob("*")) == before
+    (sorted_folder / "spike_times.npy").rename(sorted_folder / "sweep.csv")
+    for taken in (sorted_folder, tmp_path / "new"):
+        check_folder(taken)
+
+
+def test_fits_of_another_version_in_the_same_table_are_a_warning(recording, tmp_path):
+    folder, warnings = tmp_path / "out", []
+    asked = fits(recording, folder, 0, 1)
+    for inference, made_by in zip(asked, ("0.0.1", version("spikeweft")), strict=True):
+        inference.folder.mkdir(parents=True)
+        result = quick_result(inference)
+        provenance = {**result.provenance, "spikeweft": made_by}
+        write_result(inference.folder, replace(result, provenance=provenance))
+    sweep(asked, folder, nullcontext(), on_warning=warnings.append)
+    (said,) = warnings
+    assert f"{folder} holds fits of another version of spikeweft (1 of 2)" in said
+    assert "choose another folder, or remove them" in said
 
 
 @pytest.mark.slow

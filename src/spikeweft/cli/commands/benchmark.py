@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from spikeweft.cli.apps import benchmark_app
-from spikeweft.cli.options import Minutes, Names, Seeds
+from spikeweft.cli.options import Counts, Minutes, Names
 from spikeweft.cli.printing import number
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class StudyOptions:
     """
 
     table: Annotated[tuple[str, ...], Names] = ()
-    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102)
+    seeds: Annotated[tuple[int, ...], Counts] = (100, 101, 102)
     methods: Annotated[tuple[str, ...], Names] = ()
     force: bool = False
 
@@ -154,7 +154,7 @@ def sparse(
     /,
     *,
     networks: Annotated[tuple[str, ...], Names] = (),
-    seeds: Annotated[tuple[int, ...], Seeds] = (100, 101, 102, 103, 104),
+    seeds: Annotated[tuple[int, ...], Counts] = (100, 101, 102, 103, 104),
     methods: Annotated[tuple[str, ...], Names] = (),
     minutes: Annotated[float, Minutes] = 60.0,
     spycon: Path | None = None,

@@ -26,7 +26,8 @@ def demo(
 
     Example: `spikeweft demo`
 
-    It runs the other commands one after another, and shows each before it runs.
+    It runs the other commands one after another, and shows each before it runs. One that was
+    interrupted goes on when its command is repeated.
 
     Parameters
     ----------
@@ -39,16 +40,23 @@ def demo(
     """
     from spikeweft.inference.run import check_folder
     from spikeweft.inference.settings import Inference
+    from spikeweft.results.unfinished_folder import partial_of
 
     made = Path(f"{out_dir}.npz")
     inference = Inference(recording=made, folder=out_dir, resume=not force, force=force)
-    check_folder(inference)
-    options = f"--neuron-model lnp --minutes {_DEMO_MINUTES:g} --seed 1"
-    print(f"$ spikeweft simulate ring {made} {options}")
-    ring(made, neuron_model="lnp", minutes=_DEMO_MINUTES, seed=1, force=force)
-    print(f"\n$ spikeweft infer {made} {out_dir}")
+    folder = check_folder(inference)
+    goes_on = not force and made.exists() and partial_of(folder).exists()
+    if not goes_on:
+        _simulate(made, force=force)
+    print(f"\n$ spikeweft infer {made} {out_dir}{' --resume' if goes_on else ''}")
     run_inference(inference, infer_by)
     print(f"\n$ spikeweft score {out_dir} {made}")
     score(out_dir, made)
     print(f"\n$ spikeweft report {out_dir}")
     report(out_dir)
+
+
+def _simulate(made: Path, *, force: bool) -> None:
+    options = f"--neuron-model lnp --minutes {_DEMO_MINUTES:g} --seed 1"
+    print(f"$ spikeweft simulate ring {made} {options}")
+    ring(made, neuron_model="lnp", minutes=_DEMO_MINUTES, seed=1, force=force)

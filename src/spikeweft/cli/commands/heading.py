@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from spikeweft.cli.apps import app
-from spikeweft.cli.options import Count, GivenInPython
+from spikeweft.cli.options import Count, Counts, GivenInPython
 
-Counts = Parameter(validator=Number(gte=0), consume_multiple=True)
 Files = Parameter(consume_multiple=True, show_default=False)
 
 

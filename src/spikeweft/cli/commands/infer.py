@@ -20,6 +20,8 @@ from spikeweft.cli.options import (
     Minutes,
     RecordingFile,
     UsedOptions,
+    check_has_covariate,
+    given,
 )
 from spikeweft.cli.printing import number, print_table, printable
 from spikeweft.cli.progress import progress_display
@@ -47,7 +49,7 @@ class InferOptions(InputOptions):
     bootstrap
         Fit to blocks of the recording that are drawn at random with this seed.
     block_s
-        Approximate length of such a block in seconds.
+        Approximate length of such a block in seconds; 10 by default.
     resume
         Resume an interrupted inference, to the result it would have had.
     force
@@ -58,7 +60,7 @@ class InferOptions(InputOptions):
     seed: Annotated[int, Count] = 0
     minutes: Annotated[float | None, Minutes] = None
     bootstrap: Annotated[int | None, Count] = None
-    block_s: Annotated[float, Minutes] = 10.0
+    block_s: Annotated[float | None, Minutes] = None
     resume: bool = False
     force: bool = False
 
@@ -113,8 +115,11 @@ def infer(
     """
     from spikeweft.inference.settings import Inference
 
+    if options.block_s is not None and options.bootstrap is None:
+        raise InputError("--block-s is for a bootstrap; add --bootstrap, or leave it out")
+    check_has_covariate(options)
     folder = _named_like(recording) if out_dir is None else out_dir
-    inference = Inference(recording=recording, folder=folder, **vars(used), **vars(options))
+    inference = Inference(recording=recording, folder=folder, **given(used), **given(options))
     with _workers(helped_by) as workers:
         run_inference(inference, infer_by, workers)
 

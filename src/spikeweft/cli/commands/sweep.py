@@ -15,11 +15,13 @@ from spikeweft.cli.options import (
     NO_INPUTS,
     AtLeastOne,
     Count,
+    Counts,
     InputOptions,
     Minutes,
     Names,
-    Seeds,
     UnitOptions,
+    check_has_covariate,
+    given,
 )
 from spikeweft.cli.printing import number
 from spikeweft.errors import InputError, needs_extra
@@ -49,15 +51,15 @@ class GridOptions:
     n_bootstraps
         How many bootstraps to fit beside each recording: their spread shows how sure weights are.
     block_s
-        Approximate length of a bootstrap's blocks in seconds.
+        Approximate length of a bootstrap's blocks in seconds; 10 by default.
     """
 
-    seeds: Annotated[tuple[int, ...], Seeds] = (0,)
-    n_hidden: Annotated[tuple[int, ...], Seeds, Parameter(name="--hidden")] = (0,)
+    seeds: Annotated[tuple[int, ...], Counts] = (0,)
+    n_hidden: Annotated[tuple[int, ...], Counts, Parameter(name="--hidden")] = (0,)
     minutes: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = ()
     epochs: Annotated[tuple[str, ...], Names] = ()
     n_bootstraps: Annotated[int, Count, Parameter(name="--bootstraps")] = 0
-    block_s: Annotated[float, Minutes] = 10.0
+    block_s: Annotated[float | None, Minutes] = None
 
 
 @Parameter(name="*")
@@ -125,10 +127,11 @@ def sweep(
 
     Example: `spikeweft sweep ring.npz results --seeds 1 2 3 --hidden 0 10 --bootstraps 20`
 
-    Every fit is a result folder in `OUT_DIR/fits`, as `spikeweft infer` makes it, and a row of
-    `OUT_DIR/sweep.csv`, with its settings, scores, costs, versions, machine, and the command that
-    makes it again. A sweep that was interrupted or killed continues when its command is repeated,
-    and makes no fit twice. A fit that failed is a row that says why; the next run tries it again.
+    Every fit is a result folder in `OUT_DIR/fits`, as `spikeweft infer` makes it but always by
+    CircuitGNN, so that fits differ in their settings alone, and a row of `OUT_DIR/sweep.csv`, with
+    its settings, scores, costs, versions, machine, and the command that makes it again. A sweep
+    that was interrupted or killed continues when its command is repeated, and makes no fit twice. A
+    fit that failed is a row that says why; the next run tries it again.
 
     With several numbers of hidden neurons it says which one predicts held-out spikes best, and how
     much the weights depend on it.
@@ -142,13 +145,15 @@ def sweep(
         Recordings, as `spikeweft infer` reads them, and last the folder for table and fits.
     """
     with needs_extra("dask"):
-        from spikeweft.inference.sweep.run import fits_folder, sweep
+        from spikeweft.inference.sweep.run import check_folder, fits_folder, sweep
 
     if len(paths) < 2:
         raise InputError("give one or more recordings, and last the folder for the results")
     *recordings, folder = paths
+    check_folder(folder)
     fits = _planned(tuple(recordings), folder, grid, used, inputs)
-    rows = sweep(fits, folder, _cluster(folder, place, vars(slurm_jobs)), _print_progress)
+    cluster = _cluster(folder, place, vars(slurm_jobs))
+    rows = sweep(fits, folder, cluster, _print_progress, on_stage=_print, on_warning=_print_warning)
     n_failed = sum(bool(row.failed) for row in rows)
     print(f"{len(rows) - n_failed} of {len(rows)} fits are in {folder / 'sweep.csv'}")
     _print_hidden_curves(rows, fits_folder(folder))
@@ -167,8 +172,11 @@ def _planned(
     from spikeweft.inference.sweep.grid import Grid, planned
     from spikeweft.inference.sweep.run import fits_folder
 
+    if options.block_s is not None and options.n_bootstraps == 0:
+        raise InputError("--block-s is for bootstraps; add --bootstraps, or leave it out")
+    check_has_covariate(inputs)
     epochs, minutes = options.epochs or (None,), options.minutes or (None,)
-    grid = Grid(recordings=recordings, **vars(options), **vars(used), **vars(inputs))
+    grid = Grid(recordings=recordings, **given(options), **given(used), **given(inputs))
     grid = replace(grid, epochs=epochs, minutes=minutes)
     return planned(grid, fits_folder(folder))
 
@@ -223,8 +231,15 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
 def _print_progress(progress: "SweepProgress") -> None:
     row = progress.row
     outcome = f"failed: {row.failed}" if row.failed else _scores(row)
-    place = f"{progress.n_done} of {progress.n_fits}: {row.fit}"
-    print(f"{place}: {outcome}", file=sys.stderr, flush=True)
+    _print(f"{progress.n_done} of {progress.n_fits}: {row.fit}: {outcome}")
+
+
+def _print_warning(warning: str) -> None:
+    _print(f"warning: {warning}")
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _scores(row: "Row") -> str:

@@ -56,17 +56,30 @@ def hidden_curves(rows: Iterable[Row], fits: Path) -> dict[str, list[HiddenPoint
     by_data: dict[tuple[str | float | None, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if not row.failed and row.bootstrap is None:
-            by_data[row.recording_path, row.epochs, row.minutes].append(row)
+            by_data[_identity(row), row.epochs, row.minutes].append(row)
     compared = [same for same in by_data.values() if len({row.n_hidden for row in same}) > 1]
-    paths = {same[0].recording_path for same in compared}
-    names = {same[0].recording for same in compared}
-    return {_name(same[0], len(paths) > len(names)): _curve(same, fits) for same in compared}
+    column = _telling_apart([same[0] for same in compared])
+    return {_name(same[0], column): _curve(same, fits) for same in compared}
 
 
-def _name(row: Row, by_path: bool) -> str:
-    """A recording and what of it was fitted; by its path, where others have its name."""
+def _identity(row: Row) -> str | None:
+    """What is the same for fits of one recording: its content, wherever it was; else its path."""
+    return row.sha256 or row.recording_path
+
+
+def _telling_apart(rows: Sequence[Row]) -> str:
+    """The column by which recordings are named: another where some have the same name."""
+    n_recordings = len({_identity(row) for row in rows})
+    for column in ("recording", "recording_path"):
+        if len({getattr(row, column) for row in rows}) >= n_recordings:
+            return column
+    return "sha256"
+
+
+def _name(row: Row, column: str) -> str:
+    """A recording and what of it was fitted."""
     minutes = None if row.minutes is None else f"{row.minutes:g} minutes"
-    parts = (row.recording_path if by_path else row.recording, row.epochs, minutes)
+    parts = (getattr(row, column), row.epochs, minutes)
     return ", ".join(part for part in parts if part)
 
 

@@ -72,7 +72,10 @@ def row_of(folder: Path) -> Row:
 
 
 def failed_row(inference: Inference, why: str) -> Row:
-    """The row of a fit that failed."""
+    """The row of a fit that failed.
+
+    It has no command where `infer` would choose between two models, as fits of a sweep do not.
+    """
     return Row(
         fit=inference.folder.name,
         recording=inference.recording.name,
@@ -84,7 +87,7 @@ def failed_row(inference: Inference, why: str) -> Row:
         block_s=None if inference.bootstrap is None else inference.block_s,
         failed=why,
         recording_path=str(inference.recording),
-        command=inference.command,
+        command=None if inference.leaves_a_choice else inference.command,
     )
 
 
