@@ -1,9 +1,10 @@
-"""Do held-out spikes choose well how many neurons are hidden? python benchmarks/hidden_choice.py.
+"""Do test spikes choose well how many neurons are hidden? python benchmarks/hidden_choice.py.
 
 For every network of `paper/paper.csv` of which a part is observed: the number of hidden neurons
-with the most held-out bits per spike, the mean over neurons by which `spikeweft sweep` prefers it,
-beside the one with the least error, among all that were fitted and among those of the paper's
-grid, up to 20. Nothing is fitted. Where a number of the grid was not fitted, "not all" says so.
+with the most bits per spike of the last tenth, the mean over neurons by which `spikeweft sweep`
+prefers it, beside the one with the least error, among all that were fitted and among those of the
+paper's grid, up to 20. Nothing is fitted. Where a number of the grid was not fitted, "not all" says
+so.
 """
 
 from collections import defaultdict

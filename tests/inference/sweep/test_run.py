@@ -418,6 +418,6 @@ def test_the_preferred_number_of_hidden_neurons_is_printed(recording, tmp_path, 
     words = ("sweep", str(recording), str(tmp_path / "out"), "--hidden", "0", "1")
     assert main([*words, "--workers", "1"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"three.npz: [01] hidden neurons predict held-out spikes best\n", printed)
+    assert re.search(r"three.npz: [01] hidden neurons predict test spikes best\n", printed)
     assert ("prediction still improves" in printed) == ("npz: 1 hidden" in printed)
     assert re.search(r"\n +0 +-?\d\.\d{4} +\d\.\d{4} ± \d\.\d{4} +– +–\n +1 ", printed)

@@ -133,8 +133,8 @@ def sweep(
     that was interrupted or killed continues when its command is repeated, and makes no fit twice. A
     fit that failed is a row that says why; the next run tries it again.
 
-    With several numbers of hidden neurons it says which one predicts held-out spikes best, and how
-    much the weights depend on it.
+    With several numbers of hidden neurons it says which one predicts spikes of the last
+    tenth best, and how much the weights depend on it.
 
     It runs on this machine, unless `--scheduler` or `--slurm` name another place. Those machines
     must see recordings and OUT_DIR under the same paths.
@@ -210,7 +210,7 @@ def _print_hidden_curves(rows: "list[Row]", fits: Path) -> None:
 
     for name, curve in hidden_curves(rows, fits).items():
         best = preferred(curve)
-        print(f"\n{name}: {best.n_hidden} hidden neurons predict held-out spikes best")
+        print(f"\n{name}: {best.n_hidden} hidden neurons predict test spikes best")
         if still_rises(curve):
             print(
                 "These are the most that were tried, and prediction still improves: try more, up "

@@ -1,4 +1,4 @@
-"""How many hidden neurons: what held-out spikes say, and how stable the weights are."""
+"""How many hidden neurons: what test spikes say, and how stable the weights are."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ class HiddenPoint:
     n_hidden
         Hidden neurons of the model.
     bits_per_spike
-        Of held-out spikes, mean over neurons and fits.
+        Of test spikes, which are not fitted, mean over neurons and fits.
     below_best, below_best_error
         How far that is below the best number's, neuron by neuron, and the standard error of this
         mean over neurons.
@@ -84,7 +84,7 @@ def _name(row: Row, column: str) -> str:
 
 
 def preferred(curve: Sequence[HiddenPoint]) -> HiddenPoint:
-    """The number of hidden neurons with which held-out spikes are predicted best.
+    """The number of hidden neurons with which test spikes are predicted best.
 
     The smaller number on a tie. In simulated networks of which a part is observed, it also had the
     least error, as long as the number of missing neurons was among those tried; with fewer,
