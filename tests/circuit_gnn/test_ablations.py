@@ -66,7 +66,7 @@ def test_every_ablation_is_compared_and_one_part_of_the_problem_is_its_own():
 def test_with_nothing_but_free_weights_no_network_is_learned(recording):
     fit = ablations.WithoutStructure(tau_s=0.01).fit(recording)
     assert not any(progress.stage.startswith("structure") for progress in fit.history_)
-    assert fit.connectivity_.metadata["structure"] == "free weights"
+    assert fit.connectivity_.metadata["structure"] == "free weights, structure not tried"
     assert fit.connectivity_.metadata["estimator"] == "WithoutStructure"
 
 

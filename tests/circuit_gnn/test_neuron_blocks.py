@@ -9,9 +9,12 @@ from spikeweft.circuit_gnn import estimator
 from spikeweft.circuit_gnn.ablations import WithoutStructure
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting import problem
+from spikeweft.circuit_gnn.fitting.circuit_fit import CircuitFit
 from spikeweft.circuit_gnn.fitting.needed_memory import needed_memory_mb
+from spikeweft.circuit_gnn.fitting.neuron_blocks import NeuronBlocks
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.data.recording import Recording
+from spikeweft.runtime.workers import Here
 from spikeweft.simulation.networks import simulate
 
 N, N_SEARCHED = 8, 3
@@ -46,7 +49,7 @@ def by_blocks(recording, few_at_a_time):
 def test_all_is_found_as_if_all_had_been_held_at_a_time(together, by_blocks):
     """Each weight and its error with its neurons."""
     found, wanted = (fit.connectivity_ for fit in (by_blocks, together))
-    assert [step.stage for step in by_blocks.history_].count("all neurons") == 3
+    assert [step.stage for step in by_blocks.history_].count("weights of all neurons") == 3
     known = np.isfinite(wanted.standard_error) & np.isfinite(found.standard_error)
     assert known.sum() > 0.6 * found.off_diagonal.sum()
     away = (found.weights - wanted.weights)[known] / wanted.standard_error[known]
@@ -70,6 +73,34 @@ def test_all_is_predicted_as_if_all_had_been_held_at_a_time(recording, together,
 def test_a_fit_by_blocks_goes_on_where_it_stopped(recording, by_blocks, few_at_a_time, tmp_path):
     again = fit_with_interruptions(recording, tmp_path / "fit.npz", {"tau_s": 0.01}, every=9)
     np.testing.assert_array_equal(again.connectivity_.weights, by_blocks.connectivity_.weights)
+
+
+def test_no_traces_of_all_neurons_are_held_beside_a_block(recording, few_at_a_time, tmp_path):
+    """Nor where the fit was interrupted between two blocks."""
+    model = CircuitGNN(tau_s=0.01)
+    posed = model.problem_of(recording)
+    fit = CircuitFit(posed)
+    while fit.advance().stage != NeuronBlocks.name:
+        pass
+    reached = fit.state()
+    fit.advance()
+    assert posed._training_traces is None
+    again = CircuitFit(model.problem_of(recording))
+    again.restore(reached)
+    again.advance()
+    assert again.problem._training_traces is None
+
+
+def test_more_workers_take_less_time_for_all_blocks(recording, few_at_a_time):
+    """Two blocks are left to two of them; a third has nothing to do."""
+
+    class Others(Here):
+        def __init__(self, n):
+            self.number = lambda: n
+
+    posed = CircuitGNN(tau_s=0.01).problem_of(recording)
+    one, two, three = (NeuronBlocks(posed, Others(n)).work_left(None) for n in (1, 2, 3))
+    assert two.on_spikes_s == three.on_spikes_s == pytest.approx(one.on_spikes_s / 2)
 
 
 def test_neurons_without_coupling_have_none_in_any_block(few_at_a_time):
@@ -108,5 +139,5 @@ def test_neurons_that_decide_nothing_may_fill_a_block(few_at_a_time):
     )
     fit = CircuitGNN(tau_s=0.004).fit(recording)
     assert any(warning.endswith(f": {last}") for warning in fit.warnings_)
-    assert fit.connectivity_.metadata["structure"] == "free weights"
+    assert fit.connectivity_.metadata["structure"] == "free weights, structure not tried"
     assert np.all(np.isfinite(fit.connectivity_.weights))

@@ -136,7 +136,7 @@ class CircuitGNN(ResumablePredictor):
         event by all its bumps.
     rotated_by
         Name of the covariate that shifts the columns of W along the ring, an angle (Yoon 2025, the
-        external input θ); its gain is chosen by held-out spikes.
+        external input θ); its gain is estimated, and held-out spikes say whether it shifts them.
     random_state
         Seed of the quadrature times and of the networks.
 
@@ -196,17 +196,10 @@ class CircuitGNN(ResumablePredictor):
             or the checkpoint is damaged or of other settings or data.
         """
         self.check_recording(X)
-        settings = self._fit_settings(X)
-        training, held_out = split(X, VALIDATION_FRACTION)
-        _check_long_enough(training, held_out, self.history_window_s)
-        modelled = neurons_that_fire(training, self.history_window_s)
-        if len(modelled) > MOST_SEARCHED:  # the first ones say what all share: any of them
-            modelled = np.random.default_rng(self.random_state).permutation(modelled)
-        training, held_out = (part.select(modelled) for part in (training, held_out))
-        problem = self.problem_class(training, held_out, settings)
-        check_memory(problem)
+        problem, modelled = self._posed(X)
+        check_memory(problem, self.workers)
         circuit = CircuitFit(problem, self.workers)
-        self.warnings_ = left_out(X, modelled, problem.decides)
+        self.warnings_ = left_out(X, modelled, problem.deciding)
         self.history_ = []
         with threadpool_limits(1):
             for progress in train(circuit, self._checkpoint_settings(X), checkpoint):
@@ -215,6 +208,26 @@ class CircuitGNN(ResumablePredictor):
                     on_progress(progress)
             self._take_result(X, modelled, circuit)
         return self
+
+    def problem_of(self, X: Recording) -> Problem:
+        """The problem that `fit` solves, of which nothing is computed yet.
+
+        Raises
+        ------
+        InputError
+            Where the recording is too small.
+        """
+        return self._posed(X)[0]
+
+    def _posed(self, X: Recording) -> tuple[Problem, Int[np.ndarray, " modelled"]]:
+        """The problem, and the neurons that it is about in its order."""
+        training, held_out = split(X, VALIDATION_FRACTION)
+        _check_long_enough(training, held_out, self.history_window_s)
+        modelled = neurons_that_fire(training, self.history_window_s)
+        if len(modelled) > MOST_SEARCHED:  # the first ones say what all share: any of them
+            modelled = np.random.default_rng(self.random_state).permutation(modelled)
+        training, held_out = (part.select(modelled) for part in (training, held_out))
+        return self.problem_class(training, held_out, self._fit_settings(X)), modelled
 
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
         """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""

@@ -139,7 +139,7 @@ def test_a_fit_that_has_ended_takes_no_further_step(fitted):
 def test_a_neuron_that_seemed_silent_is_fitted_to_its_later_spikes():
     """Where all spikes come in, it starts anew: no step leads out of a certainty of silence."""
     posed = problem()
-    stage = next(stage for stage in stages_of(posed) if stage.name == "all spikes")
+    stage = next(stage for stage in stages_of(posed) if stage.name == "weights from all spikes")
     start = first_state(posed)
     values = start.current.parameters.values.copy()
     values[2, -1] = -200.0

@@ -31,7 +31,7 @@ def steady(rng):
 @pytest.mark.parametrize("seed", range(5))
 def test_among_neurons_whose_rates_are_steady_all_decide(seed):
     rng = np.random.default_rng(seed)
-    assert deciding_neurons(*population(rng, steady(rng)), HISTORY_S).all()
+    assert deciding_neurons(*population(rng, steady(rng)), HISTORY_S).decides.all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -40,7 +40,7 @@ def test_a_unit_that_comes_into_view_late_or_drifts_out_of_it_does_not_decide(se
     rates_hz = steady(rng)
     rates_hz[3, :8], rates_hz[3, 8] = 0.2, 15.0
     rates_hz[7, :8], rates_hz[7, 8] = 25.0, 0.0
-    decides = deciding_neurons(*population(rng, rates_hz), HISTORY_S)
+    decides = deciding_neurons(*population(rng, rates_hz), HISTORY_S).decides
     np.testing.assert_array_equal(np.flatnonzero(~decides), [3, 7])
 
 
@@ -54,23 +54,55 @@ def test_a_change_of_rate_that_costs_little_is_no_reason():
         training.n_spikes, training.duration_s, held_out.n_spikes, held_out.duration_s
     )
     assert changes[3] > 10 * np.quantile(changes, 0.75)
-    assert deciding_neurons(training, held_out, HISTORY_S)[3]
+    assert deciding_neurons(training, held_out, HISTORY_S).decides[3]
 
 
 def test_a_neuron_that_is_silent_while_others_are_fitted_does_not_decide():
     rng = np.random.default_rng(0)
     rates_hz = steady(rng)
     rates_hz[5, :8] = 0.0
-    assert not deciding_neurons(*population(rng, rates_hz), HISTORY_S)[5]
+    assert not deciding_neurons(*population(rng, rates_hz), HISTORY_S).decides[5]
 
 
-@pytest.mark.parametrize("n_changed", [2, 6, 10, 14, 20])
-def test_never_more_than_half_are_left_out(n_changed):
-    """Where most change, all decide: there is nobody to compare with."""
+@pytest.mark.parametrize(("n", "n_late"), [(4, 1), (8, 2), (8, 3), (12, 3), (20, 6), (20, 9)])
+@pytest.mark.parametrize("seed", range(3))
+def test_late_units_do_not_hide_behind_each_other(n, n_late, seed):
+    """However few neurons there are, and up to half of them: the others say what is usual."""
+    rng = np.random.default_rng(seed)
+    rates_hz = np.tile(rng.uniform(2.0, 20.0, n)[:, None], (1, 9))
+    rates_hz[:n_late, :8], rates_hz[:n_late, 8] = 0.2, 15.0
+    decides = deciding_neurons(*population(rng, rates_hz), HISTORY_S).decides
+    np.testing.assert_array_equal(decides, np.arange(n) >= n_late)
+
+
+def test_where_most_rates_change_all_decide():
+    """There is nobody to compare with."""
     rng = np.random.default_rng(0)
     rates_hz = steady(rng)
-    rates_hz[:n_changed, :8], rates_hz[:n_changed, 8] = 0.2, 15.0
-    assert deciding_neurons(*population(rng, rates_hz), HISTORY_S).sum() >= N / 2
+    rates_hz[:14, :8], rates_hz[:14, 8] = 0.2, 15.0
+    assert deciding_neurons(*population(rng, rates_hz), HISTORY_S).decides[:14].all()
+
+
+def test_a_neuron_of_fewer_spikes_than_own_parameters_does_not_decide():
+    rng = np.random.default_rng(0)
+    training, held_out = population(rng, steady(rng))
+    few = np.flatnonzero(training.spike_neurons == 3)[4:]
+    training = Recording.from_arrays(
+        np.delete(training.spike_times_s, few),
+        np.delete(training.spike_neurons, few),
+        n_neurons=N,
+        epochs_s=training.epochs_s,
+    )
+    found = deciding_neurons(training, held_out, 0.0)
+    np.testing.assert_array_equal(np.flatnonzero(~found.decides), [3])
+    np.testing.assert_array_equal(np.flatnonzero(found.nearly_silent), [3])
+
+
+def test_where_all_are_nearly_silent_all_decide():
+    rng = np.random.default_rng(0)
+    found = deciding_neurons(*population(rng, np.full((N, 9), 0.01)), HISTORY_S)
+    assert found.nearly_silent.all()
+    assert found.decides.all()
 
 
 def test_the_cost_of_a_changed_rate_is_what_the_likelihood_loses():

@@ -22,16 +22,17 @@ def with_late(neuron, start_s, stop_s=90.0):
     )
 
 
-def decides(recording):
+def deciding(recording):
     return deciding_neurons(*split(recording, VALIDATION_FRACTION), 0.1)
 
 
 def test_neurons_that_fire_alike_all_decide():
-    assert decides(with_late(0, 0.0)).all()
+    assert deciding(with_late(0, 0.0)).decides.all()
 
 
 def test_a_neuron_that_drifts_into_view_does_not_decide():
-    assert decides(with_late(2, 78.0)).tolist() == [True, True, False, True, True, True]
+    found = deciding(with_late(2, 78.0)).decides
+    assert found.tolist() == [True, True, False, True, True, True]
 
 
 class StoppedError(Exception):
@@ -56,6 +57,13 @@ def test_a_neuron_that_does_not_decide_is_named():
     assert said.endswith(": c")
 
 
+def test_a_neuron_that_hardly_fires_is_named():
+    """A tenth of a second of its spikes is left: two or so."""
+    (said,) = warnings_of_a_fit(with_late(1, 40.0, 40.1))
+    assert said.startswith("1 of 6 neurons fire fewer than 5 times in the part that trains")
+    assert said.endswith(": b")
+
+
 def test_a_neuron_that_fires_only_in_the_held_out_part_is_named():
     (said,) = warnings_of_a_fit(with_late(4, 82.0))
     assert said.startswith("1 of 6 neurons do not fire in the part that trains")
@@ -64,5 +72,5 @@ def test_a_neuron_that_fires_only_in_the_held_out_part_is_named():
 
 def test_where_all_decide_nothing_is_said():
     recording = with_late(0, 0.0)
-    assert left_out(recording, np.arange(6), decides(recording)) == ()
+    assert left_out(recording, np.arange(6), deciding(recording)) == ()
     assert warnings_of_a_fit(recording) == ()

@@ -1,12 +1,14 @@
 import pytest
 
 from spikeweft.circuit_gnn.fitting import needed_memory
+from spikeweft.circuit_gnn.fitting import problem as posing
 from spikeweft.circuit_gnn.fitting.needed_memory import check_memory, needed_memory_mb
 from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import n_bytes_collapsed
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import n_bytes_of_traces
 from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import n_quadrature_times
 from spikeweft.errors import InputError
 from spikeweft.runtime.memory import MIB
+from spikeweft.runtime.workers import Here
 
 
 def test_traces_that_would_not_fit_are_held_in_part(problem, monkeypatch):
@@ -44,3 +46,23 @@ def test_too_little_memory_is_said_with_the_remedy(problem, monkeypatch):
     monkeypatch.setattr(needed_memory, "available_memory_mb", lambda: 0.01)
     with pytest.raises(InputError, match=r"3 neurons takes about .* GB are free; fit fewer"):
         check_memory(problem)
+
+
+class SmallWorkers(Here):
+    """Two others with too little memory."""
+
+    def number(self):
+        return 2
+
+    def available_memory_mb(self):
+        return 0.01
+
+
+def test_workers_with_too_little_memory_are_said_before_they_begin(problem, monkeypatch):
+    check_memory(problem, SmallWorkers())  # three neurons are fitted without them
+    monkeypatch.setattr(posing, "MOST_TOGETHER", 2)
+    problem.n_searched = 1
+    check_memory(problem)
+    said = r"each of 2 workers, for a block of 1 neurons, takes about .* free; use fewer workers"
+    with pytest.raises(InputError, match=said):
+        check_memory(problem, SmallWorkers())

@@ -69,6 +69,27 @@ def test_an_estimate_at_hand_is_the_one_that_would_be_made(problem, start, recor
     np.testing.assert_array_equal(at_hand.fisher, made.fisher)
 
 
+def test_memory_is_given_back_but_for_the_estimate_of_the_answer(problem, start):
+    """Which need not be the last one: what is asked for again does not move up."""
+    answer = problem.stepped(start)
+    estimate = problem.estimate(answer)
+    problem.scored(problem.stepped(answer))
+    assert problem.estimate(answer) is estimate
+    problem.release(answer)
+    assert problem.estimate(answer) is estimate
+    assert problem._training_traces is problem._held_out_traces is None
+    assert len(problem._estimates) == 1
+
+
+def test_what_was_not_estimated_yet_is_before_memory_is_given_back(recording, problem, start):
+    """As after a fit was taken up again."""
+    again = Problem(recording.between(0.0, 0.8), recording.between(0.8, 1.0), problem.settings)
+    again.release(start)
+    assert again._training_traces is None
+    again.estimate(start)
+    assert again._training_traces is None
+
+
 def test_a_moved_candidate_has_no_score_until_it_is_scored_again(problem, start):
     scored = problem.scored(start)
     assert np.isfinite(nats_of(scored))

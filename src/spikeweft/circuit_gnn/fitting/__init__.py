@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "circuit_fit": ["CircuitFit", "stages_of"],
         "fit_state": ["Candidate", "FitState"],
         "problem": ["DIMENSIONS", "Problem"],
-        "shared_parameters": ["GAINS"],
         "stage": ["Stage"],
     },
 )

@@ -36,12 +36,14 @@ def simpler_stages(problem: Problem) -> list[Stage]:
     )
     glm = (_fit_glm, searched.on_spikes(n_passes=3 + _STEPS_OF_A_GLM))
     uncoupled = (_fit_without_coupling, costs.on_spikes(n_settlings=1))
-    return [StepSequence("simpler models", (glm, uncoupled))]
+    return [StepSequence("Poisson GLM, no coupling", (glm, uncoupled))]
 
 
 def choice_stages() -> list[Stage]:
     """Structured or free weights, whichever predicts held-out spikes better, or a simpler kind."""
-    return [StepSequence("choice", ((_choose_weights, Work()), (_choose_kind, Work())))]
+    return [
+        StepSequence("choice of the model", ((_choose_weights, Work()), (_choose_kind, Work())))
+    ]
 
 
 def _fit_glm(problem: Problem, state: FitState) -> FitState:

@@ -94,8 +94,8 @@ def _searched_stages(problem: Problem) -> list[Stage]:
     settle = each(step, scoring_step, scoring_step, prior_step)
     refine = (*refining_steps(problem, searched), *each(step, prior_step, scoring_step))
     return [
-        StepSequence("all spikes", (take, *settle)),
-        StepSequence("all spikes", (*refine, (keep_free, Work()))),
+        StepSequence("weights from all spikes", (take, *settle)),
+        StepSequence("weights from all spikes", (*refine, (keep_free, Work()))),
     ]
 
 
@@ -111,8 +111,8 @@ def _free_stages(problem: Problem) -> list[Stage]:
     last = each(whole, *[scoring_step] * 3, prior_step, *[scoring_step] * 3, keep_free)
     return [
         *searched,
-        StepSequence("all neurons", join),
-        StepSequence("all neurons, all spikes", (*first, *last)),
+        StepSequence("weights of all neurons", join),
+        StepSequence("weights of all neurons from all spikes", (*first, *last)),
     ]
 
 
@@ -197,12 +197,13 @@ class CircuitFit:
         if state is None:
             return None
         self._state = state
-        work = self._stages[state.stage].work(before, state.step - 1)
-        self._pace.learn(work, time.perf_counter() - started)
+        stage = self._stages[state.stage]
+        learn = self._pace.learn_shared if stage.is_shared else self._pace.learn
+        learn(stage.work(before, state.step - 1), time.perf_counter() - started)
         estimate = self.estimate
         n_spikes = max(int(estimate.derivatives.n_spikes.sum()), 1)
         return Progress(
-            stage=self._stages[state.stage].name,
+            stage=stage.name,
             step=state.n_steps_taken,
             loss=-estimate.log_likelihood / n_spikes,
             held_out_bits_per_spike=state.held_out_bits,
@@ -256,11 +257,13 @@ class CircuitFit:
         shape, parameters = self._reached.shape, self.found.parameters
         if parameters.weights_fixed and not parameters.weights.any():
             return "no coupling"
-        if parameters.weights_fixed:
-            return "free weights" if shape is None else str(shape.shape)
-        if self.problem.shape(self.found).bend < _EXPONENTIAL_BELOW:
+        if parameters.weights_fixed and shape is not None:
+            return str(shape.shape)
+        # Those of blocks of neurons are fixed, too.
+        is_exponential = self.problem.shape(self.found).bend < _EXPONENTIAL_BELOW
+        if is_exponential and not parameters.weights_fixed:
             return "free weights, exponential link (a Poisson GLM)"
-        return "free weights"
+        return "free weights" if self._reached.shapes else "free weights, structure not tried"
 
     @property
     def _uncoupled(self) -> Candidate:

@@ -111,7 +111,7 @@ class GainSearch(Stage):
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    def work(self, state: FitState, step: int) -> Work:  # noqa: ARG002
+    def work(self, state: FitState | None, step: int) -> Work:  # noqa: ARG002
         """The same for every gain; the last are seldom tried."""
         return self._work if step < _TYPICAL_GAINS else Work()
 
@@ -220,7 +220,7 @@ class WithoutHidden(Stage):
 
     def __init__(self, stage: Stage) -> None:
         self._stage, self.n_steps = stage, stage.n_steps
-        self.name = f"{stage.name}, none hidden"
+        self.name = f"{stage.name}, without hidden neurons"
 
     def is_done(self, state: FitState) -> bool:
         """Whether its steps are done, or no hidden neurons were kept."""
@@ -230,8 +230,10 @@ class WithoutHidden(Stage):
         """The state after its next step."""
         return self._stage.advance(problem, state)
 
-    def work(self, state: FitState, step: int) -> Work:
+    def work(self, state: FitState | None, step: int) -> Work:
         """Half of it, until it is known whether hidden neurons are kept."""
+        if state is None:
+            return self._stage.work(state, step).times(0.5)
         kept = state.alone is not None or state.with_hidden is not None
         is_known = state.nats_before_hidden is not None and state.current.inputs.hidden is None
         share = 1.0 if kept else 0.0 if is_known else 0.5

@@ -15,8 +15,8 @@ from spikeweft.circuit_gnn.spike_prediction.synapses.quadrature import (
     n_quadrature_times,
 )
 from spikeweft.data.recording import Recording
-from spikeweft.errors import InputError
-from spikeweft.runtime.memory import MIB, available_memory_mb
+from spikeweft.runtime.memory import MIB, available_memory_mb, check_room
+from spikeweft.runtime.workers import HERE, Workers
 
 _MATRICES = 12
 """Matrices of every neuron's curvature that are held at a time, in single precision (counted)."""
@@ -26,9 +26,6 @@ _OF_HIDDEN_AT_TIMES = 3
 
 _DRIVES = 4
 """Drives held at a time: of the weights, at both ends of a change of the kernel, and one more."""
-
-_SURELY_TOO_MUCH = 1.25
-"""How far beyond what is free the expected memory has to be: it is rough."""
 
 
 def needed_memory_mb(problem: Problem) -> float:
@@ -43,21 +40,21 @@ def needed_memory_mb(problem: Problem) -> float:
     return (traces + _hidden_bytes(problem) + _collapsed_bytes(problem) + curvatures) / MIB
 
 
-def check_memory(problem: Problem) -> None:
-    """Refuse a fit for which there surely is too little memory.
+def check_memory(problem: Problem, workers: Workers = HERE) -> None:
+    """Refuse a fit for which there surely is too little memory, here or where workers are.
 
     Raises
     ------
     InputError
         Where there is.
     """
-    needed, available = needed_memory_mb(problem), available_memory_mb()
-    if needed > _SURELY_TOO_MUCH * available:
-        raise InputError(
-            f"a fit of {problem.recording.n_neurons:,} neurons takes about {needed / 1024:.2g} GB "
-            f"of memory, and {available / 1024:.2g} GB are free; fit fewer neurons, or use a "
-            "larger machine"
-        )
+    what, needed_mb = f"a fit of {problem.recording.n_neurons:,} neurons", needed_memory_mb(problem)
+    remedy = "fit fewer neurons, or use a larger machine"
+    check_room(what, needed_mb, available_memory_mb(), remedy)
+    if problem.is_by_blocks and workers is not HERE:
+        what = f"each of {workers.number()} workers, for a block of {problem.n_at_a_time} neurons,"
+        remedy = "use fewer workers on each machine, or larger machines"
+        check_room(what, needed_mb, workers.available_memory_mb(), remedy)
 
 
 def _held_bytes(problem: Problem, part: Recording) -> int:

@@ -23,7 +23,7 @@ from spikeweft.circuit_gnn.spike_prediction.likelihood import log_likelihood, me
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import without_connections
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.data.recording import Recording
-from spikeweft.runtime.workers import Workers
+from spikeweft.runtime.workers import HERE, Workers
 
 _MOST_STEPS = 8
 _ROUNDS = 2
@@ -35,18 +35,16 @@ _TYPICAL_STEPS, _TYPICAL_TRACES = 10, 3
 class NeuronBlocks(Stage):
     """The searched neurons as they were found, then all others, a block at each step."""
 
-    name = "all neurons"
+    name = "weights of all neurons"
 
     def __init__(self, problem: Problem, workers: Workers) -> None:
         n, size = problem.recording.n_neurons, problem.n_searched
-        self._workers = workers
+        self._workers, self.is_shared = workers, workers is not HERE
         self._found: Iterator[FoundNeurons] | None = None
         self._blocks = [np.arange(first, min(first + size, n)) for first in range(0, n, size)]
         self.n_steps = len(self._blocks)
-        costs = Costs.of(problem, on_all_data=True, n_neurons=size)
-        self._work = costs.on_spikes(
-            n_passes=_TYPICAL_STEPS, n_traces=_TYPICAL_TRACES, n_settlings=1
-        )
+        self._costs = Costs.of(problem, on_all_data=True, n_neurons=size)
+        self._work = self._expected()
 
     def advance(self, problem: Problem, state: FitState) -> FitState:
         """The state with one more block."""
@@ -55,16 +53,28 @@ class NeuronBlocks(Stage):
             found = found_neurons(problem, shared, uncoupled)
         else:
             if self._found is None:  # the first of those that are left
-                problem.release()
+                problem.release(shared)
+                self._work = self._expected()
                 given = Given.of(problem, shared, uncoupled)
                 blocks = self._blocks[state.step :]
                 self._found = self._workers.results(fitted_block, given, blocks)
             found = next(self._found)
         return replace(state, blocks=(*state.blocks, found))
 
-    def work(self, state: FitState, step: int) -> Work:  # noqa: ARG002
+    def work(self, state: FitState | None, step: int) -> Work:  # noqa: ARG002
         """The same for each block but the first, which only has to be read off."""
         return self._work if step else Work()
+
+    def _expected(self) -> Work:
+        """A block's part of the time that all workers take, each of them on one processor."""
+        n_workers = min(self._workers.number(), max(self.n_steps - 1, 1))
+        whole = self._costs.on_spikes(
+            n_passes=_TYPICAL_STEPS,
+            n_traces=_TYPICAL_TRACES,
+            n_settlings=1,
+            n_processors=1 if self.is_shared else None,
+        )
+        return whole.times(1.0 / n_workers)
 
 
 class Given(NamedTuple):

@@ -86,7 +86,7 @@ class Problem:
         is_tied = settings.n_hidden > 0 or settings.rotated_by is not None
         self.n_searched = min(training.n_neurons, training.n_neurons if is_tied else MOST_SEARCHED)
         self.held_out = held_out
-        self.decides = deciding_neurons(training, held_out, settings.history_window_s)
+        self.deciding = deciding_neurons(training, held_out, settings.history_window_s)
         self._buffers: dict[int, list[TraceBuffer]] = {0: [], 1: []}
         self._training_traces: _Traces | None = None
         self._held_out_traces: _Traces | None = None
@@ -101,6 +101,11 @@ class Problem:
     def n_at_a_time(self) -> int:
         """Postsynaptic neurons whose curvatures and traces are held at a time."""
         return self.n_searched if self.is_by_blocks else self.recording.n_neurons
+
+    @property
+    def decides(self) -> Bool[np.ndarray, " neuron"]:
+        """Which neurons decide what all share."""
+        return self.deciding.decides
 
     @property
     def decides_of_searched(self) -> Bool[np.ndarray, " searched"]:
@@ -169,11 +174,12 @@ class Problem:
             self._buffers[part].clear()
         return _Traces(wanted, traces)
 
-    def release(self) -> None:
-        """Give back the memory of traces, and of all estimates but the last."""
+    def release(self, candidate: Candidate) -> None:
+        """Give back the memory of traces, and of all estimates but a candidate's."""
+        self.estimate(candidate)  # which would else make traces again when it is asked for
         self._training_traces = self._held_out_traces = None
         self._buffers = {0: [], 1: []}
-        self._estimates = self._estimates[:1]
+        self._estimates = [known for known in self._estimates if known.is_of(candidate)]
 
     # -- estimates and steps --
 

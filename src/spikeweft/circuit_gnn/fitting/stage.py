@@ -24,10 +24,14 @@ class Stage(ABC):
         What a progress display calls it.
     n_steps
         The most steps that it takes.
+    is_shared
+        Whether several workers take its steps at a time, so that no single one says how long one
+        takes: it may have to be waited for, or be there already.
     """
 
     name: str
     n_steps: int
+    is_shared = False
 
     def is_done(self, state: FitState) -> bool:
         """Whether nothing is left to do; asked before every step of the stage."""
@@ -38,10 +42,13 @@ class Stage(ABC):
         """The state after one more step."""
 
     @abstractmethod
-    def work(self, state: FitState, step: int) -> Work:
-        """How much work one of its steps is expected to be, as far as a state tells."""
+    def work(self, state: FitState | None, step: int) -> Work:
+        """How much work one of its steps is expected to be, as far as a state tells.
 
-    def work_left(self, state: FitState, first: int = 0) -> Work:
+        None is that of a fit that has not begun.
+        """
+
+    def work_left(self, state: FitState | None, first: int = 0) -> Work:
         """How much work its steps are from the `first` on."""
         return sum((self.work(state, k) for k in range(first, self.n_steps)), Work())
 
@@ -57,7 +64,7 @@ class StepSequence(Stage):
         step, _ = self.steps[state.step]
         return step(problem, state)
 
-    def work(self, state: FitState, step: int) -> Work:  # noqa: ARG002
+    def work(self, state: FitState | None, step: int) -> Work:  # noqa: ARG002
         """What was expected when the fit began."""
         return self.steps[step][1]
 

@@ -89,9 +89,9 @@ class ShapeSearch(StepSequence):
             for directed in (False, True)
         )
         choice = (_choose_shape, _work_of_adopting(problem, whole))
-        super().__init__("shape of the network", (*tries, choice))
+        super().__init__("structure, size of the network", (*tries, choice))
 
-    def work(self, state: FitState, step: int) -> Work:
+    def work(self, state: FitState | None, step: int) -> Work:
         """Half of what depends on whether symmetric networks predict better, until it is known."""
         found = _share_with_structure(state)
         return super().work(state, step).times((1.0, 1.0 - found, found)[step])
@@ -106,9 +106,9 @@ def _work_of_shapes(n_shapes: int, whole: Costs, some: Costs, directed: bool) ->
     return whole.on_networks(n_shapes, directed=directed) + settled
 
 
-def _share_with_structure(state: FitState) -> float:
+def _share_with_structure(state: FitState | None) -> float:
     """How likely there is structure: one or zero once shapes of networks were tried."""
-    if not state.shapes:
+    if state is None or not state.shapes:
         return 0.5
     return float(any(clearly_better(s.nats, nats_of(state.free)) for s in state.shapes))
 
@@ -127,7 +127,7 @@ class WithStructure(Stage):
         """The state after its next step."""
         return self._stage.advance(problem, state)
 
-    def work(self, state: FitState, step: int) -> Work:
+    def work(self, state: FitState | None, step: int) -> Work:
         """Half of it, until it is known whether there is structure."""
         return self._stage.work(state, step).times(_share_with_structure(state))
 

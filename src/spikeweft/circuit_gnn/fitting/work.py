@@ -99,16 +99,27 @@ class Costs:
             n_hidden=n_hidden,
         )
 
-    def on_spikes(self, *, n_passes: int = 0, n_traces: int = 0, n_settlings: int = 0) -> Work:
-        """Passes over all spikes and times, traces to make, and settlings around fixed weights."""
+    def on_spikes(
+        self,
+        *,
+        n_passes: int = 0,
+        n_traces: int = 0,
+        n_settlings: int = 0,
+        n_processors: int | None = None,
+    ) -> Work:
+        """Passes over all spikes and times, traces to make, and settlings around fixed weights.
+
+        On so many processors; where None, on all that this process may use.
+        """
+        n_processors = n_processors or n_side_by_side()
         n_rates = self.n_times * self.n_neurons
         n_pieces = _PIECES_PER_NEURON * self.n_neurons + self.n_times / _TIMES_OF_PIECE
-        rates_s = _SECONDS_PER_RATE * n_rates / n_side_by_side() + _SECONDS_OF_PIECE * n_pieces
+        rates_s = _SECONDS_PER_RATE * n_rates / n_processors + _SECONDS_OF_PIECE * n_pieces
         n_updates = self.n_features * (self.n_spikes + self.n_times)
-        traces_s = _SECONDS_OF_TRACES + _SECONDS_PER_UPDATE * n_updates / n_side_by_side()
+        traces_s = _SECONDS_OF_TRACES + _SECONDS_PER_UPDATE * n_updates / n_processors
         traces_s += self._seconds_of_hidden_traces
         n_passes_of_rates = n_passes + _PASSES_OF_RATES_TO_SETTLE * n_settlings
-        curvature_s = n_passes * self._seconds_of_curvature / n_side_by_side()
+        curvature_s = n_passes * self._seconds_of_curvature / n_processors
         return Work(on_spikes_s=n_passes_of_rates * rates_s + curvature_s + n_traces * traces_s)
 
     @property
@@ -150,6 +161,8 @@ class Pace:
 
     _on_spikes: list[tuple[float, float]] = field(default_factory=list)
     _on_networks: list[tuple[float, float]] = field(default_factory=list)
+    _shared_s: tuple[float, float] = (0.0, 0.0)
+    """Expected and taken, of steps that several workers take at a time."""
 
     def learn(self, work: Work, seconds: float) -> None:
         """Take note of a step and how long it took."""
@@ -159,14 +172,24 @@ class Pace:
         elif work.on_spikes_s:
             self._on_spikes.append((seconds / work.on_spikes_s, work.on_spikes_s))
 
+    def learn_shared(self, work: Work, seconds: float) -> None:
+        """Take note of one of many steps that several workers take at a time.
+
+        One has to be waited for, and the next ones are there already: only all of them together say
+        how long they take.
+        """
+        expected_s, taken_s = self._shared_s
+        self._shared_s = expected_s + work.on_spikes_s, taken_s + seconds
+
     def seconds(self, work: Work) -> float | None:
         """How long some work will take; None before anything was measured."""
-        known = self._on_spikes or self._on_networks
+        expected_s, taken_s = self._shared_s
+        shared = [(taken_s / expected_s, expected_s)] if expected_s else []
+        measured = [*self._on_spikes, *shared]
+        known = measured or self._on_networks
         if not known:
             return None
-        on_spikes, on_networks = (
-            _typical(one or known) for one in (self._on_spikes, self._on_networks)
-        )
+        on_spikes, on_networks = (_typical(one or known) for one in (measured, self._on_networks))
         return on_spikes * work.on_spikes_s + on_networks * work.on_networks_s
 
 

@@ -5,7 +5,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "rotation_search": ["GAINS"],
         "stages": ["first_state", "refining_steps", "shared_stages"],
         "trials": ["Tried", "at_vertex", "tried_kernel", "tried_link"],
     },

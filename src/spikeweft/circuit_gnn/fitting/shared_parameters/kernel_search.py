@@ -12,29 +12,62 @@ import numpy as np
 from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, nats_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.settling import hardly_any_nats
-from spikeweft.circuit_gnn.fitting.shared_parameters.trials import Tried, at_vertex, tried_kernel
+from spikeweft.circuit_gnn.fitting.shared_parameters.trials import (
+    Tried,
+    at_vertex,
+    tried_kernel,
+    tried_link,
+)
+from spikeweft.circuit_gnn.spike_prediction.link import EXPONENTIAL
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import LONGEST_LATENCY_S
 
 COARSE, FINE = 0.4, 0.12
 """Widths of the parabolas along a coordinate of the kernel, far from its place and near it."""
 
+_MOST_PARABOLAS = 4
+"""How often a coordinate goes on from beyond the last parabola's points."""
+
 _FAR = 3
 """Steps in which all neurons settle to a kernel that is far from the last."""
 
 _FARTHER, _STEPS_TO_REST = 3.0, 4
+_PRIORS_OF_ANOTHER_LINK = 4
+"""Estimates of the prior until weights that another link has shaped show their own."""
+
 _LATENCIES_S = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, LONGEST_LATENCY_S)
 _SECOND_EXPONENTIALS = ((0.25, 0.1), (4.0, 0.1))
 """Time constant, as a multiple of the first one, and share of a second exponential to try."""
 
 
 def find_time_constant(problem: Problem, state: FitState) -> FitState:
+    """The time constant under which training spikes are likeliest, from two links.
+
+    Under a link that is far from theirs, a slow trace may stand for what a fast one would explain
+    under the right one.
+    """
+    found = _climbed(problem, state.current, n_priors=1)
+    if problem.learns_link:
+        found = _climbed_from_exponential(problem, found)
+    return replace(state, current=problem.scored(found.candidate))
+
+
+def _climbed_from_exponential(problem: Problem, found: Tried) -> Tried:
+    """What an exponential link leads to, where spikes are likelier under it to begin with."""
+    start = tried_link(problem, found.candidate, EXPONENTIAL, _FAR).candidate
+    start = _with_own_prior(problem, _at_rest(problem, start).candidate, n_priors=1)
+    if start.nats < found.nats:
+        return found
+    further = _climbed(problem, start.candidate, _PRIORS_OF_ANOTHER_LINK)
+    return further if further.nats > found.nats else found
+
+
+def _climbed(problem: Problem, candidate: Candidate, n_priors: int) -> Tried:
     """Longer time constants as long as the training spikes become likelier, else shorter ones.
 
-    Each with the prior that its weights show: under a looser one, those of the wrong time constant
-    are fewer nats of complexity.
+    Each with the prior that its weights show, after so many estimates: under a looser one, those of
+    the wrong time constant are fewer nats of complexity.
     """
-    rested = _at_rest(problem, state.current).candidate
-    first = best = _at_rest(problem, problem.with_estimated_prior(rested))
+    first = best = _with_own_prior(problem, _at_rest(problem, candidate).candidate, n_priors)
     for factor in (_FARTHER, 1.0 / _FARTHER):
         while True:
             kernel = best.candidate.inputs.kernel
@@ -42,23 +75,40 @@ def find_time_constant(problem: Problem, state: FitState) -> FitState:
             if further == kernel:
                 break
             far = tried_kernel(problem, best.candidate, further, _FAR).candidate
-            trial = _at_rest(problem, problem.with_estimated_prior(far))
+            trial = _with_own_prior(problem, far, n_priors)
             if not trial.nats > best.nats:
                 break
             best = trial
         if best is not first:
             break
-    return replace(state, current=problem.scored(best.candidate))
+    return best
+
+
+def _with_own_prior(problem: Problem, candidate: Candidate, n_priors: int) -> Tried:
+    """The candidate with the prior that its weights show, which in turn changes these."""
+    for _ in range(n_priors - 1):
+        candidate = _at_rest(problem, problem.with_estimated_prior(candidate)).candidate
+    return _at_rest(problem, problem.with_estimated_prior(candidate))
 
 
 def refine_kernel(problem: Problem, state: FitState, width: float) -> FitState:
     """Take each of the kernel's coordinates to where the training spikes are likeliest."""
     current = state.current
     for k in range(len(current.inputs.kernel.coordinates)):
-        trial = partial(_tried_coordinate, problem, current, k)
-        here = Tried(problem.log_evidence(current), current)
-        current = at_vertex(here, trial, width).candidate
+        current = _likeliest(problem, current, k, width)
     return replace(state, current=problem.scored(current))
+
+
+def _likeliest(problem: Problem, candidate: Candidate, k: int, width: float) -> Candidate:
+    """The candidate with a coordinate at the vertex of a parabola; of another, where it is far."""
+    for _ in range(_MOST_PARABOLAS):
+        before = candidate.inputs.kernel.coordinates[k]
+        here = Tried(problem.log_evidence(candidate), candidate)
+        trial = partial(_tried_coordinate, problem, candidate, k)
+        candidate = at_vertex(here, trial, width).candidate
+        if abs(candidate.inputs.kernel.coordinates[k] - before) <= width:
+            break
+    return candidate
 
 
 def _tried_coordinate(problem: Problem, candidate: Candidate, k: int, change: float) -> Tried:

@@ -25,7 +25,10 @@ _LINK_STEPS, _SETTLED_NATS = 4, 1.0
 
 
 def climb_bends(problem: Problem, state: FitState) -> FitState:
-    """Sharper bends as long as the training spikes become likelier, else softer ones."""
+    """Sharper bends as long as the training spikes become likelier, else softer ones.
+
+    Unless they are likelier under the link that there is.
+    """
     power = problem.first_link.power
     start = problem.first_link.bend
     first = best = tried_link(problem, state.current, LinkShape(power, start), _FAR)
@@ -37,7 +40,10 @@ def climb_bends(problem: Problem, state: FitState) -> FitState:
             best = trial
         if best is not first:
             break
-    return replace(state, current=problem.scored(_settled_link(problem, best.candidate)))
+    settled = _settled_link(problem, best.candidate)
+    if problem.log_evidence(settled) < problem.log_evidence(state.current):
+        return state
+    return replace(state, current=problem.scored(settled))
 
 
 def try_power(problem: Problem, state: FitState, power: float) -> FitState:

@@ -2,8 +2,8 @@
 
 These few numbers are informed by all spikes, so the training spikes themselves determine them
 (`link_search`, `kernel_search`): as many as it takes lead to the right place, and there all of them
-refine it. Held-out spikes choose only between kinds of kernels, and whether an input rotates
-(`rotation_search`).
+refine it; how an input rotates the circuit is found in the same way (`rotation_search`). Held-out
+spikes choose only between kinds of kernels, and whether an input rotates.
 """
 
 from dataclasses import replace
@@ -28,9 +28,8 @@ from spikeweft.circuit_gnn.fitting.shared_parameters.link_search import (
     try_power,
 )
 from spikeweft.circuit_gnn.fitting.shared_parameters.rotation_search import (
-    GAINS,
     GainRefinement,
-    try_gain,
+    gain_search,
     work_of_gain,
 )
 from spikeweft.circuit_gnn.fitting.stage import (
@@ -60,18 +59,17 @@ def shared_stages(problem: Problem) -> list[Stage]:
     step = some.on_spikes(n_passes=1)
     stages: list[Stage] = [StepSequence("first weights", (first, *each(step, *further)))]
     if problem.settings.rotated_by is not None:
-        gains = (partial(try_gain, gain=gain) for gain in GAINS)
-        stages.append(StepSequence("rotation", each(work_of_gain(some), *gains)))
+        stages.append(gain_search(some))
     if problem.settings.tau_s is None:
         coarse = partial(refine_kernel, width=COARSE)
-        search = (find_time_constant, some.on_spikes(n_passes=18, n_traces=3))
+        search = (find_time_constant, some.on_spikes(n_passes=22, n_traces=3))
         stages.append(StepSequence("synaptic kernel", (search, (coarse, _work_of_kernel(some)))))
     if problem.settings.rotated_by is not None:
         stages.append(GainRefinement(work_of_gain(some)))
     if problem.learns_link:
-        stages.append(StepSequence("link", _link_search(some)))
+        stages.append(StepSequence("link function", _link_search(some)))
     if problem.settings.tau_s is None:
-        stages.append(StepSequence("synaptic kernel", _kernel_search(some)))
+        stages.append(StepSequence("synaptic kernel, refined", _kernel_search(some)))
     return stages
 
 
