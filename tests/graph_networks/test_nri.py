@@ -60,6 +60,21 @@ def test_training_stops_where_held_out_spikes_gain_no_more(monkeypatch):
     assert len(fitted.history_) == 2 + nri.PATIENCE
 
 
+def test_a_fit_that_is_interrupted_leaves_the_one_before(monkeypatch):
+    monkeypatch.setattr(nri, "BATCHES_PER_EPOCH", 1)
+    X = record(10.0)
+    fit = NRI(n_epochs=1).fit(X)
+    before = fit.predict(X)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nri, "held_out_bits", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit.fit(record(10.0, seed=1))
+    np.testing.assert_array_equal(fit.predict(X), before)
+
+
 def test_settings_that_cannot_be_fitted_are_refused():
     for wrong in ({"n_epochs": 0}, {"n_epochs": float("nan")}, {"batch_size": 2.5}):
         with pytest.raises(InputError, match="whole number from 1 on"):

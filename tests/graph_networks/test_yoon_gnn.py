@@ -12,7 +12,8 @@ from spikeweft.data.scored_time import scored_epochs
 from spikeweft.errors import InputError
 from spikeweft.evaluation.prediction import bits_per_spike
 from spikeweft.graph_networks import binned_prediction, yoon_gnn, yoon_training
-from spikeweft.graph_networks.yoon_gnn import AS_PUBLISHED, YoonGNN
+from spikeweft.graph_networks.departures import AS_PUBLISHED, DEPARTURES
+from spikeweft.graph_networks.yoon_gnn import YoonGNN
 
 N = 8
 
@@ -84,15 +85,18 @@ def test_the_sign_of_a_weight_is_what_a_spike_does_not_what_the_parameters_say(r
         for parameter in twin._model.prediction.passing.second.parameters():
             parameter.neg_()
     np.testing.assert_allclose(twin.predict(recording), fitted.predict(recording), rtol=1e-5)
-    training = fitted._bins(recording.between(0.0, 0.9))
+    training = fitted._bins(recording.between(0.0, 0.9), fitted.bin_s_)
     np.testing.assert_allclose(
-        twin._weights_in_nats(training), fitted.connectivity_.weights, rtol=1e-3
+        twin._weights_in_nats(twin._model, twin._graph, training),
+        fitted.connectivity_.weights,
+        rtol=1e-3,
     )
 
 
-def test_a_resumed_fit_equals_an_uninterrupted_one(recording, tmp_path):
+@pytest.mark.parametrize("form", [{}, {"whitened_embedding": False}])
+def test_a_resumed_fit_equals_an_uninterrupted_one(recording, tmp_path, form):
     checkpoint = tmp_path / "fit.safetensors"
-    settings = {"n_epochs": 3, "n_hidden": 1, "random_state": 3}
+    settings = {"n_epochs": 3, "n_hidden": 1, "random_state": 3, **form}
     whole = YoonGNN(**settings).fit(recording)
 
     def interrupt(progress):
@@ -115,12 +119,23 @@ def test_a_checkpoint_of_other_data_is_refused(recording, tmp_path):
 
 def test_training_with_decaying_steps_stops_when_held_out_spikes_gain_no_more(monkeypatch):
     """Poisson noise cannot be predicted."""
-    monkeypatch.setattr(yoon_training, "PATIENCE", 2)
     monkeypatch.setattr(yoon_training, "LEARNING_RATE", 0.05)
-    history = YoonGNN.as_published(n_epochs=30).fit(record(5.0)).history_
+    history = YoonGNN.as_published(n_epochs=30, patience=2).fit(record(5.0)).history_
     assert len(history) < 30
     best = max(range(len(history)), key=lambda i: history[i].held_out_bits_per_spike)
     assert len(history) - 1 - best == 2
+
+
+@pytest.mark.parametrize("settings", [{**AS_PUBLISHED, "n_epochs": 6}, {"n_epochs": 6}])
+def test_without_patience_training_goes_to_its_end_and_keeps_the_last_epoch(monkeypatch, settings):
+    """Wherever held-out spikes gained most: here in the third epoch."""
+    bits = iter([0.1, 0.2, 0.5, 0.3, 0.2, 0.1])
+    monkeypatch.setattr(yoon_training, "held_out_bits", lambda *_: next(bits))
+    fit = YoonGNN(**{**settings, "patience": None}).training(record(5.0))
+    while fit.advance() is not None:
+        last = fit.graph()
+    assert fit.best.epoch == fit.best.best_epoch == 6
+    assert torch.equal(fit.finish(), last)
 
 
 def test_a_steady_descent_goes_on_to_the_end_of_its_steps():
@@ -149,6 +164,19 @@ def test_structure_learning_rests_while_the_predictor_begins(recording):
     assert torch.equal(fit.graph(), before)
     fit.advance()
     assert not torch.equal(fit.graph(), before)
+
+
+def test_kernels_that_prediction_shares_do_not_rest_with_the_structure(recording):
+    """The predictor could not learn to predict while they do."""
+    fit = YoonGNN(n_epochs=3, whitened_embedding=False).training(recording)
+    structure = fit.model.structure
+    shared = {*structure.embedding.convolution.parameters()}
+    own = [p for p in structure.parameters() if p not in shared]
+    before = [[p.detach().clone() for p in part] for part in (own, shared)]
+    fit.advance()
+    for part, was, moved in zip((own, shared), before, (False, True), strict=True):
+        for parameter, old in zip(part, was, strict=True):
+            assert torch.equal(parameter, old) is not moved
 
 
 def test_the_size_of_the_model_does_not_depend_on_the_recording(fitted):
@@ -222,13 +250,17 @@ def test_a_drive_that_is_no_angle_or_not_known_is_refused(values, is_angle, reme
 
 def test_what_a_spike_does_to_its_own_neuron_is_no_weight_of_a_turned_ring(turned):
     """Without messages a spike does nothing to others, however it acts on its own neuron."""
-    bins = turned._bins(driven(SWAYING))
-    assert np.abs(turned._weights_in_nats(bins)).max() > 1e-6
+    bins = turned._bins(driven(SWAYING), turned.bin_s_)
+
+    def weights():
+        return turned._weights_in_nats(turned._model, turned._graph, bins)
+
+    assert np.abs(weights()).max() > 1e-6
     passing = turned._model.prediction.passing
     before = passing.state_dict()
     nothing = {name: 0 * value if "second" in name else value for name, value in before.items()}
     passing.load_state_dict(nothing)
-    np.testing.assert_allclose(turned._weights_in_nats(bins), 0, atol=1e-6)
+    np.testing.assert_allclose(weights(), 0, atol=1e-6)
 
 
 def test_a_graph_that_was_trained_is_what_a_fit_answers_with(recording):
@@ -286,6 +318,25 @@ def test_a_fit_that_is_interrupted_leaves_the_one_before(recording):
 
     with pytest.raises(KeyboardInterrupt):
         fit.fit(record(8.0, seed=1), on_progress=interrupt)
+    np.testing.assert_array_equal(fit.predict(recording), before)
+
+
+def test_an_interrupted_fit_to_coarser_bins_leaves_those_of_the_one_before(recording):
+    fit = YoonGNN(n_epochs=1).fit(recording)
+    before = fit.predict(recording)
+    coarse = Recording.from_arrays(
+        np.floor(recording.spike_times_s / 5e-3 + 1e-6) * 5e-3,
+        recording.spike_neurons,
+        epochs_s=recording.epochs_s,
+        time_resolution_s=5e-3,
+    )
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit.fit(coarse, on_progress=interrupt)
+    assert fit.bin_s_ == fit.get_params()["bin_s"]
     np.testing.assert_array_equal(fit.predict(recording), before)
 
 
@@ -397,8 +448,23 @@ def test_every_departure_can_be_set_back_by_itself(recording, setting):
     assert np.isfinite(fit.score(recording))
 
 
+@pytest.mark.parametrize("tau_s", [0.005, 0.01, 0.02])
+def test_the_published_window_is_two_time_constants(recording, tau_s):
+    published = YoonGNN.as_published(tau_s=tau_s, n_epochs=1)
+    assert published.history_window_s == pytest.approx(2 * tau_s)
+    published.training(recording)
+    assert YoonGNN.as_published(tau_s=tau_s, history_window_s=0.06).history_window_s == 0.06
+
+
+def test_every_setting_in_which_the_forms_differ_has_a_reason():
+    default, published = YoonGNN().get_params(), YoonGNN.as_published().get_params()
+    assert set(DEPARTURES) == {name for name in default if default[name] != published[name]}
+    for departure in DEPARTURES.values():
+        assert departure.why.index(".") == len(departure.why) - 1, "one sentence"
+
+
 def test_the_published_form_is_a_setting_like_any_other():
-    published = YoonGNN.as_published(n_epochs=3, n_hidden=1)
+    published = YoonGNN.as_published(n_epochs=3, n_hidden=1, patience=None)
     assert clone(published).get_params() == published.get_params()
     assert published.get_params().items() >= {**AS_PUBLISHED, "n_epochs": 3, "n_hidden": 1}.items()
 
@@ -413,6 +479,7 @@ def test_the_published_form_is_a_setting_like_any_other():
         ({"n_epochs": 0}, "n_epochs is 0; give a whole number from 1 on"),
         ({"n_epochs": 2.5}, "n_epochs is 2.5"),
         ({"batch_size": 0}, "from 1 on"),
+        ({"patience": 0}, "patience is 0; give a whole number from 1 on"),
         ({"batch_size": 8, "consecutive_bins": 16}, "fewer consecutive_bins"),
         ({"n_hidden": -1}, "from 0 on"),
         ({"bin_s": 0.0}, "use 0.001"),

@@ -17,8 +17,7 @@ _ABLATIONS = "spikeweft.circuit_gnn.ablations"
 _YOON_GNN = "spikeweft.graph_networks.yoon_gnn.YoonGNN"
 
 _PUBLISHED_EPOCHS = 10
-"""Epochs of the published model as published, of 200 batches each: what fits into about five
-minutes. Its held-out likelihood changes little after the second."""
+"""Epochs of the published model as published, of 200 batches each: about five minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

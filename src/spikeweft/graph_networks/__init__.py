@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "departures": ["DEPARTURES", "STEADY_DESCENT", "Departure", "DescentPart"],
         "message_passing": ["messages"],
         "nri": ["NRI"],
         "nri_model": ["RelationalModel"],

@@ -50,8 +50,8 @@ class BinnedPredictor(SpikePredictor):
     bin_s_: float
 
     @abstractmethod
-    def _bins(self, X: Recording) -> BinnedHistory:
-        """The recording as this network sees it."""
+    def _bins(self, X: Recording, bin_s: float) -> BinnedHistory:
+        """The recording in bins of this width, as this network sees it."""
 
     @abstractmethod
     def _log_counts(self, bins: BinnedHistory) -> LogCounts:
@@ -60,7 +60,7 @@ class BinnedPredictor(SpikePredictor):
     def log_likelihood(self, X: Recording) -> Float[np.ndarray, " neuron"]:
         """Σ log λ(t_spike) - ∫λ dt of each neuron, in nats with rates in Hz, on scored time."""
         self.check_fitted(X)
-        bins = self._bins(X)
+        bins = self._bins(X, self.bin_s_)
         return log_likelihood_of(self._log_counts(bins), bins, np.arange(len(bins)))
 
     def predict(self, X: Recording, bin_s: float = 0.01) -> Float[np.ndarray, "time neuron"]:
@@ -70,14 +70,16 @@ class BinnedPredictor(SpikePredictor):
         Where an epoch has no full history window yet, the neuron's mean rate is expected.
         """
         self.check_fitted(X)
-        bins = self._bins(X)
+        bins = self._bins(X, self.bin_s_)
         expected = np.outer(bins.width_s, self.null_rate_hz_).astype(np.float32)
         for chosen, log_rate in log_rates(self._log_counts(bins), bins, np.arange(len(bins))):
             time = bins.scored[chosen]
             expected[time] = log_rate.exp().numpy() * bins.width_s[time, None]
         return rebin(expected, bins.width_s, X.counts(bin_s).exposure_s)
 
-    def _training_parts(self, X: Recording) -> tuple[Recording, BinnedHistory, BinnedHistory]:
+    def _training_parts(
+        self, X: Recording, bin_s: float
+    ) -> tuple[Recording, BinnedHistory, BinnedHistory]:
         """The part to train on, its bins, and those of the last part, which say when to stop.
 
         Raises
@@ -87,7 +89,7 @@ class BinnedPredictor(SpikePredictor):
         """
         early, late = split(X, BASELINE_VALIDATION_FRACTION)
         check_enough_neurons(early)
-        training, held_out = self._bins(early), self._bins(late)
+        training, held_out = self._bins(early, bin_s), self._bins(late, bin_s)
         if min(len(training), len(held_out)) == 0:
             raise InputError(
                 f"a recording of {X.duration_s:g} s in {len(X.epochs_s)} epochs leaves nothing to "
@@ -122,10 +124,11 @@ def check_finite(progress: Progress) -> Progress:
 class BestEpoch:
     """The parameters of the epoch that predicts held-out spikes best, and when to stop.
 
-    The first ones, as many as `n_resting`, do not count: part of the model rests in them.
+    The first ones, as many as `n_resting`, do not count: part of the model rests in them. Where
+    `patience` is None, training never stops, and the last epoch is taken for the best.
     """
 
-    def __init__(self, model: nn.Module, patience: int, n_resting: int = 0) -> None:
+    def __init__(self, model: nn.Module, patience: int | None, n_resting: int = 0) -> None:
         self.model, self.patience, self.n_resting = model, patience, n_resting
         self.epoch = 0
         self.best_epoch = 0
@@ -135,12 +138,13 @@ class BestEpoch:
     @property
     def is_past(self) -> bool:
         """Whether the last epochs, as many as `patience`, were no better."""
-        return self.epoch - self.best_epoch >= self.patience
+        return self.patience is not None and self.epoch - self.best_epoch >= self.patience
 
     def judge(self, bits: float) -> None:
         """Note the held-out score of one more epoch."""
         self.epoch += 1
-        if self.epoch > self.n_resting and bits > self.best_bits:
+        is_better = self.patience is None or bits > self.best_bits
+        if self.epoch > self.n_resting and is_better:
             self.best_epoch, self.best_bits = self.epoch, bits
             self.best = deepcopy(self.model.state_dict())
 

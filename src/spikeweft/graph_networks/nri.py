@@ -117,17 +117,18 @@ class NRI(BinnedPredictor):
             Where the settings or the recording cannot be used.
         """
         self._check(X)
-        self.null_rate_hz_ = X.rate_hz
-        self.bin_s_ = max(BIN_S, X.time_resolution_s)
+        bin_s = max(BIN_S, X.time_resolution_s)
         # Edges drawn in training are drawn pair by pair: in an order that the neurons have from
         # their spikes, so that the answer does not depend on that of their labels.
         order = np.lexsort((np.bincount(X.spike_neurons, X.spike_times_s, X.n_neurons), X.n_spikes))
-        training = self._fit_model(X.select(order))
-        edges = self._model.edges(training)
-        self.effect_ = self._effects(training, edges)
+        model, training, history = self._fit_model(X.select(order), bin_s)
+        edges = model.edges(training)
+        effect = self._effects(model, training, edges)
         place = np.argsort(order)
-        self._edges = edges[place][:, place]
-        self._model.decoder.log_mean_count = self._model.decoder.log_mean_count[place]
+        model.decoder.log_mean_count = model.decoder.log_mean_count[place]
+        self._model, self._edges = model, edges[place][:, place]
+        self.bin_s_, self.null_rate_hz_ = bin_s, X.rate_hz
+        self.history_, self.effect_ = history, effect
         self.edge_probability_ = self._edges.numpy()
         # A neuron that was silent in training has taught the network nothing.
         fired = training.counts.sum(0).numpy()[place] > 0
@@ -150,41 +151,40 @@ class NRI(BinnedPredictor):
                 "window of at least one bin, and a recording longer than the window"
             )
 
-    def _bins(self, X: Recording) -> BinnedHistory:
-        return BinnedHistory.of(X, self.bin_s_, self.history_window_s)
+    def _bins(self, X: Recording, bin_s: float) -> BinnedHistory:
+        return BinnedHistory.of(X, bin_s, self.history_window_s)
 
     def _log_counts(self, bins: BinnedHistory) -> LogCounts:
-        return self._decoded(bins, self._edges)
+        return _decoded(self._model, bins, self._edges)
 
-    def _decoded(self, bins: BinnedHistory, edges: Float32[Tensor, "post pre kind"]) -> LogCounts:
-        return lambda chosen: self._model.decoder(bins.history(chosen), edges)
-
-    def _fit_model(self, X: Recording) -> BinnedHistory:
-        """Train a model, and give back the bins it was trained on."""
-        early, training, held_out = self._training_parts(X)
+    def _fit_model(
+        self, X: Recording, bin_s: float
+    ) -> tuple[RelationalModel, BinnedHistory, list[Progress]]:
+        """A trained model, the bins it was trained on, and how it went."""
+        early, training, held_out = self._training_parts(X, bin_s)
         # Half a spike more, so that a silent neuron has a rate and a logarithm.
-        mean_count = torch.from_numpy((early.n_spikes + 0.5) / early.duration_s * self.bin_s_)
+        mean_count = torch.from_numpy((early.n_spikes + 0.5) / early.duration_s * bin_s)
         generator = torch.Generator().manual_seed(int(self.random_state))
-        self._model = RelationalModel(training.history_bins, mean_count.log().float(), generator)
-        self.history_ = list(self._train(training, held_out, early.rate_hz, generator))
-        return training
+        model = RelationalModel(training.history_bins, mean_count.log().float(), generator)
+        history = list(self._train(model, training, held_out, early.rate_hz, generator))
+        return model, training, history
 
     def _train(
         self,
+        model: RelationalModel,
         training: BinnedHistory,
         held_out: BinnedHistory,
         null_rate_hz: Float[np.ndarray, " neuron"],
         generator: torch.Generator,
     ) -> Iterator[Progress]:
         """Train epoch by epoch until held-out spikes gain no more; keeps the best model."""
-        model = self._model
         optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         decay = torch.optim.lr_scheduler.ExponentialLR(optimiser, LEARNING_RATE_DECAY)
         best = BestEpoch(model, PATIENCE)
         while best.epoch < self.n_epochs and not best.is_past:
-            loss = self._train_one_epoch(best.epoch + 1, training, optimiser, generator)
+            loss = self._train_one_epoch(model, best.epoch + 1, training, optimiser, generator)
             decay.step()
-            log_counts = self._decoded(held_out, model.edges(training))
+            log_counts = _decoded(model, held_out, model.edges(training))
             bits = held_out_bits(log_counts, held_out, null_rate_hz)
             best.judge(bits)
             yield check_finite(
@@ -194,6 +194,7 @@ class NRI(BinnedPredictor):
 
     def _train_one_epoch(
         self,
+        model: RelationalModel,
         epoch: int,
         training: BinnedHistory,
         optimiser: torch.optim.Optimizer,
@@ -206,11 +207,11 @@ class NRI(BinnedPredictor):
             counts, part = training.observed(
                 chosen := rng.integers(len(training), size=self.batch_size)
             )
-            logits = self._model.encoder(
+            logits = model.encoder(
                 training.history(rng.integers(len(training), size=n_windows(training)))
             )
             edges = without_self(concrete(logits, generator))[..., 1:]
-            log_count = self._model.decoder(training.history(chosen), edges) + part.log()
+            log_count = model.decoder(training.history(chosen), edges) + part.log()
             batch = (log_count.exp() - counts * log_count).sum()
             # One graph for all bins: each batch bears its share of the divergence.
             # It comes in over the first epoch, or edges would be gone before they are of use.
@@ -224,7 +225,10 @@ class NRI(BinnedPredictor):
         return bound / max(n_spikes, 1.0) + math.log(training.bin_s)
 
     def _effects(
-        self, bins: BinnedHistory, edges: Float32[Tensor, "post pre kind"]
+        self,
+        model: RelationalModel,
+        bins: BinnedHistory,
+        edges: Float32[Tensor, "post pre kind"],
     ) -> Float[np.ndarray, " kind"]:
         """Effect of a presynaptic spike of the last 10 ms through each kind (least squares)."""
         rng = np.random.default_rng(self.random_state)
@@ -235,13 +239,20 @@ class NRI(BinnedPredictor):
             history = bins.history(rng.integers(len(bins), size=EVALUATION_BATCH))
             pre = torch.from_numpy(rng.integers(n, size=EVALUATION_BATCH))
             ago = torch.from_numpy(rng.integers(1, latest + 1, size=EVALUATION_BATCH))
-            effect = effect_of_a_spike(self._model.decoder, history, edges, pre, ago)
+            effect = effect_of_a_spike(model.decoder, history, edges, pre, ago)
             edge = edges[:, pre].transpose(0, 1)
             others = (torch.arange(n) != pre[:, None]).numpy()
             probability = edge.numpy()[others].astype(float)
             power += probability.T @ probability
             product += probability.T @ effect.numpy()[others]
         return np.linalg.lstsq(power, product, rcond=1e-6)[0]
+
+
+def _decoded(
+    model: RelationalModel, bins: BinnedHistory, edges: Float32[Tensor, "post pre kind"]
+) -> LogCounts:
+    """Predictions of a model in these bins, over edges."""
+    return lambda chosen: model.decoder(bins.history(chosen), edges)
 
 
 def n_windows(bins: BinnedHistory) -> int:

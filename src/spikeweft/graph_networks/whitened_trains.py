@@ -1,11 +1,13 @@
-r"""Spike trains whitened over neurons: coordinates in which embeddings can start.
+r"""Spike trains whitened over neurons: coordinates from which embeddings can be computed.
 
 A fully connected layer on whole spike trains is trained through the trains' Gram matrix: a gradient
 step changes the embeddings by that matrix times the gradient. Where a circuit makes bumps of
 activity, its leading eigenvectors, those that repeat at every bump, are many times as large as
 the ones that tell co-active neurons apart, and training settles before these have moved. Whitened,
-all eigenvectors count alike. Whitening is a linear map of the trains, so it is a start of the
-layer's weights and not another model; nothing but the spikes enters.
+all eigenvectors count alike. Nothing but the spikes enters. Whitening is a linear map of the
+trains, but it is more than a start of the published layer: embeddings read the whitened coordinates
+throughout a fit, so steps go along all of them alike, and the convolution, ReLU and BatchNorm that
+the published layer reads trains through are left out.
 """
 
 import numpy as np

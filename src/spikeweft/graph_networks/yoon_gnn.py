@@ -25,6 +25,7 @@ from spikeweft.graph_networks.binned_prediction import (
     LogCounts,
     as_tensors,
 )
+from spikeweft.graph_networks.departures import AS_PUBLISHED
 from spikeweft.graph_networks.hidden_placement import hidden_angles, ring_interpolation
 from spikeweft.graph_networks.whitened_trains import whitened_trains
 from spikeweft.graph_networks.yoon_model import (
@@ -43,26 +44,8 @@ from spikeweft.graph_networks.yoon_training import (
 )
 from spikeweft.runtime.training_loop import Progress, train
 
-AS_PUBLISHED: Mapping[str, Any] = {
-    "history_window_s": 0.02,
-    "bin_s": 1e-3,
-    "smooth_kernels": False,
-    "whitened_embedding": False,
-    "symmetric_pairs": False,
-    "even_start": False,
-    "input_turns": False,
-    "n_units": 64,
-    "n_message_units": 64,
-    "message_width": 64,
-    "consecutive_bins": 1,
-    "sampled_bins": 1,
-    "steady_descent": False,
-    "n_epochs": 100,
-    "batch_size": 64,
-}
-"""The published form: every value that the paper gives, and for what it leaves open what is usual
-(sizes of 64, 64 bins a batch, an epoch of 200 batches)."""
-
+TAU_S = 0.01
+"""Synaptic time constant τ of the published networks."""
 
 BATCH_NEURON_S, SHORTEST_BATCH_S = 12.8, 0.128
 """Time of single neurons in a batch (chosen), and time of all that it has at least."""
@@ -73,9 +56,9 @@ class YoonGNN(BinnedPredictor):
 
     The model is `YoonModel`, the loss Poisson, the optimiser Adam. `YoonGNN.as_published()` is the
     published form, which settles where neurons of co-active bumps have the same weights. The
-    default departs from it in the settings below that say "published", each for the reason given;
-    every one can be set back by itself. Sizes and rates that the paper does not give are marked
-    "chosen".
+    default departs from it in the settings of `departures.DEPARTURES`, which has the published
+    value of each and says why the default has another; every one can be set back by itself. Sizes
+    and rates that the paper does not give are marked "chosen".
 
     The sign and unit of the weights follow from what the fitted model does with a spike: a weight
     is the change of the postsynaptic log rate (in nats) that one more presynaptic spike predicts,
@@ -87,61 +70,51 @@ class YoonGNN(BinnedPredictor):
         Synaptic time constant τ.
     history_window_s
         Past spikes that a prediction sees, at least 2τ, and length of the convolution. Published:
-        2τ, which cuts off 14 % of a synaptic current, and the weights of slow patterns grow to make
-        up for it.
+        2τ.
     n_hidden
         Hidden neurons, put into the gaps of the ring that the observed neurons form.
     drive
         Name of an angular covariate that drives the circuit, such as a ring's "drive"; it is taken
         within (-π, π], and has to be known all the time.
     bin_s
-        Width of the bins that are predicted; a coarser recording is binned at its own resolution.
-        The paper gives none (chosen; `AS_PUBLISHED` takes 1 ms). Spikes of the bin itself are not
-        seen, and the weights of slow patterns grow to make up for them; less in narrower bins
-        (`benchmarks/published_bins.csv`), which take as much longer.
+        Width of the bins that are predicted (chosen); a coarser recording is binned at its own
+        resolution. The paper gives none.
     smooth_kernels
-        The convolution's kernels start about exponential decays of τ/4 to 4τ, since what neurons
-        say through kernels that are noise is mostly noise, and the graph takes its first steps by
-        it (chosen). `AS_PUBLISHED` takes the usual start.
+        The convolution's kernels start about exponential decays of τ/4 to 4τ (chosen).
     whitened_embedding
-        Embeddings start from trains that are whitened over neurons (`whitened_trains`), since the
-        directions that tell co-active neurons apart would be learned many times more slowly than
-        the bumps. Published: False, a layer on the convolved trains.
+        Embeddings are computed from trains that are whitened over neurons (`whitened_trains`).
+        Published: False, a layer on the convolved trains.
     symmetric_pairs
-        The MLP sees z_i + z_j, (z_i - z_j)² and z_i·z_j, since the graph is symmetric, and learns
-        it in half the steps. Published: False, [z_i, z_j].
+        The MLP sees z_i + z_j, (z_i - z_j)² and z_i·z_j. Published: False, [z_i, z_j].
     even_start
-        All pairs start with nearly the same weight, so the predictor first learns what a spike of
-        others says on average; over random weights it learns to do without them, or by who fires
-        together, and forgets that slowly (chosen). `AS_PUBLISHED` takes the usual start.
+        All pairs start with nearly the same weight (chosen).
     input_turns
-        A `drive` also turns the ring of senders against that of receivers, by a learned gain, since
-        weights that stay where they are can at best be those of a circuit blurred by its turning.
+        A `drive` also turns the ring of senders against that of receivers, by a learned gain.
         Published: False, an input to the states of neurons alone.
     n_units
-        Width of the state h_i, the GRU and the decoder (chosen): a small predictor cannot do
-        without the weights. `AS_PUBLISHED` takes 64.
+        Width of the state h_i, the GRU and the decoder (chosen).
     n_message_units, message_width
         Width of the hidden layer of φ, and numbers that one neuron sends another at a time
-        (chosen): few, for the same reason, and since time grows with them. `AS_PUBLISHED` takes 64.
+        (chosen).
     consecutive_bins
-        Bins in a row that a batch is made of (chosen): they share their convolution, which makes a
-        step several times faster and tells as much. `AS_PUBLISHED` takes 1.
+        Bins in a row that a batch is made of (chosen).
     sampled_bins
-        In training, the loss takes log λ at every spike and ∫λ from one bin in so many (chosen),
-        which is right on average and costs less: rates change little in two milliseconds.
-        `AS_PUBLISHED` takes 1.
+        In training, the loss takes log λ at every spike and ∫λ from one bin in so many of those in
+        a row (chosen); where `consecutive_bins` is 1, it takes every bin, whatever this says.
     steady_descent
-        Adam's steps fall evenly from 3e-3 to zero, structure learning rests in the first epoch, and
-        unusually long gradients are shortened, since W is learned long after prediction, and by
-        steps that do not fade too soon.
-        Published: False, steps that decay exponentially from 5e-4, here until held-out spikes gain
-        no more.
+        Five changes in one, each of which `departures.STEADY_DESCENT` gives a reason: Adam's steps
+        fall evenly from 3e-3 to zero; they rise over the first epoch; what structure learning alone
+        owns rests in the first epoch; unusually long gradients are shortened; and training goes on
+        to the last epoch. Published: False, steps that decay exponentially from 5e-4.
     n_epochs
         Epochs at most, of 200 batches.
     batch_size
         Bins of all neurons per batch; None for as many as make 12.8 s of single neurons, and at
-        least 0.128 s, since few neurons fire few spikes from which to take a step.
+        least 0.128 s.
+    patience
+        Epochs without a better held-out likelihood after which training stops, unless its descent
+        is steady; the weights are then those of the best epoch (chosen). None for training that
+        goes on to the last epoch and keeps its weights.
     random_state
         Seed of the starting weights and of the batches.
 
@@ -158,7 +131,7 @@ class YoonGNN(BinnedPredictor):
     def __init__(
         self,
         *,
-        tau_s: float = 0.01,
+        tau_s: float = TAU_S,
         history_window_s: float = 0.05,
         n_hidden: int = 0,
         drive: str | None = None,
@@ -176,6 +149,7 @@ class YoonGNN(BinnedPredictor):
         steady_descent: bool = True,
         n_epochs: int = 60,
         batch_size: int | None = None,
+        patience: int | None = 10,
         random_state: int = 0,
     ) -> None:
         self.tau_s = tau_s
@@ -196,12 +170,17 @@ class YoonGNN(BinnedPredictor):
         self.steady_descent = steady_descent
         self.n_epochs = n_epochs
         self.batch_size = batch_size
+        self.patience = patience
         self.random_state = random_state
 
     @classmethod
-    def as_published(cls, **settings: Any) -> Self:
-        """The published form, `AS_PUBLISHED`, with other settings where they are named."""
-        return cls(**{**AS_PUBLISHED, **settings})
+    def as_published(cls, *, tau_s: float = TAU_S, **settings: Any) -> Self:
+        """The published form, `AS_PUBLISHED`, with other settings where they are named.
+
+        The history window follows τ: unless named, it is 2τ, as published.
+        """
+        times: dict[str, Any] = {"tau_s": tau_s, "history_window_s": 2 * tau_s}
+        return cls(**{**AS_PUBLISHED, **times, **settings})
 
     def fit(
         self,
@@ -223,12 +202,14 @@ class YoonGNN(BinnedPredictor):
             history.append(progress)
             if on_progress is not None:
                 on_progress(progress)
-        self._graph, self._model = fit.finish(), fit.model
-        self.history_, self.null_rate_hz_ = history, X.rate_hz
+        graph = fit.finish()
+        weights = self._weights_in_nats(fit.model, graph, fit.training)
         # A neuron that was silent in training has taught the network nothing.
         fired = fit.training.counts.sum(0).numpy() > 0
+        self._graph, self._model, self.bin_s_ = graph, fit.model, fit.training.bin_s
+        self.history_, self.null_rate_hz_ = history, X.rate_hz
         self.connectivity_ = Connectivity(
-            weights=np.where(fired[:, None] & fired, self._weights_in_nats(fit.training), 0.0),
+            weights=np.where(fired[:, None] & fired, weights, 0.0),
             neuron_ids=X.neuron_ids,
             angle_rad=X.preferred_angle_rad,
             metadata={"method": type(self).__name__, "unit": "nats per spike"},
@@ -244,11 +225,11 @@ class YoonGNN(BinnedPredictor):
             Where the settings or the recording cannot be used.
         """
         self._check(X)
-        self.bin_s_ = self._bin_s(X)
-        early, training, held_out = self._training_parts(X)
+        bin_s = self._bin_s(X)
+        early, training, held_out = self._training_parts(X, bin_s)
         return YoonFit(
-            self._settings(X.n_neurons),
-            self._build(X.preferred_angle_rad, X.n_neurons, float(X.rate_hz.mean())),
+            self._settings(X.n_neurons, bin_s),
+            self._build(X.preferred_angle_rad, X.n_neurons, float(X.rate_hz.mean()), bin_s),
             self._trains(early, training),
             training,
             held_out,
@@ -291,7 +272,9 @@ class YoonGNN(BinnedPredictor):
                 metadata=settings["metadata"],
             )
             saved._graph = torch.tensor(arrays["graph"])
-            saved._model = saved._build(arrays.get("angle_rad"), len(arrays["weights"]), 1.0)
+            saved._model = saved._build(
+                arrays.get("angle_rad"), len(arrays["weights"]), 1.0, saved.bin_s_
+            )
             parameters = as_tensors(arrays, "model.", saved._model.state_dict())
             saved._model.load_state_dict(parameters)
         saved._model.eval()
@@ -308,7 +291,7 @@ class YoonGNN(BinnedPredictor):
             n_units=1,
             n_message_units=1,
             message_width=1,
-            **({} if self.batch_size is None else {"batch_size": 1}),
+            **{name: 1 for name in ("batch_size", "patience") if getattr(self, name) is not None},
         )
         refuse(
             not 0 < self.tau_s < math.inf,
@@ -351,7 +334,11 @@ class YoonGNN(BinnedPredictor):
         return max(self.bin_s, X.time_resolution_s)
 
     def _build(
-        self, angle_rad: Float[np.ndarray, " neuron"] | None, n_neurons: int, mean_rate_hz: float
+        self,
+        angle_rad: Float[np.ndarray, " neuron"] | None,
+        n_neurons: int,
+        mean_rate_hz: float,
+        bin_s: float,
     ) -> YoonModel:
         interpolation, nodes_rad = np.zeros((0, n_neurons)), None
         if angle_rad is not None:
@@ -359,8 +346,8 @@ class YoonGNN(BinnedPredictor):
             interpolation = ring_interpolation(hidden_rad, angle_rad)
             nodes_rad = np.concatenate([angle_rad, hidden_rad])
         shape = YoonShape(
-            history_bins=self._n_bins(self.history_window_s),
-            tau_bins=self.tau_s / self.bin_s_ if self.smooth_kernels else None,
+            history_bins=whole_bins(self.history_window_s, bin_s),
+            tau_bins=self.tau_s / bin_s if self.smooth_kernels else None,
             n_components=n_neurons - 1 if self.whitened_embedding else None,
             symmetric_pairs=self.symmetric_pairs,
             even_start=self.even_start,
@@ -373,18 +360,19 @@ class YoonGNN(BinnedPredictor):
             shape,
             interpolation=interpolation,
             drive_angle_rad=None if self.drive is None else nodes_rad,
-            log_mean_count=math.log(mean_rate_hz * self.bin_s_),
+            log_mean_count=math.log(mean_rate_hz * bin_s),
             generator=torch.Generator().manual_seed(int(self.random_state)),
         )
 
-    def _settings(self, n_neurons: int) -> TrainingSettings:
-        enough = round(max(SHORTEST_BATCH_S, BATCH_NEURON_S / n_neurons) / self.bin_s_)
+    def _settings(self, n_neurons: int, bin_s: float) -> TrainingSettings:
+        enough = round(max(SHORTEST_BATCH_S, BATCH_NEURON_S / n_neurons) / bin_s)
         return TrainingSettings(
             n_epochs=int(self.n_epochs),
             batch_size=int(enough if self.batch_size is None else self.batch_size),
             consecutive_bins=int(self.consecutive_bins),
             sampled_bins=int(self.sampled_bins),
             steady_descent=self.steady_descent,
+            patience=None if self.patience is None else int(self.patience),
             random_state=int(self.random_state),
         )
 
@@ -394,11 +382,8 @@ class YoonGNN(BinnedPredictor):
             return torch.from_numpy(whitened_trains(X)).float()
         return bins.history(bins.evenly(N_SNAPSHOTS))
 
-    def _n_bins(self, duration_s: float) -> int:
-        return max(1, math.floor(duration_s / self.bin_s_ + 1e-6))
-
-    def _bins(self, X: Recording) -> BinnedHistory:
-        bins = BinnedHistory.of(X, self.bin_s_, self.history_window_s)
+    def _bins(self, X: Recording, bin_s: float) -> BinnedHistory:
+        bins = BinnedHistory.of(X, bin_s, self.history_window_s)
         drive_rad = drive_at(X, self.drive, bins.start_s + bins.bin_s / 2)
         return replace(bins, drive_rad=drive_rad)
 
@@ -409,30 +394,37 @@ class YoonGNN(BinnedPredictor):
         """Settings and data that a checkpoint belongs to."""
         return {"estimator": type(self).__name__, **self.get_params(), "data": X.digest()}
 
-    def _weights_in_nats(self, bins: BinnedHistory) -> Float[np.ndarray, "post pre"]:
+    def _weights_in_nats(
+        self, model: YoonModel, graph: Float32[torch.Tensor, "node node"], bins: BinnedHistory
+    ) -> Float[np.ndarray, "post pre"]:
         """The graph among observed neurons, in units of what a spike does (least squares)."""
         rng = np.random.default_rng(self.random_state)
         n = bins.counts.shape[1]
         moment = rng.integers(len(bins), size=N_PROBES)
         pre = torch.from_numpy(rng.integers(n, size=N_PROBES))
-        ago = rng.integers(1, self._n_bins(self.tau_s) + 1, size=N_PROBES)
-        lag = torch.from_numpy(self._n_bins(self.history_window_s) - ago)
+        ago = rng.integers(1, whole_bins(self.tau_s, bins.bin_s) + 1, size=N_PROBES)
+        lag = torch.from_numpy(whole_bins(self.history_window_s, bins.bin_s) - ago)
         neuron, product, power = torch.arange(n), 0.0, 0.0
         for part in np.array_split(np.arange(N_PROBES), N_PROBES // EVALUATION_BATCH):
             drive_rad = bins.stretch_drive(bins.scored[moment[part]], 1)
             effect = effect_of_a_spike(
-                self._model,
+                model,
                 bins.history(moment[part]),
-                self._graph,
+                graph,
                 pre[part],
                 lag[part],
                 drive_rad,
             )
-            weight = weight_of_a_spike(self._model, self._graph, pre[part], drive_rad)
+            weight = weight_of_a_spike(model, graph, pre[part], drive_rad)
             others = (
                 neuron != pre[part][:, None]
             )  # what a spike does to its own neuron is no weight
             product += float((effect * weight)[others].sum())
             power += float((weight[others] ** 2).sum())
         slope = product / power if power > 0 else 0.0
-        return slope * self._graph[:n, :n].double().numpy()
+        return slope * graph[:n, :n].double().numpy()
+
+
+def whole_bins(duration_s: float, bin_s: float) -> int:
+    """Bins that fit into a time, at least one."""
+    return max(1, math.floor(duration_s / bin_s + 1e-6))

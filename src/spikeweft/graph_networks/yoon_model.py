@@ -1,14 +1,26 @@
 r"""The model of Yoon (NeurIPS 2025): a graph learned from spikes, over which spikes are predicted.
 
-Two modules, trained together on one task, the prediction of the next bin's spikes:
+Two modules, trained together on one task, the prediction of the next bin's spikes. Structure
+learning makes a weight of each pair of spike trains:
 
-- structure learning turns each neuron's spike train into an embedding z_i, and each pair of
-  embeddings into a synaptic weight, :math:`w_{ij} = \mathrm{MLP}([z_i, z_j])`;
-- spike prediction passes messages over that graph and decodes the rates λ_i of Poisson neurons.
+.. math:: z_i = f_\mathrm{out}(\mathrm{vec}(f_\mathrm{Conv1D}(x_i))), \qquad
+          w_{ij} = \mathrm{MLP}([z_i, z_j])
 
-This file is the published model, in the paper's reading order. What the paper does not give is
-chosen here and marked "chosen". `YoonShape` says where a model departs from the paper, and
-`YoonGNN` why.
+`SpikeConvolution`, `ConvolvedEmbedding`, `StructureLearning`. Spike prediction passes messages over
+that graph and decodes the rates of Poisson neurons:
+
+.. math:: h_i = f_\mathrm{enc}(x_i), \quad m_{ij} = φ([h_i, h_j]), \quad
+          h_i' = \mathrm{GRU}\bigl(\textstyle\sum_j w_{ij} m_{ij}, h_i\bigr), \quad
+          \log λ_i = f_\mathrm{dec}(h_i')
+
+`InputEncoder`, `MessagePassing`, `SpikePrediction`; `YoonModel` is both, and `poisson_loss` is
+:math:`\sum (λ - x \log λ)`.
+
+This file is in the paper's reading order. Equations are cited by what they define: their numbers
+were not checked against the paper. What the paper does not give is chosen here and marked "chosen".
+What stands in place of a published part is marked "not published" (`WhitenedEmbedding`,
+`symmetric_features`, `TurningInput`). `YoonShape` says where a model departs from the paper, and
+`departures` why.
 """
 
 import math
@@ -82,11 +94,12 @@ class YoonShape:
 
 
 class SpikeConvolution(nn.Module):
-    r"""Conv1D: 32 kernels as long as the history window, ReLU, BatchNorm.
+    r"""Conv1D: 32 kernels, ReLU, BatchNorm (Yoon 2025, f_Conv1D of structure learning).
 
-    Both modules look at spikes through these same kernels. The published stride of 0.2τ is that
-    between the positions at which features are read; here they are computed at every bin, since
-    the windows of consecutive bins share them.
+    Both modules look at spikes through these same kernels, which are as long as the history window;
+    with the published one, 2τ, each window has one position. The published stride of 0.2τ is that
+    between positions along the whole train. Embeddings are read from fewer of them
+    (`ConvolvedEmbedding`), and predictions need one before every bin, so no stride is used here.
     """
 
     def __init__(self, kernel_bins: int) -> None:
@@ -111,7 +124,7 @@ class SpikeConvolution(nn.Module):
 
 
 class ConvolvedEmbedding(nn.Module):
-    r"""Embeddings of convolved spike trains.
+    r"""Embeddings of convolved spike trains (Yoon 2025, z_i of structure learning).
 
     .. math:: z_i = f_\mathrm{out}(\mathrm{vec}(f_\mathrm{Conv1D}(x_i)))
 
@@ -141,12 +154,14 @@ class ConvolvedEmbedding(nn.Module):
 
 
 class WhitenedEmbedding(nn.Module):
-    r"""Embeddings of whitened spike trains (`whitened_trains`).
+    r"""Embeddings of whitened spike trains (`whitened_trains`); not published.
 
     .. math:: z_i = f_\mathrm{out}(u_i)
 
     u_i are the coordinates of neuron i along the eigenvectors of the trains' Gram matrix, each as
-    large as any other. f_out starts as the identity on the leading `N_EMBEDDING` of them.
+    large as any other. They take the place of f_Conv1D: no convolution, ReLU or BatchNorm comes
+    between the trains and f_out, throughout a fit. f_out starts as the identity on the leading
+    `N_EMBEDDING` of them.
     """
 
     def __init__(self, n_components: int) -> None:
@@ -166,12 +181,13 @@ class WhitenedEmbedding(nn.Module):
 
 
 class StructureLearning(nn.Module):
-    r"""From spike trains to a weighted graph.
+    r"""From spike trains to a weighted graph (Yoon 2025, w_ij of structure learning).
 
     .. math:: w_{ij} = \mathrm{MLP}([z_i, z_j])
 
     With `symmetric_pairs` the MLP sees :math:`[z_i + z_j, (z_i - z_j)^2, z_i z_j]`. The graph has
-    no self-connections and is symmetric, as published.
+    no self-connections and is symmetric, as published; of [z_i, z_j] and [z_j, z_i] it takes the
+    mean (chosen).
     """
 
     def __init__(self, convolution: SpikeConvolution, shape: YoonShape) -> None:
@@ -226,12 +242,12 @@ def concatenated(
 def symmetric_features(
     post: Float[Tensor, "*pair embedding"], pre: Float[Tensor, "*pair embedding"]
 ) -> Float[Tensor, "*pair feature"]:
-    """What is the same for a pair and for the same pair the other way round."""
+    """What is the same for a pair and for the same pair the other way round; not published."""
     return torch.cat([post + pre, (post - pre) ** 2, post * pre], dim=-1)
 
 
 class InputEncoder(nn.Module):
-    r"""What an external input θ(t) adds to each neuron's state.
+    r"""What an external input θ(t) adds to each neuron's state (Yoon 2025, the second encoder).
 
     Neuron i sees θ relative to its own angle, 2πi/N on a ring, plus one learned rotation ρ that all
     share: the input's origin is not known.
@@ -254,14 +270,14 @@ class InputEncoder(nn.Module):
 
 
 class TurningInput(nn.Module):
-    r"""An external input θ(t) that turns the ring of senders against that of receivers.
+    r"""An external input θ(t) that turns the ring of senders against receivers; not published.
 
     Neuron i hears, in the place of neuron j, what would be sent from where
 
     .. math:: φ_j + gθ + ρ
 
     on the ring, interpolated between the two nodes there, with a gain g and a rotation ρ that are
-    learned; θ lies within (-π, π]. Not published: there the input reaches the states of neurons
+    learned; θ lies within (-π, π]. In the published model the input reaches the states of neurons
     alone, while in the simulated circuit it shifts the columns of W.
     """
 
@@ -296,7 +312,7 @@ class TurningInput(nn.Module):
 
 
 class MessagePassing(nn.Module):
-    r"""One round of messages over the graph.
+    r"""One round of messages over the graph (Yoon 2025, m_ij of spike prediction).
 
     .. math:: m_{ij} = φ([h_i, h_j]), \qquad m_i = \sum_j w_{ij}\,m_{ij}
 
@@ -352,11 +368,14 @@ class MessagePassing(nn.Module):
 class SpikePrediction(nn.Module):
     r"""From the recent spikes of all neurons, over a graph, to the rate of each.
 
+    Yoon 2025, h_i, h_i' and λ_i of spike prediction:
+
     .. math:: h_i = f_\mathrm{enc}(x_i), \quad h_i' = \mathrm{GRU}(m_i, h_i), \quad
               \log λ_i = f_\mathrm{dec}(h_i')
 
     f_enc is the Conv1D of structure learning on the neuron's own history window and a linear layer
-    on its features; with an external input its encoding is added to h_i.
+    on its features; with an external input its encoding is added to h_i. f_dec has one hidden layer
+    (chosen). The GRU takes one step from h_i; no state is carried from bin to bin.
     Hidden neurons take part in the message passing with a state interpolated from their two nearest
     observed neurons. They are never scored, so in this single round nothing depends on what they
     receive, and only what they send is computed.
@@ -531,7 +550,7 @@ def poisson_loss(
     counts: Float[Tensor, "*bin neuron"],
     scored_part: Float[Tensor, "*bin 1"] | float = 1.0,
 ) -> Float[Tensor, ""]:
-    r"""The loss :math:`\sum (λ - x \log λ)` over observed neurons, with λ per bin.
+    r"""The loss :math:`\sum (λ - x \log λ)` over observed neurons, with λ per bin (Yoon 2025).
 
     Where only a part of a bin is scored, as much of λ counts.
     """

@@ -37,14 +37,10 @@ FALLING_LEARNING_RATE = 3e-3
 BATCHES_PER_EPOCH = 200
 """An epoch is this many batches, drawn without replacement until all bins were seen (chosen)."""
 
-PATIENCE = 10
-"""Epochs without a better held-out likelihood after which training with decaying steps stops
-(chosen)."""
-
 STRUCTURE_RESTS = 1.0
-"""Epochs in which the structure rests, in a steady descent (chosen): before the predictor knows
-what a neuron's own spikes say, the graph would learn who fires together. Of fewer than two, half.
-"""
+"""Epochs in which what structure learning alone owns rests, in a steady descent (chosen): before
+the predictor knows what a neuron's own spikes say, the graph would learn who fires together. Of
+fewer than two, half."""
 
 LONGEST_GRADIENT = 1.5
 """Longest gradient, as a multiple of what is usual, in a steady descent (chosen)."""
@@ -67,6 +63,7 @@ class TrainingSettings(NamedTuple):
     consecutive_bins: int
     sampled_bins: int
     steady_descent: bool
+    patience: int | None
     random_state: int
 
 
@@ -99,11 +96,10 @@ class YoonFit:
         self.step_size = falling if settings.steady_descent else decaying
         self.optimiser = torch.optim.Adam(self._groups(), lr=0.0, fused=True)
         self.usual_gradient = 0.0
-        patience = settings.n_epochs if settings.steady_descent else PATIENCE
-        self.best = BestEpoch(model, patience, n_resting=math.floor(self.rests))
+        self.best = BestEpoch(model, self._patience, n_resting=math.floor(self.rests))
 
     def advance(self) -> Progress | None:
-        """Train for one epoch; None after the last one, or once held-out spikes gain no more.
+        """Train for one epoch; None after the last one, or where `patience` is at its end.
 
         Raises
         ------
@@ -128,7 +124,7 @@ class YoonFit:
 
     @property
     def rests(self) -> float:
-        """Epochs in which the structure rests."""
+        """Epochs in which what structure learning alone owns rests."""
         if not self.settings.steady_descent:
             return 0.0
         return min(STRUCTURE_RESTS, self.settings.n_epochs / 2)
@@ -153,13 +149,13 @@ class YoonFit:
                 f"adam.{i}.",
                 {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter},
             )
-            for i, parameter in enumerate(self.model.parameters())
+            for i, parameter in enumerate(p for g in self._groups() for p in g["params"])
         }
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
     def finish(self) -> Float32[Tensor, "node node"]:
-        """Go back to the best weights, and compute their graph."""
+        """Go back to the weights of the best epoch, and compute their graph."""
         self.best.take()
         return self.graph()
 
@@ -214,11 +210,22 @@ class YoonFit:
         order = np.concatenate([rng.permutation(self.stretches) for _ in range(n_rounds)])
         yield from np.split(order[: BATCHES_PER_EPOCH * size], BATCHES_PER_EPOCH)
 
+    @property
+    def _patience(self) -> int | None:
+        """Epochs to wait for a better one; a steady descent waits to its end."""
+        if self.settings.patience is None or not self.settings.steady_descent:
+            return self.settings.patience
+        return self.settings.n_epochs
+
     def _groups(self) -> list[dict[str, Any]]:
-        """All parameters, in order; in a steady descent those of the structure rest at first."""
-        structure = list(self.model.structure.parameters())
-        others = list(self.model.parameters())[len(structure) :]
-        return [{"params": structure, "rests": self.rests}, {"params": others, "rests": 0.0}]
+        """All parameters; in a steady descent those of structure learning alone rest at first.
+
+        Kernels that spike prediction shares are not among these: it could not learn to predict.
+        """
+        of_prediction = set(self.model.prediction.parameters())
+        own = [p for p in self.model.structure.parameters() if p not in of_prediction]
+        others = list(self.model.prediction.parameters())
+        return [{"params": own, "rests": self.rests}, {"params": others, "rests": 0.0}]
 
     def _set_step_size(self, n_epochs_done: float) -> None:
         size = self.step_size(n_epochs_done, self.settings.n_epochs)
