@@ -9,6 +9,8 @@ scores:
   and inhibitory (odd seeds), 100 and 300 s. Beside the fit a Poisson GLM, and the reference: the
   best of 30 random starts of free weights by the likelihood of the training spikes
   (`random_starts.py`).
+- `silent`, `late`: 8 such neurons, 100 s, with 52 units that never fire, or one that fires only
+  late (`hardly_there.py`). The others are scored, beside a fit without these units.
 - `uncoupled`: 10 to 20 independent Poisson neurons of 0.1 to 60 Hz.
 - `odd`: 8 to 30 neurons, 1 to 10 minutes, that are odd in the four ways of `odd_recordings.py`;
   beside the fit a Poisson GLM.
@@ -25,9 +27,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hardly_there
 import numpy as np
 from jaxtyping import Int
 from odd_recordings import TAU_S, WAYS, odd_recording
@@ -64,12 +68,14 @@ from spikeweft.simulation.ring_networks import lnp_ring, threshold_ring
 SEEDS = range(200, 220)
 SEEDS_OF_EACH_SMALL_SIZE = range(200, 210)
 SEEDS_OF_EACH_WAY = range(200, 206)
+SEEDS_OF_HARDLY_THERE = range(200, 205)
 N_STARTS = 30
 _STEP_OF_FORECAST = 5
 POISSON_RATES_HZ = (0.1, 60.0)
 TABLE = Path(__file__).with_suffix(".csv")
 
 RINGS = {"threshold": threshold_ring, "LNP": lnp_ring}
+OF_SMALL_NETWORKS = ("small", "silent", "late")
 WIRINGS = {"directed": DirectedWiring, "excitatory/inhibitory": ExcitatoryInhibitoryWiring}
 
 
@@ -85,7 +91,7 @@ class Case(NamedTuple):
     @property
     def wiring(self) -> str:
         """What kind of connections there are."""
-        if self.kind == "small":
+        if self.kind in OF_SMALL_NETWORKS:
             return list(WIRINGS)[self.seed % 2]
         return {"uncoupled": "none", "odd": "directed"}.get(self.kind, "ring")
 
@@ -94,7 +100,7 @@ class Case(NamedTuple):
         """The network that makes the spikes; None where they are made otherwise."""
         if self.kind in ("uncoupled", "odd"):
             return None
-        if self.kind != "small":
+        if self.kind not in OF_SMALL_NETWORKS:
             return replace(RINGS[self.neuron_model](), n_neurons=self.n_neurons)
         wiring = WIRINGS[self.wiring](connection_probability=0.3, weight_sd=4e-3)
         neuron = LNPNeuron(threshold=8e-4)
@@ -110,6 +116,8 @@ class Data(NamedTuple):
     test: Recording
     truth: Connectivity | None
     oracle_bits_per_spike: float
+    others: Int[np.ndarray, " other"] | None = None
+    """The neurons that are scored, where some are hardly there."""
 
 
 # -- which recordings --
@@ -135,6 +143,16 @@ def small(seeds: Sequence[int]) -> list[Case]:
     ]
 
 
+def silent(seeds: Sequence[int]) -> list[Case]:
+    """The smallest of these beside units that never fire."""
+    return [Case("silent", "LNP", 8, 100.0, seed) for seed in seeds]
+
+
+def late(seeds: Sequence[int]) -> list[Case]:
+    """The same with a unit that is there only for a part of the time."""
+    return [Case("late", way, 8, 100.0, seed) for way in hardly_there.WAYS for seed in seeds]
+
+
 def uncoupled(seeds: Sequence[int]) -> list[Case]:
     """Independent neurons."""
     return [Case("uncoupled", "Poisson", 10 + seed % 11, 180.0, seed) for seed in seeds]
@@ -154,6 +172,8 @@ KINDS = {
     "ring": (rings, SEEDS),
     "two_minutes": (two_minutes, SEEDS),
     "small": (small, SEEDS_OF_EACH_SMALL_SIZE),
+    "silent": (silent, SEEDS_OF_HARDLY_THERE),
+    "late": (late, SEEDS_OF_HARDLY_THERE),
     "uncoupled": (uncoupled, SEEDS),
     "odd": (odd, SEEDS_OF_EACH_WAY),
 }
@@ -169,7 +189,18 @@ def data_of(case: Case) -> Data:
         return Data(*split(recording, TEST_FRACTION), None, float("nan"))
     found = simulated(case.network, case.seconds / 60.0, case.seed)
     assert found.oracle is not None
-    return Data(found.training, found.test, found.truth, found.oracle.mean)
+    data = Data(found.training, found.test, found.truth, found.oracle.mean)
+    return seen_of(case, data) if case.kind in ("silent", "late") else data
+
+
+def seen_of(case: Case, data: Data) -> Data:
+    """Data of which some units are hardly there; the oracle knows of all their spikes."""
+    if case.kind == "silent":
+        seen, others = hardly_there.with_silent, np.arange(case.n_neurons)
+    else:
+        seen = partial(hardly_there.with_late, way=case.neuron_model, whole_s=case.seconds)
+        others = hardly_there.others(case.n_neurons)
+    return Data(seen(data.training), seen(data.test), data.truth, float("nan"), others)
 
 
 def poisson_neurons(n_neurons: int, seconds: float, seed: int) -> Recording:
@@ -223,6 +254,8 @@ def measure(case: Case, data: Data) -> Row:
         found |= beside_glm(data)
     if case.kind == "small":
         found |= beside_reference(model, data, case.seed)
+    if data.others is not None:
+        found["reference_delta"] = delta_of_others(data, data.others, case.seed)
     return replace(empty_row(case), oracle_bits_per_spike=data.oracle_bits_per_spike, **found)
 
 
@@ -265,7 +298,10 @@ def scores(inferred: Connectivity, data: Data) -> dict[str, float]:
     """Inference error, where anything is connected."""
     if data.truth is None:
         return {}
-    error = inference_error(inferred, data.truth)
+    truth = data.truth
+    if data.others is not None:
+        inferred, truth = inferred.select(data.others), truth.select(data.others)
+    error = inference_error(inferred, truth)
     return {"delta": error.delta, "bias": error.bias, "variance": error.variance}
 
 
@@ -302,6 +338,13 @@ def beside_reference(model: ObservedFit, data: Data, seed: int) -> dict[str, flo
         "reference_link_bend": shape.bend,
         "reference_processor_seconds": processor_seconds,
     }
+
+
+def delta_of_others(data: Data, others: Int[np.ndarray, " other"], seed: int) -> float:
+    """Δ of a fit that the units which are hardly there had no part in."""
+    assert data.truth is not None
+    alone = CircuitGNN(random_state=seed).fit(data.training.select(others))
+    return inference_error(alone.connectivity_, data.truth.select(others)).delta
 
 
 def circuit_of(problem: Problem, candidate: Candidate, model: ObservedFit) -> Connectivity:

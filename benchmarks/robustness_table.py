@@ -13,7 +13,7 @@ from spikeweft.results.csv_table import NAN
 NEAR_ORACLE_BITS = 0.003
 NEAR_REFERENCE_NATS = 2.0
 WORSE_THAN_GLM = 1.1
-SPIKES_FOR_TAU = 20_000
+NEAR_TAU, SPIKES_FOR_TAU = 0.15, 20_000
 NEAR_TIME_LEFT = 2.0
 
 
@@ -29,7 +29,8 @@ class Row:
     n_spikes
         Spikes that weights were fitted to.
     delta, bias, variance, glm_delta, reference_delta
-        Inference error of the fit, of a Poisson GLM and of the reference.
+        Inference error of the fit, of a Poisson GLM and of the reference: the best of random starts
+        or, where units are hardly there, a fit without them, whose neurons alone are scored.
     bits_per_spike, glm_bits_per_spike, oracle_bits_per_spike
         Mean over neurons, on the last tenth.
     structure
@@ -142,7 +143,8 @@ def summary(rows: Sequence[Row]) -> str:
     lines = [
         _of_group([row for row in fitted if (row.kind, row.neuron_model) == g]) for g in groups
     ]
-    lines += _beside_others([row for row in fitted if row.kind == "small"])
+    lines += _beside_others([row for row in rows if row.kind == "small"])
+    lines += _hardly_there([row for row in fitted if row.kind in ("silent", "late")])
     lines += _time_constant(fitted)
     lines += _without_coupling([row for row in fitted if row.kind == "uncoupled"])
     lines += _time_left([row for row in fitted if np.isfinite(row.time_left_factor)])
@@ -176,9 +178,19 @@ def _beside_others(small: Sequence[Row]) -> list[str]:
     return [
         f"small: {len(small) - len(behind)} of {len(small)} within {NEAR_REFERENCE_NATS:g} nats "
         "per 1,000 spikes of the reference",
-        *(f"  behind by {row.reference_gain:.2f}: {row.name}" for row in behind),
+        *(f"  {row.failed or f'behind by {row.reference_gain:.2f}'}: {row.name}" for row in behind),
         f"small: {len(worse)} of {len(small)} with Δ above {WORSE_THAN_GLM} times that of the GLM",
         *(f"  Δ {row.delta:.4f}, GLM {row.glm_delta:.4f}: {row.name}" for row in worse),
+    ]
+
+
+def _hardly_there(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    worst = _largest(rows, lambda row: row.delta - row.reference_delta)
+    return [
+        f"units that are hardly there: {len(rows)} fits; Δ of the others at most "
+        f"{worst.delta - worst.reference_delta:.4f} above that without them ({worst.name})"
     ]
 
 
@@ -187,9 +199,11 @@ def _time_constant(rows: Sequence[Row]) -> list[str]:
     if not known:
         return []
     worst = _largest(known, lambda row: row.tau_error)
+    far = [row for row in known if not row.tau_error <= NEAR_TAU]
     return [
         f"time constant, {len(known)} fits to at least {SPIKES_FOR_TAU:,} spikes: off by at most "
-        f"{worst.tau_error:.1%} ({worst.name})"
+        f"{worst.tau_error:.1%} ({worst.name})",
+        *(f"  off by {row.tau_error:.0%}, {row.structure}: {row.name}" for row in far),
     ]
 
 

@@ -23,7 +23,7 @@ def robustness(monkeypatch):
     monkeypatch.setattr(script, "alone", here)
     monkeypatch.setattr(script, "N_STARTS", 2)
     yield script
-    for name in ("robustness", "robustness_table", "random_starts"):
+    for name in ("robustness", "robustness_table", "random_starts", "hardly_there"):
         sys.modules.pop(name)
 
 
@@ -108,6 +108,7 @@ def test_what_a_commit_has_made_is_not_made_again_but_a_failure_is(
         return some_row(robustness, seconds=case.seconds, delta=0.1)
 
     monkeypatch.setattr(robustness, "measure", measured)
+    monkeypatch.setattr(robustness, "is_of_this_code", lambda commit: commit != "0123456789ab")
     robustness.fill(cases, table)
     assert [row.failed for row in robustness.read_rows(table)] == ["", "the spikes ran out"]
     robustness.fill(cases, table)
@@ -166,11 +167,28 @@ def test_the_summary_names_the_worst_of_a_table(robustness, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "Δ 0.2000 on average, 0.3000 at worst (seed 1)" in said
     assert "bits within 0.003 of the oracle in 100%" in said
-    assert "1 of 3 within 2 nats" in said
+    assert "1 of 4 within 2 nats" in said
     assert "behind by 2.50: small, LNP, 4 neurons, 15 s, seed 1" in said
-    assert "1 of 3 with Δ above" in said
+    assert "1 of 4 with Δ above" in said
     assert "off by at most 20.0%" in said
+    assert "off by 20%" in said
     assert "CPU 2.0 s on average" in said
     assert "time left: 3 of 3 fits within a factor of 2" in said
     assert "uncoupled: no coupling: 1" in said
     assert "seed 3: the spikes ran out" in said
+
+
+@pytest.mark.parametrize(("kind", "model"), [("silent", "LNP"), ("late", "from 82 %")])
+def test_units_that_are_hardly_there_are_left_out_of_the_score(robustness, tmp_path, kind, model):
+    """Silent ones change nothing at all; a late one is there, and the others are scored."""
+    case = robustness.Case(kind, model, 5, 20.0, 2)
+    robustness.fill([case], tmp_path / "table.csv")
+    (row,) = robustness.read_rows(tmp_path / "table.csv")
+    assert row.failed == ""
+    assert math.isfinite(row.delta)
+    if kind == "silent":
+        assert row.delta == row.reference_delta
+    data = robustness.data_of(case)
+    assert data.training.n_neurons == (57 if kind == "silent" else 5)
+    late = data.training.spike_times_s[data.training.spike_neurons == 3]
+    assert kind == "silent" or late.min(initial=20.0) > 0.82 * 20.0

@@ -69,6 +69,16 @@ def test_what_an_inference_would_refuse_is_a_problem_and_the_rest_is_still_said(
     assert "fitted part" in found
 
 
+def test_time_and_memory_are_said_though_too_few_spikes_foretell_an_error(sound):
+    few = [times[::400] for times in sound]
+    found = {finding.topic: finding for finding in check(recorded(few))}
+    assert found["expected error"].summary == "There are too few spikes to foretell an error."
+    cost = found["time and memory, without a quick fit"]
+    assert cost.numbers["seconds"] > 0
+    assert cost.numbers["memory_mb"] > 0
+    assert "no quick fit has measured how fast this machine is" in cost.summary
+
+
 def test_times_in_milliseconds_are_a_problem_that_takes_no_time(sound):
     in_ms = recorded([1e4 * times for times in sound], epochs_s=np.array([[0.0, 1e4 * DURATION_S]]))
     (found,) = check(in_ms)

@@ -28,7 +28,15 @@ def test_the_page_says_the_gravest_first_and_loads_nothing():
     assert "<i>" not in page
     assert "http:" not in page.replace("http-equiv", "")
     assert "src=" not in page
-    assert verdict(checkup_of()) == "1 problem, 1 note; 1 questions answered well."
+    assert verdict(checkup_of()) == "1 problem, 1 note; 1 question answered well."
+
+
+def test_a_recording_of_which_nothing_can_be_fitted_has_a_page_too():
+    """All that is said of times in milliseconds is that they cannot be fitted."""
+    refused = Finding(topic="fitting", severity=Severity.PROBLEM, summary="No.", remedy="Do.")
+    page = build_page(replace(checkup_of(), findings=[refused]))
+    assert "No." in page
+    assert "Expected error Δ" not in page
 
 
 def test_where_too_few_spikes_say_what_to_expect_the_page_has_no_headlines():

@@ -32,6 +32,14 @@ def test_spikes_at_the_same_time_have_no_order():
     assert clock.share_of_simultaneous_spikes(recording) == pytest.approx(2 / 5)
 
 
+def test_a_grid_is_named_only_where_one_was_found(rng):
+    times_s, units = np.sort(rng.uniform(0.0, 10.0, 300)), np.arange(300) % 2
+    fine = clock.time_resolution(Recording.from_arrays(times_s, units))
+    assert fine.summary.startswith("Spike times lie on no grid coarser than 0.1 ms. ")
+    coarse = clock.time_resolution(Recording.from_arrays(np.round(times_s, 3), units))
+    assert coarse.summary.startswith("Spike times lie on a grid of 1 ms. ")
+
+
 def test_a_short_stretch_without_a_gap_asks_for_more_time_not_for_other_epochs():
     short = Recording.from_arrays(
         np.linspace(0.01, 0.49, 40), np.arange(40) % 2, epochs_s=np.array([[0.0, 0.5]])

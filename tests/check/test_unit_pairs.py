@@ -37,6 +37,14 @@ def test_a_common_input_is_synchrony_but_no_duplicate(rng, sound):
     assert together.duplicates(recording, found).severity is Severity.FINE
 
 
+def test_where_no_coincidence_is_expected_nothing_is_said_of_how_many_there_are():
+    apart = together.coincidences(recorded([np.array([1.0, 2.0]), np.array([1.5, 2.5])]))
+    found = together.synchrony(recorded([np.array([1.0, 2.0]), np.array([1.5, 2.5])]), apart)
+    assert found.summary.startswith("Too few coincidences are expected to tell")
+    assert found.numbers["coincidences_over_expected"] is None
+    assert found.severity is Severity.FINE
+
+
 def test_coincidences_are_those_of_the_plain_count(rng):
     recording = recorded([np.round(rng.uniform(0, 20, 300), 4) for _ in range(3)])
     found = together.coincidences(recording)

@@ -1,6 +1,7 @@
 """The whole study: one command makes tables, figures and a page, and goes on where it stopped."""
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from spikeweft.head_direction.evidence import (
     DirectionErrorContrast,
     Judged,
     direction_error_contrasts,
+    judged,
     repeats,
 )
 from spikeweft.head_direction.figures import ring_figure, weights_figure
@@ -173,6 +175,37 @@ def test_what_tuning_alone_leaves_is_said_as_it_was_measured(studied):
     assert said in page.read_text(encoding="utf-8")
 
 
+def judged_with_spread(findings, spread):
+    """All circuits, with a contrast of 1, and controls that spread so far."""
+    found = Evidence(
+        observed=Contrast(0.5, -0.5),
+        tuning_alone=[Contrast(spread, 0.0), Contrast(-spread, 0.0)],
+        permuted=[Contrast(0.0, 0.0)] * 99,
+    )
+    return [row._replace(evidence=found) for row in judged(findings)]
+
+
+def test_of_a_contrast_within_the_spread_of_its_controls_nothing_is_a_share(studied):
+    findings, _ = studied
+    above = direction_error_contrasts(findings, judged_with_spread(findings, 0.9))
+    assert [row.share_of_recorded for row in above] == [row.contrast for row in above]
+    within = direction_error_contrasts(findings, judged_with_spread(findings, 1.1))
+    assert np.isnan([row.share_of_recorded for row in within]).all()
+
+
+def test_a_share_is_said_in_words_where_it_is_no_part(studied, monkeypatch):
+    explained = [DirectionErrorContrast(OURS, 20.0, 1.0, share) for share in (290.7, -0.5, 0.25)]
+    monkeypatch.setattr(
+        "spikeweft.head_direction.page.direction_error_contrasts", lambda *_: explained
+    )
+    page = write_study(studied[0]).read_text(encoding="utf-8")
+    for said in ("more than all of it", "none", "25 %"):
+        assert f"<td>{said}</td>" in page
+    alts = re.findall(r'alt="([^"]*)"', page)
+    assert len(set(alts)) == len(alts) == 8
+    assert not set(alts) & set(re.findall(r"<h2[^>]*>([^<]*)</h2>", page))
+
+
 def test_of_a_contrast_that_is_not_positive_nothing_is_a_share(studied):
     findings, _ = studied
     upside_down = {
@@ -181,7 +214,8 @@ def test_of_a_contrast_that_is_not_positive_nothing_is_a_share(studied):
         )
         for known, circuit in findings.quick.items()
     }
-    rows = direction_error_contrasts(replace(findings, quick=upside_down))
+    turned = replace(findings, quick=upside_down)
+    rows = direction_error_contrasts(turned, judged(turned))
     shares = [row.share_of_recorded for row in rows if row.model == REGRESSION]
     assert np.isnan(shares).all()
 
@@ -269,6 +303,16 @@ def test_the_circuit_with_the_fewest_hidden_neurons_is_judged_wherever_it_stands
     sentence = verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, 0.5)])
     assert f"CircuitGNN's {PATTERN} exceeds" in sentence
     assert "would show 50 % of the contrast of CircuitGNN" in sentence
+    beyond = verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, 290.7)])
+    assert "would show at least the contrast of CircuitGNN" in beyond
+    explained = [DirectionErrorContrast(OURS, 10.0, 1.0, 0.7)] + [
+        DirectionErrorContrast(REGRESSION, error_deg, 1.0, share)
+        for error_deg, share in ((10.0, 0.9), (20.0, 0.2))
+    ]
+    largest = "10° off the recorded one would show 90 % of the contrast of Poisson regression"
+    assert largest in verdict(rows, explained)
+    below = verdict(rows, [DirectionErrorContrast(OURS, 20.0, -1.0, -0.5)])
+    assert "would show none of the contrast of CircuitGNN" in below
     unknown = verdict(rows, [DirectionErrorContrast(OURS, 20.0, 1.0, float("nan"))])
     assert unknown.endswith("This does not prove connections.")
 

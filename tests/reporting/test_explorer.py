@@ -9,7 +9,7 @@ from tests.reporting.example_results import Page, ring_result
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.errors import InputError
 from spikeweft.evaluation.circuit_error import inference_error
-from spikeweft.reporting.explorer import explorer
+from spikeweft.reporting.explorer import explorer, left_out
 from spikeweft.reporting.plot_circuits import weight_limit
 from spikeweft.reporting.result_page import build_report
 from spikeweft.reporting.result_view import View
@@ -92,9 +92,36 @@ def test_circuits_that_would_make_the_page_too_large_are_left_out(monkeypatch):
     shown = explorer(view, {})
     assert [circuit["name"] for circuit in shown.data["circuits"]] == ["spikeweft", "truth"]
     assert shown.note == "Left out, to keep this page small: GLM."
+    monkeypatch.setattr("spikeweft.reporting.explorer._LARGEST_BYTES", n_bytes - 1)
+    assert explorer(view, {}).data is None
+    page = Page(build_report(ring_result(12)))
+    assert not page.all("canvas")
+    assert "Left out, to keep this page small: spikeweft, truth, GLM." in page.text
+
+
+def test_errors_are_left_out_before_a_circuit_is(monkeypatch):
+    view = View.of(ring_result(12))
+    n_bytes = len(explorer(view, {}).data["circuits"][0]["weights"])
     monkeypatch.setattr("spikeweft.reporting.explorer._LARGEST_BYTES", n_bytes)
-    assert explorer(view, {}) is None
-    assert not Page(build_report(ring_result(12))).all("canvas")
+    shown = explorer(view, {})
+    (circuit,) = shown.data["circuits"]
+    assert circuit["name"] == "spikeweft"
+    assert circuit["errors"] == ""
+    assert shown.note.endswith("Shown without errors, to keep it small: spikeweft.")
+
+
+def test_a_reading_says_what_its_weight_and_its_error_are():
+    view = View.of(ring_result(12))
+    circuits = {c["name"]: c for c in explorer(view, {}).data["circuits"]}
+    assert {name: c["scaled"] for name, c in circuits.items()} == {
+        "spikeweft": " × α",
+        "truth": "",
+        "GLM": " × α",
+    }
+    assert circuits["spikeweft"]["error_name"] == "standard error"
+    probable = replace(view.inferred, probability=np.full((12, 12), 0.1))
+    weighed = explorer(replace(view, inferred=probable), {}).data["circuits"][0]
+    assert weighed["error_name"] == "posterior standard deviation"
 
 
 @pytest.mark.slow
@@ -129,13 +156,17 @@ def test_the_colours_of_another_result_end_at_its_own_largest_weights():
     assert limits["spikeweft"] == limits["truth"] < 0.1 * limits["night"]
 
 
-def test_a_circuit_that_does_not_fit_leaves_room_for_a_smaller_one(monkeypatch):
+def test_what_of_another_result_does_not_fit_is_said(monkeypatch):
     view = View.of(ring_result(12))
     n_bytes = len(explorer(view, {}).data["circuits"][0]["weights"])
     monkeypatch.setattr("spikeweft.reporting.explorer._LARGEST_BYTES", 3 * n_bytes)
     shown = explorer(view, {"night": view})
-    assert [circuit["name"] for circuit in shown.data["circuits"]] == ["spikeweft", "truth"]
-    assert shown.note == "Left out, to keep this page small: night, GLM."
+    assert [circuit["name"] for circuit in shown.data["circuits"]] == ["spikeweft", "night"]
+    note = (
+        "Left out, to keep this page small: truth, GLM. Shown without errors, to keep it small: "
+        "night."
+    )
+    assert shown.note == left_out(ring_result(12), {"night": ring_result(12)}) == note
 
 
 def test_results_of_other_neurons_are_not_compared(unillustrated):

@@ -11,7 +11,7 @@ from spikeweft.data.connectivity import Connectivity
 from spikeweft.evaluation.circuit_error import inference_error
 from spikeweft.reporting.explorer import SCRIPT
 from spikeweft.reporting.model_in_words import model_in_words
-from spikeweft.reporting.result_figures import errors
+from spikeweft.reporting.result_figures import errors, matrices, training
 from spikeweft.reporting.result_page import build_report
 from spikeweft.reporting.result_view import View
 from spikeweft.results.result import read_result, write_result
@@ -78,7 +78,13 @@ def test_pairs_never_active_together_are_counted(recorded_html):
     error = recorded_result().connectivity.standard_error
     n_pairs = int(np.isinf(error[~np.eye(19, dtype=bool)]).sum())
     assert n_pairs > 0
-    assert f"For {n_pairs} pairs the data hold no information" in Page(recorded_html).text
+    text = Page(recorded_html).text
+    assert f"So it is for {n_pairs} pairs, shown in grey." in text
+    assert f"say less than what is assumed beforehand ({n_pairs} of them)" in text
+
+
+def test_where_all_pairs_are_informed_none_is_said_to_be_grey(ring_html):
+    assert "So it is for" not in Page(ring_html).text
 
 
 def test_text_from_files_is_shown_and_never_run():
@@ -155,6 +161,21 @@ def test_a_result_that_should_not_be_believed_says_so(unillustrated, metrics, wa
     assert warning in Page(build_report(replace(ring_result(12), metrics=metrics))).text
 
 
+@pytest.mark.parametrize(
+    ("bits", "said"), [(1.286, "reaches 99.4 % of it"), (1.3, "about all of it"), (-0.1, None)]
+)
+def test_how_much_of_the_oracle_is_reached_is_said_where_it_is_a_part(unillustrated, bits, said):
+    result = ring_result(12)
+    page = build_report(replace(result, metrics={**result.metrics, "bits_per_spike": bits}))
+    assert ("spikeweft reaches" in page) == (said is not None)
+    assert said is None or said in page
+
+
+def test_a_glm_as_near_to_the_truth_as_can_be_shown_is_no_warning(unillustrated):
+    metrics = {"delta": 0.3001, "glm_delta": 0.2999}
+    assert "closer to the truth" not in build_report(replace(ring_result(12), metrics=metrics))
+
+
 def test_what_a_prediction_falls_short_of_stands_first(unillustrated):
     metrics = {"bits_per_spike": -0.1, "glm_bits_per_spike": 0.6}
     html = build_report(replace(ring_result(12), metrics=metrics))
@@ -174,7 +195,8 @@ MODEL = {
 @pytest.mark.parametrize(
     ("structure", "words"),
     [
-        ("free weights", "Each pair has a weight of its own"),
+        ("free weights", "held-out spikes do not speak for a common pattern"),
+        ("free weights, structure not tried", "have a common pattern was not tried"),
         ("free weights, exponential link (a Poisson GLM)", "the rate is exponential"),
         ("symmetric pair network, 6 dimensions", "the same both ways"),
         ("directed pair network, 3 dimensions", "as sender and as receiver"),
@@ -204,6 +226,25 @@ def test_the_link_is_told_in_words(bend, power, words):
     assert words in said
 
 
+def test_where_colours_saturate_is_said_as_it_was_chosen(unpainted):
+    view = View.of(replace(ring_result(12), truth=None, glm=None))
+    assert matrices(view).caption.endswith(", the 99th percentile of |weight|.")
+    one_synapse = np.zeros((12, 12))
+    one_synapse[1, 2] = -0.3
+    few = replace(view, inferred=Connectivity(weights=one_synapse))
+    assert "saturate at ±0.3, the largest |weight|, as nearly all are 0." in matrices(few).caption
+    none = replace(view, inferred=Connectivity(weights=np.zeros((12, 12))))
+    assert "saturate nowhere, as all weights are 0." in matrices(none).caption
+
+
+def test_hidden_neurons_that_were_kept_are_told_in_words():
+    tried = {"n_hidden": 3, "held_out_nats_gained_by_hidden_neurons": 12.4}
+    ((label, value, meaning),) = model_in_words(tried)
+    assert (label, value) == ("Hidden neurons", "3")
+    assert "by 12.4 nats" in meaning
+    assert model_in_words({**tried, "held_out_nats_gained_by_hidden_neurons": 0.0}) == []
+
+
 def test_a_circuit_without_any_coupling_makes_a_page(unpainted):
     """Nothing is divided by its weights, which are all zero."""
     result = ring_result(12)
@@ -218,6 +259,7 @@ def test_a_circuit_without_any_coupling_makes_a_page(unpainted):
     text = Page(build_report(replace(result, connectivity=circuit))).text
     assert "No coupling between neurons was found" in text
     assert "nan" not in text.replace("\n", " ").split()
+    assert "none for spikeweft" in text
 
 
 @pytest.mark.parametrize(
@@ -292,6 +334,14 @@ def test_how_much_all_others_explain_is_said_of_all_and_of_each(unillustrated):
     assert "What all others do together" not in Page(build_report(result)).text
 
 
+def test_a_direction_just_below_a_full_turn_is_none(unillustrated):
+    result = ring_result(5)
+    circuit = replace(result.connectivity, angle_rad=np.deg2rad([359.6, 359.4, 90.0, 0.0, 180.0]))
+    shown = build_report(replace(result, connectivity=circuit, truth=None, glm=None))
+    assert "<td>360</td>" not in shown
+    assert "<td>359</td>" in shown
+
+
 def test_a_neuron_about_whose_inputs_nothing_is_known_has_no_strongest_input(unillustrated):
     result = ring_result(5)
     error = np.ones((5, 5))
@@ -313,10 +363,32 @@ def test_the_length_of_a_recording_is_said_in_a_unit_that_suits_it(unillustrated
     assert f"<span>{said}</span>" in page
 
 
+def test_no_training_is_shown_of_a_model_that_weighs_connections():
+    """It takes four steps, and sets nothing apart for stopping."""
+    view = View.of(ring_result(12))
+    assert training(view) is not None
+    probable = replace(view.inferred, probability=np.full((12, 12), 0.1))
+    assert training(replace(view, inferred=probable)) is None
+
+
+def test_errors_of_a_networks_weights_are_said_to_be_those_of_free_weights():
+    view = View.of(ring_result(12))
+    error = view.inferred.standard_error.copy()
+    error[0, 1] = np.inf
+    known = {"structure": "symmetric pair network, 6 dimensions"}
+    learned = replace(view.inferred, standard_error=error, metadata=known)
+    shown = errors(replace(view, inferred=learned))
+    assert "the 131 of 132 weights that the data inform" in shown.caption
+    assert "standard error that a free weight would have in its place" in shown.caption
+    assert "would give" not in shown.caption
+    assert "noise alone" not in shown.ax.figure.axes[1].get_legend_handles_labels()[1]
+
+
 def test_errors_of_probable_connections_are_not_compared_with_noise():
     view = View.of(ring_result(12))
     assert "noise alone would give 5 %" in errors(view).caption
     probable = replace(view.inferred, probability=np.full((12, 12), 0.1))
+    assert "all 132 weights" in errors(view).caption
     caption = errors(replace(view, inferred=probable)).caption
     assert "would give" not in caption
     assert "posterior standard deviation" in caption

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from tests.stand_ins import spikes
 
 from spikeweft.data.connectivity import Connectivity
@@ -36,6 +37,18 @@ def test_few_neurons_that_spoil_the_mean_are_named():
 def test_a_better_glm_is_said_with_both_numbers():
     (said,) = notices(result(bits_per_spike=0.5, glm_bits_per_spike=0.6))
     assert "(0.600 against 0.500 bits per spike)" in said
+
+
+def test_a_glm_that_is_better_by_less_than_is_shown_is_a_tie():
+    assert notices(result(bits_per_spike=0.5, glm_bits_per_spike=0.5004)) == []
+
+
+@pytest.mark.parametrize("value", [-np.inf, np.nan, None])
+def test_a_score_that_is_no_number_is_said(value):
+    (said,) = notices(result(bits_per_spike=value, glm_bits_per_spike=0.5))
+    assert said.startswith("How well the model would predict test spikes is no finite number")
+    (said,) = notices(result(bits_per_spike=0.5, glm_bits_per_spike=value))
+    assert said.startswith("How well the GLM would predict")
 
 
 def test_no_coupling_is_said():

@@ -95,7 +95,7 @@ def check(recording: Recording, on_stage: Callable[[str], None] = lambda _: None
     quick = None if refused else pilot(recording, np.random.default_rng(_SEED), on_stage)
     on_stage("looking ahead")
     found += [spikes_per_weight(recording), expected_error(recording, quick)]
-    return found if quick is None else [*found, cost(recording, quick)]
+    return found if refused else [*found, cost(recording, quick)]
 
 
 def cannot_be_fitted(recording: Recording) -> list[Finding]:

@@ -18,8 +18,8 @@ def build_page(checkup: Checkup) -> str:
         source=checkup.source,
         facts=[
             counted(facts["n_neurons"], "neuron"),
-            f"{facts['duration_s'] / 60:.3g} min",
-            f"{facts['n_spikes']:,} spikes",
+            lasting(facts["duration_s"]),
+            counted(facts["n_spikes"], "spike"),
         ],
         verdict=verdict(checkup),
         headlines=_headlines(by_topic),
@@ -38,12 +38,12 @@ def verdict(checkup: Checkup) -> str:
     ]
     if not said:
         return "Nothing speaks against an inference."
-    return f"{', '.join(said)}; {numbers[Severity.FINE]} questions answered well."
+    return f"{', '.join(said)}; {counted(numbers[Severity.FINE], 'question')} answered well."
 
 
 def _headlines(by_topic: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    error, cost = by_topic["expected error"], by_topic.get("time and memory")
-    if cost is None:  # too few spikes to expect anything
+    error, cost = by_topic.get("expected error"), by_topic.get("time and memory")
+    if error is None or cost is None:  # nothing can be fitted, or there are too few spikes to say
         return []
     needed = error["minutes_needed"]["0.1"]
     return [
@@ -61,7 +61,8 @@ def _headlines(by_topic: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str
         (
             "Time",
             lasting(cost["seconds"]),
-            "that a fit will take on this machine, roughly.",
+            "that a fit of CircuitGNN will take on this machine, roughly; infer also fits "
+            "SynapseModel and a Poisson GLM.",
         ),
         (
             "Memory",

@@ -6,7 +6,7 @@ from spikeweft.check.findings import Finding, Severity, lasting, percent
 from spikeweft.data.epochs import lasting_s, silent_stretches
 from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.holdout import HISTORY_WINDOW_S
-from spikeweft.data.recording import Recording
+from spikeweft.data.recording import CONTINUOUS_RESOLUTION_S, FINEST_GRID_S, Recording
 from spikeweft.data.scored_time import scored_epochs
 
 _FINE_S, _COARSE_S = 1e-3, 5e-3
@@ -84,7 +84,7 @@ def time_resolution(recording: Recording) -> Finding:
     return Finding(
         topic="time resolution",
         severity=severity,
-        summary=f"Spike times lie on a grid of {1e3 * resolution_s:g} ms. {percent(shared)} of "
+        summary=f"Spike times lie on {_grid(resolution_s)}. {percent(shared)} of "
         "spikes coincide with a spike of another neuron; which came first is not known.",
         remedy=f"Take finer spike times, if there are any: a connection that acts within "
         f"{1e3 * resolution_s:g} ms cannot be seen, and time constants below it are not tried."
@@ -92,6 +92,13 @@ def time_resolution(recording: Recording) -> Finding:
         else "",
         numbers={"time_resolution_s": resolution_s, "share_of_spikes_without_order": shared},
     )
+
+
+def _grid(resolution_s: float) -> str:
+    """The grid of spike times; a resolution that was assumed, for want of one, is none."""
+    if resolution_s <= CONTINUOUS_RESOLUTION_S:
+        return f"no grid coarser than {1e3 * FINEST_GRID_S:g} ms"
+    return f"a grid of {1e3 * resolution_s:g} ms"
 
 
 def share_of_simultaneous_spikes(recording: Recording) -> float:

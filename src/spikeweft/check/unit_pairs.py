@@ -123,13 +123,17 @@ def synchrony(recording: Recording, found: Coincidences) -> Finding:
     apart = np.triu(shared_spikes(recording, found) < OVERLAP, 1)
     n_pairs = max(int(apart.sum()), 1)
     expected = float(found.close_expected[apart].sum())
-    ratio = float(found.close[apart].sum()) / expected if expected > 0 else 1.0
+    ratio = float(found.close[apart].sum()) / expected if expected > 0 else None
     named = apart & (found.p_close < FALSE_ALARM / n_pairs)
     severity = Severity.NOTE if named.any() else Severity.FINE
-    if named.sum() > 0.05 * n_pairs or (named.any() and ratio > 1.2):
+    if named.sum() > 0.05 * n_pairs or (named.any() and (ratio is None or ratio > 1.2)):
         severity = Severity.WARNING
     window = f"within ±{1e3 * found.window_s:g} ms" if found.window_s else "at the same time"
-    summary = f"Two neurons fire {window} {ratio:.3f} times as often as expected from longer lags."
+    summary = (
+        f"Too few coincidences are expected to tell whether two neurons fire {window} more often."
+        if ratio is None
+        else f"Two neurons fire {window} {ratio:.3f} times as often as expected from longer lags."
+    )
     if named.any():
         excess = np.where(named, found.close / np.maximum(found.close_expected, 0.5), 0.0)
         summary += (

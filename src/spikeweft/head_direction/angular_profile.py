@@ -179,6 +179,14 @@ class Evidence:
         return float(np.mean([control.value for control in self.tuning_alone]))
 
     @property
+    def spread(self) -> float:
+        """Standard deviation of its controls' contrasts, of the kind that varies more."""
+        return max(
+            float(np.std([control.value for control in controls]))
+            for controls in (self.tuning_alone, self.permuted)
+        )
+
+    @property
     def p_tuning(self) -> float:
         """Share of circuits from tuning alone, and this one, with as large a contrast."""
         return _share_as_large(self.observed, self.tuning_alone, lambda c: c.value)

@@ -54,7 +54,7 @@ def judged(findings: Findings) -> list[Judged]:
 class DirectionErrorContrast(NamedTuple):
     """The contrast of surrogates that follow a direction with this error.
 
-    It is no share of a recorded contrast that is not positive: NaN.
+    It is no share of a recorded contrast that does not exceed the spread of its controls: NaN.
     """
 
     model: str
@@ -63,21 +63,29 @@ class DirectionErrorContrast(NamedTuple):
     share_of_recorded: float
 
 
-def direction_error_contrasts(findings: Findings) -> list[DirectionErrorContrast]:
+def direction_error_contrasts(
+    findings: Findings, circuits: Sequence[Judged]
+) -> list[DirectionErrorContrast]:
     """The contrasts that an error of the recorded direction alone would explain."""
-    sound = findings.prepared.sound
-    fit = findings.fits[min(findings.study.n_hidden), True].circuit
     rows = []
-    for model, recorded, circuits in (
-        (REGRESSION, findings.quick[True], findings.direction_error.quick),
-        (OURS, fit, findings.direction_error.fitted),
+    for model, followed in (
+        (REGRESSION, findings.direction_error.quick),
+        (OURS, findings.direction_error.fitted),
     ):
-        whole = contrast(recorded, sound).value
-        for error_deg, circuit in zip(ERRORS_DEG, circuits, strict=True):
-            value = contrast(known_as(circuit, recorded), sound).value
-            share = value / whole if whole > 0 else float("nan")
+        recorded = fewest_hidden(circuits, model)
+        whole, spread = recorded.evidence.observed.value, recorded.evidence.spread
+        for error_deg, circuit in zip(ERRORS_DEG, followed, strict=True):
+            known = known_as(circuit, recorded.circuit)
+            value = contrast(known, findings.prepared.sound).value
+            share = value / whole if whole > spread else float("nan")
             rows.append(DirectionErrorContrast(model, error_deg, value, share))
     return rows
+
+
+def fewest_hidden(circuits: Sequence[Judged], model: str) -> Judged:
+    """The circuit of a model that is judged: the direction known, the fewest hidden neurons."""
+    known = [row for row in circuits if row.model == model and row.direction_known]
+    return min(known, key=lambda row: row.n_hidden)
 
 
 def repeats(findings: Findings) -> list[Repeat]:

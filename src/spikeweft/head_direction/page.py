@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.head_direction.angular_profile import Evidence
 from spikeweft.head_direction.evidence import (
     OURS,
@@ -13,6 +14,7 @@ from spikeweft.head_direction.evidence import (
     Judged,
     Repeat,
     direction_error_contrasts,
+    fewest_hidden,
     judged,
     repeats,
 )
@@ -52,7 +54,7 @@ def _page(
     agreements: Sequence[Repeat],
     figures: Sequence[Figure],
 ) -> str:
-    prepared = findings.prepared
+    prepared, explained = findings.prepared, direction_error_contrasts(findings, circuits)
     return render(
         "head_direction/page.html.jinja",
         source=findings.study.recording.name,
@@ -62,7 +64,7 @@ def _page(
             f"direction decoded from held-out spikes with a median error of "
             f"{prepared.decoding.median_error_deg:.0f}°",
         ],
-        verdict=verdict(circuits, direction_error_contrasts(findings)),
+        verdict=verdict(circuits, explained),
         warnings=prepared.warnings,
         figures=figures,
         evidence=[_evidence_cells(row) for row in circuits],
@@ -71,9 +73,9 @@ def _page(
                 row.model,
                 f"{row.error_deg:g}°",
                 _number(row.contrast),
-                _percent(row.share_of_recorded),
+                _share(row.share_of_recorded),
             )
-            for row in direction_error_contrasts(findings)
+            for row in explained
         ],
         repeats=[(row.what, _number(row.value), _number(row.tuning_alone)) for row in agreements],
         bits=[
@@ -86,20 +88,23 @@ def _page(
 
 def verdict(circuits: Sequence[Judged], explained: Sequence[DirectionErrorContrast]) -> str:
     """What both models with the direction among their causes show, and what they cannot."""
-    said = " ".join(_sentence(_fewest_hidden(circuits, model)) for model in (OURS, REGRESSION))
-    worst, unproved = explained[-1], "This does not prove connections"
-    if np.isfinite(worst.share_of_recorded):
+    said = " ".join(_sentence(fewest_hidden(circuits, model)) for model in (OURS, REGRESSION))
+    unproved = "This does not prove connections"
+    shares = [row for row in explained if np.isfinite(row.share_of_recorded)]
+    if shares:
+        worst = max(shares, key=lambda row: row.share_of_recorded)
         unproved += (
             f": unconnected neurons that follow a direction {worst.error_deg:g}° off the recorded "
-            f"one would show {_percent(worst.share_of_recorded)} of the contrast of {worst.model}"
+            f"one would show {_part(worst.share_of_recorded)} of {worst.model}"
         )
     return f"With the direction among the causes: {said} {unproved}."
 
 
-def _fewest_hidden(circuits: Sequence[Judged], model: str) -> Judged:
-    """The circuit of a model that is judged: the direction known, the fewest hidden neurons."""
-    known = [row for row in circuits if row.model == model and row.direction_known]
-    return min(known, key=lambda row: row.n_hidden)
+def _part(share: float) -> str:
+    """A share of a contrast in words."""
+    if share >= 1:
+        return "at least the contrast"
+    return f"{_percent(share) if share > 0 else 'none'} of the contrast"
 
 
 def _sentence(row: Judged) -> str:
@@ -131,12 +136,14 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
         _figure(
             "evidence",
             "The contrast and its controls",
+            "Contrast of each circuit beside those of tuning alone and of shuffled directions.",
             "Mean weight of pairs within 30° less that of pairs from 30° to 120°.",
             evidence_figure(circuits),
         ),
         _figure(
             "weights",
             "Weights",
+            "Weight matrices of the head-direction cells, sorted by preferred direction.",
             "Row receives, column sends; red excites. Grey: not informed by the spikes, or with a "
             "sorting artefact.",
             weights_figure(findings),
@@ -144,6 +151,7 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
         _figure(
             "ring",
             "The full matrix of the ring",
+            "Weight matrices of a ring of 100 slots, by number of hidden neurons.",
             "The same weights, interpolated between the cells to 100 slots by preferred direction, "
             "as in Yoon (2025). Grey: less than half of the interpolation is known.",
             ring_figure(findings),
@@ -151,6 +159,7 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
         _figure(
             "bits",
             "Prediction",
+            "Held-out bits per spike of each neuron under CircuitGNN and the regression.",
             "Bits per spike on the last tenth, over each neuron's mean rate, beside the plain "
             "regression with the same causes (GLM).",
             bits_figure(findings),
@@ -158,6 +167,7 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
         _figure(
             "tuning",
             "Tuning",
+            "Tuning curves of the head-direction cells, and how strongly each neuron is tuned.",
             "Left: rate in each direction. Right: the Rayleigh vector of each neuron beside the "
             "99th percentile of its own spikes, shifted in time.",
             tuning_figure(findings),
@@ -167,11 +177,13 @@ def _figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
 
 def _profile_figures(findings: Findings, circuits: Sequence[Judged]) -> list[Figure]:
     profiles = [row for circuit in circuits for row in profile_rows(circuit, findings)]
-    quick = _fewest_hidden(circuits, REGRESSION).evidence
+    quick = fewest_hidden(circuits, REGRESSION).evidence
     return [
         _figure(
             "profiles",
             "Profiles by number of hidden neurons",
+            "Mean weight of CircuitGNN by difference of preferred directions, beside the range of "
+            "tuning alone, a panel for each number of hidden neurons.",
             "Mean weight of CircuitGNN against the difference of preferred directions, as in "
             "Figure 5 of Yoon (2025), which has no controls. The model is not given the direction. "
             "Grey: the range of the same fit to spikes drawn from tuning and own history alone, "
@@ -181,13 +193,17 @@ def _profile_figures(findings: Findings, circuits: Sequence[Judged]) -> list[Fig
         _figure(
             "profiles_known",
             "Profiles beside a known direction",
+            "Mean weight of CircuitGNN, which is given the direction, by difference of preferred "
+            "directions, beside the range of tuning alone.",
             "The same with the direction among the causes. With the fewest hidden neurons: "
-            f"{findings.study.draws} draws; the others: {N_DRAWN}.",
+            f"{counted(findings.study.draws, 'draw')}; the others: {N_DRAWN}.",
             profile_figure(profiles, direction_known=True),
         ),
         _figure(
             "profiles_regression",
             "Profiles of the quick regression",
+            "Mean weight of the Poisson regression by difference of preferred directions, without "
+            "and with the direction, beside the range of tuning alone.",
             f"The same of a Poisson regression, with the range of {_draws(quick)}. Where the "
             "direction is among the causes, local less surround is "
             f"{_number(quick.of_tuning_alone)} of tuning alone, and "
@@ -197,8 +213,8 @@ def _profile_figures(findings: Findings, circuits: Sequence[Judged]) -> list[Fig
     ]
 
 
-def _figure(anchor: str, title: str, caption: str, ax: Axes) -> Figure:
-    return Figure(anchor=anchor, title=title, alt=title, caption=caption, ax=ax)
+def _figure(anchor: str, title: str, alt: str, caption: str, ax: Axes) -> Figure:
+    return Figure(anchor=anchor, title=title, alt=alt, caption=caption, ax=ax)
 
 
 def _evidence_cells(row: Judged) -> list[str]:
@@ -218,12 +234,17 @@ def _evidence_cells(row: Judged) -> list[str]:
 
 
 def _draws(found: Evidence) -> str:
-    n = len(found.tuning_alone)
-    return f"{n} draw{'s' if n > 1 else ''}"
+    return counted(len(found.tuning_alone), "draw")
 
 
 def _number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−") if np.isfinite(value) else "–"
+
+
+def _share(value: float) -> str:
+    if value >= 1:
+        return "more than all of it"
+    return "none" if value <= 0 else _percent(value)
 
 
 def _percent(value: float) -> str:

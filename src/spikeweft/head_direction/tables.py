@@ -26,7 +26,7 @@ def write_tables(
         "evidence": [evidence_row(row) for row in circuits],
         "profiles": [row for circuit in circuits for row in profile_rows(circuit, findings)],
         "weights": [row for circuit in circuits for row in weight_rows(circuit, findings)],
-        "direction_error": [row._asdict() for row in direction_error_contrasts(findings)],
+        "direction_error": [row._asdict() for row in direction_error_contrasts(findings, circuits)],
         "repeats": [row._asdict() for row in agreements],
     }
     provenance = {

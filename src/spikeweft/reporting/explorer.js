@@ -53,9 +53,9 @@
     const at = post * n + pre;
     const weight = circuit.weights[at];
     if (post === pre) return `${circuit.name}: a neuron's weight on itself is not shown`;
-    if (Number.isNaN(weight)) return `${circuit.name}: the data say nothing about this pair`;
-    const error = circuit.errors ? ` ± ${digits(circuit.errors[at])} (standard error)` : "";
-    return `${circuit.name}: ${weight > 0 ? "+" : ""}${digits(weight)}${error}`;
+    if (Number.isNaN(weight)) return `${circuit.name}: the spikes say less about this weight than what is assumed beforehand`;
+    const error = circuit.errors ? ` ± ${digits(circuit.errors[at])} (${circuit.error_name})` : "";
+    return `${circuit.name}${circuit.scaled}: ${weight > 0 ? "+" : ""}${digits(weight)}${error}`;
   };
 
   // Coincidences of a pair: bars as counted, lines with and without its connection.

@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -19,9 +19,10 @@ from spikeweft.reporting.connections.plot_correlograms import (
 )
 from spikeweft.reporting.connections.probable import ProbableConnections
 from spikeweft.reporting.ordering import circular_order
-from spikeweft.reporting.plot_circuits import weight_limit
+from spikeweft.reporting.plot_circuits import error_name, weight_limit
 from spikeweft.reporting.plot_style import GLM, INFERRED, TRUTH
 from spikeweft.reporting.result_view import View
+from spikeweft.results.result import Result
 
 SCRIPT = files("spikeweft.reporting").joinpath("explorer.js").read_text(encoding="utf-8")
 """The script of the page: it reads its data from the page, and nothing from elsewhere."""
@@ -44,17 +45,17 @@ class Explorer:
     ----------
     data
         Neurons, their orders, the circuits and correlograms of probable connections, as JSON can
-        hold them.
+        hold them; None where not even one circuit fits into the page.
     note
         What is left out because the page would become too large, or nothing.
     """
 
-    data: dict[str, Any]
+    data: dict[str, Any] | None
     note: str
 
 
-def explorer(view: View, beside: Mapping[str, View]) -> Explorer | None:
-    """The circuits that fit into the page, the result's first; None where not even that does.
+def explorer(view: View, beside: Mapping[str, View]) -> Explorer:
+    """The circuits that fit into the page, the result's first, without their errors if need be.
 
     Circuits of other results, by the names to show them under, come next.
 
@@ -63,19 +64,9 @@ def explorer(view: View, beside: Mapping[str, View]) -> Explorer | None:
     InputError
         Where another result is of other neurons.
     """
-    for name, other in beside.items():
-        _check_same_neurons(view.inferred, name, other.inferred)
-    first, *others = _circuits(view, beside)
-    n_bytes = _n_bytes(first)
-    if n_bytes > _LARGEST_BYTES:
-        return None
-    shown, left_out = [first], []
-    for circuit in others:
-        if n_bytes + _n_bytes(circuit) > _LARGEST_BYTES:
-            left_out.append(circuit["name"])
-        else:
-            shown.append(circuit)
-            n_bytes += _n_bytes(circuit)
+    shown, note = _fitting(_circuits(view, beside))
+    if not shown:
+        return Explorer(data=None, note=note)
     return Explorer(
         data={
             "neurons": list(view.inferred.neuron_ids),
@@ -83,20 +74,50 @@ def explorer(view: View, beside: Mapping[str, View]) -> Explorer | None:
             "circuits": shown,
             "correlograms": _correlograms(view),
         },
-        note=f"Left out, to keep this page small: {', '.join(left_out)}." if left_out else "",
+        note=note,
     )
+
+
+def left_out(result: Result, beside: Mapping[str, Result]) -> str:
+    """What the page of a result leaves out of it and others, in sentences, or nothing."""
+    others = {name: View.of(other) for name, other in beside.items()}
+    return _fitting(_circuits(View.of(result), others))[1]
+
+
+def _fitting(circuits: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """The circuits that fit into a page, and a note of those, or of whose errors, do not."""
+    shown: list[dict[str, Any]] = []
+    too_large, without_errors, n_left = [], [], _LARGEST_BYTES
+    for whole in circuits:
+        bare = {**whole, "errors": ""}
+        circuit = whole if _n_bytes(whole) <= n_left else bare
+        if _n_bytes(circuit) > n_left:
+            too_large.append(whole["name"])
+            continue
+        if circuit is not whole:
+            without_errors.append(whole["name"])
+        shown.append(circuit)
+        n_left -= _n_bytes(circuit)
+    return shown, _note(too_large, without_errors)
+
+
+def _note(too_large: Sequence[str], without_errors: Sequence[str]) -> str:
+    said = []
+    if too_large:
+        said.append(f"Left out, to keep this page small: {', '.join(too_large)}.")
+    if without_errors:
+        said.append(f"Shown without errors, to keep it small: {', '.join(without_errors)}.")
+    return " ".join(said)
 
 
 def _circuits(view: View, beside: Mapping[str, View]) -> list[dict[str, Any]]:
     """Those of the result and of others; colours saturate at each result's own limit."""
+    for name, other in beside.items():
+        _check_same_neurons(view.inferred, name, other.inferred)
     known = [(INFERRED.name, view.inferred, view.truth)]
     known += [(_name_beside(name), other.inferred, other.truth) for name, other in beside.items()]
     known += [(TRUTH.name, view.truth, view.truth), (GLM.name, view.glm, view.truth)]
-    return [
-        _circuit(name, circuit, weight_limit(truth or circuit))
-        for name, circuit, truth in known
-        if circuit is not None
-    ]
+    return [_circuit(name, circuit, truth) for name, circuit, truth in known if circuit is not None]
 
 
 def _name_beside(name: str) -> str:
@@ -119,16 +140,18 @@ def _check_same_neurons(ours: Connectivity, name: str, other: Connectivity) -> N
     )
 
 
-def _circuit(name: str, circuit: Connectivity, limit: float) -> dict[str, Any]:
-    """Weights row by row, NaN where the data say nothing; standard errors where there are any."""
+def _circuit(name: str, circuit: Connectivity, truth: Connectivity | None) -> dict[str, Any]:
+    """Weights row by row, NaN where the data do not inform them; errors where there are any."""
     informed = circuit.informed
     error = circuit.standard_error
     has_errors = error is not None and bool(np.any(error[informed] > 0))
     return {
         "name": name,
-        "limit": limit,
+        "scaled": "" if truth is None or circuit is truth else " × α",
+        "limit": weight_limit(truth or circuit),
         "weights": _packed(np.where(informed, circuit.weights, np.nan)),
         "errors": _packed(error) if error is not None and has_errors else "",
+        "error_name": error_name(circuit),
     }
 
 

@@ -10,6 +10,8 @@ _KINDS = {
     NO_COUPLING: "Held-out spikes are predicted best where no neuron acts on another.",
     "free weights, exponential": "Each pair has a weight of its own, shrunk by a prior; the rate "
     "is exponential in the drive.",
+    "free weights, structure not tried": "Each pair has a weight of its own, shrunk by a prior; "
+    "whether the weights have a common pattern was not tried.",
     "free weights": "Each pair has a weight of its own, shrunk by a prior: held-out spikes do not "
     "speak for a common pattern.",
     "symmetric pair network": "A network makes each weight of numbers that describe the two "
@@ -33,7 +35,7 @@ def model_in_words(metadata: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     metadata
         Those of the inferred circuit.
     """
-    made = (_weights(metadata), _kernel(metadata), _link(metadata))
+    made = (_weights(metadata), _hidden(metadata), _kernel(metadata), _link(metadata))
     return [row for row in made if row is not None]
 
 
@@ -43,6 +45,14 @@ def _weights(metadata: Mapping[str, Any]) -> tuple[str, str, str] | None:
     kind = str(metadata["structure"])
     meaning = next((words for start, words in _KINDS.items() if kind.startswith(start)), "")
     return "Weights", kind, meaning
+
+
+def _hidden(metadata: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    gain = finite(metadata.get("held_out_nats_gained_by_hidden_neurons"))
+    if gain is None or gain <= 0:  # not asked for, or not kept
+        return None
+    meaning = f"Together with them, held-out spikes are likelier, by {gain:.3g} nats in all."
+    return "Hidden neurons", str(metadata["n_hidden"]), meaning
 
 
 def _kernel(metadata: Mapping[str, Any]) -> tuple[str, str, str] | None:

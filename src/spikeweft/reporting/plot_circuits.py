@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +23,7 @@ from spikeweft.reporting.plot_style import (
     mark_neurons,
     styled,
 )
+from spikeweft.results.notices import PAIR_NETWORK
 
 _WEIGHT_COLOURS = "RdBu_r"
 """Red excites, blue inhibits: distinct under every common colour-vision deficiency."""
@@ -72,12 +74,36 @@ def draw_colour_scale(axes: Sequence[Axes]) -> Axes:
     return ax
 
 
-def weight_limit(*circuits: Connectivity) -> float:
-    """Where colours saturate: the 99th percentile of |weight|, so no outlier pales the rest."""
+class ColourLimit(NamedTuple):
+    """Where the colours of weights saturate, and how that was chosen.
+
+    Attributes
+    ----------
+    weight
+        The |weight| from which on colours are the same; 1 where all weights are 0.
+    in_words
+        Where colours saturate, as a part of a sentence that says so.
+    """
+
+    weight: float
+    in_words: str
+
+
+def colour_limit(*circuits: Connectivity) -> ColourLimit:
+    """The 99th percentile of |weight|, so no outlier pales the rest; the largest if that is 0."""
     size = np.concatenate([np.abs(c.weights[c.informed]) for c in circuits])
     largest = float(size.max(initial=0.0))
-    limit = float(np.quantile(size, 0.99)) if largest > 0 else 1.0
-    return limit if limit > 0 else largest
+    if largest == 0:
+        return ColourLimit(1.0, "nowhere, as all weights are 0")
+    percentile = float(np.quantile(size, 0.99))
+    if percentile > 0:
+        return ColourLimit(percentile, f"at ±{percentile:.2g}, the 99th percentile of |weight|")
+    return ColourLimit(largest, f"at ±{largest:.2g}, the largest |weight|, as nearly all are 0")
+
+
+def weight_limit(*circuits: Connectivity) -> float:
+    """The |weight| at which colours saturate, as `colour_limit` chooses it."""
+    return colour_limit(*circuits).weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +201,10 @@ def label_weights(ax: Axes, name: str) -> Axes:
 
 
 @styled
-def draw_weights_with_errors(circuit: Connectivity, style: Style, ax: Axes) -> Axes:
-    """All weights in ascending order, with ± 1 standard error, or posterior sd, around each."""
+def draw_weights_with_errors(
+    circuit: Connectivity, style: Style, ax: Axes, name: str = "weight"
+) -> Axes:
+    """Weights that the data inform in ascending order, with ± 1 of their errors around each."""
     weight, error = _weights_and_errors(circuit)
     order = np.argsort(weight)
     share = np.linspace(0.0, 100.0, len(weight))
@@ -187,13 +215,31 @@ def draw_weights_with_errors(circuit: Connectivity, style: Style, ax: Axes) -> A
     ax.plot(share, weight[order], color=style.colour)
     ax.axhline(0.0, color=MUTED, lw=0.6, zorder=0)
     ax.set_xlim(0, 100)
-    ax.set_xlabel("share of pairs (%)")
-    return label_weights(ax, f"weight ± {error_name(circuit)}")
+    ax.set_xlabel("share of pairs that the data inform (%)")
+    label_weights(ax, name)
+    ax.set_ylabel(f"{ax.get_ylabel()}\n± {error_name(circuit)}")
+    return ax
 
 
 def error_name(circuit: Connectivity) -> str:
-    """What the errors of a circuit are: posterior where its model has connection probabilities."""
-    return "standard error" if circuit.probability is None else "posterior standard deviation"
+    """What the errors of a circuit are.
+
+    Posterior where its model has connection probabilities; those of free weights in their place
+    where a network makes the weights.
+    """
+    if circuit.probability is not None:
+        return "posterior standard deviation"
+    return "free weight's standard error" if is_of_network(circuit) else "standard error"
+
+
+def is_of_network(circuit: Connectivity) -> bool:
+    """Whether a network of pairs makes the weights."""
+    return PAIR_NETWORK in str(circuit.metadata.get("structure", ""))
+
+
+def n_with_errors(circuit: Connectivity) -> int:
+    """How many weights have a finite error above 0."""
+    return len(_weights_and_errors(circuit)[0])
 
 
 def share_beyond(circuit: Connectivity, n_errors: float) -> float:
@@ -206,8 +252,9 @@ def share_beyond(circuit: Connectivity, n_errors: float) -> float:
 def draw_weight_significance(circuit: Connectivity, style: Style, ax: Axes) -> Axes:
     """Histogram of weight / standard error, beside what noise alone would give.
 
-    Weights beyond ten standard errors are counted at the edges, in words. A posterior mean over
-    its standard deviation is no such ratio, so nothing is said of noise where these are drawn.
+    Weights beyond ten standard errors are counted at the edges, in words. Of a posterior mean over
+    its standard deviation, or a network's weight over the error of a free one, noise alone makes
+    another histogram, so nothing is said of it.
     """
     weight, error = _weights_and_errors(circuit)
     ratio = weight / error
@@ -215,7 +262,7 @@ def draw_weight_significance(circuit: Connectivity, style: Style, ax: Axes) -> A
     share = np.full(len(ratio), 1.0 / (len(ratio) * (edges[1] - edges[0])))
     ax.hist(ratio, edges.tolist(), weights=share, color=style.colour, alpha=0.55, label=style.name)
     x = np.linspace(-_MANY_ERRORS, _MANY_ERRORS, 401)
-    if circuit.probability is None:
+    if circuit.probability is None and not is_of_network(circuit):
         noise = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
         ax.plot(x, noise, color=INK, lw=1.2, label="noise alone")
     for side, align, beyond in (

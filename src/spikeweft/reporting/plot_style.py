@@ -187,7 +187,7 @@ def legend_below(ax: Axes) -> Axes:
 
 
 def mark_neurons(axis: Axis, order: NeuronOrder, ids: tuple[str, ...], label: str) -> None:
-    """Name the neurons on an axis: by id where they are few, else by direction where known."""
+    """Name the neurons on an axis: by id where few, else by direction where known, or place."""
     if len(ids) <= FEW_NEURONS:
         short = short_names(ids)
         names = [short[neuron] for neuron in order.neurons]
@@ -198,6 +198,7 @@ def mark_neurons(axis: Axis, order: NeuronOrder, ids: tuple[str, ...], label: st
         axis.set_ticks(order.place_at(np.deg2rad(degrees)), [f"{d}°" for d in degrees])
     else:
         axis.set_major_locator(MaxNLocator(6, integer=True))
+        label = f"place of {label}"
     axis.set_label_text(f"{label}, by {order.source.removeprefix('the ')}")
 
 

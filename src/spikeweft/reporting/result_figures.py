@@ -3,8 +3,11 @@
 import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.reporting.page import Figure
 from spikeweft.reporting.plot_circuits import (
+    ColourLimit,
+    colour_limit,
     draw_colour_scale,
     draw_mean_profile,
     draw_profile,
@@ -12,9 +15,10 @@ from spikeweft.reporting.plot_circuits import (
     draw_weights,
     draw_weights_with_errors,
     error_name,
+    is_of_network,
     label_weights,
+    n_with_errors,
     share_beyond,
-    weight_limit,
 )
 from spikeweft.reporting.plot_scores import draw_bits_per_spike
 from spikeweft.reporting.plot_spikes import draw_direction, draw_held_out, draw_loss, draw_raster
@@ -65,9 +69,9 @@ def matrices(view: View) -> Figure:
     shown = _circuits(view)
     width_in, height_in = {1: (5.6, 4.6), 2: (9.4, 4.4), 3: (FULL_WIDTH_IN, 3.7)}[len(shown)]
     axes = panels([style.name for style, _ in shown], width_in=width_in, height_in=height_in)
-    limits = [weight_limit(view.truth or circuit) for _, circuit in shown]
+    limits = [colour_limit(view.truth or circuit) for _, circuit in shown]
     for (_, circuit), limit, ax in zip(shown, limits, axes, strict=True):
-        draw_weights(circuit, view.order, ax, limit)
+        draw_weights(circuit, view.order, ax, limit.weight)
         if view.truth is None:
             draw_colour_scale([ax])
     for ax in axes[1:]:
@@ -89,32 +93,34 @@ def _circuits(view: View) -> list[tuple[Style, Connectivity]]:
     return [(style, circuit) for style, circuit in circuits if circuit is not None]
 
 
-def _matrices_caption(view: View, limits: list[float]) -> str:
+def _matrices_caption(view: View, limits: list[ColourLimit]) -> str:
     text = (
         "Row receives, column sends. Red excites, blue inhibits, white is no effect; grey is not "
         f"scored{_uninformed(view)}. Neurons are sorted by {view.order.source}. "
     )
-    saturate = " and ".join(f"±{limit:.2g}" for limit in dict.fromkeys(limits))
+    saturate = " and ".join(dict.fromkeys(limit.in_words for limit in limits))
     if view.truth is None:
-        text += f"Colours saturate at {saturate}, the 99th percentile of |weight|"
-        if view.glm is None:
-            return f"{text}, in the model's own unit."
-        return (
-            f"{text}: each matrix is in its own unit, so compare patterns, not shades. Look for "
-            "structure that only one of them has."
+        return text + (
+            f"Weights are in the model's own unit; colours saturate {saturate}."
+            if view.glm is None
+            else "Each matrix is in its own unit, so compare patterns, not shades; colours "
+            f"saturate {saturate}. Look for structure that only one of them has."
         )
     return (
         f"{text}Weights are known up to one factor, so the inferred ones are multiplied by the α "
-        f"that brings them closest to the truth: {_scales(view)}. All share one colour range, "
-        f"{saturate}, the 99th percentile of the true |weight|. Look for bands away from the "
-        "diagonal that the truth does not have: connections reported between neurons that are "
-        "merely active together."
+        f"that brings them closest to the truth: {_scales(view)}. All share the colours of the "
+        f"truth, which saturate {saturate}. Look for bands away from the diagonal that the truth "
+        "does not have: connections reported between neurons that are merely active together."
     )
 
 
 def _scales(view: View) -> str:
-    ours = f"{view.scale:.3g} for {INFERRED.name}"
-    return ours if view.glm is None else f"{ours}, {view.glm_scale:.3g} for the GLM"
+    ours = f"{_scale(view.inferred, view.scale)} for {INFERRED.name}"
+    return ours if view.glm is None else f"{ours}, {_scale(view.glm, view.glm_scale)} for the GLM"
+
+
+def _scale(circuit: Connectivity, scale: float) -> str:
+    return f"{scale:.3g}" if circuit.weights[circuit.off_diagonal].any() else "none"
 
 
 def profile(view: View) -> Figure | None:
@@ -133,7 +139,7 @@ def profile(view: View) -> Figure | None:
         if view.truth is not None:
             draw_mean_profile(view.truth, TRUTH, ax)
     for ax in axes if view.truth is None else axes[:1]:
-        label_weights(ax, "weight" if view.truth is None else "weight × α")
+        label_weights(ax, view.weight_name)
     names = " and ".join(style.name for style, _ in shown)
     return Figure(
         ax=axes[0],
@@ -195,38 +201,53 @@ def errors(view: View) -> Figure | None:
     if not view.has_errors:
         return None
     axes = panels(["", ""], width_in=FULL_WIDTH_IN, height_in=2.9)
-    draw_weights_with_errors(view.inferred, INFERRED, axes[0])
+    draw_weights_with_errors(view.inferred, INFERRED, axes[0], view.weight_name)
     draw_weight_significance(view.inferred, INFERRED, axes[1])
     return Figure(
         ax=axes[0],
         anchor="errors",
         title="How sure the weights are",
-        alt="Weights in ascending order with standard errors, and their ratio's histogram.",
+        alt="Weights in ascending order with their errors, and the histogram of their ratio.",
         caption=_errors_caption(view.inferred),
     )
 
 
 def _errors_caption(circuit: Connectivity) -> str:
     name = error_name(circuit)
-    left = f"Left: all weights in ascending order, each with ± 1 {name}. Right: weights in units of"
-    far = f"{100 * share_beyond(circuit, 2.0):.0f} % of the weights lie more than 2 {name}s from"
     holds = "hold if the model is right: they do not cover hidden neurons."
+    far = f"{100 * share_beyond(circuit, 2.0):.0f} % of them lie more than 2 {name}s from zero"
+    left = f"Left: {_weights_shown(circuit)} in ascending order, each with ± 1"
+    if is_of_network(circuit):
+        return (
+            f"{left} standard error that a free weight would have in its place. Right: weights in "
+            "units of it. A network makes these weights of fewer numbers, so the errors are not "
+            "its own: they say how much the spikes tell of each weight by itself, and are no test "
+            f"of the network's weights against noise. They {holds}"
+        )
     if circuit.probability is None:
         return (
-            f"{left} their {name}, beside the curve that noise alone would give. {far} zero; noise "
-            f"alone would give 5 %. The errors {holds}"
+            f"{left} {name}. Right: weights in units of their {name}, beside the curve that noise "
+            f"alone would give. {far}; noise alone would give 5 %. The errors {holds}"
         )
     return (
-        f"{left} it. {far} zero. A weight is averaged over whether there is a connection at all, "
-        "so most lie next to zero, and this is no test against noise: which pairs are connected is "
-        f"what the probabilities say. They, and the deviations, {holds}"
+        f"{left} {name}. Right: weights in units of it. {far}. A weight is averaged over whether "
+        "there is a connection at all, so most lie next to zero, and this is no test against "
+        "noise: which pairs are connected is what the probabilities say. They, and the deviations, "
+        f"{holds}"
     )
 
 
+def _weights_shown(circuit: Connectivity) -> str:
+    n_shown, n_all = n_with_errors(circuit), int(circuit.off_diagonal.sum())
+    if n_shown == n_all:
+        return f"all {n_all:,} weights"
+    return f"the {n_shown:,} of {n_all:,} weights that the data inform"
+
+
 def training(view: View) -> Figure | None:
-    """Loss and held-out bits per spike by step."""
+    """Loss and held-out bits per spike by step; not where connections are weighed in few steps."""
     history = view.result.history
-    if not history:
+    if not history or view.inferred.probability is not None:
         return None
     axes = panels(["", ""], width_in=FULL_WIDTH_IN, height_in=2.9)
     draw_loss(history, axes[0])
@@ -235,7 +256,7 @@ def training(view: View) -> Figure | None:
         ax=axes[0],
         anchor="training",
         title="Training",
-        alt=f"Loss and held-out bits per spike over {len(history)} steps of training.",
+        alt=f"Loss and held-out bits per spike over {counted(len(history), 'training step')}.",
         caption="Left: loss on the training spikes, lower is better. Right: bits per spike on "
         "spikes set apart for stopping, not those of the score above. Look for curves that have "
         "levelled off; a right curve that falls while the left one improves is overfitting.",
@@ -244,4 +265,9 @@ def training(view: View) -> Figure | None:
 
 def _uninformed(view: View) -> str:
     n = view.n_uninformed_pairs
-    return f", or a pair that the data do not inform ({n:,} of them)" if n else ""
+    if n == 0:
+        return ""
+    return (
+        ", or a pair about whose weight the spikes say less than what is assumed beforehand "
+        f"({n:,} of them)"
+    )

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.reporting.connections.section import connections_section
 from spikeweft.reporting.explorer import SCRIPT, SCRIPT_HASH, explorer
 from spikeweft.reporting.model_in_words import model_in_words
 from spikeweft.reporting.page import render
 from spikeweft.reporting.result_figures import figures
 from spikeweft.reporting.result_view import View, flat
-from spikeweft.results.notices import notices
+from spikeweft.results.notices import DIGITS, notices
 from spikeweft.results.result import Result
 
 _SHORT_S, _LONG_S = 90.0, 90.0 * 60.0
@@ -63,6 +64,7 @@ def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType
         script=SCRIPT,
         script_hash=SCRIPT_HASH,
         limits=_limits(view),
+        weight_name=view.weight_name,
         neurons=_neuron_rows(view),
         metrics=_metric_rows(view),
         provenance=flat(result.provenance),
@@ -72,11 +74,11 @@ def build_report(result: Result, beside: Mapping[str, Result] = MappingProxyType
 def _facts(view: View) -> list[str]:
     """The recording in a line."""
     n_spikes, duration_s = view.number("n_spikes"), view.number("duration_s")
-    facts = [f"{view.inferred.n_neurons} neurons"]
+    facts = [counted(view.inferred.n_neurons, "neuron")]
     if duration_s is not None:
         facts.append(_duration(duration_s))
     if n_spikes is not None:
-        facts.append(f"{n_spikes:,.0f} spikes")
+        facts.append(counted(round(n_spikes), "spike"))
     facts.append("true wiring known" if view.truth is not None else "true wiring not known")
     return facts
 
@@ -85,7 +87,11 @@ def _warnings(view: View) -> list[str]:
     """Warnings that follow from the result itself."""
     warnings = []
     delta, glm_delta = view.number("delta"), view.number("glm_delta")
-    if delta is not None and glm_delta is not None and glm_delta < delta:
+    if (
+        delta is not None
+        and glm_delta is not None
+        and round(glm_delta, DIGITS) < round(delta, DIGITS)
+    ):
         warnings.append(
             f"The GLM's circuit is closer to the truth (Δ {glm_delta:.3f} against {delta:.3f})."
         )
@@ -152,8 +158,10 @@ def _oracle(view: View) -> Headline | None:
     if oracle is None:
         return None
     meaning = "Bits per spike of the simulation's own rates: the most that any model can reach."
-    if bits is not None and oracle > 0:
-        meaning += f" spikeweft reaches {100 * bits / oracle:.1f} % of it."
+    if bits is not None and bits > 0 and oracle > 0:
+        share = bits / oracle  # above 1 by chance
+        part = f"{100 * share:.1f} %" if share <= 1 else "about all"
+        meaning += f" spikeweft reaches {part} of it."
     return Headline(label="Oracle", value=f"{oracle:.3f}", meaning=meaning)
 
 
@@ -184,12 +192,6 @@ def _covariates_of_glm(provenance: Mapping[str, Any]) -> str:
 
 def _limits(view: View) -> list[tuple[str, str]]:
     """What the page cannot tell, and why."""
-    n_pairs = view.n_uninformed_pairs
-    unknown = (
-        f"For {n_pairs:,} pairs the data hold no information; they are grey."
-        if n_pairs
-        else "Their weights come from the model's structure alone."
-    )
     limits = [
         (
             "Whether there is a synapse.",
@@ -202,9 +204,10 @@ def _limits(view: View) -> list[tuple[str, str]]:
             "between them, however good the prediction is.",
         ),
         (
-            "Anything about pairs never active together.",
-            "If one neuron is never active around the other's spikes, the data do not determine "
-            f"the weight between them. {unknown}",
+            "Much about pairs that are hardly ever active together.",
+            "If one neuron is hardly ever active around the other's spikes, these say less about "
+            "the weight between them than what is assumed beforehand."
+            f"{_so_it_is_for(view.n_uninformed_pairs)}",
         ),
         (
             "That a good prediction is a right circuit.",
@@ -232,6 +235,10 @@ def _limits(view: View) -> list[tuple[str, str]]:
     return [*limits, real]
 
 
+def _so_it_is_for(n_pairs: int) -> str:
+    return f" So it is for {counted(n_pairs, 'pair')}, shown in grey." if n_pairs else ""
+
+
 def _neuron_rows(view: View) -> list[list[str]]:
     """What there is to say of each neuron, in the order of the figures."""
     ours, share = map(view.per_neuron, ("bits_per_spike_per_neuron", "state_share_per_neuron"))
@@ -242,7 +249,7 @@ def _neuron_rows(view: View) -> list[list[str]]:
     return [
         [
             ids[i],
-            _cell(None if angle is None else np.rad2deg(angle[i]) % 360, ".0f"),
+            _cell(None if angle is None else np.rint(np.rad2deg(angle[i])) % 360, ".0f"),
             _cell(None if ours is None else ours[i], ".3f"),
             _cell(None if glm is None else glm[i], ".3f"),
             _cell(None if share is None else 100 * share[i], ".0f"),

@@ -88,8 +88,13 @@ class View:
         return error is not None and bool(np.any(error[self.inferred.informed] > 0))
 
     @property
+    def weight_name(self) -> str:
+        """What weights are called: where the truth is known, they are in its unit."""
+        return "weight" if self.truth is None else "weight × α"
+
+    @property
     def n_uninformed_pairs(self) -> int:
-        """Pairs of neurons about which the data hold no information."""
+        """Pairs about whose weight the spikes say less than what is assumed beforehand."""
         return int(self.inferred.off_diagonal.sum() - self.inferred.informed.sum())
 
 

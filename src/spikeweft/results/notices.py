@@ -9,13 +9,40 @@ from spikeweft.results.result import Result
 NO_COUPLING = "no coupling"
 """The kind of model whose neurons do not act on each other."""
 
+PAIR_NETWORK = "pair network"
+"""Part of the name of each kind of model in which a network makes the weights."""
+
+DIGITS = 3
+"""Digits after the point in which scores are shown; what differs by less is a tie."""
+
 _FEW_NEURONS = 8
 
 
 def notices(result: Result) -> list[str]:
-    """A model that predicts worse than mean rates or than the GLM, or has no coupling at all."""
-    found = (_below_mean_rates(result), _below_glm(result), _no_coupling(result))
+    """A model that has no score, predicts worse than mean rates or the GLM, or has no coupling."""
+    found = (
+        _without_score(result),
+        _below_mean_rates(result),
+        _below_glm(result),
+        _no_coupling(result),
+    )
     return [sentence for sentence in found if sentence]
+
+
+def _without_score(result: Result) -> str:
+    """Scores that are there, but not a number: −∞ where a spike was fired that cannot be."""
+    lacking = [
+        name
+        for key, name in (("bits_per_spike", "the model"), ("glm_bits_per_spike", "the GLM"))
+        if key in result.metrics and result.number(key) is None
+    ]
+    if not lacking:
+        return ""
+    whose = " and ".join(lacking)
+    return (
+        f"How well {whose} would predict test spikes is no finite number: a spike was fired that "
+        "has no chance there, or none can be scored. So nothing says that its circuit is right."
+    )
 
 
 def _below_mean_rates(result: Result) -> str:
@@ -39,7 +66,7 @@ def _below_mean_rates(result: Result) -> str:
 
 def _below_glm(result: Result) -> str:
     bits, glm = result.number("bits_per_spike"), result.number("glm_bits_per_spike")
-    if bits is None or glm is None or glm <= bits:
+    if bits is None or glm is None or round(glm, DIGITS) <= round(bits, DIGITS):
         return ""
     return (
         f"The GLM predicts test spikes better ({_shown(glm)} against {_shown(bits)} bits per "
@@ -63,4 +90,4 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _shown(bits: float) -> str:
-    return f"{bits:.3f}".replace("-", "−")
+    return f"{round(bits, DIGITS) + 0.0:.{DIGITS}f}".replace("-", "−")  # no −0.000

@@ -27,6 +27,7 @@ from spikeweft.results.correlograms import Correlograms
 from spikeweft.runtime.flat_arrays import from_arrays, to_arrays
 from spikeweft.runtime.training_loop import Progress, train
 from spikeweft.synapse_model.connections.pair_counts import LONGEST_LAG_S, Kernels
+from spikeweft.synapse_model.needed_memory import needed_memory_mb
 from spikeweft.synapse_model.prediction.spike_prediction import SpikePrediction
 from spikeweft.synapse_model.synapse_fit import FittedSynapseModel, SynapseFit
 
@@ -98,7 +99,8 @@ class SynapseModel(ResumablePredictor):
         each slow pattern.
     state_share_
         How much of each neuron's spiking the state that all share explains: the share of the
-        deviance of its spike counts in 50 ms, from 0 to 1 (`rates.population_coupling`).
+        deviance of its spike counts in 50 ms, from 0 to 1 (`rates.population_coupling`); NaN where
+        too few neurons fire for a shared state.
     prediction_
         The rate of every neuron given the past alone.
     step_s_
@@ -172,6 +174,10 @@ class SynapseModel(ResumablePredictor):
                     on_progress(progress)
         self._keep(fit.found, X.neuron_ids)
         return self
+
+    def needed_memory_mb(self, X: Recording) -> float:
+        """Memory in MiB that a fit takes beside what is in use already."""
+        return needed_memory_mb(X.n_neurons, X.duration_s, self._whole_step_s(X))
 
     def check_recording(self, X: Recording) -> None:
         """Refuse settings that cannot be used with this recording.

@@ -4,10 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.reporting.browser import HOVER
+from tests.reporting.conftest import in_order, one_axes
 from tests.reporting.example_results import Page, ring_result
 
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.reporting.connections.plot_correlograms import named_correlograms
+from spikeweft.reporting.connections.plot_graph import draw_graph
 from spikeweft.reporting.connections.probable import ProbableConnections
 from spikeweft.reporting.connections.section import connections_section
 from spikeweft.reporting.result_page import build_report
@@ -87,8 +89,8 @@ def test_connections_are_shown_one_by_one_where_each_has_a_probability(sparse_ht
     assert "14 are more probably connected than not" in page.text
     assert "excitatory 9, unknown 0, inhibitory 3" in page.text
     alts = [image["alt"] for image in page.all("img")]
-    assert "14 connections as arrows between neurons on a circle." in alts
-    assert "Cross-correlograms of the 12 most probable connections." in alts
+    assert "14 connections between neurons on a circle, as arrows." in alts
+    assert "12 cross-correlograms of the most probable connections." in alts
 
 
 def test_a_circuit_without_probabilities_has_no_such_section(ring_html):
@@ -124,6 +126,34 @@ def test_a_table_that_is_cut_says_how_many_are_left_out():
     section = connections_section(View.of(sparse_result(n=12, n_connections=40)))
     assert len(section.rows) == 30
     assert "The 10 others are in connectivity.nc." in section.note
+    one_left = connections_section(View.of(sparse_result(n=12, n_connections=31)))
+    assert "The other one is in connectivity.nc." in one_left.note
+
+
+def test_one_connection_is_spoken_of_as_one(unpainted):
+    result = sparse_result(n=12, n_connections=1)
+    section = connections_section(View.of(result))
+    assert "132 ordered pairs of neurons 1 is more probably connected" in section.summary
+    assert section.figures[0].alt == "1 connection between neurons on a circle, as arrows."
+    assert "Coincidences are shown of the most probable pair." in Page(build_report(result)).text
+
+
+def test_inhibition_is_told_from_excitation_without_colours():
+    result = sparse_result()
+    connections = ProbableConnections.of(result.connectivity)
+    ax = draw_graph(connections, View.of(result).order, one_axes())
+    ends = {type(patch.get_arrowstyle()).__name__ for patch in ax.patches}
+    assert ends == {"CurveFilledB", "BracketB"}
+    shapes = [len(points.get_paths()[0].vertices) for points in ax.collections]
+    assert len(set(shapes)) > 1
+
+
+@pytest.mark.parametrize(("n", "n_connections", "n_named"), [(12, 2, 12), (301, 1, 2)])
+def test_of_many_neurons_only_those_with_a_connection_are_named(n, n_connections, n_named):
+    circuit = sparse_result(n, n_connections).connectivity
+    order = in_order(range(n))
+    ax = draw_graph(ProbableConnections.of(circuit), order, one_axes())
+    assert len(ax.texts) == n_named
 
 
 def test_neither_connections_nor_correlograms_are_needed_for_the_section(unpainted):

@@ -1,7 +1,7 @@
 """A plot of a circuit as a graph: neurons on a circle, connections as arrows between them."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
@@ -17,6 +17,13 @@ EXCITES, INHIBITS = "#b2182b", "#2166ac"
 TYPE_COLOURS = {"excitatory": EXCITES, "unknown": NO_DATA, "inhibitory": INHIBITS}
 """Of neurons, in their order around the circle."""
 
+_TYPE_MARKERS = {"excitatory": "o", "unknown": "D", "inhibitory": "s"}
+
+_BAR_END = "-[,widthB=0.45,lengthB=0"
+
+_MOST_NAMES = 300
+"""More do not fit around the circle."""
+
 _LONGEST_UPRIGHT_NAME = 3
 
 _FEW_ARROWS = 60
@@ -30,16 +37,27 @@ _BEND = 0.12
 def draw_graph(connections: ProbableConnections, order: NeuronOrder, ax: Axes) -> Axes:
     """Neurons on a circle by type, then in order; connections as arrows from sender to receiver.
 
-    Red excites, blue inhibits; the larger the weight the wider, the more probable the darker.
+    Red arrows excite, blue ones that end in a bar inhibit; the larger the weight the wider, the
+    more probable the darker. Inhibitory neurons are squares, those of unknown type diamonds.
     """
     circuit = connections.circuit
     angle_rad = _angles(circuit, order)
     x, y = np.cos(angle_rad), np.sin(angle_rad)
     size = float(np.clip(4800.0 / circuit.n_neurons, 22.0, 190.0))
     _draw_arrows(connections, np.stack([x, y], axis=1), np.sqrt(size) / 2, ax)
-    colours = [TYPE_COLOURS[kind] for kind in circuit.cell_type]
-    ax.scatter(x, y, s=size, c=colours, edgecolors="white", linewidths=1.0, zorder=3)
-    _name_neurons(circuit, angle_rad, ax)
+    kinds = np.array(circuit.cell_type)
+    for kind, marker in _TYPE_MARKERS.items():
+        ax.scatter(
+            x[kinds == kind],
+            y[kinds == kind],
+            s=size,
+            color=TYPE_COLOURS[kind],
+            marker=marker,
+            edgecolors="white",
+            linewidths=1.0,
+            zorder=3,
+        )
+    _name_neurons(connections, angle_rad, ax)
     ax.set_aspect("equal")
     ax.set_xlim(-1.2, 1.2)
     ax.set_ylim(-1.2, 1.2)
@@ -75,7 +93,7 @@ def _draw_arrows(
             at[pre[k]],
             at[post[k]],
             connectionstyle=f"arc3,rad={_BEND}",
-            arrowstyle="-|>",
+            arrowstyle="-|>" if weight[k] > 0 else _BAR_END,
             mutation_scale=thin * (6.0 + 4.0 * share[k]),
             shrinkA=radius_pt,
             shrinkB=radius_pt + 1.0,
@@ -93,11 +111,23 @@ def _share_of_largest(size: Float[np.ndarray, " arrow"]) -> Float[np.ndarray, " 
     return np.clip(size / largest, 0.0, 1.0) if largest > 0 else np.zeros(len(size))
 
 
-def _name_neurons(circuit: Connectivity, angle_rad: Float[np.ndarray, " neuron"], ax: Axes) -> None:
-    names = short_names(circuit.neuron_ids)
+def _named(connections: ProbableConnections) -> Int[np.ndarray, " named"]:
+    """The neurons that are named: of many those with a connection, and none of too many."""
+    n_neurons = connections.circuit.n_neurons
+    if n_neurons <= _MOST_NAMES:
+        return np.arange(n_neurons)
+    connected = np.union1d(connections.post, connections.pre)
+    return connected if len(connected) <= _MOST_NAMES else connected[:0]
+
+
+def _name_neurons(
+    connections: ProbableConnections, angle_rad: Float[np.ndarray, " neuron"], ax: Axes
+) -> None:
+    names, named = short_names(connections.circuit.neuron_ids), _named(connections)
     upright = max(map(len, names)) <= _LONGEST_UPRIGHT_NAME
-    font_size = float(np.clip(420.0 / circuit.n_neurons, 4.5, 8.5))
-    for name, angle in zip(names, angle_rad, strict=True):
+    font_size = float(np.clip(420.0 / max(len(named), 1), 4.5, 8.5))
+    for neuron in named:
+        name, angle = names[neuron], angle_rad[neuron]
         x, y = 1.09 * np.cos(angle), 1.09 * np.sin(angle)
         if upright:
             ax.text(x, y, name, fontsize=font_size, ha="center", va="center")
@@ -119,12 +149,19 @@ def _explain(circuit: Connectivity, ax: Axes) -> Axes:
     """A legend beside the graph."""
     there = [kind for kind in TYPE_COLOURS if kind in circuit.cell_type]
     neurons = [
-        Line2D([], [], color=TYPE_COLOURS[kind], marker="o", ls="", label=_type_in_words(kind))
+        Line2D(
+            [],
+            [],
+            color=TYPE_COLOURS[kind],
+            marker=_TYPE_MARKERS[kind],
+            ls="",
+            label=_type_in_words(kind),
+        )
         for kind in there
     ]
     arrows = [
-        Line2D([], [], color=colour, lw=1.8, label=label)
-        for colour, label in ((EXCITES, "excites"), (INHIBITS, "inhibits"))
+        Line2D([], [], color=colour, lw=1.8, marker=end, ms=6, mew=1.8, label=label)
+        for colour, end, label in ((EXCITES, ">", "excites"), (INHIBITS, "|", "inhibits"))
     ]
     ax.legend(
         handles=[*neurons, *arrows],

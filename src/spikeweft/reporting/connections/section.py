@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spikeweft.data.connectivity import Connectivity
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.reporting.connections.plot_correlograms import draw_correlogram, named_correlograms
 from spikeweft.reporting.connections.plot_graph import TYPE_COLOURS, draw_graph
 from spikeweft.reporting.connections.probable import (
@@ -81,7 +82,8 @@ def _summary(connections: ProbableConnections) -> str:
     n_sure = int((circuit.probability[connections.post, connections.pre] > _SURE).sum())
     n_pairs = circuit.n_neurons * (circuit.n_neurons - 1)
     sentence = (
-        f"Of {n_pairs:,} ordered pairs of neurons {n:,} are more probably connected than not, "
+        f"Of {n_pairs:,} ordered pairs of neurons {n:,} {'is' if n == 1 else 'are'} more probably "
+        "connected than not, "
         f"{n_sure:,} of them with a probability above {probability_in_words(_SURE)}."
     )
     if circuit.excitatory_probability is None:
@@ -96,7 +98,10 @@ def _note(n_left: int, view: View) -> str:
     if view.truth is not None:
         text += ", weights in the truth's unit as in the matrices below"
         text += ", which show them with the other sign" if view.scale < 0 else ""
-    return f"{text}. The {n_left:,} others are in connectivity.nc." if n_left > 0 else f"{text}."
+    if n_left <= 0:
+        return f"{text}."
+    others = "other one is" if n_left == 1 else f"{n_left:,} others are"
+    return f"{text}. The {others} in connectivity.nc."
 
 
 def _graph(connections: ProbableConnections, view: View) -> Figure | None:
@@ -106,8 +111,9 @@ def _graph(connections: ProbableConnections, view: View) -> Figure | None:
     shown = connections.first(_MOST_ARROWS)
     draw_graph(shown, view.order, ax)
     caption = (
-        "Neurons on a circle, by type; an arrow is a connection from the sender to the receiver. "
-        "Wide arrows are large weights, faint ones little more probable than not."
+        "Neurons on a circle, by type; an arrow is a connection from the sender to the receiver, "
+        "which inhibits where it ends in a bar. Wide arrows are large weights, faint ones little "
+        "more probable than not."
     )
     if shown.n_connections < connections.n_connections:
         caption += f" Only the {_MOST_ARROWS:,} most probable are drawn."
@@ -115,7 +121,7 @@ def _graph(connections: ProbableConnections, view: View) -> Figure | None:
         ax=ax,
         anchor="graph",
         title="Who connects to whom",
-        alt=f"{shown.n_connections} connections as arrows between neurons on a circle.",
+        alt=f"{counted(shown.n_connections, 'connection')} between neurons on a circle, as arrows.",
         caption=f"{caption} Look for neurons that seem to excite some and inhibit others.",
     )
 
@@ -137,7 +143,7 @@ def _correlograms(connections: ProbableConnections, view: View) -> Figure | None
         ax=axes[0],
         anchor="correlograms",
         title="Cross-correlograms",
-        alt=f"Cross-correlograms of the {len(shown)} most probable connections.",
+        alt=f"{counted(len(shown), 'cross-correlogram')} of the most probable connections.",
         caption=_CORRELOGRAMS_CAPTION,
     )
 

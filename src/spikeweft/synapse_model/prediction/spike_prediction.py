@@ -62,6 +62,11 @@ class SpikePrediction:
     patterns: SlowPatterns
     parameters: tuple[RateParameters, ...] = ()
 
+    @property
+    def knows_shared_state(self) -> bool:
+        """Whether any past population rate or slow pattern helps to predict."""
+        return len(self.time_constants_s) > 0 or self.patterns.loadings.shape[1] > 0
+
     def fitted(
         self,
         recording: Recording,

@@ -20,9 +20,9 @@ def share_of_state(timeline: Timeline, neuron: int, state: Float[np.ndarray, "bi
     """Share of the deviance of a neuron's spike counts that the shared state alone explains.
 
     Counts are those in 50 ms, their deviance that from a constant rate (Poisson), and they are
-    explained by a log-linear function of the state. 0 is none, 1 all of it; NaN where the neuron
-    does not fire, or always as often. Compare the population coupling of Okun et al. (2015, Nature
-    521:511).
+    explained by a log-linear function of the state. 0 is none, 1 all of it; NaN where there is no
+    state, or where the neuron does not fire, or always as often. Compare the population coupling of
+    Okun et al. (2015, Nature 521:511).
     """
     per_bin = max(1, round(_BIN_S / (timeline.steps_per_bin * timeline.step_s)))
     n_bins = len(state) // per_bin
@@ -33,7 +33,7 @@ def share_of_state(timeline: Timeline, neuron: int, state: Float[np.ndarray, "bi
     scored = in_bins(timeline.scored_bins()).all(1)
     counts = in_bins(timeline.binned(neuron)).sum(1)[scored].astype(float)
     mean = np.full(len(counts), counts.sum() / max(len(counts), 1))
-    if np.all(counts == mean):
+    if state.shape[1] == 0 or np.all(counts == mean):
         return float("nan")
     explained = _fitted(in_bins(state).mean(1)[scored].astype(float), counts)
     return float(np.clip(1.0 - _deviance(counts, explained) / _deviance(counts, mean), 0.0, 1.0))
