@@ -55,7 +55,7 @@ def test_without_its_circuits_a_table_is_drawn_all_the_same(tmp_path, here, caps
     assert circuits_gone(tmp_path) == [lost]
     assert {path.stem for path in draw_figures(tmp_path)} == {"scores_paper_1_ring"}
     assert main(["benchmark", "figures", str(tmp_path)]) == 0
-    assert f"1 circuits are not in the folder, the first {lost.name};" in capsys.readouterr().out
+    assert f"the folder lacks 1 circuit, the first {lost.name};" in capsys.readouterr().out
 
 
 def test_the_circuit_of_a_row_is_kept_in_the_unit_of_the_truth(tmp_path, here):

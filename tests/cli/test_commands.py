@@ -177,6 +177,16 @@ def test_a_report_is_written_again(ring_file, elsewhere, capsys):
     assert main(["report", "result", "--beside", "nowhere"]) == 2
 
 
+def test_what_of_another_result_is_left_out_of_a_report_is_said(
+    ring_file, elsewhere, capsys, monkeypatch
+):
+    main(["infer", ring_file, "result"])
+    monkeypatch.setattr("spikeweft.reporting.explorer._LARGEST_BYTES", 0)
+    capsys.readouterr()
+    assert main(["report", "result", "--beside", "result"]) == 0
+    assert "Left out, to keep this page small: spikeweft, result" in capsys.readouterr().err
+
+
 def test_the_demo_shows_every_command_it_runs(elsewhere, capsys, monkeypatch):
     monkeypatch.setattr("spikeweft.cli.commands.demo._DEMO_MINUTES", 0.05)
     assert main(["demo"]) == 0

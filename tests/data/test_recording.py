@@ -166,7 +166,7 @@ def test_what_a_user_should_know_is_said(rng):
     assert "1 of 4 neurons never fire" in said
     assert "fewer than 100 spikes" in said
     assert "neurons a and b have the same spike train" in said
-    assert "1 gaps (the longest 2 s)" in said
+    assert "has 1 gap (the longest 2 s)" in said
 
 
 def test_a_clean_recording_has_no_warnings(rng):

@@ -22,7 +22,7 @@ def part(duration_s):
 TRAINING, HELD_OUT = part(60.0), part(6.0)
 
 
-def kind_of(dense_nats, sparse_nats, n_connections=2, decides=(True, True, True)):
+def kind_of(dense_nats, sparse_nats, n_connections=2, decides=(True, True, True), shares=True):
     """A kind whose models gain so many nats a neuron over neurons without coupling."""
     epochs_s = scored_epochs(HELD_OUT, 0.1)
     scored = HELD_OUT.restrict(epochs_s)
@@ -36,7 +36,14 @@ def kind_of(dense_nats, sparse_nats, n_connections=2, decides=(True, True, True)
     probability = np.zeros((N_NEURONS, N_NEURONS))
     probability.flat[1 : 1 + n_connections] = 0.999
     circuit = Connectivity(weights=probability, probability=probability)
-    return CircuitKind.of(TRAINING, HELD_OUT, dense, uncoupled + sparse_nats, circuit)
+    return CircuitKind.of(
+        TRAINING,
+        HELD_OUT,
+        dense,
+        uncoupled + sparse_nats,
+        circuit,
+        knows_shared_state=shares,
+    )
 
 
 def test_the_model_answers_that_predicts_held_out_spikes_better():
@@ -69,6 +76,12 @@ def test_the_kind_is_said_in_one_sentence(kind, words):
     assert words in kind.sentence
     assert kind.sentence.endswith(".")
     assert kind.sentence.count(". ") == 0
+
+
+def test_no_state_is_named_that_the_model_does_not_know():
+    assert kind_of(0.0, 30.0, n_connections=0, shares=False).sentence.startswith(
+        "There is no coupling that can be shown: of"
+    )
 
 
 def test_the_numbers_are_bits_per_spike_beyond_mean_rates():

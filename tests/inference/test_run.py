@@ -200,7 +200,7 @@ def test_warnings_about_the_data_are_kept_with_the_result(tmp_path):
     )
     infer(Inference(recording=tmp_path / "odd.npz", folder=tmp_path / "result"))
     said = " | ".join(read_result(tmp_path / "result").warnings)
-    for words in ("lie outside the epochs", "never fire", "fewer than 100", "1 gaps", "silent in"):
+    for words in ("lie outside the epochs", "never fire", "fewer than 100", "1 gap ", "silent in"):
         assert words in said
 
 
@@ -225,6 +225,37 @@ class Cautious(SteppingCorrelation):
 def test_warnings_of_the_fit_are_kept_with_the_result(inference):
     infer(inference, model=Cautious)
     assert "neuron 2 decides nothing" in read_result(inference.folder).warnings
+
+
+class WithHidden(SteppingCorrelation):
+    """Held-out spikes were asked whether hidden neurons help."""
+
+    gained_nats = 0.0
+
+    def fit(self, X, y=None, **more):
+        super().fit(X, y, **more)
+        tried = {
+            "n_hidden": self.n_hidden,
+            "held_out_nats_gained_by_hidden_neurons": self.gained_nats,
+        }
+        self.connectivity_ = replace(self.connectivity_, metadata=tried)
+        return self
+
+
+class WithUsefulHidden(WithHidden):
+    gained_nats = 12.0
+
+
+def test_hidden_neurons_that_were_not_kept_are_said_to_be_none(inference):
+    none_kept = infer(but(inference, n_hidden=3), model=WithHidden)
+    (said,) = (warning for warning in none_kept.warnings if "hidden" in warning)
+    assert said.startswith("3 hidden neurons were tried and not kept")
+    assert said.endswith("the circuit has none")
+
+
+def test_hidden_neurons_that_were_kept_are_no_warning(inference):
+    kept = infer(but(inference, n_hidden=3), model=WithUsefulHidden)
+    assert not any("hidden" in warning for warning in kept.warnings)
 
 
 def test_every_file_of_a_result_can_be_read_by_others(inference):

@@ -54,6 +54,7 @@ def test_a_recurrent_circuit_answers_where_it_predicts_held_out_spikes_better(tm
     assert answer.second.probability is not None
     assert "looks recurrent and dense" in answer.metrics["circuit_kind"]
     shares = np.array(answer.metrics["state_share_per_neuron"])
+    assert np.isfinite(shares).all()
     assert shares.shape == (9,)
     assert np.all((shares >= 0) & (shares <= 1))
 

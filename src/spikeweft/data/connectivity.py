@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from scipy.sparse import csr_array
 
 from spikeweft.data.chosen_neurons import chosen_neurons
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class Connectivity:
             object.__setattr__(self, "neuron_ids", tuple(str(i) for i in range(shape[0])))
         if len(self.neuron_ids) != shape[0]:
             raise InputError(
-                f"{len(self.neuron_ids)} neuron ids were given for {shape[0]} neurons; "
-                "give one id per neuron"
+                f"{counted(len(self.neuron_ids), 'neuron id')} for {counted(shape[0], 'neuron')} "
+                "cannot be used; give one id per neuron"
             )
 
     @property

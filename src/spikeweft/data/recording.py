@@ -11,13 +11,17 @@ from jaxtyping import Bool, Float, Int
 from spikeweft.data.chosen_neurons import chosen_neurons
 from spikeweft.data.covariate import Covariate
 from spikeweft.data.epochs import intersection, lasting_s, silent_stretches
+from spikeweft.data.file_contents.sentences import counted
 from spikeweft.data.spike_counts import SpikeCounts, count_spikes, epoch_of
 from spikeweft.errors import InputError
 
 CONTINUOUS_RESOLUTION_S = 1e-6
 """Resolution assumed where spike times lie on no grid coarser than 0.1 ms."""
 
-_GRIDS_S = (10e-3, 5e-3, 2e-3, 1e-3, 0.5e-3, 0.2e-3, 0.1e-3)
+FINEST_GRID_S = 0.1e-3
+"""The finest grid of spike times that is looked for."""
+
+_GRIDS_S = (10e-3, 5e-3, 2e-3, 1e-3, 0.5e-3, 0.2e-3, FINEST_GRID_S)
 
 _FEW_SPIKES = 100
 
@@ -64,8 +68,8 @@ class Recording:
             object.__setattr__(self, "neuron_ids", tuple(str(i) for i in range(self.n_neurons)))
         if len(self.neuron_ids) != self.n_neurons:
             raise InputError(
-                f"{len(self.neuron_ids)} neuron ids were given for {self.n_neurons} neurons; "
-                "give one id per neuron"
+                f"{counted(len(self.neuron_ids), 'neuron id')} for "
+                f"{counted(self.n_neurons, 'neuron')} cannot be used; give one id per neuron"
             )
         if self.time_resolution_s == 0.0:
             object.__setattr__(self, "time_resolution_s", time_resolution(self.spike_times_s))
@@ -299,7 +303,7 @@ class Recording:
         if len(self.epochs_s) > 1:
             gap = self.epochs_s[1:, 0] - self.epochs_s[:-1, 1]
             found.append(
-                f"the recording has {len(gap)} gaps (the longest {gap.max():.3g} s); "
+                f"the recording has {counted(len(gap), 'gap')} (the longest {gap.max():.3g} s); "
                 "no spike history is carried across them"
             )
         silent = silent_stretches(self.epochs_s, self.spike_times_s)

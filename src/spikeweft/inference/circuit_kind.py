@@ -40,6 +40,8 @@ class CircuitKind:
         varies between neurons.
     n_connections
         Connections that `SynapseModel` is sure of.
+    knows_shared_state
+        Whether it predicts by a state that neurons share.
     """
 
     dense_nats: float
@@ -50,6 +52,7 @@ class CircuitKind:
     uncoupled_bits: float
     difference_sd_nats: float
     n_connections: int
+    knows_shared_state: bool
 
     @classmethod
     def of(
@@ -59,6 +62,8 @@ class CircuitKind:
         dense: HeldOutPrediction,
         sparse_log_likelihood: Float[np.ndarray, " neuron"],
         sparse: Connectivity,
+        *,
+        knows_shared_state: bool,
     ) -> "CircuitKind":
         """The kind, by the held-out spikes of the neurons that decide in `CircuitGNN`.
 
@@ -70,6 +75,8 @@ class CircuitKind:
             What `CircuitGNN` says of the held-out spikes.
         sparse_log_likelihood, sparse
             What `SynapseModel` says of them, and its circuit.
+        knows_shared_state
+            Whether it predicts by a state that neurons share.
         """
         decides = np.isfinite(dense.log_likelihood)
         scored = held_out.restrict(dense.epochs_s)
@@ -88,6 +95,7 @@ class CircuitKind:
             uncoupled_bits=bits(dense.without_coupling),
             difference_sd_nats=_sd_of_sum((sparse_log_likelihood - dense.log_likelihood)[decides]),
             n_connections=_n_connections(sparse),
+            knows_shared_state=knows_shared_state,
         )
 
     @property
@@ -135,7 +143,7 @@ class CircuitKind:
             return "This circuit looks sparse, with latencies"
         if self.shows_coupling:
             return "This circuit looks recurrent and dense"
-        if self.is_sparse and self._beats_none:
+        if self.is_sparse and self._beats_none and self.knows_shared_state:
             return "There is no coupling that can be shown, only a state that neurons share"
         return "There is no coupling that can be shown"
 

@@ -17,15 +17,17 @@ from threadpoolctl import threadpool_limits
 
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
-from spikeweft.circuit_gnn.fitting.problem import MOST_TOGETHER
+from spikeweft.circuit_gnn.fitting.problem import MOST_TOGETHER, Problem
 from spikeweft.data.readers.load import load_truth
+from spikeweft.data.recording import Recording
 from spikeweft.errors import InputError
 from spikeweft.estimator import CircuitEstimator, ResumablePredictor, SpikePredictor
 from spikeweft.evaluation.circuit_error import InferenceError, inference_error
+from spikeweft.inference.expectation import Expected, expected_of
 from spikeweft.inference.scores import scores_of, warnings_before, warnings_of
 from spikeweft.inference.settings import Inference
 from spikeweft.inference.train_test import Parts, parts_of, sample
-from spikeweft.inference.two_models import Answer, better_of_two
+from spikeweft.inference.two_models import Answer, better_of_two, no_candidate
 from spikeweft.reporting.result_page import build_report
 from spikeweft.results.result import Result, read_result, write_result
 from spikeweft.results.unfinished_folder import CHECKPOINT, check_place, made_whole
@@ -42,6 +44,7 @@ def infer(
     on_stage: Callable[[str], None] = lambda _: None,
     on_warning: Callable[[str], None] = lambda _: None,
     *,
+    on_expected: Callable[[list[Expected]], None] = lambda _: None,
     workers: Workers | None = None,
     model: ResumablePredictor | None = None,
     baseline: SpikePredictor | None = None,
@@ -62,6 +65,8 @@ def infer(
         Called with a few words at the start of each slow step after training.
     on_warning
         Called before training with each of the result's warnings that the recording itself gives.
+    on_expected
+        Called before anything is computed with what the fits are expected to take.
     workers
         Who helps `CircuitGNN` to fit more neurons than are held at a time; this process alone where
         None. The result is the same. A `model` that is given has its own.
@@ -77,13 +82,14 @@ def infer(
     Raises
     ------
     InputError
-        Where the input or the folder cannot be used, before anything is written.
+        Where the input or the folder cannot be used, or a fit takes more memory than there is,
+        before anything is written.
     """
     inference.check()
     check_folder(inference)
     glm = PoissonGLM(covariates=inference.all_covariates) if baseline is None else baseline
     methods = _Methods(circuit_gnn(inference, workers) if model is None else model, glm)
-    observers = _Observers(on_progress, on_stage, on_warning)
+    observers = _Observers(on_progress, on_stage, on_warning, on_expected)
     try:
         return _infer(inference, methods, model is None, build_page, observers)
     except MemoryError as error:
@@ -114,6 +120,7 @@ class _Observers(NamedTuple):
     on_progress: Callable[[Progress], None] | None
     on_stage: Callable[[str], None]
     on_warning: Callable[[str], None]
+    on_expected: Callable[[list[Expected]], None]
 
 
 def _infer(
@@ -125,11 +132,10 @@ def _infer(
 ) -> Result:
     started = time.perf_counter()
     model, baseline = methods
-    on_progress, on_stage, on_warning = observers
+    on_progress, on_stage, on_warning, _ = observers
     data = parts_of(inference, max(method.history_window_s for method in methods))
     model.check_recording(data.training)
-    if isinstance(model, CircuitGNN) and model.workers is not HERE:
-        _say_who_fits(data.training.n_neurons, on_warning)
+    _foresee(inference, methods, chooses, data.training, observers)
     folder, settings = Path(os.path.abspath(inference.folder)), inference.settings()
     # One thread for linear algebra, because its sums depend on the number of threads.
     with (
@@ -160,11 +166,29 @@ def _infer(
     return result
 
 
-def _say_who_fits(n_neurons: int, on_warning: Callable[[str], None]) -> None:
-    if n_neurons <= MOST_TOGETHER:
+def _foresee(
+    inference: Inference,
+    methods: _Methods,
+    chooses: bool,
+    training: Recording,
+    observers: _Observers,
+) -> None:
+    """Say what the fits are expected to take, and refuse what there is too little memory for."""
+    model, baseline = methods
+    if isinstance(model, CircuitGNN) and model.workers is not HERE:
+        _say_who_fits(model.problem_of(training), observers.on_warning)
+    asks_second = chooses and not no_candidate(inference, training)
+    second = [SynapseModel(random_state=inference.seed)] if asks_second else []
+    expected = expected_of([model, *second, baseline], training)
+    if expected:
+        observers.on_expected(expected)
+
+
+def _say_who_fits(problem: Problem, on_warning: Callable[[str], None]) -> None:
+    if not problem.is_by_blocks:
         on_warning(
-            f"{n_neurons} neurons are fitted by this process alone: workers help where there are "
-            f"more than {MOST_TOGETHER}"
+            f"{problem.recording.n_neurons} neurons are fitted by this process alone: workers help "
+            f"where more than {MOST_TOGETHER} fire, none is hidden and no input rotates the circuit"
         )
 
 

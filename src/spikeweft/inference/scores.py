@@ -110,10 +110,12 @@ def _test_warnings(test: Recording) -> list[str]:
 
 
 def _hidden_warnings(circuit: Connectivity) -> list[str]:
-    gain = float(circuit.metadata.get("held_out_nats_gained_by_hidden_neurons", 1.0))
-    if gain > 0:
+    gain = circuit.metadata.get("held_out_nats_gained_by_hidden_neurons")
+    if gain is None or float(gain) > 0:
         return []
+    n_hidden = int(circuit.metadata["n_hidden"])
+    tried = "1 hidden neuron was" if n_hidden == 1 else f"{n_hidden} hidden neurons were"
     return [
-        f"hidden neurons made held-out spikes less likely, by {-gain:.0f} nats; this recording "
-        "does not call for them, and an inference without --hidden predicts better"
+        f"{tried} tried and not kept: held-out spikes are not clearly likelier with them, so the "
+        "circuit has none"
     ]

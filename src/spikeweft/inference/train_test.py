@@ -77,7 +77,7 @@ def _network(truth: Connectivity | None, path: Path) -> Network | None:
 def _chosen_part(recording: Recording, minutes: float | None) -> Recording:
     part = recording if minutes is None else recording.first_minutes(minutes)
     if len(part.spike_times_s) == 0:
-        raise InputError(f"the first {minutes:g} minutes hold no spikes; use more of the recording")
+        raise InputError(f"the first {minutes:g} min hold no spikes; use more of the recording")
     check_enough_neurons(part)
     return part
 

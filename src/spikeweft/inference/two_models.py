@@ -25,7 +25,8 @@ class Answer(NamedTuple):
         The other's circuit; None where there was no choice.
     metrics
         The kind of circuit in a sentence, or why there was no choice, and the numbers; and what
-        part of each neuron's spiking the state that all share explains, as in `SynapseModel`.
+        part of each neuron's spiking the state that all share explains, as in `SynapseModel`,
+        where it knows such a state.
     """
 
     model: ResumablePredictor
@@ -44,14 +45,21 @@ def better_of_two(
     It is fitted to what `CircuitGNN` was fitted to, and scored on what that held out; where it is
     the answer, it is fitted again to all of it.
     """
-    reason = _no_candidate(inference, training)
+    reason = no_candidate(inference, training)
     if reason:
         return Answer(dense, None, {"circuit_kind": reason})
     on_stage("looking for sparse connections")
     fitted, held_out = split(training, VALIDATION_FRACTION)
     sparse = SynapseModel(random_state=inference.seed).fit(fitted)
     nats = sparse.log_likelihood(held_out)
-    kind = CircuitKind.of(fitted, held_out, dense.held_out_, nats, sparse.connectivity_)
+    kind = CircuitKind.of(
+        fitted,
+        held_out,
+        dense.held_out_,
+        nats,
+        sparse.connectivity_,
+        knows_shared_state=sparse.prediction_.knows_shared_state,
+    )
     metrics = {
         "circuit_kind": kind.sentence,
         "held_out_bits_per_spike_circuit_gnn": kind.dense_bits,
@@ -66,7 +74,7 @@ def better_of_two(
     return Answer(whole, dense.connectivity_, metrics)
 
 
-def _no_candidate(inference: Inference, training: Recording) -> str:
+def no_candidate(inference: Inference, training: Recording) -> str:
     """Why `SynapseModel` cannot be asked, in a sentence; nothing where it can."""
     asked = {
         "hidden neurons": inference.n_hidden > 0,

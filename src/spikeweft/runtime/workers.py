@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from spikeweft.runtime.memory import available_memory_mb
+
 Data = TypeVar("Data")
 
 Piece = TypeVar("Piece")
@@ -13,6 +15,14 @@ Result = TypeVar("Result")
 @runtime_checkable
 class Workers(Protocol):
     """Who works on pieces that do not depend on each other."""
+
+    def number(self) -> int:
+        """How many there are now, or will be: as many pieces are made at a time; at least one."""
+        ...
+
+    def available_memory_mb(self) -> float:
+        """Memory in MiB that each of them has; infinite where nothing is known."""
+        ...
 
     def results(
         self, work: Callable[[Data, Piece], Result], data: Data, pieces: Sequence[Piece]
@@ -26,6 +36,14 @@ class Workers(Protocol):
 
 class Here:
     """One piece after the other, in this process, when its result is asked for."""
+
+    def number(self) -> int:
+        """One, which is this process."""
+        return 1
+
+    def available_memory_mb(self) -> float:
+        """What this process could still take, in MiB."""
+        return available_memory_mb()
 
     def results(
         self, work: Callable[[Any, Any], Any], data: Any, pieces: Sequence[Any]

@@ -211,7 +211,7 @@ def test_relabelling_the_neurons_relabels_filters_and_likelihood(recording, fitt
 
 def test_working_in_less_memory_changes_nothing(recording, fitted, monkeypatch):
     """More chunks than are added up at once, and one curvature for all neurons."""
-    monkeypatch.setattr(glm, "_CHUNK", 500)
+    monkeypatch.setattr(glm, "CHUNK", 500)
     monkeypatch.setattr(glm, "_CURVATURE_BYTES", 1)
     monkeypatch.setattr(glm, "_SPIKES_PER_FEATURE", 5)
     frugal = PoissonGLM(bin_s=BIN_S, ridge=1.0).fit(recording)

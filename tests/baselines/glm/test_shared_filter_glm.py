@@ -134,7 +134,7 @@ def test_weights_and_filter_come_to_rest(fitted):
 
 
 def test_working_in_less_memory_changes_nothing(counts, fitted, monkeypatch):
-    monkeypatch.setattr(glm, "_CHUNK", 5000)
+    monkeypatch.setattr(glm, "CHUNK", 5000)
     monkeypatch.setattr("spikeweft.baselines.glm.shared_filter_glm._STRETCH", 100)
     frugal = SharedFilterGLM(**SETTINGS).fit(as_recording(counts))
     np.testing.assert_allclose(frugal.coupling_filter_, fitted.coupling_filter_, atol=1e-3)

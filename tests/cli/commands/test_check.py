@@ -34,6 +34,22 @@ def test_a_check_says_what_it_finds_and_writes_it_down(recording, elsewhere, cap
     assert "found.json exists already" in capsys.readouterr().err
 
 
+def test_no_name_of_a_unit_reaches_the_terminal_as_a_command(elsewhere, capsys):
+    rng = np.random.default_rng(0)
+    train = np.sort(rng.uniform(0.0, 30.0, 600))
+    ids = np.array(["\x1b[31ma", "b", "c"])
+    np.savez(
+        "copies.npz",
+        spike_times=np.concatenate([train, train, rng.uniform(0.0, 30.0, 600)]),
+        spike_units=np.repeat(np.arange(3), 600),
+        neuron_ids=ids,
+    )
+    assert main(["check", "copies.npz"]) == 0
+    printed = capsys.readouterr().out
+    assert "\ufffd[31ma" in printed
+    assert "\x1b[31ma" not in printed
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

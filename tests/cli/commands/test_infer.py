@@ -1,11 +1,20 @@
+import re
+
 import numpy as np
 import pytest
+from tests.circuit_gnn.recordings import directed_network
 
+from spikeweft.circuit_gnn import estimator
+from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.circuit_gnn.fitting import problem
 from spikeweft.cli import main
 from spikeweft.cli.commands.infer import infer
 from spikeweft.data.file_contents.events import USUAL_WINDOW_S
 from spikeweft.errors import InputError
+from spikeweft.inference import run, two_models
 from spikeweft.inference.sweep.grid import Grid, planned
+from spikeweft.results.result import read_result
+from spikeweft.simulation.networks import simulate
 
 
 @pytest.fixture
@@ -85,3 +94,60 @@ def test_workers_that_have_nothing_to_do_are_said(sorted_folder, capsys):
     said = capsys.readouterr().err
     assert "3 neurons are fitted by this process alone" in said
     assert "more than 500" in said
+
+
+@pytest.mark.parametrize(("words", "helps"), [([], True), (["--hidden", "1"], False)])
+def test_workers_help_where_neurons_are_fitted_block_by_block(
+    sorted_folder, capsys, monkeypatch, words, helps
+):
+    """Not where hidden neurons tie all together; and none begins before there is work."""
+
+    def fit_nothing(*_, **__):
+        raise InputError("nothing is fitted")
+
+    for module in (estimator, problem):
+        monkeypatch.setattr(module, "MOST_SEARCHED", 1)
+    monkeypatch.setattr(problem, "MOST_TOGETHER", 2)
+    monkeypatch.setattr("spikeweft.inference.cluster_workers.local_cluster", fit_nothing)
+    monkeypatch.setattr(CircuitGNN, "fit", fit_nothing)
+    assert main(["infer", str(sorted_folder), "--workers", "2", *words]) == 2
+    said = capsys.readouterr().err
+    assert ("3 neurons are fitted by this process alone" in said) != helps
+    assert ("for each of 2 workers" in said) == helps
+
+
+def test_what_the_fits_will_take_is_said_before_they_begin(sorted_folder, capsys, monkeypatch):
+    def fit_nothing(*_, **__):
+        raise InputError("nothing is fitted")
+
+    monkeypatch.setattr(CircuitGNN, "fit", fit_nothing)
+    assert main(["infer", str(sorted_folder)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    (said,) = (line for line in lines if line.startswith("expected: "))
+    assert re.fullmatch(
+        r"expected: about \S+ (s|min|h) and \S+ GB for CircuitGNN, \S+ GB for SynapseModel, "
+        r"\S+ GB for PoissonGLM",
+        said,
+    )
+
+
+@pytest.mark.slow
+def test_workers_of_the_command_line_find_the_same(tmp_path, monkeypatch, capsys):
+    """Eight neurons, of which three are searched and held at a time."""
+    for module in (estimator, problem):
+        monkeypatch.setattr(module, "MOST_SEARCHED", 3)
+    monkeypatch.setattr(problem, "MOST_TOGETHER", 4)
+    for module in (run, two_models):
+        monkeypatch.setattr(module, "no_candidate", lambda *_: "It was not asked.")
+    network = simulate(directed_network(8), 20.0, np.random.default_rng(0))
+    path = str(tmp_path / "network.npz")
+    np.savez(path, spike_times=network.spike_times_s, spike_units=network.spike_neurons)
+    for name, words in (("alone", []), ("helped", ["--workers", "2"])):
+        assert main(["infer", path, str(tmp_path / name), *words]) == 0
+    said = capsys.readouterr().err
+    assert "for each of 2 workers" in said
+    assert "by this process alone" not in said
+    alone, helped = (read_result(tmp_path / name).connectivity for name in ("alone", "helped"))
+    np.testing.assert_array_equal(helped.weights, alone.weights)
+    np.testing.assert_array_equal(helped.standard_error, alone.standard_error)
+    assert alone.weights.any()

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-_N_CORRECTIONS = 15
+N_CORRECTIONS = 15
+"""Steps whose changes of gradient are kept."""
 
 _MAX_ITER = 300
 
@@ -63,7 +64,7 @@ def minimise_each(
         new_value, new_gradient = objective(point + step)
         better = moving & (new_value < value)
         corrections.append(_correction(step, new_gradient - gradient, better))
-        del corrections[:-_N_CORRECTIONS]
+        del corrections[:-N_CORRECTIONS]
         point = torch.where(better[:, None], point + step, point)
         gradient = torch.where(better[:, None], new_gradient, gradient)
         value = torch.where(better, new_value, value)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spikeweft.baselines.glm.batched_lbfgs import Coefficients, Minimum, minimise_each
 from spikeweft.baselines.glm.binned_glm import BinnedGLM
+from spikeweft.baselines.glm.needed_memory import needed_memory_mb
 from spikeweft.baselines.glm.poisson_regression import (
     Curvature,
     Design,
@@ -118,6 +119,13 @@ class PoissonGLM(BinnedGLM):
             self.ridge_ = float(self.ridge)
         self._keep(self._maximise(design, self.ridge_, start, curvature), X)
         return self
+
+    def needed_memory_mb(self, X: Recording) -> float:
+        """Memory in MiB that a fit takes beside what is in use already."""
+        names = named_covariates(X.covariates, self.covariates)
+        n_columns = (2 * self.n_harmonics if X.covariates[name].is_angle else 1 for name in names)
+        n_bins = X.duration_s / self._whole_bin_s(X)
+        return needed_memory_mb(X.n_neurons, n_bins, self.n_basis, sum(n_columns))
 
     def _check_settings(self) -> None:
         self._check_times()

@@ -21,7 +21,8 @@ from spikeweft.data.spike_counts import SpikeCounts
 from spikeweft.errors import InputError
 from spikeweft.runtime.parallel import shares, side_by_side
 
-_CHUNK = 8192
+CHUNK = 8192
+"""Bins whose design matrix is made at a time."""
 
 _CURVATURE_BYTES = 2**28
 
@@ -96,7 +97,7 @@ class Design:
     @property
     def chunks(self) -> list[slice]:
         """Stretches of bins whose design matrix fits into memory, which as a whole would not."""
-        return self.stretches(_CHUNK)
+        return self.stretches(CHUNK)
 
     def stretches(self, n_bins: int) -> list[slice]:
         """All bins, `n_bins` at a time."""
@@ -196,9 +197,13 @@ class Curvature:
 
 def _groups(n_neurons: int, n_features: int) -> list[slice]:
     """Neighbouring neurons, in as many groups as there may be matrices."""
-    n_groups = min(n_neurons, max(1, _CURVATURE_BYTES // (8 * n_features**2)))
-    edges = np.linspace(0, n_neurons, n_groups + 1).round().astype(int).tolist()
-    return [slice(*pair) for pair in pairwise(edges)]
+    edges = np.linspace(0, n_neurons, n_groups(n_neurons, n_features) + 1).round().astype(int)
+    return [slice(*pair) for pair in pairwise(edges.tolist())]
+
+
+def n_groups(n_neurons: int, n_features: int) -> int:
+    """Groups of neurons that share a matrix of curvature."""
+    return min(n_neurons, max(1, _CURVATURE_BYTES // (8 * n_features**2)))
 
 
 class _Moments(NamedTuple):

@@ -214,14 +214,16 @@ def figures(out_dir: Path, /) -> None:
     """
     from spikeweft.benchmark.figures.draw import circuits_gone, draw_figures
     from spikeweft.benchmark.markdown_tables import folder_markdown
+    from spikeweft.data.file_contents.sentences import counted
 
     print(folder_markdown(out_dir))
     drawn = draw_figures(out_dir)
-    print(f"{len(drawn)} figures in {out_dir / 'figures'}")
+    print(f"{counted(len(drawn), 'figure')} in {out_dir / 'figures'}")
     if gone := circuits_gone(out_dir):
         print(
-            f"Matrices of some networks are not drawn, since {len(gone)} circuits are not in the "
-            f"folder, the first {gone[0].name}; repeat their fits with --force."
+            "Matrices of some networks are not drawn, since the folder lacks "
+            f"{counted(len(gone), 'circuit')}, the first {gone[0].name}; repeat their fits with "
+            "--force."
         )
 
 

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import ALL_USED, Minutes, RecordingFile, UsedOptions
+from spikeweft.cli.printing import printable
 
 if TYPE_CHECKING:
     from spikeweft.check.findings import Checkup
@@ -80,10 +81,11 @@ def _print(checkup: "Checkup") -> None:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 1, 0))
     for finding in sorted(checkup.findings, key=lambda finding: -finding.severity):
         word = finding.severity.word
-        said = Text(finding.summary)
+        said = Text(printable(finding.summary))
         if finding.remedy:
-            said.append(f"\n→ {finding.remedy}", style="dim")
+            said.append(f"\n→ {printable(finding.remedy)}", style="dim")
         table.add_row(Text(word, style=_STYLES[word]), Text(finding.topic, style="bold"), said)
     console = Console()
-    console.print(f"{checkup.source}: {verdict(checkup)}\n", markup=False, highlight=False)
+    source = printable(checkup.source)
+    console.print(f"{source}: {verdict(checkup)}\n", markup=False, highlight=False)
     console.print(table)

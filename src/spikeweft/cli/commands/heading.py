@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from spikeweft.cli.apps import app
 from spikeweft.cli.options import Count, Counts, GivenInPython
+from spikeweft.cli.printing import printable
 
 Files = Parameter(consume_multiple=True, show_default=False)
 
@@ -89,7 +90,7 @@ def heading(
     findings = (study_by or run_study)(study, _print_stage, force=force)
     page = write_study(findings)
     for warning in findings.prepared.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {printable(warning)}", file=sys.stderr)
     print(f"open {page}")
 
 

@@ -28,6 +28,7 @@ from spikeweft.cli.progress import progress_display
 from spikeweft.errors import InputError, needs_extra
 
 if TYPE_CHECKING:
+    from spikeweft.inference.expectation import Expected
     from spikeweft.inference.settings import Inference
     from spikeweft.results.result import Result
     from spikeweft.runtime.workers import Workers
@@ -73,9 +74,10 @@ class WorkerOptions:
     Attributes
     ----------
     workers
-        Processes on this machine.
+        Processes on this machine; each takes the memory of a block of neurons.
     scheduler
-        Address of a Dask scheduler whose workers have spikeweft installed, as tcp://node:8786.
+        Address of a Dask scheduler whose workers have spikeweft installed, as tcp://node:8786. A
+        worker process makes one block at a time, on one thread: start them with --nthreads 1.
     """
 
     workers: Annotated[int | None, AtLeastOne] = None
@@ -126,21 +128,24 @@ def infer(
 
 @contextmanager
 def _workers(asked: WorkerOptions) -> Iterator["Workers | None"]:
-    """Those that the options name; None for this process alone."""
+    """Those that the options name; None for this process alone.
+
+    Processes on this machine begin when there is work for them.
+    """
     if asked.workers is None and asked.scheduler is None:
         yield None
         return
     if asked.workers is not None and asked.scheduler is not None:
         raise InputError("--workers and --scheduler name different places to run; give one of them")
     with needs_extra("dask"):
-        from spikeweft.inference.cluster import cluster_at, local_cluster
-        from spikeweft.inference.cluster_workers import ClusterWorkers
+        from spikeweft.inference.cluster import cluster_at
+        from spikeweft.inference.cluster_workers import ClusterWorkers, local_workers
     if asked.scheduler is not None:
-        place = cluster_at(asked.scheduler)
+        with cluster_at(asked.scheduler) as cluster:
+            yield ClusterWorkers(cluster)
     else:
-        place = local_cluster(asked.workers or 1)
-    with place as cluster:
-        yield ClusterWorkers(cluster)
+        with local_workers(asked.workers or 1) as workers:
+            yield workers
 
 
 def _named_like(recording: Path) -> Path:
@@ -153,7 +158,7 @@ def run_inference(
     infer_by: Callable | None = None,
     workers: "Workers | None" = None,
 ) -> None:
-    """Infer with a progress display; print warnings as they are known, scores, what to open."""
+    """Infer with a progress display; print what it will take, warnings, scores, what to open."""
     from spikeweft.inference.run import infer
     from spikeweft.results.notices import notices
 
@@ -163,8 +168,11 @@ def run_inference(
         said.append(warning)
         print(f"warning: {printable(warning)}", file=sys.stderr, flush=True)
 
+    def on_expected(expected: "list[Expected]") -> None:
+        print(f"expected: {', '.join(map(str, expected))}", file=sys.stderr, flush=True)
+
     with progress_display() as (on_progress, on_stage):
-        infer_by = infer_by or partial(infer, workers=workers)
+        infer_by = infer_by or partial(infer, on_expected=on_expected, workers=workers)
         result = infer_by(inference, on_progress, on_stage, on_warning)
     for warning in (*result.warnings, *notices(result)):
         if warning not in said:

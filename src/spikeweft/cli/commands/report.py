@@ -1,5 +1,6 @@
 """`spikeweft report`: the page of a result, written again."""
 
+import sys
 from pathlib import Path
 
 from spikeweft.cli.apps import app
@@ -22,3 +23,10 @@ def report(out_dir: Path, /, *, beside: tuple[Path, ...] = ()) -> None:
     from spikeweft.inference.run import write_report
 
     print(write_report(out_dir, beside))
+    if beside:
+        from spikeweft.reporting.explorer import left_out
+        from spikeweft.results.result import read_result
+
+        others = {str(folder): read_result(folder) for folder in beside}
+        if said := left_out(read_result(out_dir), others):
+            print(said, file=sys.stderr)

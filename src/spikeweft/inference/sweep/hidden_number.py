@@ -78,7 +78,7 @@ def _telling_apart(rows: Sequence[Row]) -> str:
 
 def _name(row: Row, column: str) -> str:
     """A recording and what of it was fitted."""
-    minutes = None if row.minutes is None else f"{row.minutes:g} minutes"
+    minutes = None if row.minutes is None else f"{row.minutes:g} min"
     parts = (getattr(row, column), row.epochs, minutes)
     return ", ".join(part for part in parts if part)
 
