@@ -73,7 +73,7 @@ def test_time_and_memory_are_said_though_too_few_spikes_foretell_an_error(sound)
     few = [times[::400] for times in sound]
     found = {finding.topic: finding for finding in check(recorded(few))}
     assert found["expected error"].summary == "There are too few spikes to foretell an error."
-    cost = found["time and memory, without a quick fit"]
+    cost = found["time and memory"]
     assert cost.numbers["seconds"] > 0
     assert cost.numbers["memory_mb"] > 0
     assert "no quick fit has measured how fast this machine is" in cost.summary

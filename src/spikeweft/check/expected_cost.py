@@ -1,11 +1,12 @@
 """Expected time and memory of a fit: its steps' work, at the pace of a quick fit's."""
 
 from spikeweft.check.expected_error import Pilot, plain_settings
-from spikeweft.check.findings import Finding, Severity, lasting
+from spikeweft.check.findings import Finding, Severity
 from spikeweft.circuit_gnn.estimator import neurons_that_fire
 from spikeweft.circuit_gnn.fitting.expected_cost import Cost, Measured
 from spikeweft.circuit_gnn.fitting.expected_cost import expected_cost as expected_cost_of
 from spikeweft.circuit_gnn.fitting.problem import Problem
+from spikeweft.data.file_contents.sentences import lasting
 from spikeweft.data.holdout import HISTORY_WINDOW_S, TEST_FRACTION, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.runtime.memory import available_memory_mb, memory_in_use_mb
@@ -32,7 +33,7 @@ def cost(recording: Recording, quick: Pilot | None) -> Finding:
     available_mb = memory_in_use_mb() + available_memory_mb()
     severity = _severity(expected, available_mb)
     return Finding(
-        topic="time and memory" if quick else "time and memory, without a quick fit",
+        topic="time and memory",
         severity=severity,
         summary=f"A fit of CircuitGNN will take about {lasting(expected.seconds)} and "
         f"{expected.memory_mb / 1024:.2g} GB of memory on this machine, which has "

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
-from spikeweft.check.findings import Finding, Severity, lasting, percent
+from spikeweft.check.findings import Finding, Severity, percent
 from spikeweft.circuit_gnn.estimator import neurons_that_fire
 from spikeweft.circuit_gnn.fitting.circuit_fit import advance
 from spikeweft.circuit_gnn.fitting.fit_state import FitState
@@ -26,6 +26,7 @@ from spikeweft.circuit_gnn.fitting.work import Pace
 from spikeweft.circuit_gnn.spike_prediction.neuron_parameters import Estimate
 from spikeweft.circuit_gnn.spike_prediction.settings import FitSettings
 from spikeweft.circuit_gnn.spike_prediction.synapses.synaptic_kernel import SynapticKernel
+from spikeweft.data.file_contents.sentences import lasting
 from spikeweft.data.holdout import FITTED_FRACTION, HISTORY_WINDOW_S, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
 from spikeweft.data.scored_time import scored_epochs

@@ -1,6 +1,5 @@
 """What a check finds: one finding per question, with its severity, its numbers and a remedy."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -94,17 +93,3 @@ def percent(share: float) -> str:
     if 0 < share < 1e-4:
         return "under 0.01 %"
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
-
-
-def lasting(seconds: float) -> str:
-    """A duration in the unit in which it is easily read, with two or three digits."""
-    if not math.isfinite(seconds):
-        return "more than can be recorded"
-    for length_s, unit in ((3600.0, "h"), (60.0, "min")):
-        if seconds >= 1.5 * length_s:
-            return f"{_plain(seconds / length_s)} {unit}"
-    return f"{_plain(seconds)} s"
-
-
-def _plain(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

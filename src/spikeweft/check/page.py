@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spikeweft.check.findings import Checkup, Severity, lasting
-from spikeweft.data.file_contents.sentences import counted
+from spikeweft.check.findings import Checkup, Severity
+from spikeweft.data.file_contents.sentences import counted, lasting
 from spikeweft.reporting.page import render
 
 
@@ -43,13 +43,15 @@ def verdict(checkup: Checkup) -> str:
 
 def _headlines(by_topic: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     error, cost = by_topic.get("expected error"), by_topic.get("time and memory")
-    if error is None or cost is None:  # nothing can be fitted, or there are too few spikes to say
-        return []
-    needed = error["minutes_needed"]["0.1"]
+    return [*(_of_error(error) if error else []), *(_of_cost(cost) if cost else [])]
+
+
+def _of_error(numbers: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    needed = numbers["minutes_needed"]["0.1"]
     return [
         (
             "Expected error Δ",
-            f"{error['expected_delta']:.2g}",
+            f"{numbers['expected_delta']:.2g}",
             "of weights that are fitted one by one; 0 is perfect, 1 is no better than no "
             "connections.",
         ),
@@ -58,15 +60,20 @@ def _headlines(by_topic: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str
             "–" if needed is None else lasting(60 * needed),
             "of such a recording would be needed.",
         ),
+    ]
+
+
+def _of_cost(numbers: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    return [
         (
             "Time",
-            lasting(cost["seconds"]),
+            lasting(numbers["seconds"]),
             "that a fit of CircuitGNN will take on this machine, roughly; infer also fits "
             "SynapseModel and a Poisson GLM.",
         ),
         (
             "Memory",
-            f"{cost['memory_mb'] / 1024:.2g} GB",
-            f"of {cost['available_memory_mb'] / 1024:.2g} GB that are there for it.",
+            f"{numbers['memory_mb'] / 1024:.2g} GB",
+            f"of {numbers['available_memory_mb'] / 1024:.2g} GB that are there for it.",
         ),
     ]

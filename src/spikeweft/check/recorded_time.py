@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from spikeweft.check.findings import Finding, Severity, lasting, percent
+from spikeweft.check.findings import Finding, Severity, percent
 from spikeweft.data.epochs import lasting_s, silent_stretches
-from spikeweft.data.file_contents.sentences import counted
+from spikeweft.data.file_contents.sentences import counted, lasting
 from spikeweft.data.holdout import HISTORY_WINDOW_S
 from spikeweft.data.recording import CONTINUOUS_RESOLUTION_S, FINEST_GRID_S, Recording
 from spikeweft.data.scored_time import scored_epochs

@@ -7,6 +7,7 @@ from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.circuit_gnn.estimator import CircuitGNN
 from spikeweft.circuit_gnn.fitting.expected_cost import expected_cost
 from spikeweft.circuit_gnn.fitting.needed_memory import check_memory
+from spikeweft.data.file_contents.sentences import lasting
 from spikeweft.data.recording import Recording
 from spikeweft.estimator import SpikePredictor
 from spikeweft.runtime.memory import available_memory_mb, check_room, memory_in_use_mb
@@ -34,7 +35,7 @@ class Expected(NamedTuple):
     n_workers: int = 0
 
     def __str__(self) -> str:
-        time = "" if self.seconds is None else f"about {_duration(self.seconds)} and "
+        time = "" if self.seconds is None else f"about {lasting(self.seconds)} and "
         each = f" and for each of {self.n_workers} workers" if self.n_workers else ""
         return f"{time}{self.memory_mb / 1024:.2g} GB for {self.method}{each}"
 
@@ -75,11 +76,3 @@ def _by_memory(method: PoissonGLM | SynapseModel, training: Recording) -> Expect
         "use only the first --minutes, or fewer neurons, or a larger machine",
     )
     return Expected(name, memory_in_use_mb() + needed_mb)
-
-
-def _duration(seconds: float) -> str:
-    """In the unit in which it is easily read."""
-    for length_s, unit in ((3600.0, "h"), (60.0, "min")):
-        if seconds >= 1.5 * length_s:
-            return f"{seconds / length_s:.2g} {unit}"
-    return f"{seconds:.2g} s"

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "circuit_fit": ["CircuitFit", "stages_of"],
         "fit_state": ["Candidate", "FitState"],
         "problem": ["DIMENSIONS", "Problem"],
+        "shared_parameters": ["shared_stages"],
         "stage": ["Stage"],
     },
 )

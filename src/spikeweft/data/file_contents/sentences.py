@@ -1,5 +1,6 @@
 """What is said of a file: how it names things, and which of its sentences are alarms."""
 
+import math
 from collections.abc import Iterable
 
 _SHOWN = 12
@@ -46,3 +47,17 @@ def span(first_s: float, last_s: float) -> str:
 def counted(number: int, thing: str) -> str:
     """A number of things, in the right form: 1 spike, 2 spikes."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def lasting(seconds: float) -> str:
+    """A duration in the unit in which it is easily read, with two or three digits."""
+    if not math.isfinite(seconds):
+        return "more than can be recorded"
+    for length_s, unit in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.5 * length_s:
+            return f"{_plain(seconds / length_s)} {unit}"
+    return f"{_plain(seconds)} s"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
