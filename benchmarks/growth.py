@@ -7,7 +7,9 @@ that fire little: Poisson neurons with a shared state and 5 % of all connections
 a process that also simulated the spikes. Each row has the exponents of growth since the next
 smaller row of its kind (`seconds_by_n_neurons` 2: four times slower with twice the neurons). Of
 CircuitGNN the stages of the fit are timed as well, and the one that takes most of it is named; and
-`foreseen_seconds` is how long the fit was expected to take at its fifth step.
+`foreseen_seconds` is how long the fit was expected to take at its fifth step; `foreseen_at_start_s`
+and `foreseen_mib` are the time, on the machine on which work was measured, and the memory that were
+expected before it began.
 """
 
 import time
@@ -21,6 +23,7 @@ import tables
 from spikeweft.baselines.glm.poisson_glm import PoissonGLM
 from spikeweft.benchmark.sparse_circuits.score import simulated
 from spikeweft.circuit_gnn.estimator import CircuitGNN
+from spikeweft.circuit_gnn.fitting.expected_cost import expected_cost
 from spikeweft.data.connectivity import Connectivity
 from spikeweft.data.recording import Recording
 from spikeweft.estimator import SpikePredictor
@@ -88,9 +91,15 @@ class StageClock:
 
 
 def fit_circuit(recording: Recording) -> tuple[SpikePredictor, tables.Row]:
-    """CircuitGNN as it comes, and its stages."""
+    """CircuitGNN as it comes, its stages, and what was expected before it began."""
+    model = CircuitGNN(random_state=SEED)
+    expected = expected_cost(model.problem_of(recording))
+    before = {
+        "foreseen_at_start_s": round(expected.seconds, 1),
+        "foreseen_mib": round(expected.memory_mb),
+    }
     clock = StageClock()
-    return CircuitGNN(random_state=SEED).fit(recording, on_progress=clock), clock.row()
+    return model.fit(recording, on_progress=clock), {**before, **clock.row()}
 
 
 def fit_glm(recording: Recording) -> tuple[SpikePredictor, tables.Row]:
