@@ -200,6 +200,7 @@ def _direction_error() -> str:
     share = {
         row["error_deg"]: float(row["share_of_recorded"])
         for row in _rows("direction_error", model="CircuitGNN")
+        if row["share_of_recorded"]
     }
     said = ", ".join(f"{100 * value:.0f} % at {error}°" for error, value in share.items())
     return (

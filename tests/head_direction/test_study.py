@@ -199,7 +199,7 @@ def test_a_share_is_said_in_words_where_it_is_no_part(studied, monkeypatch):
         "spikeweft.head_direction.page.direction_error_contrasts", lambda *_: explained
     )
     page = write_study(studied[0]).read_text(encoding="utf-8")
-    for said in ("more than all of it", "none", "25 %"):
+    for said in ("all of it or more", "none", "25 %"):
         assert f"<td>{said}</td>" in page
     alts = re.findall(r'alt="([^"]*)"', page)
     assert len(set(alts)) == len(alts) == 8

@@ -96,8 +96,8 @@ DEPARTURES: Mapping[str, Departure] = {
     "sampled_bins": Departure(
         1,
         False,
-        "Rates change little in two milliseconds, so ∫λ from one bin in four is right on average "
-        "and costs less.",
+        "∫λ from one bin in four, in turn, is right on average and costs less, and rates change "
+        "little in two milliseconds.",
     ),
     "steady_descent": Departure(
         False,
@@ -150,8 +150,8 @@ STEADY_DESCENT: Mapping[str, DescentPart] = {
     ),
     "end": DescentPart(
         "once held-out spikes have gained nothing for `patience` epochs",
-        "the last epoch",
-        "Held-out spikes stop gaining before Δ stops falling.",
+        "the last epoch; the weights are those of the best one by held-out spikes",
+        "Held-out spikes hardly gain for many epochs while Δ still falls.",
     ),
 }
 """What `steady_descent` changes, part by part."""

@@ -112,9 +112,9 @@ class YoonGNN(BinnedPredictor):
         Bins of all neurons per batch; None for as many as make 12.8 s of single neurons, and at
         least 0.128 s.
     patience
-        Epochs without a better held-out likelihood after which training stops, unless its descent
-        is steady; the weights are then those of the best epoch (chosen). None for training that
-        goes on to the last epoch and keeps its weights.
+        Epochs without a better held-out likelihood after which training stops (chosen); where its
+        descent is steady, it goes on to the last. The weights are those of the best epoch, or of
+        the last where this is None.
     random_state
         Seed of the starting weights and of the batches.
 

@@ -129,12 +129,12 @@ class ConvolvedEmbedding(nn.Module):
     .. math:: z_i = f_\mathrm{out}(\mathrm{vec}(f_\mathrm{Conv1D}(x_i)))
 
     Published: f_out is a fully connected layer on the convolution of the *whole* train. Over 6.4
-    minutes that is 2·10⁸ weights, a number that grows with the recording, and each step of training
+    minutes that is 10⁸ weights, a number that grows with the recording, and each step of training
     would convolve hundreds of millions of bins. Here vec takes the convolution at `N_SNAPSHOTS`
     windows spread evenly over the recording, the same ones for all neurons and throughout a fit.
-    The layer keeps what makes the published one work, a weight of its own for every moment, so
-    neurons that are active at different moments get different embeddings (a mean over time would
-    make all neurons of a ring alike), but its size and cost are fixed.
+    The layer has a weight of its own for each of these moments, so neurons that are active at
+    different moments get different embeddings (a mean over time would make all neurons of a ring
+    alike), and its size and cost are fixed; but of a long recording it reads a small part.
     """
 
     def __init__(self, convolution: SpikeConvolution) -> None:

@@ -180,11 +180,14 @@ class Evidence:
 
     @property
     def spread(self) -> float:
-        """Standard deviation of its controls' contrasts, of the kind that varies more."""
-        return max(
-            float(np.std([control.value for control in controls]))
-            for controls in (self.tuning_alone, self.permuted)
-        )
+        """Standard deviation of its controls' contrasts, of the kind that varies more.
+
+        NaN where a kind has none.
+        """
+        kinds = self.tuning_alone, self.permuted
+        if not all(kinds):
+            return float("nan")
+        return max(float(np.std([control.value for control in kind])) for kind in kinds)
 
     @property
     def p_tuning(self) -> float:

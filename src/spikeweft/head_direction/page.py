@@ -33,6 +33,9 @@ from spikeweft.reporting.page import Figure, render
 from spikeweft.reporting.plot_style import Axes, write_figure
 from spikeweft.runtime.files import write_whole
 
+_LEAST_SHARE = 0.01
+"""A share of a contrast is not printed more exactly than this."""
+
 
 def write_study(findings: Findings) -> Path:
     """Write tables, figures (SVG and PNG) and `heading.html` into the study's folder."""
@@ -102,9 +105,7 @@ def verdict(circuits: Sequence[Judged], explained: Sequence[DirectionErrorContra
 
 def _part(share: float) -> str:
     """A share of a contrast in words."""
-    if share >= 1:
-        return "at least the contrast"
-    return f"{_percent(share) if share > 0 else 'none'} of the contrast"
+    return "at least the contrast" if share >= 1 else f"{_share(share)} of the contrast"
 
 
 def _sentence(row: Judged) -> str:
@@ -243,7 +244,9 @@ def _number(value: float) -> str:
 
 def _share(value: float) -> str:
     if value >= 1:
-        return "more than all of it"
+        return "all of it or more"
+    if 0 < value < _LEAST_SHARE:
+        return f"less than {_percent(_LEAST_SHARE)}"
     return "none" if value <= 0 else _percent(value)
 
 

@@ -198,7 +198,7 @@ def mark_neurons(axis: Axis, order: NeuronOrder, ids: tuple[str, ...], label: st
         axis.set_ticks(order.place_at(np.deg2rad(degrees)), [f"{d}°" for d in degrees])
     else:
         axis.set_major_locator(MaxNLocator(6, integer=True))
-        label = f"place of {label}"
+        label = f"position of {label}"
     axis.set_label_text(f"{label}, by {order.source.removeprefix('the ')}")
 
 

@@ -267,6 +267,8 @@ def _uninformed(view: View) -> str:
     n = view.n_uninformed_pairs
     if n == 0:
         return ""
+    if view.inferred.probability is not None:
+        return f", or a pair with a neuron that never fires ({n:,} of them)"
     return (
         ", or a pair about whose weight the spikes say less than what is assumed beforehand "
         f"({n:,} of them)"

@@ -207,7 +207,7 @@ def _limits(view: View) -> list[tuple[str, str]]:
             "Much about pairs that are hardly ever active together.",
             "If one neuron is hardly ever active around the other's spikes, these say less about "
             "the weight between them than what is assumed beforehand."
-            f"{_so_it_is_for(view.n_uninformed_pairs)}",
+            f"{_so_it_is_for(view)}",
         ),
         (
             "That a good prediction is a right circuit.",
@@ -235,8 +235,16 @@ def _limits(view: View) -> list[tuple[str, str]]:
     return [*limits, real]
 
 
-def _so_it_is_for(n_pairs: int) -> str:
-    return f" So it is for {counted(n_pairs, 'pair')}, shown in grey." if n_pairs else ""
+def _so_it_is_for(view: View) -> str:
+    n = view.n_uninformed_pairs
+    if n == 0:
+        return ""
+    if view.inferred.probability is not None:
+        return (
+            f" In grey: {counted(n, 'pair')} with a neuron that never fires; of all others the "
+            "probability of a connection says how far to believe it."
+        )
+    return f" So it is for {counted(n, 'pair')}, shown in grey."
 
 
 def _neuron_rows(view: View) -> list[list[str]]:

@@ -40,8 +40,9 @@ def _without_score(result: Result) -> str:
         return ""
     whose = " and ".join(lacking)
     return (
-        f"How well {whose} would predict test spikes is no finite number: a spike was fired that "
-        "has no chance there, or none can be scored. So nothing says that its circuit is right."
+        f"How well {whose} would predict test spikes is no finite number: a neuron fired where "
+        "the model held that impossible, or no test spike can be scored. So nothing says that its "
+        "circuit is right."
     )
 
 
