@@ -70,7 +70,7 @@ class StageClock:
 
     def __call__(self, progress: Progress) -> None:
         """Take note of a step that has ended."""
-        learns = progress.stage.startswith(("structure", "shape"))
+        learns = progress.stage.startswith("structure")
         self._stop("structure" if learns else progress.stage)
         if progress.step == _STEP_OF_FORECAST and progress.seconds_left is not None:
             self.foreseen_s = round(self._last - self._first + progress.seconds_left, 1)

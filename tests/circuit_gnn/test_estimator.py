@@ -322,7 +322,7 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(
     if worth_nats < 0:
         monkeypatch.setattr(choice, "_choose_kind", lambda problem, state: state)
     whole = CircuitGNN(**settings).fit(short)
-    resumed = fit_with_interruptions(short, tmp_path / "fit.safetensors", settings, every=47)
+    resumed = fit_with_interruptions(short, tmp_path / "fit.safetensors", settings, every=7)
     np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
     np.testing.assert_array_equal(
         resumed.connectivity_.standard_error, whole.connectivity_.standard_error

@@ -121,7 +121,7 @@ def test_a_rotated_model_is_saved_with_its_rotation(driven, rotated, n_hidden):
 def test_a_rotated_fit_that_was_interrupted_ends_as_one_that_was_not(driven, tmp_path):
     X, settings = driven[1].between(0.0, 0.6), {"tau_s": 0.01, "rotated_by": "drive"}
     whole = CircuitGNN(**settings).fit(X)
-    resumed = fit_with_interruptions(X, tmp_path / "fit.safetensors", settings, every=61)
+    resumed = fit_with_interruptions(X, tmp_path / "fit.safetensors", settings, every=7)
     np.testing.assert_array_equal(resumed.connectivity_.weights, whole.connectivity_.weights)
     assert resumed.connectivity_.metadata == whole.connectivity_.metadata
 

@@ -122,7 +122,7 @@ def test_a_worker_of_many_threads_makes_one_piece_at_a_time_and_the_others_go_on
         client.wait_for_workers(2)
         helpers = ClusterWorkers(Cluster(client, lambda: None))
         assert helpers.number() == 2
-        assert 0.0 < helpers.available_memory_mb() < np.inf
+        assert 0.0 < helpers.available_memory_mb(9) < np.inf
         makers = list(helpers.results(met, Data(2, tmp_path), range(4)))
     assert len(set(makers)) == 2
 
@@ -149,7 +149,8 @@ def test_processes_of_this_machine_begin_when_there_is_work(monkeypatch):
     monkeypatch.setattr(cluster_workers, "memory_in_use_mb", lambda: 50.0)
     with local_workers(4) as helpers:
         assert helpers.number() == 4
-        assert helpers.available_memory_mb() == 200.0
+        assert helpers.available_memory_mb(9) == 200.0
+        assert helpers.available_memory_mb(2) == 450.0
     assert begun == []
 
 

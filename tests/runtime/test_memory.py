@@ -35,6 +35,9 @@ def test_a_container_may_take_what_its_group_leaves(limited):
     written(limited / "job" / "step", max="max", current=4 * MIB, stat="inactive_file 0")
     written(limited / "job", max=7 * MIB, current=5 * MIB, stat=f"anon 1\ninactive_file {MIB}")
     assert available_memory_mb() == pytest.approx(3.0)
+    read = f"inactive_file {MIB}\nactive_file {MIB}\nslab_reclaimable {MIB}\nslab_unreclaimable 9"
+    written(limited / "job", max=7 * MIB, current=5 * MIB, stat=read)
+    assert available_memory_mb() == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("shown", ["memory/docker/a", "memory"])

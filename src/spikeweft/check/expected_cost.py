@@ -9,7 +9,7 @@ from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.data.file_contents.sentences import lasting
 from spikeweft.data.holdout import HISTORY_WINDOW_S, TEST_FRACTION, VALIDATION_FRACTION, split
 from spikeweft.data.recording import Recording
-from spikeweft.runtime.memory import available_memory_mb, memory_in_use_mb
+from spikeweft.runtime.memory import available_memory_mb, gigabytes, memory_in_use_mb
 from spikeweft.runtime.parallel import n_processors
 
 _UNMEASURED = ", and no quick fit has measured how fast this machine is"
@@ -36,8 +36,8 @@ def cost(recording: Recording, quick: Pilot | None) -> Finding:
         topic="time and memory",
         severity=severity,
         summary=f"A fit of CircuitGNN will take about {lasting(expected.seconds)} and "
-        f"{expected.memory_mb / 1024:.2g} GB of memory on this machine, which has "
-        f"{available_mb / 1024:.2g} GB for it; both are rough{'' if quick else _UNMEASURED}. "
+        f"{gigabytes(expected.memory_mb)} of memory on this machine, which has "
+        f"{gigabytes(available_mb)} for it; both are rough{'' if quick else _UNMEASURED}. "
         "`infer` also fits SynapseModel and a Poisson GLM, of which this is not the time.",
         remedy="Fit fewer neurons or the first minutes (--minutes), or use a larger machine."
         if severity > Severity.FINE

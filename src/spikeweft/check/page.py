@@ -6,6 +6,7 @@ from typing import Any
 from spikeweft.check.findings import Checkup, Severity
 from spikeweft.data.file_contents.sentences import counted, lasting
 from spikeweft.reporting.page import render
+from spikeweft.runtime.memory import gigabytes
 
 
 def build_page(checkup: Checkup) -> str:
@@ -73,7 +74,7 @@ def _of_cost(numbers: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ),
         (
             "Memory",
-            f"{numbers['memory_mb'] / 1024:.2g} GB",
-            f"of {numbers['available_memory_mb'] / 1024:.2g} GB that are there for it.",
+            gigabytes(numbers["memory_mb"]),
+            f"of {gigabytes(numbers['available_memory_mb'])} that are there for it.",
         ),
     ]

@@ -202,7 +202,8 @@ class CircuitGNN(ResumablePredictor):
         self.warnings_ = left_out(X, modelled, problem.deciding)
         self.history_ = []
         with threadpool_limits(1):
-            for progress in train(circuit, self._checkpoint_settings(X), checkpoint):
+            known = {**self._checkpoint_settings(X), "plan": circuit.plan}
+            for progress in train(circuit, known, checkpoint):
                 self.history_.append(progress)
                 if on_progress is not None:
                     on_progress(progress)

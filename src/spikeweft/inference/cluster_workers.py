@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 from distributed import Client, Future, wait
@@ -40,16 +40,15 @@ class ClusterWorkers:
         with _reached():
             return max(1, len(self._client.nthreads()))
 
-    def available_memory_mb(self) -> float:
-        """What the worker with least memory may still take in MiB; infinite where none says it."""
+    def available_memory_mb(self, n_pieces: int) -> float:  # noqa: ARG002
+        """What the worker with least memory may take in MiB; infinite where none says it.
+
+        What it has in use now says little of the hours in which pieces are made.
+        """
         with _reached():
             workers = self._client.scheduler_info()["workers"].values()
-        left = [
-            worker["memory_limit"] - worker.get("metrics", {}).get("memory", 0)
-            for worker in workers
-            if worker["memory_limit"]
-        ]
-        return max(0.0, min(left, default=math.inf) / MIB)
+        limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
+        return min(limits, default=math.inf) / MIB
 
     def results(self, work: Work, data: Any, pieces: Sequence[Any]) -> Iterator[Any]:
         """Results of the pieces, in their order, as they come.
@@ -90,9 +89,10 @@ class LocalWorkers:
         """As many as were asked for."""
         return self._n_workers
 
-    def available_memory_mb(self) -> float:
+    def available_memory_mb(self, n_pieces: int) -> float:
         """The part of what this machine has that each may take, beside libraries and data."""
-        return max(0.0, available_memory_mb() / self._n_workers - memory_in_use_mb())
+        n_at_a_time = min(self._n_workers, n_pieces)
+        return max(0.0, available_memory_mb() / n_at_a_time - memory_in_use_mb())
 
     def results(self, work: Work, data: Any, pieces: Sequence[Any]) -> Iterator[Any]:
         """Results of the pieces, in their order, as they come.
@@ -102,8 +102,11 @@ class LocalWorkers:
         InputError
             Where workers are lost again and again.
         """
-        cluster = self._until.enter_context(local_cluster(self._n_workers))
-        return ClusterWorkers(cluster).results(work, data, pieces)
+        while_working = self._until.enter_context(ExitStack())
+        n_workers = min(self._n_workers, len(pieces))
+        cluster = while_working.enter_context(local_cluster(n_workers))
+        yield from ClusterWorkers(cluster).results(work, data, pieces)
+        while_working.close()
 
 
 @contextmanager
@@ -111,6 +114,10 @@ def local_workers(n_workers: int) -> Iterator[LocalWorkers]:
     """So many processes on this machine, once there is work for them."""
     with ExitStack() as until:
         yield LocalWorkers(n_workers, until)
+
+
+class _NotYetError(Exception):
+    """A result that was there, and was lost with its worker before it was fetched."""
 
 
 class _Begun(NamedTuple):
@@ -154,19 +161,31 @@ class _UnderWay:
     def _take_what_is_done(self) -> None:
         """Keep what workers have made, and give those that are free the next pieces."""
         for future in [future for future in self._begun if future.done()]:
-            self._take(future, self._begun.pop(future).piece)
+            self._take(future, self._begun.pop(future))
         with _reached():
             self._begin()
 
-    def _take(self, future: Future, piece: int) -> None:
-        if future.status == "finished":
-            with _reached():
-                self._found[piece] = future.result(timeout=NO_WORKER_S)
-            return
+    def _take(self, future: Future, begun: _Begun) -> None:
+        """The result, or the error of the work itself, which is the caller's.
+
+        A result that is lost before it is here is made again, by whoever has room.
+        """
+        fetches = _reached() if future.status == "finished" else nullcontext()
         try:
-            future.result()  # an error of the work itself is the caller's
+            with fetches:
+                self._found[begun.piece] = self._fetched(future)
         except (KilledWorker, FutureCancelledError) as error:
-            self._lose(piece, error)
+            self._lose(begun.piece, error)
+        except _NotYetError:
+            self._begun[future] = begun
+
+    def _fetched(self, future: Future) -> Any:
+        try:
+            return future.result(timeout=NO_WORKER_S)
+        except TimeoutError as error:
+            if future.done() and future.status == "error":  # it is the work's own
+                raise
+            raise _NotYetError from error
 
     def _lose(self, piece: int, error: BaseException) -> None:
         self._n_losses[piece] += 1

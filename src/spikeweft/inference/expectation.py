@@ -10,7 +10,12 @@ from spikeweft.circuit_gnn.fitting.needed_memory import check_memory
 from spikeweft.data.file_contents.sentences import lasting
 from spikeweft.data.recording import Recording
 from spikeweft.estimator import SpikePredictor
-from spikeweft.runtime.memory import available_memory_mb, check_room, memory_in_use_mb
+from spikeweft.runtime.memory import (
+    available_memory_mb,
+    check_room,
+    gigabytes,
+    memory_in_use_mb,
+)
 from spikeweft.synapse_model.estimator import SynapseModel
 
 
@@ -37,7 +42,7 @@ class Expected(NamedTuple):
     def __str__(self) -> str:
         time = "" if self.seconds is None else f"about {lasting(self.seconds)} and "
         each = f" and for each of {self.n_workers} workers" if self.n_workers else ""
-        return f"{time}{self.memory_mb / 1024:.2g} GB for {self.method}{each}"
+        return f"{time}{gigabytes(self.memory_mb)} for {self.method}{each}"
 
 
 def expected_of(methods: Sequence[SpikePredictor], training: Recording) -> list[Expected]:

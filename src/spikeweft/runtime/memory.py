@@ -46,6 +46,12 @@ def available_memory_mb() -> float:
     return max(0.0, min(free_mb, *_left_in_groups_mb(), *_left_in_job_mb()))
 
 
+def gigabytes(mb: float) -> str:
+    """Memory in words, with two or three digits."""
+    value = mb / 1024
+    return f"{value:,.0f} GB" if value >= 10 else f"{value:.2g} GB"
+
+
 def check_room(what: str, needed_mb: float, available_mb: float, remedy: str) -> None:
     """Refuse what surely takes more memory than there is.
 
@@ -56,22 +62,24 @@ def check_room(what: str, needed_mb: float, available_mb: float, remedy: str) ->
     """
     if needed_mb > _SURELY_TOO_MUCH * available_mb:
         raise InputError(
-            f"{what} takes about {needed_mb / 1024:.2g} GB of memory, and "
-            f"{available_mb / 1024:.2g} GB are free; {remedy}"
+            f"{what} takes about {gigabytes(needed_mb)} of memory, and "
+            f"{gigabytes(available_mb)} are free; {remedy}"
         )
 
 
 class _GroupFiles(NamedTuple):
-    """Files of a control group, and what its statistics call memory that it gives back."""
+    """Files of a control group, and what its statistics call memory that it gives back if asked."""
 
     limit: str
     used: str
-    returned: str
+    returned: tuple[str, ...]
 
 
-_GROUP_FILES = _GroupFiles("memory.max", "memory.current", "inactive_file")
+_GROUP_FILES = _GroupFiles(
+    "memory.max", "memory.current", ("inactive_file", "active_file", "slab_reclaimable")
+)
 _GROUP_FILES_V1 = _GroupFiles(
-    "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+    "memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inactive_file", "total_active_file")
 )
 
 
@@ -98,9 +106,10 @@ def _left_in_group_mb(folder: Path, files: _GroupFiles) -> Iterator[float]:
         statistics = (folder / "memory.stat").read_text()
     except OSError:
         return
-    returned = re.search(rf"^{files.returned} (\d+)", statistics, re.MULTILINE)
+    names = "|".join(files.returned)
+    returned = sum(map(int, re.findall(rf"^(?:{names}) (\d+)", statistics, re.MULTILINE)))
     if limit.isdigit():
-        yield (int(limit) - int(used) + (int(returned[1]) if returned else 0)) / MIB
+        yield (int(limit) - int(used) + returned) / MIB
 
 
 def _left_in_job_mb() -> Iterator[float]:

@@ -19,7 +19,7 @@ Piece = TypeVar("Piece")
 
 Result = TypeVar("Result")
 
-_N_SHARES = 16
+N_SHARES = 16
 
 
 def n_processors() -> int:
@@ -47,7 +47,7 @@ def shares(pieces: list[Piece]) -> list[list[Piece]]:
 
     Each share can be summed as it is worked on, so that few sums are kept at a time.
     """
-    return [share for first in range(_N_SHARES) if (share := pieces[first::_N_SHARES])]
+    return [share for first in range(N_SHARES) if (share := pieces[first::N_SHARES])]
 
 
 def one_by_one(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:

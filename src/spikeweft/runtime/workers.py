@@ -20,8 +20,8 @@ class Workers(Protocol):
         """How many there are now, or will be: as many pieces are made at a time; at least one."""
         ...
 
-    def available_memory_mb(self) -> float:
-        """Memory in MiB that each of them has; infinite where nothing is known."""
+    def available_memory_mb(self, n_pieces: int) -> float:
+        """Memory in MiB that each has while they make so many pieces; infinite if not known."""
         ...
 
     def results(
@@ -41,7 +41,7 @@ class Here:
         """One, which is this process."""
         return 1
 
-    def available_memory_mb(self) -> float:
+    def available_memory_mb(self, n_pieces: int) -> float:  # noqa: ARG002
         """What this process could still take, in MiB."""
         return available_memory_mb()
 

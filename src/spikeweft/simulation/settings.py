@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikeweft.errors import InputError
-from spikeweft.runtime.memory import MIB, available_memory_mb
+from spikeweft.runtime.memory import MIB, available_memory_mb, gigabytes
 from spikeweft.runtime.whole_numbers import is_whole
 
 _BYTES_PER_PAIR = 24.0
@@ -99,8 +99,8 @@ def check_memory(what: str, n_bytes: float, fewer: str) -> None:
     available_mb = available_memory_mb()
     if n_bytes > available_mb * MIB:
         raise InputError(
-            f"{what} takes at least {n_bytes / 2**30:.2g} GB of memory, and "
-            f"{available_mb / 1024:.2g} GB are free; ask for fewer {fewer}"
+            f"{what} takes at least {gigabytes(n_bytes / MIB)} of memory, and "
+            f"{gigabytes(available_mb)} are free; ask for fewer {fewer}"
         )
 
 

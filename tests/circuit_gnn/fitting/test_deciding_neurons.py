@@ -98,10 +98,13 @@ def test_a_neuron_of_fewer_spikes_than_own_parameters_does_not_decide():
     np.testing.assert_array_equal(np.flatnonzero(found.nearly_silent), [3])
 
 
-def test_where_all_are_nearly_silent_all_decide():
+@pytest.mark.parametrize("n_informed", [0, 1])
+def test_where_all_but_one_are_nearly_silent_all_decide(n_informed):
     rng = np.random.default_rng(0)
-    found = deciding_neurons(*population(rng, np.full((N, 9), 0.01)), HISTORY_S)
-    assert found.nearly_silent.all()
+    rates_hz = np.full((N, 9), 0.01)
+    rates_hz[:n_informed] = 10.0
+    found = deciding_neurons(*population(rng, rates_hz), HISTORY_S)
+    assert found.nearly_silent.sum() == N - n_informed
     assert found.decides.all()
 
 

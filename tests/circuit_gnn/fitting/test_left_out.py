@@ -60,7 +60,7 @@ def test_a_neuron_that_does_not_decide_is_named():
 def test_a_neuron_that_hardly_fires_is_named():
     """A tenth of a second of its spikes is left: two or so."""
     (said,) = warnings_of_a_fit(with_late(1, 40.0, 40.1))
-    assert said.startswith("1 of 6 neurons fire fewer than 5 times in the part that trains")
+    assert said.startswith("1 of 6 neurons fire fewer than 5 scored times in the part that trains")
     assert said.endswith(": b")
 
 

@@ -54,7 +54,7 @@ class SmallWorkers(Here):
     def number(self):
         return 2
 
-    def available_memory_mb(self):
+    def available_memory_mb(self, n_pieces):
         return 0.01
 
 

@@ -3,7 +3,7 @@
 from spikeweft.baselines.glm.batched_lbfgs import N_CORRECTIONS
 from spikeweft.baselines.glm.poisson_regression import CHUNK, n_groups
 from spikeweft.runtime.memory import MIB
-from spikeweft.runtime.parallel import n_processors
+from spikeweft.runtime.parallel import N_SHARES, n_side_by_side
 
 _COUNTS = 16
 """Bytes per bin and neuron: counts and scored spikes, of the whole and of what chooses a ridge."""
@@ -31,8 +31,9 @@ def needed_memory_mb(n_neurons: int, n_bins: float, n_basis: int, n_covariates: 
     n_features = n_basis * n_neurons + n_covariates + 1
     groups = n_groups(n_neurons, n_features)
     n_bytes = n_bins * (_COUNTS * n_neurons + 8 * n_covariates)
-    n_bytes += n_processors() * _FEATURES * CHUNK * n_features
+    n_at_a_time = min(n_side_by_side(), N_SHARES)
+    n_bytes += n_at_a_time * _FEATURES * CHUNK * n_features
     n_bytes += 8 * _POINTS * n_neurons * n_features
-    sought = min(groups, n_processors())
+    sought = min(groups, n_at_a_time)
     n_bytes += (_OF_GROUP * groups + _OF_EIGENVECTORS * sought) * n_features**2
     return n_bytes / MIB

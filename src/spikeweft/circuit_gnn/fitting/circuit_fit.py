@@ -187,6 +187,11 @@ class CircuitFit:
         self._state: FitState | None = None
         self._pace = Pace()
 
+    @property
+    def plan(self) -> list[str]:
+        """Its stages and how many steps they have, without which a state means nothing."""
+        return [f"{stage.name}: {stage.n_steps}" for stage in self._stages]
+
     # -- being a Trainable --
 
     def advance(self) -> Progress | None:
@@ -259,9 +264,7 @@ class CircuitFit:
             return "no coupling"
         if parameters.weights_fixed and shape is not None:
             return str(shape.shape)
-        # Those of blocks of neurons are fixed, too.
-        is_exponential = self.problem.shape(self.found).bend < _EXPONENTIAL_BELOW
-        if is_exponential and not parameters.weights_fixed:
+        if self.problem.shape(self.found).bend < _EXPONENTIAL_BELOW:
             return "free weights, exponential link (a Poisson GLM)"
         return "free weights" if self._reached.shapes else "free weights, structure not tried"
 

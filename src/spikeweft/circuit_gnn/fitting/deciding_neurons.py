@@ -30,6 +30,10 @@ _LEAST_SPIKES = N_OWN + 2
 """A neuron of fewer spikes than it has parameters of its own says nothing of what it shares."""
 
 
+_FEWEST = 2
+"""Neurons that something is shared by."""
+
+
 class Deciding(NamedTuple):
     """Which neurons decide what all share, and of the others, which do so little.
 
@@ -37,7 +41,7 @@ class Deciding(NamedTuple):
     ----------
     decides
         Neurons that fire in the training part, at a rate that foretells their held-out spikes. All
-        of them, where each is nearly silent.
+        of them, where all but one are nearly silent.
     nearly_silent
         Neurons of fewer training spikes than they have parameters of their own.
     """
@@ -50,12 +54,12 @@ def deciding_neurons(training: Recording, held_out: Recording, history_window_s:
     """Neurons that the training part informs, and whose held-out spikes its rates foretell.
 
     Left out are those whose held-out spikes the training rate foretells far worse than those of
-    most others; never more than half of all.
+    most others; of the informed ones never more than half.
     """
     trained, held = (_scored(part, history_window_s) for part in (training, held_out))
     n_trained, n_held = trained.n_spikes, held.n_spikes
     nearly_silent = n_trained < _LEAST_SPIKES
-    if nearly_silent.all():
+    if np.count_nonzero(~nearly_silent) < _FEWEST:
         return Deciding(np.ones_like(nearly_silent), nearly_silent)
     nats = rate_change_nats(n_trained, trained.duration_s, n_held, held.duration_s)
     expected = n_trained * held.duration_s / trained.duration_s
@@ -98,7 +102,7 @@ def left_out(
         ),
         recording.named(
             _among(recording, modelled[idle & deciding.nearly_silent]),
-            f"fire fewer than {_LEAST_SPIKES} times in the part that trains, {no_say}",
+            f"fire fewer than {_LEAST_SPIKES} scored times in the part that trains, {no_say}",
         ),
         recording.named(
             _among(recording, modelled[idle & ~deciding.nearly_silent]),

@@ -1,5 +1,7 @@
 """How much memory a fit takes, and whether there is enough, before anything is computed."""
 
+import math
+
 from spikeweft.circuit_gnn.fitting.problem import Problem
 from spikeweft.circuit_gnn.fitting.settling import MOST_COLLAPSED_BYTES
 from spikeweft.circuit_gnn.spike_prediction.collapsed_traces import n_bytes_collapsed
@@ -52,9 +54,10 @@ def check_memory(problem: Problem, workers: Workers = HERE) -> None:
     remedy = "fit fewer neurons, or use a larger machine"
     check_room(what, needed_mb, available_memory_mb(), remedy)
     if problem.is_by_blocks and workers is not HERE:
+        n_blocks = math.ceil(problem.recording.n_neurons / problem.n_at_a_time) - 1
         what = f"each of {workers.number()} workers, for a block of {problem.n_at_a_time} neurons,"
         remedy = "use fewer workers on each machine, or larger machines"
-        check_room(what, needed_mb, workers.available_memory_mb(), remedy)
+        check_room(what, needed_mb, workers.available_memory_mb(n_blocks), remedy)
 
 
 def _held_bytes(problem: Problem, part: Recording) -> int:

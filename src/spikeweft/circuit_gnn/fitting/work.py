@@ -178,6 +178,8 @@ class Pace:
         One has to be waited for, and the next ones are there already: only all of them together say
         how long they take.
         """
+        if work.on_spikes_s == 0.0:
+            return
         expected_s, taken_s = self._shared_s
         self._shared_s = expected_s + work.on_spikes_s, taken_s + seconds
 

@@ -23,7 +23,7 @@ from spikeweft.synapse_model.connections.smooth_null import SmoothNull
 _STATES = [(1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)]
 """Forward (to the first neuron) and backward: 0 none, 1 excitatory, 2 inhibitory."""
 
-_CHUNK = 400
+CHUNK = 400
 
 _FIRST_STEPS, _NEXT_STEPS = 6, 3
 
@@ -62,7 +62,7 @@ class PairPosterior(NamedTuple):
 
 def chunks(n_pairs: int) -> list[slice]:
     """The pairs in parts whose kernels fit into memory."""
-    return [slice(start, start + _CHUNK) for start in range(0, n_pairs, _CHUNK)]
+    return [slice(start, start + CHUNK) for start in range(0, n_pairs, CHUNK)]
 
 
 def posterior_of(

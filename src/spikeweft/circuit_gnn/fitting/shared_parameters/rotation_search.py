@@ -51,7 +51,7 @@ def _try_gain(problem: Problem, state: FitState, gain: float) -> FitState:
     """The gain if training spikes are likelier under it than under those tried before."""
     unrotated = state.unrotated or problem.scored(state.current)
     tried = _tried(problem, unrotated, gain)
-    is_best = all(tried.nats > other.nats for other in state.rotation_gains)
+    is_best = not any(other.nats >= tried.nats for other in state.rotation_gains)
     return replace(
         state,
         current=tried.candidate if is_best else state.current,
