@@ -136,7 +136,7 @@ class CircuitGNN(ResumablePredictor):
         event by all its bumps.
     rotated_by
         Name of the covariate that shifts the columns of W along the ring, an angle (Yoon 2025, the
-        external input θ); its gain is estimated, and held-out spikes say whether it shifts them.
+        external input θ); its gain is chosen by held-out spikes.
     random_state
         Seed of the quadrature times and of the networks.
 

@@ -110,7 +110,7 @@ class ScoredShape(NamedTuple):
 
 
 class ScoredGain(NamedTuple):
-    """A gain of a rotation or of hidden neurons, and how likely training spikes are under it."""
+    """A gain of hidden neurons, and the penalised log-likelihood of training spikes under it."""
 
     gain: float
     nats: float
@@ -130,10 +130,6 @@ class FitState:
         Place in the sequence of stages, and steps taken within that stage.
     n_steps_taken
         Steps taken in all.
-    unrotated
-        The candidate that no input rotates, while gains of a rotation are tried.
-    rotation_gains
-        Gains of a rotation that were tried on a grid.
     searched
         Free weights of the neurons that say what all share, where these are not all.
     free, structured
@@ -163,8 +159,6 @@ class FitState:
     stage: int = 0
     step: int = 0
     n_steps_taken: int = 0
-    unrotated: Candidate | None = None
-    rotation_gains: tuple[ScoredGain, ...] = ()
     searched: Candidate | None = None
     free: Candidate | None = None
     structured: Candidate | None = None

@@ -2,7 +2,7 @@
 
 In Yoon (2025) the columns of W are shifted by k(t) = floor(N·g·θ(t)/2π) while the network runs.
 The model reads θ in the same way: column m, the synapse of the ring's m-th place, has the trace of
-the neuron k places further on. Sign and size of g are not known; spikes say what they are.
+the neuron k places further on. Sign and size of g are not known; held-out spikes choose them.
 """
 
 from dataclasses import dataclass, replace

@@ -1,36 +1,18 @@
-"""The search for the gain with which an input rotates the circuit.
-
-The gain is one number that all spikes inform, so the training likelihood estimates it: the best of
-a grid first, then ever closer around it. Held-out spikes only say whether the input rotates the
-circuit at all.
-"""
+"""The search for the gain with which an input rotates the circuit."""
 
 from dataclasses import replace
-from functools import partial
 
-from spikeweft.circuit_gnn.fitting.fit_state import Candidate, FitState, ScoredGain
+from spikeweft.circuit_gnn.fitting.fit_state import FitState
 from spikeweft.circuit_gnn.fitting.problem import Problem
-from spikeweft.circuit_gnn.fitting.shared_parameters.trials import Tried, at_vertex
-from spikeweft.circuit_gnn.fitting.stage import Stage, StepSequence, each
+from spikeweft.circuit_gnn.fitting.stage import Stage
 from spikeweft.circuit_gnn.fitting.work import Costs, Work
 from spikeweft.circuit_gnn.spike_prediction.model_inputs import SynapticInputs
 
-_RATIO, _RATIOS_EITHER_WAY = 1.25, 4
+GAINS = (0.5, 1.0, 2.0, -0.5, -1.0, -2.0)
+"""Factors of a rotating input from which held-out spikes choose, beside no rotation at all."""
 
-GAINS = tuple(
-    sign * _RATIO**k
-    for sign in (1.0, -1.0)
-    for k in range(-_RATIOS_EITHER_WAY, _RATIOS_EITHER_WAY + 1)
-)
-"""Factors of a rotating input from which the search starts.
-
-Where θ covers a turn, a circuit that is rotated a tenth too far keeps neurons together that were
-about as far apart as neighbours excite each other."""
-
-_WIDTHS = (0.1, 0.04, 0.015)
-"""By what part a gain is changed up and down, round by round."""
-
-_GAINS_PER_ROUND = 4.0
+GAIN_REFINEMENTS = (0.7, 1.4)
+"""Factors by which the chosen gain is then refined."""
 
 _CAREFUL = 1e-2
 _STEPS_WITH_ROTATION = 5
@@ -41,38 +23,18 @@ def work_of_gain(costs: Costs) -> Work:
     return costs.on_spikes(n_passes=_STEPS_WITH_ROTATION + 1, n_traces=1)
 
 
-def gain_search(costs: Costs) -> Stage:
-    """All gains of the grid, then the choice whether any of them rotates the circuit."""
-    steps = each(work_of_gain(costs), *(partial(_try_gain, gain=gain) for gain in GAINS))
-    return StepSequence("rotation", (*steps, (_decide, costs.on_spikes(n_passes=1))))
-
-
-def _try_gain(problem: Problem, state: FitState, gain: float) -> FitState:
-    """The gain if training spikes are likelier under it than under those tried before."""
-    unrotated = state.unrotated or problem.scored(state.current)
-    tried = _tried(problem, unrotated, gain)
-    is_best = not any(other.nats >= tried.nats for other in state.rotation_gains)
-    return replace(
-        state,
-        current=tried.candidate if is_best else state.current,
-        unrotated=unrotated,
-        rotation_gains=(*state.rotation_gains, ScoredGain(gain, tried.nats)),
+def try_gain(problem: Problem, state: FitState, gain: float) -> FitState:
+    """Rotate the circuit with this gain if held-out spikes gain by it."""
+    current = problem.scored(state.current)
+    parameters = replace(current.parameters.with_careful_steps(_CAREFUL), has_own_column=True)
+    rotated = replace(
+        current,
+        parameters=parameters,
+        inputs=with_gain(current.inputs, gain),
+        held_out=None,
     )
-
-
-def _decide(problem: Problem, state: FitState) -> FitState:
-    """No rotation, unless held-out spikes are clearly likelier with it."""
-    assert state.unrotated is not None
-    return replace(state, current=problem.better(state.current, state.unrotated), unrotated=None)
-
-
-def _tried(problem: Problem, candidate: Candidate, gain: float) -> Tried:
-    """The candidate rotated with a gain, once its weights have settled to that."""
-    parameters = replace(candidate.parameters.with_careful_steps(_CAREFUL), has_own_column=True)
-    inputs = with_gain(candidate.inputs, gain)
-    moved = replace(candidate, parameters=parameters, inputs=inputs, held_out=None)
-    settled = problem.stepped(moved, _STEPS_WITH_ROTATION)
-    return Tried(problem.log_evidence(settled), settled)
+    trial = problem.stepped(rotated, _STEPS_WITH_ROTATION)
+    return replace(state, current=problem.better(trial, current))
 
 
 def with_gain(inputs: SynapticInputs, gain: float) -> SynapticInputs:
@@ -81,35 +43,29 @@ def with_gain(inputs: SynapticInputs, gain: float) -> SynapticInputs:
     return replace(inputs, rotation=replace(inputs.rotation, gain=gain))
 
 
-def gain_of(candidate: Candidate) -> float:
-    """Gain of a candidate's rotation."""
-    assert candidate.inputs.rotation is not None
-    return candidate.inputs.rotation.gain
+def gain_of(state: FitState) -> float:
+    """Gain of the current rotation."""
+    assert state.current.inputs.rotation is not None
+    return state.current.inputs.rotation.gain
 
 
 class GainRefinement(Stage):
-    """Gains ever closer around the likeliest, each round up to the top of a parabola."""
+    """Try gains near the one that was found, if any was."""
 
     name = "rotation"
-    n_steps = len(_WIDTHS)
+    n_steps = len(GAIN_REFINEMENTS)
 
     def __init__(self, work: Work) -> None:
-        self._work = work.times(_GAINS_PER_ROUND)
+        self._work = work
 
     def is_done(self, state: FitState) -> bool:
-        """Whether nothing rotates the circuit, or its gain has been refined."""
-        return super().is_done(state) or gain_of(state.current) == 0.0
+        """Whether no rotation was found, or it has been refined."""
+        return super().is_done(state) or gain_of(state) == 0.0
 
     def advance(self, problem: Problem, state: FitState) -> FitState:
-        """Try the gains on either side, and the one at the top."""
-        start = state.current
-
-        def tried(change: float) -> Tried:
-            return _tried(problem, start, gain_of(start) * (1.0 + change))
-
-        best = at_vertex(tried(0.0), tried, _WIDTHS[state.step])
-        return replace(state, current=best.candidate)
+        """Try the next factor."""
+        return try_gain(problem, state, gain_of(state) * GAIN_REFINEMENTS[state.step])
 
     def work(self, state: FitState | None, step: int) -> Work:  # noqa: ARG002
-        """The same in each round."""
+        """The same for every factor."""
         return self._work

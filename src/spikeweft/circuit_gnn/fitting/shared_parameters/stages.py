@@ -2,8 +2,8 @@
 
 These few numbers are informed by all spikes, so the training spikes themselves determine them
 (`link_search`, `kernel_search`): as many as it takes lead to the right place, and there all of them
-refine it; how an input rotates the circuit is found in the same way (`rotation_search`). Held-out
-spikes choose only between kinds of kernels, and whether an input rotates.
+refine it. Held-out spikes choose only between kinds of kernels, and whether and how far an input
+rotates (`rotation_search`).
 """
 
 from dataclasses import replace
@@ -28,8 +28,9 @@ from spikeweft.circuit_gnn.fitting.shared_parameters.link_search import (
     try_power,
 )
 from spikeweft.circuit_gnn.fitting.shared_parameters.rotation_search import (
+    GAINS,
     GainRefinement,
-    gain_search,
+    try_gain,
     work_of_gain,
 )
 from spikeweft.circuit_gnn.fitting.stage import (
@@ -59,7 +60,8 @@ def shared_stages(problem: Problem) -> list[Stage]:
     step = some.on_spikes(n_passes=1)
     stages: list[Stage] = [StepSequence("first weights", (first, *each(step, *further)))]
     if problem.settings.rotated_by is not None:
-        stages.append(gain_search(some))
+        gains = (partial(try_gain, gain=gain) for gain in GAINS)
+        stages.append(StepSequence("rotation", each(work_of_gain(some), *gains)))
     if problem.settings.tau_s is None:
         coarse = partial(refine_kernel, width=COARSE)
         search = (find_time_constant, some.on_spikes(n_passes=22, n_traces=3))
